@@ -1,0 +1,49 @@
+"""Every error Duet raises: one flat tree, and each message says what, where, and what to do."""
+
+
+class DuetError(Exception):
+    """Anything Duet reports to a person in one sentence."""
+
+
+class AudioError(DuetError):
+    """The audio of an episode cannot be found, read or decoded."""
+
+
+class BrokerError(DuetError):
+    """The broker is not there or refuses us."""
+
+
+class CancelledError(DuetError):
+    """The job was cancelled, so there is no result to wait for."""
+
+
+class EngineError(DuetError):
+    """A model cannot be loaded or cannot run on this machine."""
+
+
+class JobFailedError(DuetError):
+    """The job ended without what was asked for."""
+
+
+class SettingsError(DuetError):
+    """A setting or an option is unknown or has a value that cannot be used."""
+
+
+class StackError(DuetError):
+    """A process of the embedded stack does not start or does not stay up."""
+
+
+class StorageError(DuetError):
+    """Storage refuses: no such bucket, no permission, no such object, no space."""
+
+
+class TransientError(DuetError):
+    """Something that is likely to work when tried again a little later."""
+
+
+class WaitTimeoutError(DuetError, TimeoutError):
+    """What was waited for did not happen in the time given."""
+
+
+class WeightsError(EngineError):
+    """A model's weights are not there, or not the ones they should be."""

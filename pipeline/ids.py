@@ -1,0 +1,32 @@
+"""Names that anyone can derive again: the episode from its bytes, the job from episode and options."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import BinaryIO
+
+from slugify import slugify
+
+from pipeline.types import Options
+
+EPISODE_HEX_DIGITS = 16
+OPTIONS_HEX_DIGITS = 8
+
+
+def episode_id(audio: BinaryIO) -> str:
+    """Return the first 16 hex digits of the SHA-256 of an open binary file."""
+    return hashlib.file_digest(audio, "sha256").hexdigest()[:EPISODE_HEX_DIGITS]
+
+
+def job_id(episode: str, options: Options, destination: str) -> str:
+    """Return `<episode>-<8 hex digits of the options and the destination>`.
+
+    The destination is part of it: the same episode sent elsewhere must arrive there too.
+    """
+    asked = json.dumps([options.to_message(), destination.rstrip("/")], sort_keys=True)
+    return f"{episode}-{hashlib.sha256(asked.encode()).hexdigest()[:OPTIONS_HEX_DIGITS]}"
+
+
+def slug(name: str) -> str:
+    """Return a file's stem made safe for a folder on any system and for an S3 key."""
+    return slugify(Path(name).stem, max_length=60, word_boundary=True) or "episode"

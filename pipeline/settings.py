@@ -1,0 +1,70 @@
+"""One typed class for every setting; each is read from `DUET_<NAME>` in the environment."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipeline.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """Settings of this process, from the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="DUET_", env_ignore_empty=True, frozen=True, extra="ignore")
+
+    broker_url: str | None = None
+    """Redis or Valkey that carries queues, results and job states, `redis://host:6379/0`;
+    unset: the embedded one of this user, if it runs."""
+    state_dir: Path = Field(default_factory=lambda: _xdg("XDG_STATE_HOME", ".local/state"))
+    """Where the embedded stack keeps its append-only file, its logs and the list of its processes."""
+    cache_dir: Path = Field(default_factory=lambda: _xdg("XDG_CACHE_HOME", ".cache"))
+    """Where converted weights and copies of remote audio are kept."""
+
+    s3_endpoint_url: str | None = None
+    """Endpoint of an S3 server other than AWS's; unset: AWS's, or what `AWS_ENDPOINT_URL_S3` says."""
+    s3_timeout_s: float = 20.0
+    """Seconds without an answer from S3 after which a request counts as lost and is tried again."""
+
+    device: str = "auto"
+    """Torch device of both pools: `auto`, `cpu`, `cuda` or `cuda:<index>`."""
+    whisper_model: str = "base"
+    """A name openai-whisper knows (`tiny` to `turbo`) or the path of a checkpoint."""
+    voxtral_model: str = "mistralai/Voxtral-Mini-3B-2507"
+    """A hub id or the path of a folder with the model's files."""
+    voxtral: Literal["auto", "on", "off"] = "auto"
+    """`auto`: Voxtral runs where there is a CUDA device; `on`: also on a CPU; `off`: never."""
+    voxtral_section_s: float = Field(default=600.0, ge=30.0, le=1500.0)
+    """Longest stretch of audio that Voxtral hears at once, in seconds."""
+
+    leg_time_limit_s: int = Field(default=6 * 3600, ge=60)
+    """Hard limit of one leg; after it the process is killed and the job ends with what exists."""
+    retry_limit: int = Field(default=5, ge=0)
+    """How often a leg is tried again after a transient error."""
+    retry_backoff_s: float = Field(default=2.0, gt=0)
+    """Seconds before the first retry; each further one waits twice as long, two minutes at most."""
+    client_timeout_s: float = 5.0
+    """Seconds after which a client says that the broker does not answer."""
+
+
+def _xdg(variable: str, fallback: str) -> Path:
+    import os
+
+    return Path(os.environ.get(variable) or Path.home() / fallback) / "duet"
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Return the settings of this process, read once.
+
+    Raises:
+        SettingsError: a variable has a value that cannot be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "DUET_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingsError(f"{name}={first['input']!r} cannot be used: {first['msg']}.") from None

@@ -1,0 +1,176 @@
+"""What flows through Duet: frozen models with units in their names.
+
+Whisper's own JSON is the transcript's form on disk, so `Word`, `Segment` and `Transcript` carry
+aliases: `start_s` in Python, `start` in the file.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Model(BaseModel):
+    """A value: frozen, no unknown fields, written with its aliases."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+
+    def to_json(self) -> bytes:
+        """Return the JSON that goes to storage, UTF-8, indented."""
+        return (self.model_dump_json(indent=1) + "\n").encode()
+
+    def to_message(self) -> dict[str, Any]:
+        """Return the plain dict that goes into a Celery message."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> Self:
+        """Read what `to_json` wrote; raises pydantic.ValidationError when it is something else."""
+        return cls.model_validate_json(data)
+
+
+class JobState(StrEnum):
+    """Where a job is: submitted → running → transcribed → one of the four ends."""
+
+    SUBMITTED = "submitted"
+    RUNNING = "running"
+    TRANSCRIBED = "transcribed"
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing happens to the job after this state."""
+        return self in FINAL_STATES
+
+
+FINAL_STATES = frozenset({JobState.COMPLETED, JobState.PARTIAL, JobState.FAILED, JobState.CANCELLED})
+
+Leg = Literal["whisper", "voxtral"]
+
+
+class Options(Model):
+    """What a person may ask for; every field changes the result and so the job's id."""
+
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
+    """The spoken language as an ISO 639-1 code, or None to detect it."""
+
+
+class Episode(Model):
+    """One piece of audio, named by its bytes."""
+
+    id: str
+    """First 16 hex digits of the SHA-256 of the audio's bytes."""
+    source: str
+    """Where the person pointed: a path or URI, as shown in tables."""
+    slug: str
+    """The file's name made safe for a folder."""
+    size_bytes: int
+
+
+class JobSpec(Model):
+    """All that a task needs to know: references, never payloads."""
+
+    job: str
+    attempt: Annotated[int, Field(ge=1)]
+    episode: Episode
+    options: Options
+    audio_uri: str
+    """Where the pools read the audio."""
+    uri: str
+    """The folder of this episode at its destination."""
+
+    def task_id(self, leg: str) -> str:
+        """Return `<job>.<leg>.<attempt>`: readable in Flower, derivable by anyone."""
+        return f"{self.job}.{leg}.{self.attempt}"
+
+
+class Word(Model):
+    """One word and when it is said."""
+
+    word: str
+    start_s: float = Field(alias="start")
+    end_s: float = Field(alias="end")
+    probability: float
+
+
+class Segment(Model):
+    """A stretch of speech, in the fields of openai-whisper's JSON."""
+
+    id: int
+    seek: int = 0
+    start_s: float = Field(alias="start")
+    end_s: float = Field(alias="end")
+    text: str
+    tokens: tuple[int, ...] = ()
+    temperature: float = 0.0
+    avg_logprob: float = 0.0
+    compression_ratio: float = 0.0
+    no_speech_prob: float = 0.0
+    words: tuple[Word, ...] = ()
+
+
+class Transcript(Model):
+    """What Whisper heard: openai-whisper's JSON, and how it was made."""
+
+    text: str
+    language: str
+    segments: tuple[Segment, ...]
+    audio_s: float
+    model: str
+
+
+class Analysis(Model):
+    """What Voxtral understood."""
+
+    source: Literal["voxtral", "outline"]
+    model: str
+    summary: str
+    heard_s: float
+    """How much of the episode, from its start, the analysis is based on, in seconds."""
+    truncated: bool = False
+    """Whether the answer was cut before the model ended it."""
+
+
+class LegOutcome(Model):
+    """How one leg ended: a value, so that the other leg's work is never thrown away."""
+
+    leg: Leg
+    status: Literal["ok", "failed", "skipped"]
+    reason: str = ""
+    """Why it is not ok, in a sentence a person can act on."""
+    uri: str = ""
+    """Where the leg's own result lies, when it is ok."""
+    audio_s: float | None = None
+    work_s: float = 0.0
+    """Seconds at work, loading of models and waiting in the queue not counted."""
+    model: str = ""
+    reused: bool = False
+    """Whether an earlier attempt had already done the work."""
+
+
+class EpisodeResult(Model):
+    """`result.json`: the manifest and merged result, written last, the proof that all else is there."""
+
+    schema_version: Literal["1.0"] = "1.0"
+    job: str
+    attempt: int
+    episode: Episode
+    options: Options
+    state: JobState
+    reason: str = ""
+    audio_s: float | None
+    language: str | None = None
+    text: str = ""
+    summary: str = ""
+    summary_source: Literal["voxtral", "outline"] | None = None
+    legs: dict[Leg, LegOutcome]
+    missing: tuple[str, ...] = ()
+    """What a complete episode has and this one has not, each with its reason."""
+    files: dict[str, str]
+    """Name in the episode's folder → SHA-256 of its bytes."""
+    submitted_at: str
+    transcribed_at: str | None = None
+    ended_at: str

@@ -1,0 +1,66 @@
+"""Duet: podcast episodes to transcripts in seconds and to what was said in them in minutes.
+
+>>> from pipeline import submit
+>>> job = submit("ep.mp3", to="s3://bucket/prefix")
+>>> job.transcript(timeout=60).text
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.api import submit, submit_folder
+    from pipeline.batch import Batch, Rejected
+    from pipeline.job import Job
+    from pipeline.types import (
+        Analysis,
+        EpisodeResult,
+        JobState,
+        LegOutcome,
+        Options,
+        Segment,
+        Transcript,
+        Word,
+    )
+
+# Loaded when first used: a web application that imports Duet should not pay for what it does not call.
+_HOMES = {
+    "submit": "pipeline.api",
+    "submit_folder": "pipeline.api",
+    "Batch": "pipeline.batch",
+    "Rejected": "pipeline.batch",
+    "Job": "pipeline.job",
+    "Analysis": "pipeline.types",
+    "EpisodeResult": "pipeline.types",
+    "JobState": "pipeline.types",
+    "LegOutcome": "pipeline.types",
+    "Options": "pipeline.types",
+    "Segment": "pipeline.types",
+    "Transcript": "pipeline.types",
+    "Word": "pipeline.types",
+}
+
+__all__ = [
+    # Enqueue
+    "submit",
+    "submit_folder",
+    # Wait and read
+    "Job",
+    "Batch",
+    "Rejected",
+    # Values
+    "Options",
+    "JobState",
+    "LegOutcome",
+    "Transcript",
+    "Segment",
+    "Word",
+    "Analysis",
+    "EpisodeResult",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pipeline' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -81,6 +81,8 @@ class JobSpec(Model):
     """Where the pools read the audio."""
     uri: str
     """The folder of this episode at its destination."""
+    fresh: bool = False
+    """Whether to do all of it again, also what an earlier attempt has done."""
 
     def task_id(self, leg: str) -> str:
         """Return `<job>.<leg>.<attempt>`: readable in Flower, derivable by anyone."""
@@ -119,6 +121,11 @@ class Transcript(Model):
     language: str
     segments: tuple[Segment, ...]
     audio_s: float
+    """Seconds of audio that could be decoded."""
+    expected_s: float = 0.0
+    """Seconds of audio that the file's header promises; 0.0 where it promises nothing."""
+    broken_frames: int = 0
+    """Packets that could not be decoded and were skipped."""
     model: str
 
 
@@ -141,8 +148,8 @@ class LegOutcome(Model):
     status: Literal["ok", "failed", "skipped"]
     reason: str = ""
     """Why it is not ok, in a sentence a person can act on."""
-    uri: str = ""
-    """Where the leg's own result lies, when it is ok."""
+    flaws: tuple[str, ...] = ()
+    """What is wrong with a result that is there all the same; any makes the job `partial`."""
     audio_s: float | None = None
     work_s: float = 0.0
     """Seconds at work, loading of models and waiting in the queue not counted."""

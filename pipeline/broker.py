@@ -1,0 +1,53 @@
+"""Which Redis or Valkey carries the queues, and how to reach it."""
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from pipeline.errors import BrokerError
+from pipeline.settings import settings
+
+EMBEDDED_URL_FILE = "broker.url"
+"""In the state folder while an embedded stack runs: how to reach its Valkey."""
+
+
+def broker_url() -> str:
+    """Return the broker's URL in kombu's form.
+
+    Raises:
+        BrokerError: none is configured and no embedded one runs.
+    """
+    if configured := settings().broker_url:
+        return configured
+    embedded = settings().state_dir / EMBEDDED_URL_FILE
+    if embedded.is_file():
+        return embedded.read_text().strip()
+    raise BrokerError("There is no broker: set DUET_BROKER_URL=redis://host:6379/0, or start one with `duet up`.")
+
+
+def connect(url: str | None = None) -> "redis.Redis":
+    """Return a client of the broker, for job states; it connects when it is used."""
+    address = (url or broker_url()).replace("redis+socket://", "unix://", 1)
+    try:
+        return redis.Redis.from_url(
+            address,
+            decode_responses=True,
+            socket_connect_timeout=settings().client_timeout_s,
+            retry=Retry(NoBackoff(), 1),
+            health_check_interval=30,
+        )
+    except ValueError as error:
+        raise BrokerError(f"DUET_BROKER_URL={url!r} cannot be used: {error}.") from None
+
+
+def unreachable(error: Exception) -> BrokerError:
+    """Return the sentence for a broker that does not answer."""
+    return BrokerError(
+        f"The broker at {_without_password(broker_url())} does not answer ({error}); "
+        "start it, or set DUET_BROKER_URL to one that runs."
+    )
+
+
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

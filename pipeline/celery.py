@@ -1,0 +1,70 @@
+"""The Celery application: its settings, its queues, and where its tasks are.
+
+Why each setting is as it is stands in docs/design.md, "Settings that must not be left at their default".
+"""
+
+from celery import Celery
+from kombu import Queue
+
+from pipeline.broker import broker_url
+from pipeline.errors import BrokerError
+from pipeline.settings import settings
+
+QUEUES = {"whisper": "tasks.transcribe", "voxtral": "tasks.analyze", "cpu": "tasks.merge"}
+"""Each queue and the task that gives it its purpose."""
+VISIBILITY_MARGIN_S = 3600
+PRIORITIES = list(range(10))
+"""0 is served first."""
+DEFAULT_PRIORITY = 5
+
+app = Celery("pipeline", include=["tasks.transcribe", "tasks.analyze", "tasks.merge", "workers.pool"])
+
+
+def configure(application: Celery, url: str | None) -> None:
+    """Set everything that Duet relies on; without a URL the application can be imported but not used."""
+    visibility_timeout_s = settings().leg_time_limit_s + VISIBILITY_MARGIN_S
+    application.conf.update(
+        broker_url=url,
+        result_backend=url,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "visibility_timeout": visibility_timeout_s,
+            "priority_steps": PRIORITIES,
+            "queue_order_strategy": "priority",
+            "socket_connect_timeout": settings().client_timeout_s,
+        },
+        result_backend_transport_options={"visibility_timeout": visibility_timeout_s},
+        visibility_timeout=visibility_timeout_s,
+        accept_content=["json"],
+        task_serializer="json",
+        result_serializer="json",
+        task_queues=[Queue(name) for name in QUEUES],
+        task_default_queue="cpu",
+        task_create_missing_queues=False,
+        task_default_priority=DEFAULT_PRIORITY,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_retry_on_worker_lost=True,
+        task_time_limit=settings().leg_time_limit_s,
+        task_track_started=True,
+        task_send_sent_event=True,
+        worker_send_task_events=True,
+        worker_prefetch_multiplier=1,
+        worker_pool_start_method="spawn",
+        worker_proc_alive_timeout=600,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_deduplicate_successful_tasks=False,
+        worker_hijack_root_logger=True,
+        result_chord_expires=0,
+        result_expires=7 * 24 * 3600,
+    )
+
+
+def _url_or_none() -> str | None:
+    try:
+        return broker_url()
+    except BrokerError:
+        return None  # the client is told so when it submits; `duet --help` must work all the same
+
+
+configure(app, _url_or_none())

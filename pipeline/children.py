@@ -1,0 +1,137 @@
+"""Child processes that are found again and ended, even when the process that started them was killed."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+MARK = "DUET_STACK_ID"
+"""Environment variable that every process of a stack carries, inherited by whatever it starts."""
+KILL_AFTER_S = 10.0
+POLL_S = 0.05
+
+
+@dataclass
+class Child:
+    """A process of the stack and how to start it again."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    process: "subprocess.Popen[bytes]"
+    restarts: int = 0
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+        return self.process.poll() is None
+
+
+class Children:
+    """The processes of one stack.
+
+    Each runs in its own session, so that Ctrl-C reaches only the process that shows the progress. The mark
+    that they carry is written down before the first one starts: who finds it there later can end them all.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.logs = folder / "logs"
+        self.mark = uuid.uuid4().hex
+        self._children: list[Child] = []
+        self._mark_file.write_text(self.mark)
+        self.logs.mkdir(exist_ok=True)
+
+    @property
+    def _mark_file(self) -> Path:
+        return self.folder / "stack.id"
+
+    def start(self, name: str, command: list[str], environment: dict[str, str]) -> Child:
+        """Start a process whose output goes to `logs/<name>.log`."""
+        self.log_of(name).write_bytes(b"")
+        child = Child(name, command, environment | {MARK: self.mark}, self._spawn(name, command, environment))
+        self._children.append(child)
+        return child
+
+    def restart(self, child: Child) -> None:
+        """Start a process again that has ended."""
+        child.restarts += 1
+        child.process = self._spawn(child.name, child.command, child.environment)
+
+    def ended(self) -> list[Child]:
+        """Return the processes that are no longer alive."""
+        return [child for child in self._children if not child.is_alive]
+
+    def log_of(self, name: str) -> Path:
+        """Return the path of a process's log."""
+        return self.logs / f"{name}.log"
+
+    def stop(self, *, last: str) -> None:
+        """End all processes, the one named `last` after all others."""
+        _end([psutil.Process(child.process.pid) for child in self._children if child.is_alive and child.name != last])
+        _end([psutil.Process(child.process.pid) for child in self._children if child.is_alive])
+        end_marked(self.mark)
+        for child in self._children:
+            child.process.wait(timeout=KILL_AFTER_S)
+        self._children.clear()
+        self._mark_file.unlink(missing_ok=True)
+
+    def _spawn(self, name: str, command: list[str], environment: dict[str, str]) -> "subprocess.Popen[bytes]":
+        with self.log_of(name).open("ab") as log:
+            return subprocess.Popen(
+                command,
+                env=environment | {MARK: self.mark},
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+
+def end_left_behind(folder: Path) -> int:
+    """End what a stack of this folder left behind when it was killed, and return how many processes."""
+    mark_file = folder / "stack.id"
+    if not mark_file.is_file():
+        return 0
+    count = end_marked(mark_file.read_text())
+    mark_file.unlink(missing_ok=True)
+    return count
+
+
+def end_marked(mark: str) -> int:
+    """End every process that carries a mark, and return how many there were."""
+    marked = [process for process in psutil.process_iter() if _mark_of(process) == mark]
+    _end(marked)
+    return len(marked)
+
+
+def _mark_of(process: psutil.Process) -> str | None:
+    if process.pid == os.getpid():
+        return None
+    try:
+        return process.environ().get(MARK)
+    except (psutil.Error, OSError):
+        return None  # not ours, or gone already
+
+
+def _end(processes: list[psutil.Process]) -> None:
+    _signal(processes, signal.SIGTERM)
+    deadline = time.monotonic() + KILL_AFTER_S
+    alive = processes
+    while alive and time.monotonic() < deadline:
+        _, alive = psutil.wait_procs(alive, timeout=POLL_S)
+    _signal(alive, signal.SIGKILL)
+    psutil.wait_procs(alive, timeout=KILL_AFTER_S)
+
+
+def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)

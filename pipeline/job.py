@@ -1,0 +1,98 @@
+"""One episode on its way, as the person who submitted it sees it."""
+
+from functools import cached_property
+
+from pipeline.errors import CancelledError, JobFailedError
+from pipeline.ledger import JobRecord, Ledger
+from pipeline.merge import TRANSCRIPT, read_manifest
+from pipeline.storage import Storage, open_storage
+from pipeline.types import EpisodeResult, JobSpec, JobState, Transcript
+
+
+class Job:
+    """A submitted episode; cheap to hold, and any process may make one again from its spec."""
+
+    def __init__(self, spec: JobSpec, ledger: Ledger) -> None:
+        self.spec = spec
+        self._ledger = ledger
+
+    def __repr__(self) -> str:
+        return f"<Job {self.id} {self.spec.episode.slug}>"
+
+    @property
+    def id(self) -> str:
+        """The job's id: the same for the same episode, options and destination."""
+        return self.spec.job
+
+    @property
+    def uri(self) -> str:
+        """The folder where the results are."""
+        return self.spec.uri
+
+    @property
+    def state(self) -> JobState:
+        """Where the job is now."""
+        record = self._ledger.get(self.id)
+        if record is not None:
+            return record.state
+        manifest = read_manifest(self._storage)
+        return manifest.state if manifest else JobState.SUBMITTED
+
+    def transcript(self, timeout: float | None = None) -> Transcript:
+        """Wait for the fast leg and return its transcript.
+
+        Args:
+            timeout: seconds to wait; None waits as long as it takes.
+
+        Raises:
+            WaitTimeoutError: the fast leg has not ended in that time.
+            CancelledError: the job was cancelled before there was a transcript.
+            JobFailedError: the episode could not be transcribed; the message says why.
+        """
+        record = self._wait(JobState.TRANSCRIBED, timeout)
+        outcome = record.legs["whisper"].outcome if record else None
+        if outcome is None and (manifest := read_manifest(self._storage)):
+            outcome = manifest.legs["whisper"]
+        if outcome is None or outcome.status != "ok":
+            if record and record.state is JobState.CANCELLED:
+                raise CancelledError(f"Job {self.id} was cancelled before there was a transcript.")
+            raise JobFailedError(outcome.reason if outcome else (record.reason if record else "It left nothing."))
+        return Transcript.from_json(self._storage.get(TRANSCRIPT))
+
+    def result(self, timeout: float | None = None) -> EpisodeResult:
+        """Wait for both legs and return the merged result; look at its `state` and `reason`.
+
+        Args:
+            timeout: seconds to wait; None waits as long as it takes.
+
+        Raises:
+            WaitTimeoutError: the job has not ended in that time.
+            CancelledError: the job was cancelled.
+            JobFailedError: the job ended and its result cannot be read; the message says why.
+        """
+        record = self._wait(JobState.COMPLETED, timeout)
+        if record and record.state is JobState.CANCELLED:
+            raise CancelledError(f"Job {self.id} was cancelled.")
+        manifest = read_manifest(self._storage)
+        if manifest is None:
+            raise JobFailedError((record and record.reason) or f"There is no result in {self.uri}.")
+        return manifest
+
+    def cancel(self) -> bool:
+        """End the job, whether it waits or is at work; False when it had ended already."""
+        from pipeline.canvas import revoke
+
+        record = self._ledger.get(self.id)
+        if record is None or not self._ledger.advance(record.spec, JobState.CANCELLED, reason="It was cancelled."):
+            return False
+        revoke(record.spec)
+        return True
+
+    @cached_property
+    def _storage(self) -> Storage:
+        return open_storage(self.uri)
+
+    def _wait(self, reached: JobState, timeout_s: float | None) -> JobRecord | None:
+        if self._ledger.get(self.id) is None and read_manifest(self._storage):
+            return None  # done before this broker's time
+        return self._ledger.wait(self.id, reached, timeout_s)

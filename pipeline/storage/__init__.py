@@ -1,0 +1,90 @@
+"""Where results live: one small interface over `file:///folder` and `s3://bucket/prefix`."""
+
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from pipeline.errors import StorageError
+
+CONTENT_TYPES = {
+    ".json": "application/json",
+    ".txt": "text/plain; charset=utf-8",
+    ".srt": "application/x-subrip",
+    ".vtt": "text/vtt",
+    ".md": "text/markdown; charset=utf-8",
+}
+
+
+class Storage(Protocol):
+    """A place that holds objects by name; a name is a relative path with `/` between its parts.
+
+    Each method raises `StorageError` when storage refuses and `TransientError` when it is likely to work
+    a little later.
+    """
+
+    uri: str
+    """Where this is, without a slash at its end."""
+
+    def put(self, name: str, data: bytes | Path) -> None:
+        """Write an object, all of it or nothing, in place of an older one."""
+        ...
+
+    def get(self, name: str) -> bytes:
+        """Return an object's bytes."""
+        ...
+
+    def exists(self, name: str) -> bool:
+        """Return whether there is such an object."""
+        ...
+
+    def list(self, prefix: str = "") -> list[str]:
+        """Return the names that begin with a prefix, sorted."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove an object; it is no error when there is none."""
+        ...
+
+    def local_path(self, name: str) -> Path:
+        """Return the path of a file on this machine that holds the object; not to be written to."""
+        ...
+
+    def check_writable(self) -> None:
+        """Write and remove a small object, so that trouble shows before the work is done."""
+        ...
+
+
+def open_storage(uri: str) -> Storage:
+    """Return the storage at a URI.
+
+    Raises:
+        StorageError: the URI is of no kind that Duet knows.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        from pipeline.storage.file import FileStorage
+
+        return FileStorage(Path(unquote(parts.path)))
+    if parts.scheme == "s3" and parts.netloc:
+        from pipeline.storage.s3 import S3Storage
+
+        return S3Storage(parts.netloc, parts.path.strip("/"))
+    raise StorageError(f"{uri!r} is no place Duet can write to; use a folder, file:///folder or s3://bucket/prefix.")
+
+
+def as_uri(place: str | Path) -> str:
+    """Return a folder's path or a URI as a URI without a slash at its end."""
+    text = str(place)
+    if "://" in text:
+        return text.rstrip("/")
+    return Path(text).expanduser().absolute().as_uri().rstrip("/")
+
+
+def join(uri: str, *names: str) -> str:
+    """Return the URI of something below a URI."""
+    return "/".join([uri.rstrip("/"), *names])
+
+
+def content_type(name: str) -> str:
+    """Return the media type of an object by its ending."""
+    return CONTENT_TYPES.get(Path(name).suffix.lower(), "application/octet-stream")

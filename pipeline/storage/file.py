@@ -1,0 +1,96 @@
+"""Storage in a folder."""
+
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from pipeline.errors import StorageError
+
+PROBE = ".duet-probe"
+
+
+class FileStorage:
+    """Objects as files below a folder; a write is a rename, so a reader never sees half of one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.uri = folder.absolute().as_uri().rstrip("/")
+
+    def put(self, name: str, data: bytes | Path) -> None:
+        """Write a file beside its place, then rename it there."""
+        target = self._path(name)
+        unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+        with self._readable_errors(name):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                if isinstance(data, Path):
+                    shutil.copyfile(data, unfinished)
+                else:
+                    unfinished.write_bytes(data)
+                _flush_to_disk(unfinished)
+                unfinished.replace(target)
+            finally:
+                unfinished.unlink(missing_ok=True)
+
+    def get(self, name: str) -> bytes:
+        """Return a file's bytes."""
+        with self._readable_errors(name):
+            return self._path(name).read_bytes()
+
+    def exists(self, name: str) -> bool:
+        """Return whether the file is there."""
+        return self._path(name).is_file()
+
+    def list(self, prefix: str = "") -> list[str]:
+        """Return the names of all files below the folder that begin with a prefix."""
+        start = self._path(prefix).parent if prefix and not prefix.endswith("/") else self._path(prefix)
+        names = (path.relative_to(self.folder).as_posix() for path in start.rglob("*") if path.is_file())
+        return sorted(name for name in names if name.startswith(prefix) and not name.endswith(".part"))
+
+    def delete(self, name: str) -> None:
+        """Remove a file, and its folder when that is empty then."""
+        path = self._path(name)
+        with self._readable_errors(name):
+            path.unlink(missing_ok=True)
+        if path.parent != self.folder and path.parent.is_dir() and not any(path.parent.iterdir()):
+            try:
+                path.parent.rmdir()
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:  # somebody has just written there: then it stays
+                    raise
+
+    def local_path(self, name: str) -> Path:
+        """Return the file's own path."""
+        return self._path(name)
+
+    def check_writable(self) -> None:
+        """Write and remove a small file."""
+        self.put(PROBE, b"")
+        self.delete(PROBE)
+
+    def _path(self, name: str) -> Path:
+        if ".." in PurePosixPath(name).parts or name.startswith("/"):
+            raise StorageError(f"{name!r} leads out of {self.uri}; names are relative and never go up.")
+        return self.folder / name
+
+    @contextmanager
+    def _readable_errors(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise StorageError(f"{self._path(name)} is not there.") from None
+        except PermissionError:
+            raise StorageError(f"{self._path(name)} cannot be written or read: permission denied; "
+                               "choose another folder or give yourself the right.") from None
+        except OSError as error:
+            raise StorageError(f"{self._path(name)}: {error.strerror or error}; "
+                               "free some space or choose another folder.") from None
+
+
+def _flush_to_disk(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

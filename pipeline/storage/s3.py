@@ -1,0 +1,169 @@
+"""Storage in an S3 bucket, on AWS or any server that speaks S3."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import boto3
+from boto3.exceptions import Boto3Error, S3UploadFailedError
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+
+from pipeline.errors import StorageError, TransientError
+from pipeline.settings import settings
+from pipeline.storage import content_type
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+PROBE = ".duet-probe"
+NOT_FOUND = {"404", "NoSuchKey", "NotFound"}
+REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "401"}
+BUSY = {"429", "500", "502", "503", "504", "SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable"}
+
+
+class S3Storage:
+    """Objects under a prefix of a bucket; S3 shows an object only when all of it has arrived.
+
+    boto3 does the multipart uploads, the checksums (CRC32 unless the environment asks for another) and a
+    first round of retries; what fails still is a `TransientError` when the server is to blame.
+    """
+
+    def __init__(self, bucket: str, prefix: str = "") -> None:
+        self.bucket = bucket
+        self.prefix = f"{prefix}/" if prefix else ""
+        self.uri = f"s3://{bucket}/{prefix}".rstrip("/")
+        self.client = _client()
+
+    def put(self, name: str, data: bytes | Path) -> None:
+        """Upload an object with its content type."""
+        key = self._key(name)
+        with self._readable_errors(name):
+            if isinstance(data, Path):
+                self.client.upload_file(
+                    str(data), self.bucket, key, ExtraArgs={"ContentType": content_type(name)}
+                )
+            else:
+                self.client.put_object(Bucket=self.bucket, Key=key, Body=data, ContentType=content_type(name))
+
+    def get(self, name: str) -> bytes:
+        """Download an object into memory."""
+        with self._readable_errors(name):
+            return self.client.get_object(Bucket=self.bucket, Key=self._key(name))["Body"].read()
+
+    def exists(self, name: str) -> bool:
+        """Ask for the object's head."""
+        return self._tag(name) is not None
+
+    def list(self, prefix: str = "") -> list[str]:
+        """Return the names that begin with a prefix, page by page."""
+        pages = self.client.get_paginator("list_objects_v2")
+        with self._readable_errors(prefix):
+            found = [
+                item["Key"].removeprefix(self.prefix)
+                for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix + prefix)
+                for item in page.get("Contents", [])
+            ]
+        return sorted(found)
+
+    def delete(self, name: str) -> None:
+        """Remove an object."""
+        with self._readable_errors(name):
+            self.client.delete_object(Bucket=self.bucket, Key=self._key(name))
+
+    def local_path(self, name: str) -> Path:
+        """Download into the cache, once for each content, and return the path there."""
+        tag = self._tag(name)
+        if tag is None:
+            raise StorageError(f"{self.uri}/{name} is not there.")
+        key = hashlib.sha256(f"{self.uri}/{name}\n{tag}".encode()).hexdigest()
+        cached = settings().cache_dir / "objects" / key[:2] / f"{key[2:34]}{PurePosixPath(name).suffix}"
+        if not cached.is_file():
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = cached.with_name(f"{cached.name}.{os.getpid()}.part")
+            with self._readable_errors(name):
+                try:
+                    self.client.download_file(self.bucket, self._key(name), str(unfinished))
+                    unfinished.replace(cached)
+                finally:
+                    unfinished.unlink(missing_ok=True)
+        return cached
+
+    def check_writable(self) -> None:
+        """Upload and remove a small object."""
+        self.put(PROBE, b"")
+        self.delete(PROBE)
+
+    def _tag(self, name: str) -> str | None:
+        with self._readable_errors(name):
+            try:
+                return self.client.head_object(Bucket=self.bucket, Key=self._key(name))["ETag"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] in NOT_FOUND:
+                    return None
+                raise
+
+    def _key(self, name: str) -> str:
+        if ".." in PurePosixPath(name).parts or name.startswith("/"):
+            raise StorageError(f"{name!r} leads out of {self.uri}; names are relative and never go up.")
+        return self.prefix + name
+
+    @contextmanager
+    def _readable_errors(self, name: str) -> Iterator[None]:
+        where = f"{self.uri}/{name}".rstrip("/")
+        try:
+            yield
+        except (NoCredentialsError, PartialCredentialsError):
+            raise StorageError(
+                f"{where}: there are no S3 credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+            ) from None
+        except ClientError as error:
+            raise self._refusal(where, error.response["Error"]["Code"], error) from None
+        except S3UploadFailedError as error:
+            cause = error.__context__
+            code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else ""
+            raise self._refusal(where, code, error) from None
+        except (ConnectionError, HTTPClientError) as error:
+            raise TransientError(
+                f"{where}: {self.client.meta.endpoint_url} does not answer ({type(error).__name__}); "
+                "check DUET_S3_ENDPOINT_URL and the network."
+            ) from None
+        except (BotoCoreError, Boto3Error) as error:
+            raise StorageError(f"{where}: {error}") from None
+
+    def _refusal(self, where: str, code: str, error: Exception) -> StorageError | TransientError:
+        if code == "NoSuchBucket":
+            return StorageError(f"{where}: there is no bucket {self.bucket!r}; create it or name another one.")
+        if code in NOT_FOUND:
+            return StorageError(f"{where} is not there.")
+        if code in REFUSED:
+            return StorageError(
+                f"{where}: S3 refuses the credentials ({code}); check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY "
+                "and the bucket's policy."
+            )
+        if code in BUSY:
+            return TransientError(f"{where}: S3 is not able to answer now ({code}).")
+        return StorageError(f"{where}: {error}")
+
+
+def _client() -> "S3Client":
+    endpoint = settings().s3_endpoint_url or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    config = Config(
+        retries={"mode": "standard", "max_attempts": 4},
+        connect_timeout=min(5.0, settings().s3_timeout_s),
+        read_timeout=settings().s3_timeout_s,
+        # Virtual-host addressing needs a name server that knows every bucket; other servers rarely have one.
+        s3={"addressing_style": "path" if endpoint else "auto"},
+    )
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ("us-east-1" if endpoint else None)
+    return boto3.session.Session().client("s3", endpoint_url=endpoint, region_name=region, config=config)

@@ -1,0 +1,28 @@
+"""The episode's audio as a file on this machine."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pipeline.errors import AudioError
+from pipeline.storage import open_storage
+from pipeline.types import JobSpec
+
+
+def local_audio(spec: JobSpec) -> Path:
+    """Return the path of the audio, fetched into the cache when it is in a bucket.
+
+    Raises:
+        AudioError: the path is not visible on this machine.
+        StorageError: the bucket refuses.
+    """
+    parts = urlsplit(spec.audio_uri)
+    if parts.scheme == "file":
+        path = Path(unquote(parts.path))
+        if not path.is_file():
+            raise AudioError(
+                f"{path} is not there for the worker; share that folder with the worker's machine, "
+                "or give an s3:// destination, then the audio travels with the job."
+            )
+        return path
+    folder, _, name = spec.audio_uri.rpartition("/")
+    return open_storage(folder).local_path(name)

@@ -1,0 +1,106 @@
+"""What both legs have in common: outcomes as values, states, progress, retries."""
+
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from celery import Task
+from celery.exceptions import Ignore, Reject
+from celery.utils.log import get_task_logger
+from pydantic import ValidationError
+
+from pipeline.errors import DuetError, TransientError
+from pipeline.ledger import Ledger
+from pipeline.settings import settings
+from pipeline.storage import open_storage
+from pipeline.types import JobSpec, JobState, Leg, LegOutcome
+from tasks.checkpoint import finished_outcome, save_outcome
+
+logger = get_task_logger(__name__)
+REPORT_INTERVAL_S = 0.5
+MAX_BACKOFF_S = 120.0
+
+
+class LegTask(Task):  # type: ignore[misc]  # celery has no types
+    """A task of the chord's header that returns a `LegOutcome` instead of raising.
+
+    It raises for Celery's own control flow only, so that the callback always runs and the other leg's work
+    is never thrown away.
+    """
+
+    abstract = True
+    typing = False
+    max_retries = 3
+    default_retry_delay = 5
+    """Seconds before a leg is tried again whose process was killed; `max_retries` bounds it."""
+    leg: ClassVar[Leg]
+
+    def __call__(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Run the leg of the job in the message and return its outcome as a plain dict."""
+        started = time.monotonic()
+        try:
+            spec = JobSpec.model_validate(message)
+        except ValidationError as error:
+            return self._failed(f"The message is not one of Duet's ({error.error_count()} fields do not fit).")
+        ledger = Ledger()
+        if not ledger.note_leg(spec, self.leg, started_at=time.time()):
+            return LegOutcome(leg=self.leg, status="skipped", reason="The job was cancelled.").to_message()
+        ledger.advance(spec, JobState.RUNNING)
+        outcome = self._outcome(spec, self._reporter(spec, ledger))
+        outcome = outcome.model_copy(update={"work_s": round(time.monotonic() - started, 3)})
+        ledger.note_leg(spec, self.leg, outcome=outcome.model_dump_json())
+        if self.leg == "whisper" and outcome.status == "ok":
+            ledger.advance(spec, JobState.TRANSCRIBED, transcribed_at=time.time())
+        return outcome.to_message()
+
+    def _outcome(self, spec: JobSpec, report: Callable[[float, float], None]) -> LegOutcome:
+        try:
+            storage = open_storage(spec.uri)
+            if finished := finished_outcome(storage, spec, self.leg):
+                return finished
+            outcome: LegOutcome = self.run(spec, report)
+            save_outcome(storage, spec, outcome)
+            return outcome
+        except (Ignore, Reject):
+            raise
+        except TransientError as error:
+            return self._retry_or_fail(error)
+        except DuetError as error:
+            return LegOutcome(leg=self.leg, status="failed", reason=str(error))
+        except MemoryError:
+            return LegOutcome(
+                leg=self.leg,
+                status="failed",
+                reason="The worker ran out of memory; use a smaller model or a machine with more of it.",
+            )
+        except Exception as error:
+            logger.exception("%s of %s failed", self.leg, spec.job)
+            return LegOutcome(
+                leg=self.leg,
+                status="failed",
+                reason=f"Unexpected {type(error).__name__}: {error}. The worker's log has the details.",
+            )
+
+    def _retry_or_fail(self, error: TransientError) -> LegOutcome:
+        tries = self.request.retries
+        if tries < settings().retry_limit:
+            delay_s = min(settings().retry_backoff_s * 2**tries, MAX_BACKOFF_S)
+            logger.warning("%s Trying again in %.0f s.", error, delay_s)
+            raise self.retry(exc=error, countdown=delay_s, max_retries=settings().retry_limit)
+        return LegOutcome(leg=self.leg, status="failed", reason=f"{error} It was tried {tries + 1} times.")
+
+    def _failed(self, reason: str) -> dict[str, Any]:
+        return LegOutcome(leg=self.leg, status="failed", reason=reason).to_message()
+
+    def _reporter(self, spec: JobSpec, ledger: Ledger) -> Callable[[float, float], None]:
+        last = float("-inf")
+
+        def report(done_s: float, total_s: float) -> None:
+            nonlocal last
+            if time.monotonic() - last < REPORT_INTERVAL_S and done_s < total_s:
+                return
+            last = time.monotonic()
+            ledger.note_leg(spec, self.leg, done_s=round(done_s, 2), total_s=round(total_s, 2))
+            self.update_state(state="PROGRESS", meta={"done_s": round(done_s, 2), "total_s": round(total_s, 2)})
+
+        return report

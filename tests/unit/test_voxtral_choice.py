@@ -1,0 +1,174 @@
+"""Which analyst a machine gets, and what is said when it gets none."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from pipeline.errors import EngineError, WeightsError
+from pipeline.settings import Settings
+from tests import voxtral_checkpoint
+from workers.voxtral import Skipped, device, load_analyst
+from workers.voxtral.analyst import VoxtralAnalyst
+
+no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return voxtral_checkpoint.build(tmp_path_factory.mktemp("voxtral"))
+
+
+@pytest.fixture
+def checkpoint(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "model"))
+
+
+@pytest.fixture(autouse=True)
+def _no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+def load(folder: Path | str, voxtral: str = "on") -> VoxtralAnalyst | Skipped:
+    choice = load_analyst(Settings(voxtral=voxtral, voxtral_model=str(folder), device="cpu"))
+    assert isinstance(choice, VoxtralAnalyst | Skipped)
+    return choice
+
+
+def refusal(folder: Path | str) -> str:
+    with pytest.raises(WeightsError) as caught:
+        load(folder)
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert sentence.endswith(".")
+    return sentence
+
+
+def test_on_runs_on_a_cpu(checkpoint: Path) -> None:
+    analyst = load(checkpoint)
+    assert isinstance(analyst, VoxtralAnalyst)
+    assert analyst.model == str(checkpoint)
+
+
+def test_off_says_how_to_switch_on(checkpoint: Path) -> None:
+    choice = load(checkpoint, "off")
+    assert isinstance(choice, Skipped)
+    assert "DUET_VOXTRAL=auto" in choice.reason
+
+
+@no_cuda
+@pytest.mark.parametrize("name", ["auto", "cpu", "cuda"])
+def test_without_a_card_auto_skips_and_says_what_to_do(checkpoint: Path, name: str) -> None:
+    choice = load_analyst(Settings(voxtral_model=str(checkpoint), device=name))
+    assert isinstance(choice, Skipped)
+    assert "needs a CUDA device" in choice.reason
+    assert "DUET_VOXTRAL=on" in choice.reason
+
+
+@no_cuda
+def test_skipping_loads_neither_torch_nor_transformers() -> None:
+    program = (
+        "import sys\n"
+        "from pipeline.settings import Settings\n"
+        "from workers.voxtral import Skipped, load_analyst\n"
+        "assert isinstance(load_analyst(Settings(device='cpu')), Skipped)\n"
+        "assert isinstance(load_analyst(Settings(voxtral='off')), Skipped)\n"
+        "print([name for name in ('torch', 'transformers', 'huggingface_hub') if name in sys.modules])\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_a_folder_that_is_not_there() -> None:
+    assert "DUET_VOXTRAL_MODEL" in refusal("/nowhere/voxtral")
+    assert "DUET_VOXTRAL_MODEL" in refusal("ftp://host/voxtral/mini")
+
+
+def test_weights_that_are_not_in_the_cache() -> None:
+    assert "huggingface.co" in refusal("mistralai/Voxtral-Mini-3B-2507")
+
+
+@pytest.mark.parametrize("name", ["tekken.json", "config.json", "model.safetensors", "processor_config.json"])
+def test_a_missing_file_is_named(checkpoint: Path, name: str) -> None:
+    (checkpoint / name).unlink()
+    assert str(checkpoint) in refusal(checkpoint)
+    if name != "processor_config.json":
+        assert name in refusal(checkpoint)
+
+
+def test_a_shard_that_the_index_names_and_is_missing(checkpoint: Path) -> None:
+    shard = "model-00002-of-00002.safetensors"
+    index = {"weight_map": {"lm_head.weight": shard}}
+    (checkpoint / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert shard in refusal(checkpoint)
+
+
+@pytest.mark.parametrize("keep", [0, 5, 1000, -1])
+def test_a_safetensors_file_that_is_cut_short(checkpoint: Path, keep: int) -> None:
+    path = checkpoint / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:keep])
+    assert "damaged" in refusal(checkpoint)
+
+
+@pytest.mark.parametrize("name", ["tekken.json", "config.json"])
+def test_a_json_that_is_cut_short(checkpoint: Path, name: str) -> None:
+    path = checkpoint / name
+    path.write_bytes(path.read_bytes()[:-9])
+    assert "damaged" in refusal(checkpoint)
+
+
+def test_the_tokenizer_of_a_model_without_ears(checkpoint: Path) -> None:
+    path = checkpoint / "tekken.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"audio": None}))
+    assert "without ears" in refusal(checkpoint)
+
+
+def test_another_kind_of_model(checkpoint: Path) -> None:
+    (checkpoint / "config.json").write_text('{"model_type": "llama"}')
+    assert "'llama'" in refusal(checkpoint)
+
+
+def test_tensors_of_another_size(checkpoint: Path) -> None:
+    path = checkpoint / "config.json"
+    config = json.loads(path.read_text())
+    config["text_config"]["hidden_size"] *= 2
+    path.write_text(json.dumps(config))
+    assert "do not make a Voxtral" in refusal(checkpoint)
+
+
+def test_a_tensor_that_is_missing(checkpoint: Path) -> None:
+    path = checkpoint / "model.safetensors"
+    tensors = load_file(path)
+    head = next(name for name in tensors if name.endswith("lm_head.weight"))
+    save_file({name: tensor for name, tensor in tensors.items() if name != head}, path, {"format": "pt"})
+    assert "missing" in refusal(checkpoint)
+
+
+def test_a_tokenizer_with_more_tokens_than_the_model(checkpoint: Path) -> None:
+    path = checkpoint / "tekken.json"
+    tekken = json.loads(path.read_text())
+    tekken["config"] |= {"num_vocab_tokens": 1025, "default_vocab_size": 2025}
+    tekken["vocab"].append(tekken["vocab"][-1] | {"rank": 1024, "token_bytes": "enp6enp6eno="})
+    path.write_text(json.dumps(tekken))
+    assert "2025 tokens" in refusal(checkpoint)
+
+
+@no_cuda
+def test_a_device_that_is_not_there() -> None:
+    assert device.choose("auto") == device.Place(torch.device("cpu"), torch.float32)
+    with pytest.raises(EngineError, match="sees 0 CUDA devices"):
+        device.choose("cuda:3")
+    with pytest.raises(EngineError, match="is unknown"):
+        device.choose("gpu")
+
+
+def test_the_memory_that_a_section_needs() -> None:
+    place = device.Place(torch.device("cuda:0"), torch.float16)
+    full_gib = device.needed_bytes(place, 4_676_271_104, 600) / device.GIB
+    assert full_gib == pytest.approx(8.71 + 10 * 137 / 1024 + 1, abs=0.01)

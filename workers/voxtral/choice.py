@@ -1,0 +1,71 @@
+"""Which analyst this machine gets: Voxtral here, or none and why."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.settings import Settings
+from workers.engines import Analyst
+from workers.voxtral import weights
+
+# Where the kernel shows an NVIDIA driver: Linux, and Linux inside Windows. Looking costs nothing,
+# importing torch to ask it costs seconds.
+_DRIVER_FILES = (Path("/dev/nvidiactl"), Path("/proc/driver/nvidia/version"), Path("/dev/dxg"))
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """No analyst here: the leg is skipped, and `reason` says why and what to do."""
+
+    reason: str
+
+
+def load_analyst(settings: Settings) -> Analyst | Skipped:
+    """Load the analyst that the settings and this machine allow, ready to be used.
+
+    With `auto` what is merely missing (a card, room on it, the weights) skips the leg; with `on` it is
+    an error. What is there and cannot be right is always an error.
+
+    Raises:
+        EngineError: Voxtral is asked for and cannot run on this machine.
+        WeightsError: the weights are damaged, or asked for and not found.
+    """
+    if settings.voxtral == "off":
+        return Skipped("Voxtral is switched off here (DUET_VOXTRAL=off); set DUET_VOXTRAL=auto to use it.")
+    if settings.voxtral == "auto":
+        if settings.device == "cpu":
+            return Skipped(_no_card("DUET_DEVICE=cpu keeps this pool off CUDA"))
+        if not any(path.exists() for path in _DRIVER_FILES):
+            return Skipped(_no_card("this machine has no NVIDIA driver"))
+        from workers.voxtral.device import has_cuda
+
+        if not has_cuda():
+            return Skipped(_no_card("torch finds no CUDA device that it can use"))
+    try:
+        folder = weights.find(settings.voxtral_model)
+    except weights.NotFoundError as error:
+        if settings.voxtral == "auto":
+            return Skipped(str(error))
+        raise
+    found = weights.check(folder)
+
+    from workers.voxtral import device
+
+    place = device.choose(settings.device)
+    shortage = device.shortage(place, found.parameters, settings.voxtral_section_s)
+    if shortage and settings.voxtral == "auto":
+        return Skipped(shortage)
+    if shortage:
+        raise device.NoRoomError(shortage)
+
+    from workers.voxtral.analyst import VoxtralAnalyst
+    from workers.voxtral.model import VoxtralModel
+
+    model = VoxtralModel.load(found, place)
+    return VoxtralAnalyst(model, name=settings.voxtral_model, section_s=settings.voxtral_section_s)
+
+
+def _no_card(why: str) -> str:
+    return (
+        f"Voxtral needs a CUDA device and {why}; run the voxtral pool on a machine with an NVIDIA card, "
+        "or set DUET_VOXTRAL=on to run it on the CPU, which takes many times the episode's length."
+    )

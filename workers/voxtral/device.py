@@ -1,0 +1,82 @@
+"""The device Voxtral runs on, the numbers it computes with, and whether it fits."""
+
+from dataclasses import dataclass
+
+import torch
+
+from pipeline.errors import EngineError
+
+GIB = 2**30
+AUDIO_BYTES_PER_S = 137 * 2**20 / 60
+"""Device memory for each second of audio in flight: cache, prefill and encoder, in 16-bit numbers."""
+RESERVE_BYTES = GIB
+"""For the CUDA context, the libraries' workspaces and fragmentation."""
+
+
+class NoRoomError(EngineError):
+    """The model or its audio does not fit the device."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A device and the type of numbers that it computes with."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+
+def has_cuda() -> bool:
+    """Return whether torch can use a CUDA device."""
+    return torch.cuda.is_available()
+
+
+def choose(name: str) -> Place:
+    """Return the place for a device's name: `auto`, `cpu`, `cuda` or `cuda:<index>`.
+
+    bfloat16 where the card computes in it, float16 on older cards, float32 on a CPU.
+
+    Raises:
+        EngineError: the name is unknown, or that device is not there.
+    """
+    if name == "auto":
+        name = "cuda" if has_cuda() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise EngineError(f"DUET_DEVICE={name!r} is unknown; use auto, cpu, cuda or cuda:<index>.")
+    if device.type == "cpu":
+        return Place(device, torch.float32)
+    if not has_cuda() or (device.index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count() if has_cuda() else 0
+        raise EngineError(
+            f"DUET_DEVICE={name} is not there: torch sees {count} CUDA devices; use auto, or one of those."
+        )
+    device = torch.device("cuda", device.index or 0)
+    with torch.cuda.device(device):
+        # A T4 emulates bfloat16, many times slower than its own float16.
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    return Place(device, torch.bfloat16 if native else torch.float16)
+
+
+def needed_bytes(place: Place, parameters: int, section_s: float) -> int:
+    """Return the device memory for the weights and one section of `section_s` seconds of audio."""
+    size_bytes = place.dtype.itemsize
+    return int(parameters * size_bytes + section_s * AUDIO_BYTES_PER_S * size_bytes / 2) + RESERVE_BYTES
+
+
+def shortage(place: Place, parameters: int, section_s: float) -> str:
+    """Return why the model and a section do not fit a CUDA device now and what to do, or "" if they do."""
+    if place.device.type != "cuda":
+        return ""
+    free_bytes, total_bytes = torch.cuda.mem_get_info(place.device)
+    needed = needed_bytes(place, parameters, section_s)
+    if needed <= free_bytes:
+        return ""
+    return (
+        f"Voxtral with sections of {section_s:.0f} s needs {needed / GIB:.1f} GiB and "
+        f"{torch.cuda.get_device_name(place.device)} has {free_bytes / GIB:.1f} of "
+        f"{total_bytes / GIB:.1f} GiB free; lower DUET_VOXTRAL_SECTION_S, end what else uses the card, "
+        "or use a larger one."
+    )

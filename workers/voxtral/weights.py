@@ -1,0 +1,124 @@
+"""Where Voxtral's files are, and whether they can be what they claim to be."""
+
+import json
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from pipeline.errors import WeightsError
+
+# The repository also holds the same weights a second time in another layout; 9 GB we never read.
+_HUB_FILES = ("*.json", "model*.safetensors")
+
+
+class NotFoundError(WeightsError):
+    """There are no weights where they were looked for."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A folder whose files passed `check`."""
+
+    folder: Path
+    parameters: int
+    """How many numbers the weights hold."""
+
+
+def find(model: str) -> Path:
+    """Return the folder of a model given as a path or as a hub id, fetched from the hub at need.
+
+    Raises:
+        NotFoundError: the path is not there, or the hub cannot be reached and the model is not in its cache.
+        WeightsError: `model` is neither a path nor a hub id.
+    """
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder.is_absolute() or model.startswith((".", "~")):
+        raise NotFoundError(
+            f"There is no folder {model} with Voxtral's files; copy the model there, or point "
+            "DUET_VOXTRAL_MODEL at the folder that has config.json, tekken.json and the .safetensors files."
+        )
+    if "://" in model or model.count("/") != 1:
+        raise WeightsError(
+            f"DUET_VOXTRAL_MODEL={model!r} is neither a folder nor a hub id; give the path of the model's "
+            "folder or an id such as mistralai/Voxtral-Mini-3B-2507."
+        )
+    return _from_hub(model)
+
+
+def check(folder: Path) -> Weights:
+    """Read the headers of a model's files and return what they hold; the tensors themselves stay on disk.
+
+    Raises:
+        NotFoundError: a file is missing.
+        WeightsError: a file is cut short, is something else, or belongs to another model.
+    """
+    config = _read_json(folder / "config.json")
+    if config.get("model_type") != "voxtral":
+        raise WeightsError(
+            f"{folder} holds a model of type {config.get('model_type')!r}, not voxtral; "
+            "point DUET_VOXTRAL_MODEL at Voxtral's folder."
+        )
+    tekken = _read_json(folder / "tekken.json")
+    if not tekken.get("audio"):
+        raise WeightsError(
+            f"{folder / 'tekken.json'} is the tokenizer of a model without ears (it has no audio section); "
+            "copy Voxtral's own tekken.json there."
+        )
+    index = folder / "model.safetensors.index.json"
+    names = ["model.safetensors"]
+    if index.is_file():
+        names = sorted(set(_read_json(index).get("weight_map", {}).values()))
+    return Weights(folder, sum(_count(folder / name) for name in names))
+
+
+def _count(path: Path) -> int:
+    if not path.is_file():
+        raise _missing(path)
+    try:
+        # Opening checks that the header is sound and that the file is as long as it says.
+        with safe_open(path, framework="numpy") as tensors:
+            return sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"{path} is damaged ({error}); delete it and copy or download the model again."
+        ) from None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise _missing(path)
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise WeightsError(
+            f"{path} is damaged ({error}); delete it and copy or download the model again."
+        ) from None
+    if not isinstance(content, dict):
+        raise WeightsError(f"{path} is not what it should be (no JSON object); copy the model again.")
+    return content
+
+
+def _missing(path: Path) -> NotFoundError:
+    return NotFoundError(
+        f"{path.parent} has no {path.name}, so it is not a whole Voxtral; copy or download the model again, "
+        "or point DUET_VOXTRAL_MODEL at a folder that has all its files."
+    )
+
+
+def _from_hub(model: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model, allow_patterns=list(_HUB_FILES)))
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise NotFoundError(
+            f"Voxtral's weights ({model}, 9 GB) are not in the hub's cache and cannot be downloaded "
+            f"({type(error).__name__}); allow access to huggingface.co, or copy the model's folder to this "
+            "machine and set DUET_VOXTRAL_MODEL to its path."
+        ) from None

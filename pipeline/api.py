@@ -137,7 +137,7 @@ def _start(spec: JobSpec, record: JobRecord | None, ledger: Ledger, priority: in
     else:
         spec = record.spec
     try:
-        celery.configure(celery.app, broker_url())
+        celery.use_broker(broker_url())
         canvas.send(spec, priority)
     except (OperationalError, redis.RedisError) as error:
         raise unreachable(error) from None

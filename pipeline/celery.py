@@ -4,7 +4,7 @@ Why each setting is as it is stands in docs/design.md, "Settings that must not b
 """
 
 from celery import Celery
-from kombu import Queue
+from kombu.entity import Queue
 
 from pipeline.broker import broker_url
 from pipeline.errors import BrokerError
@@ -20,10 +20,16 @@ DEFAULT_PRIORITY = 5
 app = Celery("pipeline", include=["tasks.transcribe", "tasks.analyze", "tasks.merge", "workers.pool"])
 
 
-def configure(application: Celery, url: str | None) -> None:
+def use_broker(url: str) -> None:
+    """Let this process use a broker that was not there, or not known, when this module was imported."""
+    if app.conf.broker_url != url:
+        app.conf.update(broker_url=url, result_backend=url)
+
+
+def _configure(url: str | None) -> None:
     """Set everything that Duet relies on; without a URL the application can be imported but not used."""
     visibility_timeout_s = settings().leg_time_limit_s + VISIBILITY_MARGIN_S
-    application.conf.update(
+    app.conf.update(
         broker_url=url,
         result_backend=url,
         broker_connection_retry_on_startup=True,
@@ -67,4 +73,4 @@ def _url_or_none() -> str | None:
         return None  # the client is told so when it submits; `duet --help` must work all the same
 
 
-configure(app, _url_or_none())
+_configure(_url_or_none())

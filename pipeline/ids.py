@@ -2,8 +2,8 @@
 
 import hashlib
 import json
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from slugify import slugify
 
@@ -13,7 +13,7 @@ EPISODE_HEX_DIGITS = 16
 OPTIONS_HEX_DIGITS = 8
 
 
-def episode_id(audio: BinaryIO) -> str:
+def episode_id(audio: BufferedReader) -> str:
     """Return the first 16 hex digits of the SHA-256 of an open binary file."""
     return hashlib.file_digest(audio, "sha256").hexdigest()[:EPISODE_HEX_DIGITS]
 

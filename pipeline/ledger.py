@@ -95,7 +95,8 @@ class Ledger:
     """Reads and moves the states of jobs."""
 
     def __init__(self, client: "redis.Redis | None" = None) -> None:
-        self.redis = client or connect()
+        # redis-py types every answer as bytes or str; ours are str (`decode_responses`).
+        self.redis: Any = client or connect()
         self._begin = self.redis.register_script(_BEGIN)
         self._advance = self.redis.register_script(_ADVANCE)
 

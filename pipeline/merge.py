@@ -19,9 +19,7 @@ WORK = ".work/"
 NAMES: dict[Leg, str] = {"whisper": "Whisper", "voxtral": "Voxtral"}
 
 
-def merge_legs(
-    spec: JobSpec, legs: dict[Leg, LegOutcome], storage: Storage, record: JobRecord | None
-) -> EpisodeResult:
+def merge_legs(spec: JobSpec, legs: dict[Leg, LegOutcome], storage: Storage, record: JobRecord | None) -> EpisodeResult:
     """Return the result of a job from what its legs left in storage.
 
     Raises:

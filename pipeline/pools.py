@@ -5,6 +5,7 @@ import socket
 import sys
 from pathlib import Path
 
+from pipeline.broker import connect
 from pipeline.settings import settings
 
 POOL_VARIABLE = "DUET_POOL"
@@ -16,6 +17,14 @@ POOLS = {"whisper": 1, "voxtral": 1, "cpu": 2}
 def pool_key(pool: str) -> str:
     """Return the Redis key of what a pool says about itself."""
     return f"duet:pool:{pool}"
+
+
+def ready_pools() -> dict[str, dict[str, str]]:
+    """Return what each pool says about itself whose process has loaded its model, or failed to."""
+    with connect() as client, client.pipeline(transaction=False) as pipe:
+        for pool in POOLS:
+            pipe.hgetall(pool_key(pool))
+        return {pool: state for pool, state in zip(POOLS, pipe.execute(), strict=True) if state}
 
 
 def command(pool: str, extra: list[str] | None = None) -> list[str]:

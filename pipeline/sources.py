@@ -7,7 +7,27 @@ from pathlib import Path
 from pipeline.errors import AudioError
 
 AUDIO_SUFFIXES = frozenset(
-    ".mp3 .m4a .m4b .mp4 .aac .ogg .oga .opus .flac .wav .wma .aif .aiff .webm .mkv .mov .mka .amr .3gp".split()
+    [
+        ".mp3",
+        ".m4a",
+        ".m4b",
+        ".mp4",
+        ".aac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".flac",
+        ".wav",
+        ".wma",
+        ".aif",
+        ".aiff",
+        ".webm",
+        ".mkv",
+        ".mov",
+        ".mka",
+        ".amr",
+        ".3gp",
+    ]
 )
 
 
@@ -33,4 +53,3 @@ def audio_files(path: Path) -> Iterator[Path]:
                 yield Path(folder, name)
     if not found:
         raise AudioError(f"{path} holds no audio file ({', '.join(sorted(AUDIO_SUFFIXES)[:6])}, ...).")
-

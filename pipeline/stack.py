@@ -4,16 +4,19 @@ import contextlib
 import fcntl
 import os
 import shutil
+import signal
 import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Literal, Self
 
 import redis
 
-from pipeline.broker import EMBEDDED_URL_FILE, connect
+from pipeline.broker import EMBEDDED_URL_FILE, broker_url, connect
+from pipeline.celery import use_broker
 from pipeline.errors import StackError
+from pipeline.ledger import Ledger
 from pipeline.pools import POOLS, command, environment, pool_key
 from pipeline.settings import settings
 
@@ -23,10 +26,25 @@ POLL_S = 0.05
 MAX_RESTARTS = 5
 
 
+def url_of_duet_up() -> str | None:
+    """Return the broker's URL of this user's `duet up`, or None when none runs."""
+    folder = settings().state_dir
+    try:
+        with (folder / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return None  # nobody holds it
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        kind = (folder / "lock").read_text().partition(" ")[0]
+        return broker_url() if kind == "up" else None
+
+
 class Stack:
     """Starts the processes of the embedded stack, keeps them running, and ends exactly those."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Literal["run", "up"]) -> None:
+        self.kind = kind
         self.folder = settings().state_dir.absolute()
         self._sockets: Path | None = None
         self._lock: IO[str] | None = None
@@ -59,6 +77,19 @@ class Stack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop()
+
+    def clear(self) -> None:
+        """Drop what an interrupted run left in the queues; submitting it again goes on where it stopped."""
+        from pipeline.queues import drop_all
+
+        drop_all(Ledger(connect(self.url)))
+
+    def restore(self) -> None:
+        """Put back what pools that are no more had taken from the queues."""
+        from pipeline.queues import restore_lost
+
+        for pool in POOLS:
+            restore_lost(pool)
 
     def start_pools(self) -> None:
         """Start the three pools; they take work as soon as their models are loaded."""
@@ -118,6 +149,7 @@ class Stack:
         )  # fmt: skip
         self._wait_for_valkey(child.process.pid)
         (self.folder / EMBEDDED_URL_FILE).write_text(self.url)
+        use_broker(self.url)
         return self.url
 
     def _wait_for_valkey(self, pid: int) -> None:
@@ -137,18 +169,20 @@ class Stack:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            owner = lock.read().strip()
+            owner = lock.read().strip().replace(" ", ", process ")
             lock.close()
             raise StackError(
-                f"Another Duet runs here already (process {owner}, folder {self.folder}); wait for it, "
+                f"Another Duet runs here already (duet {owner}, folder {self.folder}); wait for it, "
                 "or set DUET_STATE_DIR to another folder."
             ) from None
         lock.truncate(0)
-        lock.write(str(os.getpid()))
+        lock.write(f"{self.kind} {os.getpid()}")
         lock.flush()
         return lock
 
     def _stop(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave processes behind
         (self.folder / EMBEDDED_URL_FILE).unlink(missing_ok=True)
         self.children.stop(last=VALKEY)
         if self._sockets:

@@ -63,7 +63,10 @@ def _end_job(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> dict[str
         state, reason = JobState.FAILED, _why_failed(error, legs)
     except Exception as error:
         logger.exception("merge of %s failed", spec.job)
-        state, reason = JobState.FAILED, f"Unexpected {type(error).__name__}: {error}. The worker's log has the details."
+        state, reason = (
+            JobState.FAILED,
+            f"Unexpected {type(error).__name__}: {error}. The worker's log has the details.",
+        )
     ledger.advance(spec, state, reason=reason, ended_at=time.time())
     return {"job": spec.job, "state": state.value, "uri": spec.uri, "reason": reason}
 

@@ -22,7 +22,6 @@ def transcribe(self: LegTask, spec: JobSpec, report: Callable[[float, float], No
         leg="whisper",
         status="ok",
         flaws=flaws(transcript),
-        uri=spec.uri,
         audio_s=transcript.audio_s,
         model=transcript.model,
     )

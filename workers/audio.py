@@ -77,7 +77,7 @@ class AudioFile:
             raise self._unreadable(reason or ValueError("it has no sound in it"))
 
     def _samples(self, frame: av.AudioFrame) -> Samples:
-        samples: Samples = frame.to_ndarray().reshape(-1)
+        samples: Samples = frame.to_ndarray().reshape(-1).astype(np.float32, copy=False)
         self.decoded_s += len(samples) / SAMPLE_RATE_HZ
         return samples
 

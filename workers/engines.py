@@ -1,19 +1,10 @@
 """The two protocols that the tasks know of an engine, and nothing else."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from pipeline.types import Analysis, Options, Transcript
-
-@dataclass(frozen=True)
-class Off:
-    """There is no analyst here, and that is as it should be."""
-
-    reason: str
-    """Why, and what to do to have one."""
-
 
 Report = Callable[[float, float], None]
 """Called with the seconds of audio done and the seconds in all."""

@@ -12,7 +12,9 @@ from celery.signals import worker_process_init
 from pipeline.broker import connect
 from pipeline.errors import DuetError
 from pipeline.pools import POOL_VARIABLE, pool_key
-from workers.engines import Analyst, Off, Transcriber
+from pipeline.settings import settings
+from workers.engines import Analyst, Transcriber
+from workers.voxtral import Skipped, load_analyst
 
 logger = logging.getLogger(__name__)
 
@@ -30,15 +32,13 @@ def transcriber() -> Transcriber:
 
 
 @lru_cache(maxsize=1)
-def analyst() -> Analyst | Off:
+def analyst() -> Analyst | Skipped:
     """Return this process's analyst, or why there is none; the first call loads it.
 
     Raises:
         EngineError: the model or the device is not to be had although it was asked for.
     """
-    from workers.voxtral import load_analyst
-
-    return load_analyst()
+    return load_analyst(settings())
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
@@ -71,5 +71,5 @@ def _load(pool: str) -> str:
         return transcriber().model
     if pool == "voxtral":
         chosen = analyst()
-        return chosen.model if not isinstance(chosen, Off) else f"off: {chosen.reason}"
+        return chosen.model if not isinstance(chosen, Skipped) else f"off: {chosen.reason}"
     return ""

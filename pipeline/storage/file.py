@@ -84,11 +84,14 @@ class FileStorage:
         except FileNotFoundError:
             raise StorageError(f"{self._path(name)} is not there.") from None
         except PermissionError:
-            raise StorageError(f"{self._path(name)} cannot be written or read: permission denied; "
-                               "choose another folder or give yourself the right.") from None
+            raise StorageError(
+                f"{self._path(name)} cannot be written or read: permission denied; "
+                "choose another folder or give yourself the right."
+            ) from None
         except OSError as error:
-            raise StorageError(f"{self._path(name)}: {error.strerror or error}; "
-                               "free some space or choose another folder.") from None
+            raise StorageError(
+                f"{self._path(name)}: {error.strerror or error}; free some space or choose another folder."
+            ) from None
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -29,7 +29,17 @@ if TYPE_CHECKING:
 PROBE = ".duet-probe"
 NOT_FOUND = {"404", "NoSuchKey", "NotFound"}
 REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "401"}
-BUSY = {"429", "500", "502", "503", "504", "SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable"}
+BUSY = {
+    "429",
+    "500",
+    "502",
+    "503",
+    "504",
+    "SlowDown",
+    "InternalError",
+    "RequestTimeout",
+    "ServiceUnavailable",
+}
 
 
 class S3Storage:
@@ -50,9 +60,7 @@ class S3Storage:
         key = self._key(name)
         with self._readable_errors(name):
             if isinstance(data, Path):
-                self.client.upload_file(
-                    str(data), self.bucket, key, ExtraArgs={"ContentType": content_type(name)}
-                )
+                self.client.upload_file(str(data), self.bucket, key, ExtraArgs={"ContentType": content_type(name)})
             else:
                 self.client.put_object(Bucket=self.bucket, Key=key, Body=data, ContentType=content_type(name))
 

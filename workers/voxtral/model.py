@@ -101,9 +101,7 @@ class VoxtralModel:
         ).input_features
         chunks = mels.reshape(mels.shape[1], -1, _FRAMES_PER_CHUNK).transpose(0, 1)
         features = [
-            self._model.get_audio_features(
-                part.to(self.place.device, self.place.dtype), return_dict=True
-            ).pooler_output
+            self._model.get_audio_features(part.to(self.place.device, self.place.dtype), return_dict=True).pooler_output
             for part in chunks.split(_CHUNKS_AT_ONCE)
         ]
         return Heard(torch.cat(features), len(chunks))

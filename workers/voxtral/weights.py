@@ -84,9 +84,7 @@ def _count(path: Path) -> int:
         with safe_open(path, framework="numpy") as tensors:
             return sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise WeightsError(
-            f"{path} is damaged ({error}); delete it and copy or download the model again."
-        ) from None
+        raise WeightsError(f"{path} is damaged ({error}); delete it and copy or download the model again.") from None
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -95,9 +93,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise WeightsError(
-            f"{path} is damaged ({error}); delete it and copy or download the model again."
-        ) from None
+        raise WeightsError(f"{path} is damaged ({error}); delete it and copy or download the model again.") from None
     if not isinstance(content, dict):
         raise WeightsError(f"{path} is not what it should be (no JSON object); copy the model again.")
     return content

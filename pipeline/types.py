@@ -56,6 +56,10 @@ class Options(Model):
 
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
     """The spoken language as an ISO 639-1 code, or None to detect it."""
+    task: Literal["transcribe", "translate"] = "transcribe"
+    """Whether the transcript is in the spoken language or in English."""
+    vocabulary: tuple[str, ...] = ()
+    """Names and terms that are likely to be said, spelled as they are to be written."""
 
 
 class Episode(Model):
@@ -119,6 +123,9 @@ class Transcript(Model):
 
     text: str
     language: str
+    """The spoken language, `und` where nothing was said."""
+    language_probability: float = 1.0
+    """How sure the language is, 0 to 1; 1 where it was given."""
     segments: tuple[Segment, ...]
     audio_s: float
     """Seconds of audio that could be decoded."""

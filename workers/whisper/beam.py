@@ -1,0 +1,96 @@
+"""Beam search, for the windows that greedy decoding got wrong."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from workers.whisper.decoder import Decoder, Memory
+from workers.whisper.decoding import Decoded, Prompt, start
+from workers.whisper.rules import Rules
+
+Path = tuple[tuple[int, ...], tuple[float, ...]]
+"""Tokens, and the logarithm of each one's probability."""
+
+
+@dataclass
+class _Search:
+    """The texts that are followed for one window."""
+
+    live: list[Path]
+    done: list[Path] = field(default_factory=list)
+
+    def best(self) -> Path:
+        ended = self.done or self.live
+        return max(ended, key=lambda path: sum(path[1]) / max(1, len(path[0])))
+
+
+@torch.inference_mode()
+def search(decoder: Decoder, prompt: Prompt, features: Sequence[Tensor], beams: int = 5) -> list[Decoded]:
+    """Decode windows with as many texts followed at once as there are beams.
+
+    Args:
+        decoder: the model's decoder.
+        prompt: what comes before the text of every window.
+        features: of each window, shape (positions, width).
+        beams: texts that are followed for each window.
+    """
+    memory = Memory(decoder, features, copies=beams)
+    logits, no_speech = start(decoder, prompt, memory)
+    rules = Rules(prompt.tokenizer, logits.shape[1], len(features), logits.device)
+    searches = [_Search(live=[((), ())]) for _ in features]
+    active = list(range(len(features)))
+    begin = len(prompt.tokens)
+    for step in range(min(decoder.context // 2, decoder.context - begin)):
+        rules.apply(logits)
+        chances, choices = (
+            side.tolist() for side in logits.log_softmax(dim=-1).topk(beams + 1, dim=-1)
+        )
+        rows, sources, tokens, origins = [], [], [], []
+        first = 0
+        for window in active:
+            state = searches[window]
+            width = len(state.live)
+            ranked = sorted(
+                ((sum(state.live[i][1]) + chance, i, token, chance)
+                for i in range(width)
+                for token, chance in zip(choices[first + i], chances[first + i], strict=True)
+                if chance > -torch.inf),
+                reverse=True,
+            )  # fmt: skip
+            live = []
+            for _, i, token, chance in ranked:
+                path = ((*state.live[i][0], token), (*state.live[i][1], chance))
+                if token == prompt.tokenizer.eot:
+                    state.done.append(path)
+                    continue
+                rows.append(window * beams + len(live))
+                sources.append(window * beams + i)
+                origins.append(first + i)
+                tokens.append(token)
+                live.append(path)
+                if len(live) == beams:
+                    break
+            first += width
+            state.live = live
+        going = {window for window in active if len(searches[window].done) < beams and searches[window].live}
+        active = [window for window in active if window in going]
+        stay = [i for i, row in enumerate(rows) if row // beams in going]
+        if not stay:
+            break
+        rows, sources, origins = ([side[i] for i in stay] for side in (rows, sources, origins))
+        chosen = torch.tensor([tokens[i] for i in stay], device=logits.device)
+        rules.select(torch.tensor(origins, device=logits.device))
+        rules.chose(chosen)
+        for text in memory.text:
+            text.copy(rows, sources, begin + step)
+        logits = decoder.logits(decoder.step(chosen, begin + step, rows, memory))
+    eot = prompt.tokenizer.eot
+    return [_decoded(state.best(), chance, eot) for state, chance in zip(searches, no_speech, strict=True)]
+
+
+def _decoded(path: Path, no_speech_prob: float, eot: int) -> Decoded:
+    tokens, logprobs = path
+    text = tuple(token for token in tokens if token != eot)
+    return Decoded(text, logprobs[: len(text)], sum(logprobs) / (len(text) + 1), no_speech_prob, 0.0)

@@ -1,0 +1,122 @@
+"""From the audio's features to tokens: greedy, or sampled where a temperature is given."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from whisper.tokenizer import Tokenizer
+
+from workers.whisper.decoder import Decoder, Memory
+from workers.whisper.rules import Rules
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What was decoded from one window."""
+
+    tokens: tuple[int, ...]
+    """Text and timestamps, without the prompt and the end token."""
+    logprobs: tuple[float, ...]
+    """Natural logarithm of each token's probability among those that might have come."""
+    avg_logprob: float
+    """Mean of the logarithms, the end token's included, as openai-whisper has it."""
+    no_speech_prob: float
+    temperature: float
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The tokens that a window's text is decoded after."""
+
+    tokenizer: Tokenizer
+    context: tuple[int, ...] = ()
+    """Text said to have come before: names and terms to be spelled as here."""
+
+    @property
+    def tokens(self) -> list[int]:
+        """All tokens before the first that is decoded."""
+        before = [self.tokenizer.sot_prev, *self.context] if self.context else []
+        return [*before, *self.tokenizer.sot_sequence]
+
+    @property
+    def sot(self) -> int:
+        """Where the start-of-transcript token stands, behind which the no-speech probability is read."""
+        return self.tokens.index(self.tokenizer.sot)
+
+
+def start(decoder: Decoder, prompt: Prompt, memory: Memory) -> tuple[Tensor, list[float]]:
+    """Read the prompt for every window; return the first logits and the no-speech probabilities."""
+    tokens = prompt.tokens
+    hidden, _ = decoder.read([tokens] * len(memory.lengths), memory, remember=True)
+    first = decoder.logits(torch.stack([window[-1] for window in hidden]))
+    at_sot = decoder.logits(torch.stack([window[prompt.sot] for window in hidden]))
+    no_speech = at_sot.softmax(dim=-1)[:, prompt.tokenizer.no_speech]
+    return first, no_speech.tolist()
+
+
+@torch.inference_mode()
+def decode(
+    decoder: Decoder,
+    prompt: Prompt,
+    memory: Memory,
+    *,
+    temperature: float = 0.0,
+    seeds: Sequence[int] = (),
+) -> list[Decoded]:
+    """Decode a batch of windows together; rows that are done are left out of further steps.
+
+    Args:
+        decoder: the model's decoder.
+        prompt: what comes before the text of every window.
+        memory: the caches, filled with the windows' features.
+        temperature: 0 takes the most probable token, more draws among them.
+        seeds: one for each window where a temperature is given, so that a window's text does not
+            depend on its neighbours.
+    """
+    tokenizer, count, begin = prompt.tokenizer, len(memory.lengths), len(prompt.tokens)
+    logits, no_speech = start(decoder, prompt, memory)
+    rules = Rules(tokenizer, logits.shape[1], count, logits.device)
+    draws = [torch.Generator(logits.device).manual_seed(seed) for seed in seeds]
+    tokens: list[list[int]] = [[] for _ in range(count)]
+    logprobs: list[list[float]] = [[] for _ in range(count)]
+    rows = list(range(count))
+    limit = min(decoder.context // 2, decoder.context - begin)
+    for step in range(limit):
+        rules.apply(logits)
+        chosen = _choose(logits, temperature, [draws[row] for row in rows] if temperature else [])
+        rules.chose(chosen)
+        sure = logits.gather(1, chosen[:, None])[:, 0] - logits.logsumexp(dim=-1)
+        alive = []
+        for i, (row, token, logprob) in enumerate(zip(rows, chosen.tolist(), sure.tolist(), strict=True)):
+            logprobs[row].append(logprob)
+            if token != tokenizer.eot:
+                tokens[row].append(token)
+                alive.append(i)
+        if not alive or step == limit - 1:
+            break
+        if len(alive) < len(rows):
+            rows = [rows[i] for i in alive]
+            keep = torch.tensor(alive, device=logits.device)
+            rules.select(keep)
+            chosen = chosen[keep]
+        logits = decoder.logits(decoder.step(chosen, begin + step, rows, memory))
+    return [
+        Decoded(
+            tokens=tuple(tokens[row]),
+            logprobs=tuple(logprobs[row][: len(tokens[row])]),
+            avg_logprob=sum(logprobs[row]) / (len(tokens[row]) + 1),
+            no_speech_prob=no_speech[row],
+            temperature=temperature,
+        )
+        for row in range(count)
+    ]
+
+
+def _choose(logits: Tensor, temperature: float, draws: Sequence[torch.Generator]) -> Tensor:
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    chances = (logits / temperature).softmax(dim=-1)
+    return torch.cat(
+        [torch.multinomial(row, 1, generator=draw) for row, draw in zip(chances, draws, strict=True)]
+    )

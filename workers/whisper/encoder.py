@@ -1,0 +1,72 @@
+"""Whisper's audio encoder over openai-whisper's weights, without its casts and copies."""
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+from whisper.model import Whisper
+
+from workers.whisper.linear import fused, prepare
+from workers.whisper.precision import Precision
+
+ROWS = 1500  # rows that come at once: a window's positions
+
+
+class Norm:
+    """A layer norm in a given dtype."""
+
+    def __init__(self, norm: nn.LayerNorm, dtype: torch.dtype) -> None:
+        self.weight, self.bias = norm.weight.detach().to(dtype), norm.bias.detach().to(dtype)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x, (x.shape[-1],), self.weight, self.bias, 1e-5)
+
+
+class _Block:
+    def __init__(self, block: nn.Module, precision: Precision) -> None:
+        kind, dtype = precision.encoder, precision.encoder_dtype
+        attn, up, down = block.attn, block.mlp[0], block.mlp[2]
+        self.attn_norm, self.mlp_norm = Norm(block.attn_ln, dtype), Norm(block.mlp_ln, dtype)
+        self.qkv = prepare(*fused([attn.query, attn.key, attn.value]), kind, rows=ROWS)
+        self.out = prepare(attn.out.weight.detach(), attn.out.bias.detach(), kind, rows=ROWS)
+        self.up = prepare(up.weight.detach(), up.bias.detach(), kind, rows=ROWS, gelu=True)
+        self.down = prepare(down.weight.detach(), down.bias.detach(), kind, rows=ROWS)
+        self.heads: int = attn.n_head
+
+    def __call__(self, x: Tensor) -> Tensor:
+        batch, length, width = x.shape
+        qkv = self.qkv(self.attn_norm(x)).view(batch, length, 3, self.heads, -1)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        heard = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, length, width)
+        x = x + self.out(heard)
+        return x + self.down(self.up(self.mlp_norm(x)))
+
+
+class Encoder:
+    """Log-mel spectrograms to features."""
+
+    def __init__(self, model: Whisper, precision: Precision) -> None:
+        encoder, self.dtype = model.encoder, precision.encoder_dtype
+        self.convolutions = [
+            (conv.weight.detach().to(self.dtype), conv.bias.detach().to(self.dtype))
+            for conv in (encoder.conv1, encoder.conv2)
+        ]
+        self.positions = encoder.positional_embedding.detach().to(self.dtype)
+        self.blocks = [_Block(block, precision) for block in encoder.blocks]
+        self.norm = Norm(encoder.ln_post, self.dtype)
+
+    def __call__(self, mel: Tensor) -> Tensor:
+        """Return the features of a batch of windows.
+
+        Args:
+            mel: shape (windows, mels, frames), float32; frames are 10 ms, even, 3000 at most.
+
+        Returns:
+            Shape (windows, frames / 2, width), in the encoder's dtype.
+        """
+        (weight1, bias1), (weight2, bias2) = self.convolutions
+        x = F.gelu(F.conv1d(mel.to(self.dtype), weight1, bias1, padding=1))
+        x = F.gelu(F.conv1d(x, weight2, bias2, stride=2, padding=1)).transpose(1, 2)
+        x = (x + self.positions[: x.shape[1]]).contiguous()
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x)

@@ -1,0 +1,64 @@
+"""How exactly the model calculates: chosen by what the device is fast at."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+Kind = Literal["fp32", "bf16", "fp16", "int8"]
+"""Arithmetic of a matrix product; int8 is 8-bit weights and activations with float32 around them."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The arithmetic of the parts of the model, each where it costs time."""
+
+    name: str
+    encoder: Kind
+    decoder: Kind
+    cache: Kind
+    """How the decoder's view of the audio is kept; reading it is what a decoding step mostly does."""
+
+    @property
+    def encoder_dtype(self) -> torch.dtype:
+        """What flows between the encoder's layers."""
+        return _DTYPES[self.encoder]
+
+    @property
+    def decoder_dtype(self) -> torch.dtype:
+        """What flows between the decoder's layers."""
+        return _DTYPES[self.decoder]
+
+
+_DTYPES: dict[Kind, torch.dtype] = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+    "int8": torch.float32,
+}
+
+FP32 = Precision("fp32", encoder="fp32", decoder="fp32", cache="fp32")
+"""Token for token what openai-whisper decodes in float32."""
+INT8 = Precision("int8", encoder="fp32", decoder="int8", cache="int8")
+"""For CPUs without bfloat16 instructions: only the decoder, which waits for memory, is made smaller."""
+BF16 = Precision("bf16", encoder="bf16", decoder="int8", cache="bf16")
+"""For CPUs with avx512_bf16 or amx: bfloat16 where arithmetic counts, int8 where memory does."""
+FP16 = Precision("fp16", encoder="fp16", decoder="fp16", cache="fp16")
+"""For CUDA devices."""
+
+PRECISIONS = {precision.name: precision for precision in (FP32, INT8, BF16, FP16)}
+
+
+def choose(device: torch.device) -> Precision:
+    """Return the precision in which this device transcribes fastest without losing words."""
+    if device.type == "cuda":
+        return FP16
+    if device.type == "cpu" and _cpu_has_bfloat16():
+        return BF16
+    if device.type == "cpu" and "x86" in torch.backends.quantized.supported_engines:
+        return INT8
+    return FP32
+
+
+def _cpu_has_bfloat16() -> bool:
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

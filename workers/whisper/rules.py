@@ -1,0 +1,60 @@
+"""Which tokens may come next: the filters of `whisper.decoding`, for all rows at once."""
+
+import torch
+from torch import Tensor
+from whisper.tokenizer import Tokenizer
+
+MAX_INITIAL_TIMESTAMP = 50  # the first timestamp is 1.00 s at most, in steps of 20 ms
+
+
+class Rules:
+    """Masks logits as whisper.decoding's SuppressBlank, SuppressTokens and ApplyTimestampRules do.
+
+    It keeps what it needs of each row's past, so no row's tokens are read again.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, vocabulary: int, rows: int, device: torch.device) -> None:
+        self.begin: int = tokenizer.timestamp_begin
+        self.eot: int = tokenizer.eot
+        never = [
+            *tokenizer.non_speech_tokens, tokenizer.transcribe, tokenizer.translate, tokenizer.sot,
+            tokenizer.sot_prev, tokenizer.sot_lm, tokenizer.no_speech, tokenizer.no_timestamps,
+        ]  # fmt: skip
+        self.never = torch.zeros(vocabulary, device=device)
+        self.never[never] = -torch.inf
+        self.blank = [*tokenizer.encode(" "), tokenizer.eot]
+        self.sampled = 0
+        self.last = torch.full((rows,), -1, device=device)
+        self.before_last = torch.full((rows,), -1, device=device)
+        self.latest_timestamp = torch.full((rows,), self.begin - 1, device=device)
+        self.steps = torch.arange(vocabulary - self.begin, device=device)
+
+    def apply(self, logits: Tensor) -> None:
+        """Set the logits, shape (rows, vocabulary), of tokens that may not come next to minus infinity."""
+        logits += self.never
+        times = logits[:, self.begin :]
+        if self.sampled == 0:
+            logits[:, self.blank] = -torch.inf
+            logits[:, : self.begin] = -torch.inf
+            times[:, MAX_INITIAL_TIMESTAMP + 1 :] = -torch.inf
+            return
+        was_time = self.last >= self.begin
+        opened = (self.before_last >= self.begin) | (self.sampled < 2)  # a pair is complete: text follows
+        paired, half = was_time & opened, was_time & ~opened
+        earliest = torch.where(half, self.latest_timestamp, self.latest_timestamp + 1) - self.begin
+        started = self.latest_timestamp >= self.begin
+        times.masked_fill_(paired[:, None] | ((self.steps < earliest[:, None]) & started[:, None]), -torch.inf)
+        logits[:, : self.eot].masked_fill_(half[:, None], -torch.inf)
+        only_times = times.logsumexp(dim=-1) > logits[:, : self.begin].amax(dim=-1)
+        logits[:, : self.begin].masked_fill_(only_times[:, None], -torch.inf)
+
+    def chose(self, tokens: Tensor) -> None:
+        """Take note of the tokens, shape (rows,), that were chosen."""
+        self.sampled += 1
+        self.before_last, self.last = self.last, tokens
+        self.latest_timestamp = torch.where(tokens >= self.begin, tokens, self.latest_timestamp)
+
+    def select(self, rows: Tensor) -> None:
+        """Go on with these rows only, in this order; a row may come twice."""
+        self.last, self.before_last = self.last[rows], self.before_last[rows]
+        self.latest_timestamp = self.latest_timestamp[rows]

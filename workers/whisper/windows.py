@@ -1,0 +1,167 @@
+"""Windows: stretches of at most 30 s with the speech of an episode, cut where nobody speaks."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.audio import SAMPLE_RATE_HZ, Samples
+from workers.whisper.speech import FRAME_S, FRAME_SAMPLES, SpeechDetector
+
+BLOCK_FRAMES = 256  # frames that go through the detector at once: 8.2 s
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """What counts as speech and how it is cut."""
+
+    threshold: float = 0.35
+    """Probability from which on a frame begins speech."""
+    release: float = 0.15
+    """Probability below which speech ends."""
+    pad_s: float = 0.4
+    """Audio kept before and after speech, in seconds, so that no word loses its edge."""
+    longest_s: float = 29.9
+    """Longest window, in seconds; the model hears 30."""
+    search_s: float = 12.0
+    """How far back from a full window's end a pause is looked for, in seconds."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Speech that the model hears at once; longer silences in it are taken out."""
+
+    samples: Samples
+    pieces: tuple[tuple[float, float], ...]
+    """Where each piece without a gap begins: (seconds in the window, seconds in the episode)."""
+    end_s: float
+    """Where its last piece ends in the episode, in seconds."""
+
+    @property
+    def start_s(self) -> float:
+        """Where its first piece begins in the episode, in seconds."""
+        return self.pieces[0][1]
+
+    @property
+    def length_s(self) -> float:
+        """How long the window itself is, in seconds."""
+        return len(self.samples) / SAMPLE_RATE_HZ
+
+    def key(self, settings: str) -> str:
+        """Return 32 hex digits that name this audio, at this place, heard with these settings."""
+        digest = hashlib.sha256(self.samples.tobytes())
+        digest.update(f"{self.pieces}|{settings}".encode())
+        return digest.hexdigest()[:32]
+
+    def episode_s(self, window_s: float, *, closing: bool = False) -> float:
+        """Return the time in the episode of a time in the window.
+
+        Args:
+            window_s: seconds from the window's start.
+            closing: whether something ends then; at a place where a silence was taken out, that is
+                before the silence, and not after it.
+        """
+        window_s = min(max(window_s, 0.0), self.length_s)
+        began_s, place_s = self.pieces[0]
+        for offset_s, start_s in self.pieces:
+            if offset_s < window_s or (offset_s == window_s and not closing):
+                began_s, place_s = offset_s, start_s
+        return place_s + window_s - began_s
+
+
+def windows(blocks: Iterable[Samples], cuts: Cuts) -> Iterator[Window]:
+    """Yield the windows of a stream of audio as soon as each is complete.
+
+    Args:
+        blocks: 16 kHz mono, of any lengths.
+        cuts: how to cut.
+    """
+    detector, cutter = SpeechDetector(), Cutter(cuts)
+    for frames in _in_frames(blocks):
+        yield from cutter.feed(frames, detector.probabilities(frames))
+    yield from cutter.finish()
+
+
+def _in_frames(blocks: Iterable[Samples]) -> Iterator[Samples]:
+    size = BLOCK_FRAMES * FRAME_SAMPLES
+    waiting: list[Samples] = []
+    count = 0
+    for block in blocks:
+        waiting.append(block)
+        count += len(block)
+        while count >= size:
+            joined = np.concatenate(waiting)
+            yield joined[:size]
+            waiting, count = [joined[size:]], count - size
+    if count:
+        yield np.pad(np.concatenate(waiting), (0, -count % FRAME_SAMPLES))
+
+
+class Cutter:
+    """Cuts a stream of frames into windows; holds no more than a window and a block of audio."""
+
+    def __init__(self, cuts: Cuts) -> None:
+        self.cuts = cuts
+        self._pad = round(cuts.pad_s / FRAME_S)
+        self._longest = int(cuts.longest_s / FRAME_S)
+        self._speaking = False
+        self._seen = 0  # frames fed so far
+        self._decided = 0  # frames of which it is known whether they are kept
+        self._spoken: list[int] = []  # frames of speech not older than a pad before `_decided`
+        self._recent: dict[int, tuple[Samples, float]] = {}  # undecided frames
+        self._kept: list[tuple[int, Samples, float]] = []  # frames of the window that is growing
+
+    def feed(self, samples: Samples, probabilities: NDArray[np.float32]) -> Iterator[Window]:
+        """Take in frames and their probabilities of speech; yield the windows they complete."""
+        for frame, probability in zip(samples.reshape(-1, FRAME_SAMPLES), probabilities.tolist(), strict=True):
+            limit = self.cuts.release if self._speaking else self.cuts.threshold
+            self._speaking = probability >= limit
+            if self._speaking:
+                self._spoken.append(self._seen)
+            self._recent[self._seen] = (frame, probability)
+            self._seen += 1
+        yield from self._decide(self._seen - self._pad)
+
+    def finish(self) -> Iterator[Window]:
+        """Yield what is left at the end of the stream."""
+        yield from self._decide(self._seen)
+        if self._kept:
+            yield self._window(len(self._kept))
+
+    def _decide(self, until: int) -> Iterator[Window]:
+        for frame in range(self._decided, until):
+            samples, probability = self._recent.pop(frame)
+            while self._spoken and self._spoken[0] < frame - self._pad:
+                self._spoken.pop(0)
+            if self._spoken and self._spoken[0] <= frame + self._pad:
+                if len(self._kept) == self._longest:
+                    paused = frame > self._kept[-1][0] + 1
+                    yield self._window(self._longest if paused else self._best_cut())
+                self._kept.append((frame, samples, probability))
+        self._decided = max(self._decided, until)
+
+    def _best_cut(self) -> int:
+        """Return how many of the kept frames go into the window: up to the clearest pause near its end.
+
+        A silence that was taken out is the clearest; else the half second with least speech in it.
+        """
+        first = self._longest - int(self.cuts.search_s / FRAME_S)
+        frames = np.array([frame for frame, _, _ in self._kept])
+        chances = np.array([chance for _, _, chance in self._kept])
+        gaps = np.flatnonzero(np.diff(frames)[first:] > 1) + first + 1
+        if len(gaps):
+            return int(gaps[-1])
+        half = round(0.25 / FRAME_S)
+        smooth = np.convolve(chances, np.ones(2 * half + 1) / (2 * half + 1), mode="same")
+        return first + int(smooth[first:-half].argmin())
+
+    def _window(self, count: int) -> Window:
+        frames, self._kept = self._kept[:count], self._kept[count:]
+        pieces: list[tuple[float, float]] = []
+        for place, (frame, _, _) in enumerate(frames):
+            if place == 0 or frame != frames[place - 1][0] + 1:
+                pieces.append((place * FRAME_S, frame * FRAME_S))
+        samples = np.concatenate([samples for _, samples, _ in frames])
+        return Window(samples, tuple(pieces), (frames[-1][0] + 1) * FRAME_S)

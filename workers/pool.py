@@ -26,9 +26,9 @@ def transcriber() -> Transcriber:
     Raises:
         EngineError: the model or the device is not to be had.
     """
-    from workers.whisper import load_transcriber
+    from workers.whisper.choice import load_transcriber
 
-    return load_transcriber()
+    return load_transcriber(settings())
 
 
 @lru_cache(maxsize=1)

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator
 from typing import TypeVar
 
-
 T = TypeVar("T")
 
 
@@ -37,7 +36,7 @@ def ahead(items: Iterator[T], size: int) -> Iterator[T]:
             for item in items:
                 if not put(item):
                     return
-        except BaseException as error:  # noqa: BLE001 - it is raised again where the items are used
+        except BaseException as error:
             put(_End(error))
         else:
             put(_End(None))

@@ -44,9 +44,7 @@ def search(decoder: Decoder, prompt: Prompt, features: Sequence[Tensor], beams: 
     begin = len(prompt.tokens)
     for step in range(min(decoder.context // 2, decoder.context - begin)):
         rules.apply(logits)
-        chances, choices = (
-            side.tolist() for side in logits.log_softmax(dim=-1).topk(beams + 1, dim=-1)
-        )
+        chances, choices = (side.tolist() for side in logits.log_softmax(dim=-1).topk(beams + 1, dim=-1))
         rows, sources, tokens, origins = [], [], [], []
         first = 0
         for window in active:

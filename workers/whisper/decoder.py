@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from whisper.model import Whisper
 
 from workers.whisper import cache
-from workers.whisper.cache import Cache
 from workers.whisper.encoder import ROWS, Norm
 from workers.whisper.linear import fused, prepare
 from workers.whisper.precision import Precision
@@ -51,9 +50,7 @@ class Memory:
         kind = decoder.precision.cache
         self.audio = [cache.make(kind, rows, heads, positions, depth, device) for _ in decoder.blocks]
         own = "fp32" if kind == "int8" else kind  # it is small, and errors in it would add up
-        self.text = [
-            cache.make(own, rows * copies, heads, decoder.context, depth, device) for _ in decoder.blocks
-        ]
+        self.text = [cache.make(own, rows * copies, heads, decoder.context, depth, device) for _ in decoder.blocks]
         for row, window in enumerate(features):
             for block, layer in zip(decoder.blocks, self.audio, strict=True):
                 keys, values = block.cross_key_value(window).view(len(window), 2, heads, depth).permute(1, 2, 0, 3)

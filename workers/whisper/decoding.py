@@ -117,6 +117,4 @@ def _choose(logits: Tensor, temperature: float, draws: Sequence[torch.Generator]
     if temperature == 0:
         return logits.argmax(dim=-1)
     chances = (logits / temperature).softmax(dim=-1)
-    return torch.cat(
-        [torch.multinomial(row, 1, generator=draw) for row, draw in zip(chances, draws, strict=True)]
-    )
+    return torch.cat([torch.multinomial(row, 1, generator=draw) for row, draw in zip(chances, draws, strict=True)])

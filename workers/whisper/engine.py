@@ -104,10 +104,7 @@ class WhisperEngine:
         stream = ahead(windows(file.blocks(), self.cuts), 2 * self.batch_size)
         for finished in self.finished(stream, options, checkpoints):
             spoken = spoken or finished.language
-            new = [
-                segment.model_copy(update={"id": len(every) + i})
-                for i, segment in enumerate(finished.segments)
-            ]
+            new = [segment.model_copy(update={"id": len(every) + i}) for i, segment in enumerate(finished.segments)]
             every += new
             if new and on_segments is not None:
                 on_segments(new)
@@ -120,6 +117,8 @@ class WhisperEngine:
             language_probability=round(spoken.probability, 4),
             segments=tuple(every),
             audio_s=round(file.decoded_s, 3),
+            expected_s=round(file.expected_s, 3),
+            broken_frames=file.broken_frames,
             model=self.model,
         )
 
@@ -167,9 +166,7 @@ class WhisperEngine:
             sort_keys=True,
         )
 
-    def _hear(
-        self, batch: list[tuple[Window, str]], language: Language | None, options: Options
-    ) -> list[Finished]:
+    def _hear(self, batch: list[tuple[Window, str]], language: Language | None, options: Options) -> list[Finished]:
         own = [window for window, _ in batch]
         try:
             features = self.listener.encode(own)

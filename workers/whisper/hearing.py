@@ -76,9 +76,7 @@ class Listener:
         if not self.multilingual:
             return language.Language("en", 1.0)
         memory = Memory(self.decoder, features)
-        return language.detect(
-            self.decoder, self.tokenizer("en"), memory, [window.length_s for window in batch]
-        )
+        return language.detect(self.decoder, self.tokenizer("en"), memory, [window.length_s for window in batch])
 
     def hear(self, batch: Sequence[Window], features: Sequence[Tensor], prompt: Prompt) -> list[list[Segment]]:
         """Return the segments of each window; none for a window in which the model hears no speech."""
@@ -97,9 +95,7 @@ class Listener:
             texts.append([token for token, _ in text])
             chances.append([chance for _, chance in text])
         lengths_s = [window.length_s for window in batch]
-        timed = words.align(
-            self.decoder, tokenizer, memory, self.alignment_heads, texts, chances, lengths_s
-        )
+        timed = words.align(self.decoder, tokenizer, memory, self.alignment_heads, texts, chances, lengths_s)
         return [
             segments(window, one, own, tokenizer) if text else []
             for window, one, own, text in zip(batch, decoded, timed, texts, strict=True)

@@ -49,9 +49,7 @@ def spans(tokens: Sequence[int], begin: int, length_s: float) -> list[Span]:
     return found
 
 
-def segments(
-    window: Window, decoded: Decoded, words: Sequence[TimedWord], tokenizer: Tokenizer
-) -> list[Segment]:
+def segments(window: Window, decoded: Decoded, words: Sequence[TimedWord], tokenizer: Tokenizer) -> list[Segment]:
     """Return the segments of a window, numbered from 0, times in the episode."""
     compression = ratio(tokenizer.decode(list(decoded.tokens)).strip())
     median_s = median_length_s(words)

@@ -49,9 +49,7 @@ class SpeechDetector:
         x = (real.square() + imaginary.square()).sqrt()
         for (weight, bias), stride in zip(self._layers, STRIDES, strict=True):
             x = F.relu(F.conv1d(x, weight, bias, stride=stride, padding=1))
-        hidden, *state = torch.lstm(
-            x[:, :, 0][None], self._state, self._recurrent, True, 1, 0.0, False, False, True
-        )
+        hidden, *state = torch.lstm(x[:, :, 0][None], self._state, self._recurrent, True, 1, 0.0, False, False, True)
         self._state = (state[0], state[1])
         weight, bias = self._last
         chances: NDArray[np.float32] = (F.relu(hidden[0]) @ weight[0] + bias).sigmoid()[:, 0].numpy()
@@ -65,9 +63,7 @@ def _network() -> tuple[Tensor, list[tuple[Tensor, Tensor]], list[Tensor], tuple
     if spec is None or spec.origin is None:
         raise EngineError("silero-vad is not installed; install it with `pip install silero-vad`.")
     script = torch.jit.load(str(Path(spec.origin).parent / "data" / "silero_vad.jit"), map_location="cpu")
-    weights = {
-        name.removeprefix("_model."): value.detach().clone() for name, value in script.state_dict().items()
-    }
+    weights = {name.removeprefix("_model."): value.detach().clone() for name, value in script.state_dict().items()}
     layers = [
         (weights[f"encoder.{i}.reparam_conv.weight"], weights[f"encoder.{i}.reparam_conv.bias"])
         for i in range(len(STRIDES))

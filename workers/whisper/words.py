@@ -123,9 +123,7 @@ def _token_starts(cost: NDArray[np.float32]) -> NDArray[np.int64]:
     return starts
 
 
-def _words(
-    tokenizer: Tokenizer, tokens: list[int], chances: Sequence[float], starts_s: list[float]
-) -> list[TimedWord]:
+def _words(tokenizer: Tokenizer, tokens: list[int], chances: Sequence[float], starts_s: list[float]) -> list[TimedWord]:
     texts, groups = tokenizer.split_to_word_tokens([*tokens, tokenizer.eot])
     words = []
     first = 0

@@ -1,0 +1,30 @@
+# Everything below works on a machine with Python 3.11, git and make, and nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := .ci/install
+PINS := setup.cfg .ci/constraints.txt .ci/install
+
+.PHONY: demo test lint clean
+
+demo: .venv/demo.stamp  ## Transcribe the sample episodes into results/
+	$(BIN)/duet run tests/episodes --to results
+
+test: .venv/test.stamp lint  ## Run every test
+	OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 --dist loadgroup
+
+lint: .venv/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.venv/demo.stamp: $(PINS)
+	PYTHON=$(PYTHON) $(INSTALL) worker,embedded
+	touch $@
+
+.venv/test.stamp: $(PINS)
+	PYTHON=$(PYTHON) $(INSTALL) worker,embedded,flower,test,lint
+	touch $@ .venv/demo.stamp
+
+clean:
+	rm -rf .venv results build *.egg-info

@@ -1,5 +1,8 @@
 """Which Redis or Valkey carries the queues, and how to reach it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -46,6 +49,15 @@ def unreachable(error: Exception) -> BrokerError:
         f"The broker at {_without_password(broker_url())} does not answer ({error}); "
         "start it, or set DUET_BROKER_URL to one that runs."
     )
+
+
+@contextmanager
+def readable_errors() -> Iterator[None]:
+    """Turn what redis-py raises for a broker that is not there into a `BrokerError`."""
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        raise unreachable(error) from None
 
 
 def _without_password(url: str) -> str:

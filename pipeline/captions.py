@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from pipeline.types import Segment, Transcript, Word
 
@@ -27,7 +28,7 @@ class Caption:
 def captions(transcript: Transcript) -> Iterator[Caption]:
     """Yield captions in order; each ends before the next begins."""
     cut = [caption for segment in transcript.segments for caption in _cut(segment) if caption.text]
-    for caption, following in zip(cut, [*cut[1:], None], strict=True):
+    for caption, following in zip_longest(cut, cut[1:]):
         end_s = min(caption.end_s, following.start_s) if following else caption.end_s
         if end_s > caption.start_s:
             yield Caption(caption.start_s, end_s, caption.text)

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from pipeline.errors import AudioError, DuetError
+from pipeline.errors import AudioError, BrokerError, DuetError
 
 if TYPE_CHECKING:
     from pipeline.run import Row, Run
@@ -198,7 +198,15 @@ def _ended(it: "Run", stack: "Stack | None") -> "Iterator[Row | None]":
         if stack:
             stack.tend()
         next(submitting, None)
-        it.look()
+        try:
+            it.look()
+            if stack:
+                # After looking: a pool says that it failed before it answers any episode.
+                stack.check_pools()
+        except BrokerError:
+            if not stack:
+                raise
+            continue  # our own Valkey has died; tend() starts it again with what it had written down
         for row in it.rows:
             if row.is_over and id(row) not in told:
                 told.add(id(row))

@@ -4,14 +4,13 @@ Storage is the truth for results; the ledger is the truth for work in flight.
 """
 
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import redis
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.broker import connect, unreachable
+from pipeline.broker import connect, readable_errors
 from pipeline.errors import WaitTimeoutError
 from pipeline.types import FINAL_STATES, JobSpec, JobState, Leg, LegOutcome
 
@@ -102,7 +101,7 @@ class Ledger:
 
     def begin(self, spec: JobSpec) -> bool:
         """Open attempt `spec.attempt`; False when somebody else has begun it already."""
-        with _readable_errors():
+        with readable_errors():
             keys = [_key(spec.job), INDEX]
             return bool(self._begin(keys, [spec.job, spec.attempt - 1, time.time(), spec.model_dump_json()]))
 
@@ -120,20 +119,20 @@ class Ledger:
 
     def get(self, job: str) -> JobRecord | None:
         """Return what is known of a job, or None."""
-        with _readable_errors():
+        with readable_errors():
             fields = self.redis.hgetall(_key(job))
         return JobRecord.from_hash(fields) if fields else None
 
     def get_many(self, jobs: Iterable[str]) -> list[JobRecord | None]:
         """Return what is known of each job, in their order, by one round trip."""
-        with _readable_errors(), self.redis.pipeline(transaction=False) as pipe:
+        with readable_errors(), self.redis.pipeline(transaction=False) as pipe:
             for job in jobs:
                 pipe.hgetall(_key(job))
             return [JobRecord.from_hash(fields) if fields else None for fields in pipe.execute()]
 
     def jobs(self) -> list[str]:
         """Return the ids of all jobs, oldest first."""
-        with _readable_errors():
+        with readable_errors():
             return list(self.redis.zrange(INDEX, 0, -1))
 
     def wait(self, job: str, reached: JobState, timeout_s: float | None = None) -> JobRecord:
@@ -143,7 +142,7 @@ class Ledger:
             WaitTimeoutError: it was not in the time given.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        with _readable_errors(), self.redis.pubsub(ignore_subscribe_messages=True) as changes:
+        with readable_errors(), self.redis.pubsub(ignore_subscribe_messages=True) as changes:
             changes.subscribe(_key(job))
             while True:
                 record = self.get(job)
@@ -157,19 +156,9 @@ class Ledger:
 
     def _apply(self, spec: JobSpec, state: str, rank: int, fields: dict[str, object]) -> bool:
         flat = [str(part) for pair in fields.items() for part in pair]
-        with _readable_errors():
+        with readable_errors():
             return bool(self._advance([_key(spec.job)], [spec.attempt, state, rank, *flat]))
 
 
 def _key(job: str) -> str:
     return f"duet:job:{job}"
-
-
-@contextmanager
-def _readable_errors() -> Iterator[None]:
-    try:
-        yield
-    except redis.ConnectionError as error:
-        raise unreachable(error) from None
-    except redis.TimeoutError as error:
-        raise unreachable(error) from None

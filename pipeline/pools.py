@@ -5,7 +5,7 @@ import socket
 import sys
 from pathlib import Path
 
-from pipeline.broker import connect
+from pipeline.broker import connect, readable_errors
 from pipeline.settings import settings
 
 POOL_VARIABLE = "DUET_POOL"
@@ -19,9 +19,9 @@ def pool_key(pool: str) -> str:
     return f"duet:pool:{pool}"
 
 
-def ready_pools() -> dict[str, dict[str, str]]:
+def ready_pools(url: str | None = None) -> dict[str, dict[str, str]]:
     """Return what each pool says about itself whose process has loaded its model, or failed to."""
-    with connect() as client, client.pipeline(transaction=False) as pipe:
+    with readable_errors(), connect(url) as client, client.pipeline(transaction=False) as pipe:
         for pool in POOLS:
             pipe.hgetall(pool_key(pool))
         return {pool: state for pool, state in zip(POOLS, pipe.execute(), strict=True) if state}

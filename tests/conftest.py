@@ -1,9 +1,12 @@
 """What every test may use: the sample episodes, and real weights."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.duet import Duet
 
 # Tests run side by side on few cores; threads that spin while they wait would take them from each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -16,3 +19,20 @@ EPISODES = Path(__file__).parent / "episodes"
 def episodes() -> dict[str, Path]:
     """The sample episodes by their names."""
     return {path.stem: path for path in sorted(EPISODES.iterdir()) if path.suffix in (".mp3", ".m4a", ".ogg")}
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of converted weights that all tests of this process share."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def duet(tmp_path: Path, cache: Path) -> Iterator[Duet]:
+    """The command `duet`; when the test is over, none of its processes may be left."""
+    command = Duet(tmp_path, cache)
+    yield command
+    left = command.processes()
+    for process in left:
+        process.kill()
+    assert not left, f"left behind: {left}"

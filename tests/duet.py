@@ -1,0 +1,99 @@
+"""Running Duet's command line as a person would, in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from workers.audio import SAMPLE_RATE_HZ, load
+
+TIMEOUT_S = 240
+TRACEBACK = "Traceback (most recent call last)"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The objects that `--json` printed, by the order of their sources' names."""
+        rows = [json.loads(line) for line in self.out.splitlines()]
+        return sorted(rows, key=lambda row: row["source"])
+
+
+class Duet:
+    """The command `duet` with a state folder of its own."""
+
+    def __init__(self, folder: Path, cache: Path, **variables: str) -> None:
+        self.state = folder / "state"
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("DUET_", "AWS_"))}
+        self.environment = clean | {
+            "DUET_STATE_DIR": str(self.state),
+            "DUET_CACHE_DIR": str(cache),
+            "COLUMNS": "200",
+            **variables,
+        }
+
+    def __call__(self, *arguments: str | Path, **variables: str) -> Finished:
+        """Run a command to its end."""
+        process = self.start(*arguments, **variables)
+        try:
+            out, err = process.communicate(timeout=TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            logs = [f"{log.name}: {log.read_text()[-2000:]}" for log in self.state.glob("logs/*.log")]
+            raise AssertionError("\n".join(["duet did not end", *logs])) from None
+        return Finished(process.returncode, out, err)
+
+    def start(self, *arguments: str | Path, **variables: str) -> "subprocess.Popen[str]":
+        """Start a command and leave it running."""
+        return subprocess.Popen(
+            [str(Path(sys.executable).with_name("duet")), *map(str, arguments)],
+            env=self.environment | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def processes(self) -> list[psutil.Process]:
+        """Return every process that runs with this state folder."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("DUET_STATE_DIR") == str(self.state):
+                    found.append(process)
+            except (psutil.Error, OSError):
+                continue  # not ours to look into, or gone
+        return [process for process in found if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+def excerpt(audio: Path, seconds: float, target: Path) -> Path:
+    """Write the first seconds of an audio file as a WAV file."""
+    samples = load(audio)[: int(seconds * SAMPLE_RATE_HZ)]
+    return write_wav(target, (samples * 32767).astype("<i2").tobytes())
+
+
+def silence(seconds: float, target: Path) -> Path:
+    """Write a WAV file without any sound."""
+    return write_wav(target, bytes(2 * int(seconds * SAMPLE_RATE_HZ)))
+
+
+def write_wav(target: Path, frames: bytes) -> Path:
+    """Write 16-bit mono frames as a WAV file."""
+    with wave.open(str(target), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE_HZ)
+        file.writeframes(frames)
+    return target

@@ -1,0 +1,103 @@
+"""`duet run` on the sample episodes, with the real models, pools and Valkey."""
+
+import json
+from pathlib import Path
+
+import jiwer
+import jsonschema
+import pytest
+from whisper.normalizers import EnglishTextNormalizer
+
+from pipeline.schemas import schema
+from tests.duet import TRACEBACK, Duet, Finished
+
+pytestmark = pytest.mark.xdist_group("run")
+ROW_FIELDS = ["episode", "job", "source", "status", "audio_s", "transcript_s", "total_s", "uri", "reason"]
+WORD_ERROR_RATE_LIMIT = 0.12
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Duet:
+    return Duet(tmp_path_factory.mktemp("run"), cache)
+
+
+@pytest.fixture(scope="module")
+def finished(runner: Duet, episodes: dict[str, Path], results: Path) -> Finished:
+    return runner("run", next(iter(episodes.values())).parent, "--to", results, "--json")
+
+
+def folder_of(results: Path, stem: str) -> Path:
+    (folder,) = results.glob(f"{stem}-*")
+    return folder
+
+
+def test_a_folder_of_episodes_ends_with_a_line_for_each_and_status_0(finished: Finished) -> None:
+    assert finished.code == 0, finished.err
+    assert [row["status"] for row in finished.rows] == ["partial"] * 3
+    for row in finished.rows:
+        assert list(row) == ROW_FIELDS
+        assert 50 < row["audio_s"] < 75
+        assert 0 < row["transcript_s"] <= row["total_s"]
+        assert "DUET_VOXTRAL_URL" in row["reason"], "the reason says what to do"
+
+
+def test_no_process_is_left_when_it_ends(finished: Finished, runner: Duet) -> None:
+    assert finished.code == 0
+    assert runner.processes() == []
+
+
+def test_every_transcript_is_right(finished: Finished, results: Path, episodes: dict[str, Path]) -> None:
+    normalise = EnglishTextNormalizer()
+    assert finished.code == 0
+    for stem, audio in episodes.items():
+        script = audio.with_suffix(".txt").read_text()
+        heard = (folder_of(results, stem) / "transcript.txt").read_text()
+        assert jiwer.wer(normalise(script), normalise(heard)) < WORD_ERROR_RATE_LIMIT, stem
+
+
+def test_every_json_validates_against_the_schema_we_ship(finished: Finished, results: Path) -> None:
+    assert finished.code == 0
+    for name in ("transcript", "result"):
+        files = sorted(results.glob(f"*/{name}.json"))
+        assert len(files) == 3
+        for file in files:
+            jsonschema.validate(json.loads(file.read_text()), schema(name))
+
+
+def test_the_manifest_names_every_other_file_and_its_digest(finished: Finished, results: Path) -> None:
+    import hashlib
+
+    assert finished.code == 0
+    for manifest in results.glob("*/result.json"):
+        files = json.loads(manifest.read_text())["files"]
+        there = {file.name for file in manifest.parent.iterdir()} - {"result.json"}
+        assert set(files) == there
+        for name, digest in files.items():
+            assert hashlib.sha256((manifest.parent / name).read_bytes()).hexdigest() == digest
+
+
+def test_words_have_times_that_ascend_within_the_audio(finished: Finished, results: Path) -> None:
+    assert finished.code == 0
+    for file in results.glob("*/transcript.json"):
+        transcript = json.loads(file.read_text())
+        words = [word for segment in transcript["segments"] for word in segment["words"]]
+        starts = [word["start"] for word in words]
+        assert len(words) > 100
+        assert starts == sorted(starts)
+        assert words[-1]["end"] <= transcript["audio_s"] + 0.1
+
+
+def test_the_same_folder_again_is_done_already(finished: Finished, runner: Duet, results: Path) -> None:
+    before = {file: file.stat().st_mtime_ns for file in results.rglob("*.json")}
+
+    again = runner("run", *(row["source"] for row in finished.rows), "--to", results)
+
+    assert again.code == 0
+    assert "(3 done already)" in again.out
+    assert {file: file.stat().st_mtime_ns for file in results.rglob("*.json")} == before
+    assert TRACEBACK not in again.out + again.err

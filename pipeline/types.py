@@ -49,6 +49,7 @@ class JobState(StrEnum):
 FINAL_STATES = frozenset({JobState.COMPLETED, JobState.PARTIAL, JobState.FAILED, JobState.CANCELLED})
 
 Leg = Literal["whisper", "voxtral"]
+OwnQuestion = Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class Options(Model):
@@ -60,6 +61,14 @@ class Options(Model):
     """Whether the transcript is in the spoken language or in English."""
     vocabulary: tuple[str, ...] = ()
     """Names and terms that are likely to be said, spelled as they are to be written."""
+    questions: Annotated[tuple[OwnQuestion, ...], Field(max_length=20)] = ()
+    """Questions of one's own, each answered for the whole episode by Voxtral."""
+    translate_to: Annotated[str, Field(pattern=r"^[^\W\d_][\w ()-]{1,39}$")] | None = None
+    """A language, by its name or code, into which Voxtral translates the summary."""
+    reply: bool = False
+    """Whether Voxtral writes a reply to the episode, as a listener would."""
+    voxtral_transcription: bool = False
+    """Whether Voxtral, too, writes down what is said, word for word and without times."""
 
 
 class Episode(Model):
@@ -136,16 +145,85 @@ class Transcript(Model):
     model: str
 
 
+class Chapter(Model):
+    """A stretch of the episode that is about one thing."""
+
+    start_s: float
+    title: str
+    gist: str = ""
+    """What it is about, in a sentence."""
+
+
+class ActionItem(Model):
+    """Something that someone is to do."""
+
+    text: str
+    owner: str | None = None
+    """Who is to do it, where that is said."""
+
+
+class Sentiment(Model):
+    """The mood of the episode, and what makes it so."""
+
+    label: Literal["positive", "neutral", "negative", "mixed"]
+    reason: str
+
+
+class Mention(Model):
+    """A person or an organisation that is spoken of."""
+
+    name: str
+    kind: Literal["person", "organisation"]
+    role: str = ""
+    """Who or what that is, in a few words."""
+
+
+class Quote(Model):
+    """Words worth repeating, as the model heard them."""
+
+    text: str
+    speaker: str | None = None
+
+
+class OwnAnswer(Model):
+    """A question of the listener's own, and its answer."""
+
+    question: str
+    answer: str | None
+    """None: the episode does not say."""
+
+
 class Analysis(Model):
-    """What Voxtral understood."""
+    """What Voxtral understood, or what an outline made of the transcript could give in its place."""
 
     source: Literal["voxtral", "outline"]
     model: str
     summary: str
+    """A paragraph; empty where there is no sound at all."""
+    summary_sentence: str = ""
+    title: str = ""
+    language: str = ""
+    """ISO 639 code of the language that is spoken most."""
+    chapters: tuple[Chapter, ...] = ()
+    topics: tuple[str, ...] = ()
+    key_points: tuple[str, ...] = ()
+    action_items: tuple[ActionItem, ...] = ()
+    sentiment: Sentiment | None = None
+    people_and_organisations: tuple[Mention, ...] = ()
+    quotes: tuple[Quote, ...] = ()
+    answers: tuple[OwnAnswer, ...] = ()
+    """To the questions of `Options.questions`, in their order."""
+    translation: str | None = None
+    """The summary in the language that was asked for."""
+    reply: str | None = None
+    transcription: str | None = None
+    """The episode word for word as Voxtral heard it, on request."""
+    sections: int = 1
+    """In how many pieces the episode was heard."""
     heard_s: float
     """How much of the episode, from its start, the analysis is based on, in seconds."""
     truncated: bool = False
-    """Whether the answer was cut before the model ended it."""
+    """Whether any answer was cut before the model ended it."""
 
 
 class LegOutcome(Model):

@@ -58,10 +58,11 @@ def load_analyst(settings: Settings) -> Analyst | Skipped:
         raise device.NoRoomError(shortage)
 
     from workers.voxtral.analyst import VoxtralAnalyst
+    from workers.voxtral.ears import LocalEars
     from workers.voxtral.model import VoxtralModel
 
-    model = VoxtralModel.load(found, place)
-    return VoxtralAnalyst(model, name=settings.voxtral_model, section_s=settings.voxtral_section_s)
+    ears = LocalEars(VoxtralModel.load(found, place), device.rows_at_once(place, settings.voxtral_section_s))
+    return VoxtralAnalyst(ears, name=settings.voxtral_model, section_s=settings.voxtral_section_s)
 
 
 def _no_card(why: str) -> str:

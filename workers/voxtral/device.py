@@ -11,6 +11,8 @@ AUDIO_BYTES_PER_S = 137 * 2**20 / 60
 """Device memory for each second of audio in flight: cache, prefill and encoder, in 16-bit numbers."""
 RESERVE_BYTES = GIB
 """For the CUDA context, the libraries' workspaces and fragmentation."""
+MOST_ROWS = 8
+ROWS_ON_CPU = 2
 
 
 class NoRoomError(EngineError):
@@ -64,6 +66,18 @@ def needed_bytes(place: Place, parameters: int, section_s: float) -> int:
     """Return the device memory for the weights and one section of `section_s` seconds of audio."""
     size_bytes = place.dtype.itemsize
     return int(parameters * size_bytes + section_s * AUDIO_BYTES_PER_S * size_bytes / 2) + RESERVE_BYTES
+
+
+def rows_at_once(place: Place, section_s: float) -> int:
+    """Return how many sections fit the device side by side, once the model is loaded.
+
+    More than eight gain little: decoding is then no longer bound by reading the weights.
+    """
+    if place.device.type != "cuda":
+        return ROWS_ON_CPU
+    free_bytes, _ = torch.cuda.mem_get_info(place.device)
+    each = section_s * AUDIO_BYTES_PER_S * place.dtype.itemsize / 2
+    return max(1, min(MOST_ROWS, int((free_bytes - RESERVE_BYTES) / each)))
 
 
 def shortage(place: Place, parameters: int, section_s: float) -> str:

@@ -8,7 +8,10 @@ import transformers
 
 from pipeline.errors import EngineError, WeightsError
 from workers.audio import SAMPLE_RATE_HZ, Samples
+from workers.voxtral.cache import new_cache
 from workers.voxtral.device import Place
+from workers.voxtral.guide import Guide, GuideMaker
+from workers.voxtral.watch import Watch
 from workers.voxtral.weights import Weights
 
 CHUNK_SAMPLES = 30 * SAMPLE_RATE_HZ
@@ -50,6 +53,7 @@ class VoxtralModel:
         self.tokenizer = processor.tokenizer
         self.place = place
         self._tekken = self.tokenizer.tokenizer.instruct_tokenizer.tokenizer
+        self.guides = GuideMaker(self.tokenizer.tokenizer)
 
     @classmethod
     def load(cls, weights: Weights, place: Place) -> Self:
@@ -79,13 +83,6 @@ class VoxtralModel:
         rows = model.config.text_config.vocab_size
         if words > rows:
             raise WeightsError(_unfit(folder, f"tekken.json has {words} tokens and the model {rows}"))
-        # A generation_config.json with a temperature would make answers differ from run to run.
-        model.generation_config = _hf.GenerationConfig(
-            bos_token_id=processor.tokenizer.bos_token_id,
-            eos_token_id=processor.tokenizer.eos_token_id,
-            pad_token_id=processor.tokenizer.pad_token_id,
-            do_sample=False,
-        )
         return cls(model, processor, place)
 
     @torch.inference_mode()
@@ -123,7 +120,7 @@ class VoxtralModel:
         embeddings = self._model.get_input_embeddings()(ids)
         is_audio = (ids == self._control("[AUDIO]")[0]).unsqueeze(-1).expand_as(embeddings)
         features = torch.cat([one.features for one in heard]).to(embeddings.dtype)
-        cache = _hf.DynamicCache(config=self._model.config.text_config)
+        cache = self._new_cache(len(prefix))
         # The language model alone, without its head: scores over the vocabulary for each audio
         # token would take more memory than all else together.
         self._model.model.language_model(
@@ -139,26 +136,77 @@ class VoxtralModel:
         """Return the tokens that follow the audio when a question is asked about it."""
         return [*self.encode(text), *self._control("[/INST]")]
 
+    def transcription(self, language: str | None) -> list[int]:
+        """Return the tokens that follow the audio when it is to be written down word for word."""
+        hint = self.encode(f"lang:{language}") if language else []
+        return [*self._control("[/INST]"), *hint, *self._control("[TRANSCRIBE]")]
+
+    def answer(
+        self, text: str, max_new_tokens: int, guide: Guide | None = None, watch: Watch | None = None
+    ) -> Answer:
+        """Answer a question that comes without audio.
+
+        Raises:
+            EngineError: question and answer together do not fit the model's context.
+        """
+        tokens = [*self._control("<s>", "[INST]"), *self.question(text)]
+        ids = torch.tensor([tokens], device=self.place.device)
+        return self.generate(ids, self._new_cache(len(tokens)), max_new_tokens, guide, watch)[0]
+
+    def _new_cache(self, prompt_tokens: int) -> Any:
+        return new_cache(self._model.config.text_config.num_hidden_layers, prompt_tokens)
+
     def _control(self, *names: str) -> list[int]:
         return [self._tekken.get_special_token(name) for name in names]
 
     @torch.inference_mode()
-    def generate(self, ids: torch.Tensor, cache: Any, max_new_tokens: int) -> list[Answer]:
-        """Go on from token ids of shape (rows, tokens), of which the cache may already hold the first."""
-        check_context(ids.shape[1], max_new_tokens)
-        output = self._model.generate(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            past_key_values=cache,
-            max_new_tokens=max_new_tokens,
-        )
-        return [self._answer(row) for row in output[:, ids.shape[1] :].tolist()]
+    def generate(
+        self,
+        ids: torch.Tensor,
+        cache: Any,
+        max_new_tokens: int,
+        guide: Guide | None = None,
+        watch: Watch | None = None,
+    ) -> list[Answer]:
+        """Go on greedily from token ids of shape (rows, tokens), the first of which the cache may hold.
 
-    def _answer(self, row: list[int]) -> Answer:
-        end = self.tokenizer.eos_token_id
-        tokens = row[: row.index(end)] if end in row else row
+        Raises:
+            CancelledError: `watch` says so; it is asked before each token.
+            EngineError: prompt and answer do not fit the context, or the device computes no numbers.
+        """
+        check_context(ids.shape[1], max_new_tokens)
+        written: list[list[int]] = [[] for _ in ids]
+        unfinished = set(range(len(ids)))
+        step = ids[:, cache.get_seq_length() :]
+        for count in range(max_new_tokens):
+            if watch is not None and watch.is_over():
+                break
+            output = self._model(input_ids=step, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            scores = output.logits[:, -1].float()
+            if count == 0 and not scores.isfinite().all():
+                raise EngineError(
+                    f"Voxtral computes no numbers in {self.place.dtype} on {self.place.device}; "
+                    "run it on another device."
+                )
+            if guide is not None:
+                guide.forbid(scores)
+            chosen = scores.argmax(-1)
+            tokens = chosen.tolist()
+            for row in sorted(unfinished):
+                if tokens[row] == self.tokenizer.eos_token_id:
+                    unfinished.discard(row)
+                    continue
+                written[row].append(tokens[row])
+                if guide is not None and guide.accept(row, tokens[row]):
+                    unfinished.discard(row)
+            if not unfinished:
+                break
+            step = chosen.unsqueeze(1)
+        return [self._answer(tokens, truncated=row in unfinished) for row, tokens in enumerate(written)]
+
+    def _answer(self, tokens: list[int], *, truncated: bool) -> Answer:
         text = self.tokenizer.decode(tokens, skip_special_tokens=True)
-        return Answer(text.strip(), tuple(tokens), truncated=end not in row)
+        return Answer(text.strip(), tuple(tokens), truncated)
 
 
 class Listening:
@@ -169,18 +217,33 @@ class Listening:
         self._cache = cache
         self._ids = ids
 
-    def ask(self, question: str, max_new_tokens: int) -> list[Answer]:
+    def ask(
+        self, question: str, max_new_tokens: int, guide: Guide | None = None, watch: Watch | None = None
+    ) -> list[Answer]:
         """Return one answer a stretch, greedily decoded.
 
         Raises:
             EngineError: audio, question and answer together do not fit the model's context.
         """
-        return self._go_on(self._model.question(question), max_new_tokens)
+        return self._go_on(self._model.question(question), max_new_tokens, guide, watch)
 
-    def _go_on(self, tokens: list[int], max_new_tokens: int) -> list[Answer]:
+    def transcribe(
+        self, language: str | None, max_new_tokens: int, watch: Watch | None = None
+    ) -> list[Answer]:
+        """Return what is said in each stretch, word for word; the language is detected if it is None.
+
+        Raises:
+            EngineError: audio and transcription together do not fit the model's context.
+        """
+        return self._go_on(self._model.transcription(language), max_new_tokens, None, watch)
+
+    def _go_on(
+        self, tokens: list[int], max_new_tokens: int, guide: Guide | None, watch: Watch | None
+    ) -> list[Answer]:
         added = torch.tensor([tokens] * len(self._ids), device=self._ids.device)
+        ids = torch.cat([self._ids, added], dim=1)
         try:
-            return self._model.generate(torch.cat([self._ids, added], dim=1), self._cache, max_new_tokens)
+            return self._model.generate(ids, self._cache, max_new_tokens, guide, watch)
         finally:
             self._cache.crop(self._ids.shape[1] - self._cache.get_seq_length())
 

@@ -1,0 +1,125 @@
+"""One analysis of an episode, from the notes on its sections."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.types import (
+    ActionItem,
+    Analysis,
+    Chapter,
+    Mention,
+    Options,
+    OwnAnswer,
+    Quote,
+    Sentiment,
+)
+from workers.voxtral import questions
+from workers.voxtral.answers import Mood, Shape
+from workers.voxtral.ears import Ears
+from workers.voxtral.questions import DETAILS, OVERVIEW, Note, Notes
+from workers.voxtral.reduction import reduce, reduce_own
+from workers.voxtral.watch import Watch
+
+MOST_QUOTES = 12
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section without its audio, and what was answered about it."""
+
+    start_s: float
+    length_s: float
+    notes: Notes | None
+    """None for silence, about which nothing is asked."""
+
+
+def assemble(
+    parts: Sequence[Part], options: Options, length_s: float, ears: Ears, model: str, watch: Watch
+) -> Analysis:
+    """Return the analysis of an episode that was heard in sections of at most `length_s`.
+
+    The model sums up what the sections have in common; chapters and quotes stay as they were noted,
+    because a chapter is where it is and words put anew are no quotes.
+    """
+    heard_s = sum(part.length_s for part in parts)
+    spoken = [(part, part.notes) for part in parts if part.notes is not None]
+    notes = [known for _, known in spoken]
+    if not notes:
+        return Analysis(source="voxtral", model=model, summary="", sections=len(parts), heard_s=heard_s)
+    overview = reduce(ears, OVERVIEW, [known.get(OVERVIEW) for known in notes], watch)
+    details = reduce(ears, DETAILS, [known.get(DETAILS) for known in notes], watch)
+    told = [
+        reduce_own(ears, text, [known.get(questions.own(text)) for known in notes], watch)
+        for text in options.questions
+    ]
+    last: list[Note[Shape]] = [overview, details, *told]
+    whole, rest = overview.answer, details.answer
+    translation = reply = transcription = None
+    if options.translate_to and whole.summary:
+        translated = ears.ask(questions.translation(whole.summary, options.translate_to), watch)
+        last.append(translated)
+        translation = translated.answer.text
+    if options.reply and whole.summary:
+        replied = ears.ask(questions.reply(whole.summary, rest.key_points), watch)
+        last.append(replied)
+        reply = replied.answer.text
+    if options.voxtral_transcription:
+        asked = questions.transcription(options, length_s)
+        transcription = "\n".join(known.get(asked).answer.text for known in notes)
+    return Analysis(
+        source="voxtral",
+        model=model,
+        title=whole.title,
+        summary_sentence=whole.sentence,
+        summary=whole.summary,
+        language=_most_spoken([(part.length_s, known) for part, known in spoken]),
+        chapters=tuple(_chapter(part.start_s, known) for part, known in spoken),
+        topics=whole.topics,
+        key_points=rest.key_points,
+        action_items=tuple(ActionItem(text=task.text, owner=task.owner) for task in rest.action_items),
+        sentiment=_sentiment(whole.sentiment),
+        people_and_organisations=tuple(
+            Mention(name=named.name, kind=named.kind, role=named.role)
+            for named in rest.people_and_organisations
+        ),
+        quotes=_quotes(notes),
+        answers=tuple(
+            OwnAnswer(question=text, answer=note.answer.answer)
+            for text, note in zip(options.questions, told, strict=True)
+        ),
+        translation=translation,
+        reply=reply,
+        transcription=transcription,
+        sections=len(parts),
+        heard_s=heard_s,
+        truncated=any(note.truncated for note in last) or any(known.truncated for known in notes),
+    )
+
+
+def _sentiment(mood: Mood | None) -> Sentiment | None:
+    if mood is None or mood.label is None:  # the answer was cut before it got there
+        return None
+    return Sentiment(label=mood.label, reason=mood.reason)
+
+
+def _most_spoken(spoken: Sequence[tuple[float, Notes]]) -> str:
+    seconds: Counter[str] = Counter()
+    for length_s, known in spoken:
+        seconds[known.get(OVERVIEW).answer.language or ""] += round(length_s)
+    return max(seconds, key=seconds.__getitem__)
+
+
+def _chapter(start_s: float, known: Notes) -> Chapter:
+    overview = known.get(OVERVIEW).answer
+    return Chapter(start_s=start_s, title=overview.title, gist=overview.sentence)
+
+
+def _quotes(notes: Sequence[Notes]) -> tuple[Quote, ...]:
+    each = [known.get(DETAILS).answer.quotes for known in notes]
+    # The first of every section before the second of any, so that no part of a long episode is left out.
+    ranked = [(rank, place) for place, quotes in enumerate(each) for rank in range(len(quotes))]
+    chosen = sorted(sorted(ranked)[:MOST_QUOTES], key=lambda pick: (pick[1], pick[0]))
+    return tuple(
+        Quote(text=each[place][rank].text, speaker=each[place][rank].speaker) for rank, place in chosen
+    )

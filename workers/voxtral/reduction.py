@@ -1,0 +1,78 @@
+"""From notes on sections to notes on the episode: the model sums them up, level by level."""
+
+from collections.abc import Callable, Sequence
+
+from workers.voxtral.answers import Told
+from workers.voxtral.ears import Ears
+from workers.voxtral.questions import Note, Question, S, as_json, merged, merged_own
+from workers.voxtral.watch import Watch
+
+BUDGET_TOKENS = 8_000
+"""Notes put before the model at once: a quarter of its context, where it still minds all of them."""
+# Words that a model writes anew are no quotes any more.
+_LEFT_OUT = frozenset({"quotes"})
+
+
+def reduce(ears: Ears, question: Question[S], notes: Sequence[Note[S]], watch: Watch) -> Note[S]:
+    """Return one answer for the whole episode, given the answers for its parts in their order."""
+    return _levels(
+        ears,
+        notes,
+        lambda note: as_json(note.answer, _LEFT_OUT),
+        lambda texts: merged(question, texts),
+        watch,
+    )
+
+
+def reduce_own(ears: Ears, question: str, notes: Sequence[Note[Told]], watch: Watch) -> Note[Told]:
+    """Return the answer to a listener's question for the whole episode; None where no part knows it."""
+    knowing = [note for note in notes if note.answer.answer]
+    if not knowing:
+        return Note(Told(), any(note.truncated for note in notes))
+    return _levels(
+        ears, knowing, lambda note: note.answer.answer or "", lambda texts: merged_own(question, texts), watch
+    )
+
+
+def _levels(
+    ears: Ears,
+    notes: Sequence[Note[S]],
+    write: Callable[[Note[S]], str],
+    ask: Callable[[list[str]], Question[S]],
+    watch: Watch,
+) -> Note[S]:
+    level = list(notes)
+    while len(level) > 1:
+        texts = [clip(ears, write(note), BUDGET_TOKENS // 2) for note in level]
+        groups = packed([ears.count_tokens(text) for text in texts], BUDGET_TOKENS)
+        level = [_one(ears, level[part], ask(texts[part]), watch) for part in groups]
+    return level[0]
+
+
+def _one(ears: Ears, notes: Sequence[Note[S]], question: Question[S], watch: Watch) -> Note[S]:
+    if len(notes) == 1:
+        return notes[0]
+    whole = ears.ask(question, watch)
+    return Note(whole.answer, whole.truncated or any(note.truncated for note in notes))
+
+
+def packed(sizes: Sequence[int], budget: int) -> list[slice]:
+    """Return the slices of neighbours whose sizes together fit a budget; each size is at most half of it.
+
+    So of any two neighbouring slices one has two members, and every level is shorter than the last.
+    """
+    slices: list[slice] = []
+    start = total = 0
+    for index, size in enumerate(sizes):
+        if index > start and total + size > budget:
+            slices.append(slice(start, index))
+            start, total = index, 0
+        total += size
+    return [*slices, slice(start, len(sizes))]
+
+
+def clip(ears: Ears, text: str, most_tokens: int) -> str:
+    """Return a text's beginning that takes at most so many tokens."""
+    while (size := ears.count_tokens(text)) > most_tokens:
+        text = text[: min(len(text) * most_tokens // size, len(text) - 1)]
+    return text

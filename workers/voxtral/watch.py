@@ -1,0 +1,33 @@
+"""When an answer has to stop before its end: the job was cancelled, or its time is up."""
+
+from collections.abc import Callable
+from time import monotonic
+
+from pipeline.errors import CancelledError
+
+_ASK_EVERY_S = 0.5
+
+
+class Watch:
+    """Looked at before each token.
+
+    `is_cancelled` may ask a server, so it is called twice a second at most.
+    """
+
+    def __init__(self, budget_s: float, is_cancelled: Callable[[], bool] | None = None) -> None:
+        self._ends_s = monotonic() + budget_s
+        self._is_cancelled = is_cancelled
+        self._asked_s = float("-inf")
+
+    def is_over(self) -> bool:
+        """Return whether the time is up.
+
+        Raises:
+            CancelledError: the job was cancelled.
+        """
+        now_s = monotonic()
+        if self._is_cancelled is not None and now_s - self._asked_s >= _ASK_EVERY_S:
+            self._asked_s = now_s
+            if self._is_cancelled():
+                raise CancelledError("The job was cancelled while Voxtral was answering.")
+        return now_s >= self._ends_s

@@ -16,7 +16,7 @@ from workers.audio import SAMPLE_RATE_HZ
 from workers.voxtral import device, model, reduction, weights
 from workers.voxtral.analyst import VoxtralAnalyst
 from workers.voxtral.answers import Overview
-from workers.voxtral.ears import LocalEars
+from workers.voxtral.local import LocalEars
 from workers.voxtral.questions import OVERVIEW, Note
 from workers.voxtral.watch import Watch
 
@@ -37,7 +37,7 @@ class Kept(dict[str, Any]):
 
 @pytest.fixture(scope="module")
 def voxtral(tmp_path_factory: pytest.TempPathFactory) -> model.VoxtralModel:
-    folder = voxtral_checkpoint.build(tmp_path_factory.mktemp("voxtral"))
+    folder = voxtral_checkpoint.build(tmp_path_factory.mktemp("voxtral"), seed=3)
     place = device.Place(torch.device("cpu"), torch.float32)
     return model.VoxtralModel.load(weights.check(folder), place)
 

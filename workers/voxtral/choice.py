@@ -1,4 +1,4 @@
-"""Which analyst this machine gets: Voxtral here, or none and why."""
+"""Which analyst this machine gets: Voxtral here, Voxtral on a server, or none and why."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from pipeline.settings import Settings
 from workers.engines import Analyst
 from workers.voxtral import weights
+from workers.voxtral.server import ServerSettings
 
 # Where the kernel shows an NVIDIA driver: Linux, and Linux inside Windows. Looking costs nothing,
 # importing torch to ask it costs seconds.
@@ -22,6 +23,7 @@ class Skipped:
 def load_analyst(settings: Settings) -> Analyst | Skipped:
     """Load the analyst that the settings and this machine allow, ready to be used.
 
+    A server that the settings name comes before the card: who names one wants it used.
     With `auto` what is merely missing (a card, room on it, the weights) skips the leg; with `on` it is
     an error. What is there and cannot be right is always an error.
 
@@ -31,6 +33,13 @@ def load_analyst(settings: Settings) -> Analyst | Skipped:
     """
     if settings.voxtral == "off":
         return Skipped("Voxtral is switched off here (DUET_VOXTRAL=off); set DUET_VOXTRAL=auto to use it.")
+    if (server := ServerSettings()).url:
+        from workers.voxtral.analyst import VoxtralAnalyst
+        from workers.voxtral.remote import LONGEST_SECTION_S, RemoteEars
+
+        remote = RemoteEars.connect(server, settings.voxtral_model)
+        section_s = min(settings.voxtral_section_s, LONGEST_SECTION_S)
+        return VoxtralAnalyst(remote, name=remote.model, section_s=section_s)
     if settings.voxtral == "auto":
         if settings.device == "cpu":
             return Skipped(_no_card("DUET_DEVICE=cpu keeps this pool off CUDA"))
@@ -58,7 +67,7 @@ def load_analyst(settings: Settings) -> Analyst | Skipped:
         raise device.NoRoomError(shortage)
 
     from workers.voxtral.analyst import VoxtralAnalyst
-    from workers.voxtral.ears import LocalEars
+    from workers.voxtral.local import LocalEars
     from workers.voxtral.model import VoxtralModel
 
     ears = LocalEars(VoxtralModel.load(found, place), device.rows_at_once(place, settings.voxtral_section_s))
@@ -68,5 +77,6 @@ def load_analyst(settings: Settings) -> Analyst | Skipped:
 def _no_card(why: str) -> str:
     return (
         f"Voxtral needs a CUDA device and {why}; run the voxtral pool on a machine with an NVIDIA card, "
-        "or set DUET_VOXTRAL=on to run it on the CPU, which takes many times the episode's length."
+        "set DUET_VOXTRAL_URL to a server that has Voxtral, or set DUET_VOXTRAL=on to run it on the CPU, "
+        "which takes many times the episode's length."
     )

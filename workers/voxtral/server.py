@@ -1,0 +1,127 @@
+"""A Voxtral server, reached by HTTP: vLLM, Mistral's API, or what else speaks OpenAI's protocol."""
+
+import json
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import urllib3
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipeline.errors import EngineError, TransientError
+
+_BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+
+
+class ServerSettings(BaseSettings):
+    """Where the server is, from the environment: `DUET_VOXTRAL_URL` and its like."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DUET_VOXTRAL_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
+
+    url: str | None = None
+    """Base of the server's API, `http://host:8000/v1`."""
+    key: SecretStr | None = None
+    """Sent as a bearer token."""
+    timeout_s: float = Field(default=600.0, gt=0)
+    """Seconds without an answer after which a request counts as lost."""
+    tries: int = Field(default=4, ge=1)
+    """How often a request is made while the server is busy or not there."""
+    backoff_s: float = Field(default=1.0, ge=0)
+    """Seconds before the second try; each further one waits twice as long, or as long as the server says."""
+
+
+class Server:
+    """Requests to one server, with patience."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        url = (settings.url or "").rstrip("/")
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise EngineError(f"DUET_VOXTRAL_URL={url!r} is no address; give one like http://host:8000/v1.")
+        self.url = url if url.endswith("/v1") else f"{url}/v1"
+        self.is_mistral = parts.hostname == "mistral.ai" or parts.hostname.endswith(".mistral.ai")
+        headers = {"Accept": "application/json"}
+        if settings.key is not None:
+            headers["Authorization"] = f"Bearer {settings.key.get_secret_value()}"
+        self._http = urllib3.PoolManager(
+            headers=headers,
+            timeout=urllib3.Timeout(connect=10.0, read=settings.timeout_s),
+            retries=urllib3.Retry(
+                total=settings.tries - 1,
+                backoff_factor=settings.backoff_s / 2,
+                backoff_max=60,
+                status_forcelist=_BUSY,
+                allowed_methods=None,  # asking twice does no harm, POST or not
+                respect_retry_after_header=True,
+                raise_on_status=False,
+                redirect=False,
+            ),
+        )
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Return the JSON object at a path below the base; raises what `post` raises."""
+        return self._request("GET", path)
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send a JSON object and return the one that is answered.
+
+        Raises:
+            EngineError: the server refuses; trying again will not help.
+            TransientError: the server is busy or cannot be reached, after all tries.
+        """
+        return self._request("POST", path, json=body)
+
+    def upload(self, path: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """Send a form with a file and return the answer's JSON object; raises what `post` raises."""
+        return self._request("POST", path, fields=fields)
+
+    def _request(self, method: str, path: str, **content: Any) -> dict[str, Any]:
+        try:
+            response = self._http.request(method, self.url + path, **content)
+        except urllib3.exceptions.HTTPError as error:
+            reason = getattr(error, "reason", None) or error
+            raise TransientError(
+                f"The Voxtral server {self.url} does not answer ({type(reason).__name__}); "
+                "check DUET_VOXTRAL_URL and that the server runs."
+            ) from None
+        if response.status in _BUSY:
+            raise TransientError(
+                f"The Voxtral server {self.url} is busy ({response.status}): {_said(response)}."
+            )
+        if response.status in (401, 403):
+            raise EngineError(
+                f"The Voxtral server {self.url} refuses the key ({response.status}); set DUET_VOXTRAL_KEY."
+            )
+        if response.status == 413:
+            raise EngineError(
+                f"The Voxtral server {self.url} takes no audio of this size ({_said(response)}); "
+                "lower DUET_VOXTRAL_SECTION_S."
+            )
+        if response.status != 200:
+            raise EngineError(
+                f"The Voxtral server {self.url} refuses {path} ({response.status}): {_said(response)}."
+            )
+        try:
+            answer = json.loads(response.data)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise EngineError(
+                f"{self.url}{path} answers with something else than JSON; check DUET_VOXTRAL_URL."
+            )
+        return cast(dict[str, Any], answer)
+
+
+def _said(response: urllib3.BaseHTTPResponse) -> str:
+    """Return what an error's body says, in one short line, in any of the forms that servers use."""
+    text = response.data.decode("utf-8", "replace")
+    try:
+        found = json.loads(text)
+        while isinstance(found, dict):
+            found = found.get("error") or found.get("message") or found.get("detail") or ""
+        text = found if isinstance(found, str) else text
+    except ValueError:
+        pass  # not JSON: then the text itself is what it says
+    return " ".join(text.split())[:200].rstrip(".") or "no reason given"

@@ -141,9 +141,7 @@ def _central(spoken: Sequence[Sentence], weights: Vector, most: int) -> list[Sen
     centre = {word: count * weights[word] for word, count in counts.items() if count > 1} or dict(weights)
     vectors = [_vector([sentence], weights) for sentence in spoken]
     scores = [
-        _likeness(vector, centre)
-        * min(1.0, len(sentence.words) / 8)
-        * min(1.0, 40 / max(1, len(sentence.words)))
+        _likeness(vector, centre) * min(1.0, len(sentence.words) / 8) * min(1.0, 40 / max(1, len(sentence.words)))
         for sentence, vector in zip(spoken, vectors, strict=True)
     ]
     chosen: list[int] = []
@@ -151,8 +149,7 @@ def _central(spoken: Sequence[Sentence], weights: Vector, most: int) -> list[Sen
         left = [index for index in range(len(spoken)) if index not in chosen]
         chosen.append(max(left, key=lambda index: scores[index]))
         scores = [
-            score * (1 - _likeness(vector, vectors[chosen[-1]]))
-            for score, vector in zip(scores, vectors, strict=True)
+            score * (1 - _likeness(vector, vectors[chosen[-1]])) for score, vector in zip(scores, vectors, strict=True)
         ]
     return [spoken[index] for index in chosen]
 

@@ -31,7 +31,7 @@ def test_200_of_200_answers_validate(tmp_path: Path) -> None:
     ]
     valid = 0
     texts: set[str] = set()
-    for seed in (3, 11):
+    for seed in (0, 1):
         voxtral = load(tmp_path / str(seed), seed)
         listening = voxtral.listen([voxtral.hear(noise(2, seed)) for seed in range(ROWS)])
         for question in asked:

@@ -112,18 +112,14 @@ def test_a_cut_answer_says_so(voxtral: model.VoxtralModel) -> None:
     assert len(cut.tokens) == 1
 
 
-def test_a_transcription_has_the_tokens_of_the_plain_way(
-    voxtral: model.VoxtralModel, plain: PlainWay
-) -> None:
+def test_a_transcription_has_the_tokens_of_the_plain_way(voxtral: model.VoxtralModel, plain: PlainWay) -> None:
     samples = (noise(31, seed=7) * 32768).round().clip(-32768, 32767) / 32768
     listening = voxtral.listen([voxtral.hear(samples)])
     for language in ("en", None):
         assert listening.transcribe(language, 24)[0].tokens == plain.transcribe(samples, language, 24)
 
 
-def test_a_question_without_audio_has_the_tokens_of_the_plain_way(
-    voxtral: model.VoxtralModel, plain: PlainWay
-) -> None:
+def test_a_question_without_audio_has_the_tokens_of_the_plain_way(voxtral: model.VoxtralModel, plain: PlainWay) -> None:
     for question in QUESTIONS:
         assert voxtral.answer(question, 24).tokens == plain.ask(None, question, 24)
 
@@ -133,9 +129,7 @@ def test_an_answer_longer_than_the_room_set_aside_goes_on(
 ) -> None:
     monkeypatch.setattr(cache, "_MORE_TOKENS", 5)
     samples = noise(20, seed=3)
-    assert voxtral.listen([voxtral.hear(samples)]).ask("What?", 40)[0].tokens == plain.ask(
-        samples, "What?", 40
-    )
+    assert voxtral.listen([voxtral.hear(samples)]).ask("What?", 40)[0].tokens == plain.ask(samples, "What?", 40)
 
 
 def test_cancelling_stops_between_tokens(voxtral: model.VoxtralModel) -> None:

@@ -69,9 +69,7 @@ class Handler(BaseHTTPRequestHandler):
     server: VoxtralServer
 
     def do_GET(self) -> None:
-        self.answer(
-            200, {"object": "list", "data": [{"id": name, "object": "model"} for name in self.server.models]}
-        )
+        self.answer(200, {"object": "list", "data": [{"id": name, "object": "model"} for name in self.server.models]})
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -89,9 +87,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def chat(self, request: dict[str, Any]) -> dict[str, Any]:
         self.server.chats.append(request)
-        content = self.server.content or json.dumps(
-            ANSWERS[request["response_format"]["json_schema"]["name"]]
-        )
+        content = self.server.content or json.dumps(ANSWERS[request["response_format"]["json_schema"]["name"]])
         cut = request["max_tokens"] < self.server.cut_below_tokens
         message = {"role": "assistant", "content": content[: len(content) // 2] if cut else content}
         choice = {"index": 0, "message": message, "finish_reason": "length" if cut else "stop"}
@@ -138,9 +134,7 @@ def quiet(done_s: float, total_s: float) -> None:
     """Progress that nobody looks at."""
 
 
-ASKED = Options(
-    questions=("Who sponsors this?",), translate_to="German", voxtral_transcription=True, language="en"
-)
+ASKED = Options(questions=("Who sponsors this?",), translate_to="German", voxtral_transcription=True, language="en")
 
 
 def test_an_episode_is_analyzed(server: VoxtralServer, episode: Path) -> None:
@@ -160,9 +154,7 @@ def test_an_episode_is_analyzed(server: VoxtralServer, episode: Path) -> None:
 
 def test_what_is_sent(server: VoxtralServer, episode: Path) -> None:
     connect().analyze(episode, ASKED, quiet)
-    about_audio = [
-        chat for chat in server.chats if chat["messages"][0]["content"][0]["type"] == "input_audio"
-    ]
+    about_audio = [chat for chat in server.chats if chat["messages"][0]["content"][0]["type"] == "input_audio"]
     assert len(about_audio) == 2 * 3
     assert len(server.chats) == 2 * 3 + 3 + 1  # three reductions, one translation
     for chat in server.chats:
@@ -184,9 +176,7 @@ def test_a_cut_answer_is_asked_once_more_with_more_room(server: VoxtralServer, e
     server.cut_below_tokens = 701
     assert not connect().analyze(episode, Options(), quiet).truncated
     rooms = [
-        chat["max_tokens"]
-        for chat in server.chats
-        if chat["response_format"]["json_schema"]["name"] == "Overview"
+        chat["max_tokens"] for chat in server.chats if chat["response_format"]["json_schema"]["name"] == "Overview"
     ]
     assert rooms.count(700) == rooms.count(1400) == 3
     server.cut_below_tokens = 100_000

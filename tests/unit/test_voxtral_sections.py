@@ -72,8 +72,6 @@ def test_the_last_section_is_no_scrap(expected_s: float, longest_s: float, lengt
 
 
 def test_only_neighbours_of_equal_shape_make_a_batch() -> None:
-    sections = [
-        Section(0.0, np.zeros(round(s * SAMPLE_RATE_HZ), np.float32)) for s in (55, 58, 60, 31, 29, 3)
-    ]
+    sections = [Section(0.0, np.zeros(round(s * SAMPLE_RATE_HZ), np.float32)) for s in (55, 58, 60, 31, 29, 3)]
     shapes = [[section.chunks for section in batch] for batch in batches(sections, 2)]
     assert shapes == [[2, 2], [2, 2], [1, 1]]

@@ -21,9 +21,7 @@ SECTION_BUDGET_S = 1800.0
 class VoxtralAnalyst:
     """Voxtral, wherever it runs."""
 
-    def __init__(
-        self, ears: Ears, *, name: str, section_s: float, section_budget_s: float = SECTION_BUDGET_S
-    ) -> None:
+    def __init__(self, ears: Ears, *, name: str, section_s: float, section_budget_s: float = SECTION_BUDGET_S) -> None:
         self.model = name
         self._ears = ears
         self._section_s = section_s
@@ -64,7 +62,4 @@ def _heard(
 ) -> list[Part]:
     sounding = [section for section in batch if not section.is_silent]
     notes = iter(resumed.ask_about(sounding, questions, watch) if sounding else [])
-    return [
-        Part(section.start_s, section.length_s, None if section.is_silent else next(notes))
-        for section in batch
-    ]
+    return [Part(section.start_s, section.length_s, None if section.is_silent else next(notes)) for section in batch]

@@ -50,8 +50,7 @@ def assemble(
     overview = reduce(ears, OVERVIEW, [known.get(OVERVIEW) for known in notes], watch)
     details = reduce(ears, DETAILS, [known.get(DETAILS) for known in notes], watch)
     told = [
-        reduce_own(ears, text, [known.get(questions.own(text)) for known in notes], watch)
-        for text in options.questions
+        reduce_own(ears, text, [known.get(questions.own(text)) for known in notes], watch) for text in options.questions
     ]
     last: list[Note[Shape]] = [overview, details, *told]
     whole, rest = overview.answer, details.answer
@@ -80,8 +79,7 @@ def assemble(
         action_items=tuple(ActionItem(text=task.text, owner=task.owner) for task in rest.action_items),
         sentiment=_sentiment(whole.sentiment),
         people_and_organisations=tuple(
-            Mention(name=named.name, kind=named.kind, role=named.role)
-            for named in rest.people_and_organisations
+            Mention(name=named.name, kind=named.kind, role=named.role) for named in rest.people_and_organisations
         ),
         quotes=_quotes(notes),
         answers=tuple(
@@ -120,6 +118,4 @@ def _quotes(notes: Sequence[Notes]) -> tuple[Quote, ...]:
     # The first of every section before the second of any, so that no part of a long episode is left out.
     ranked = [(rank, place) for place, quotes in enumerate(each) for rank in range(len(quotes))]
     chosen = sorted(sorted(ranked)[:MOST_QUOTES], key=lambda pick: (pick[1], pick[0]))
-    return tuple(
-        Quote(text=each[place][rank].text, speaker=each[place][rank].speaker) for rank, place in chosen
-    )
+    return tuple(Quote(text=each[place][rank].text, speaker=each[place][rank].speaker) for rank, place in chosen)

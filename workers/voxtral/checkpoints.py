@@ -37,9 +37,7 @@ class Resumed:
         self._model = model
         self._checkpoints = checkpoints
 
-    def ask_about(
-        self, sections: Sequence[Section], questions: Sequence[Question[Shape]], watch: Watch
-    ) -> list[Notes]:
+    def ask_about(self, sections: Sequence[Section], questions: Sequence[Question[Shape]], watch: Watch) -> list[Notes]:
         """Return the notes on each section, in their order."""
         names = [self._name(section) for section in sections]
         notes = [self._loaded(name, questions) for name in names]

@@ -79,7 +79,5 @@ class Guide:
         """
         matcher = self._matchers[row]
         if not matcher.consume_token(token):
-            raise EngineError(
-                f"The answer left its schema ({matcher.get_error()}); this is a defect in Duet."
-            )
+            raise EngineError(f"The answer left its schema ({matcher.get_error()}); this is a defect in Duet.")
         return matcher.is_stopped()

@@ -85,7 +85,5 @@ def _note(question: Question[S], answer: Answer) -> Note[S]:
         return Note(question.shape.model_validate({"text": answer.text}), answer.truncated)
     found = read(question.shape, answer.text, truncated=answer.truncated)
     if found is None and not answer.truncated:
-        raise EngineError(
-            f"A guided answer does not validate ({answer.text[:80]!r}); this is a defect in Duet."
-        )
+        raise EngineError(f"A guided answer does not validate ({answer.text[:80]!r}); this is a defect in Duet.")
     return Note(found or question.shape(), answer.truncated)

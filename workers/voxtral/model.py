@@ -48,7 +48,8 @@ class VoxtralModel:
     """The weights and the processor on one device."""
 
     def __init__(self, model: Any, processor: Any, place: Place) -> None:
-        self._model = model
+        self.model = model
+        self.processor = processor
         self._extractor = processor.feature_extractor
         self.tokenizer = processor.tokenizer
         self.place = place
@@ -98,7 +99,9 @@ class VoxtralModel:
         ).input_features
         chunks = mels.reshape(mels.shape[1], -1, _FRAMES_PER_CHUNK).transpose(0, 1)
         features = [
-            self._model.get_audio_features(part.to(self.place.device, self.place.dtype), return_dict=True).pooler_output
+            self.model.get_audio_features(
+                part.to(self.place.device, self.place.dtype), return_dict=True
+            ).pooler_output
             for part in chunks.split(_CHUNKS_AT_ONCE)
         ]
         return Heard(torch.cat(features), len(chunks))
@@ -117,13 +120,13 @@ class VoxtralModel:
         prefix += self._control("[AUDIO]") * (TOKENS_PER_CHUNK * chunks)
         check_context(len(prefix), 0)
         ids = torch.tensor([prefix] * len(heard), device=self.place.device)
-        embeddings = self._model.get_input_embeddings()(ids)
+        embeddings = self.model.get_input_embeddings()(ids)
         is_audio = (ids == self._control("[AUDIO]")[0]).unsqueeze(-1).expand_as(embeddings)
         features = torch.cat([one.features for one in heard]).to(embeddings.dtype)
         cache = self._new_cache(len(prefix))
         # The language model alone, without its head: scores over the vocabulary for each audio
         # token would take more memory than all else together.
-        self._model.model.language_model(
+        self.model.model.language_model(
             inputs_embeds=embeddings.masked_scatter(is_audio, features), past_key_values=cache, use_cache=True
         )
         return Listening(self, cache, ids)
@@ -154,7 +157,7 @@ class VoxtralModel:
         return self.generate(ids, self._new_cache(len(tokens)), max_new_tokens, guide, watch)[0]
 
     def _new_cache(self, prompt_tokens: int) -> Any:
-        return new_cache(self._model.config.text_config.num_hidden_layers, prompt_tokens)
+        return new_cache(self.model.config.text_config.num_hidden_layers, prompt_tokens)
 
     def _control(self, *names: str) -> list[int]:
         return [self._tekken.get_special_token(name) for name in names]
@@ -181,7 +184,7 @@ class VoxtralModel:
         for count in range(max_new_tokens):
             if watch is not None and watch.is_over():
                 break
-            output = self._model(input_ids=step, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            output = self.model(input_ids=step, past_key_values=cache, use_cache=True, logits_to_keep=1)
             scores = output.logits[:, -1].float()
             if count == 0 and not scores.isfinite().all():
                 raise EngineError(

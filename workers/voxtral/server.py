@@ -16,9 +16,7 @@ _BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 class ServerSettings(BaseSettings):
     """Where the server is, from the environment: `DUET_VOXTRAL_URL` and its like."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="DUET_VOXTRAL_", env_ignore_empty=True, frozen=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="DUET_VOXTRAL_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     url: str | None = None
     """Base of the server's API, `http://host:8000/v1`."""
@@ -87,9 +85,7 @@ class Server:
                 "check DUET_VOXTRAL_URL and that the server runs."
             ) from None
         if response.status in _BUSY:
-            raise TransientError(
-                f"The Voxtral server {self.url} is busy ({response.status}): {_said(response)}."
-            )
+            raise TransientError(f"The Voxtral server {self.url} is busy ({response.status}): {_said(response)}.")
         if response.status in (401, 403):
             raise EngineError(
                 f"The Voxtral server {self.url} refuses the key ({response.status}); set DUET_VOXTRAL_KEY."
@@ -100,17 +96,13 @@ class Server:
                 "lower DUET_VOXTRAL_SECTION_S."
             )
         if response.status != 200:
-            raise EngineError(
-                f"The Voxtral server {self.url} refuses {path} ({response.status}): {_said(response)}."
-            )
+            raise EngineError(f"The Voxtral server {self.url} refuses {path} ({response.status}): {_said(response)}.")
         try:
             answer = json.loads(response.data)
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise EngineError(
-                f"{self.url}{path} answers with something else than JSON; check DUET_VOXTRAL_URL."
-            )
+            raise EngineError(f"{self.url}{path} answers with something else than JSON; check DUET_VOXTRAL_URL.")
         return cast(dict[str, Any], answer)
 
 

@@ -188,11 +188,12 @@ def test_many_notes_are_summed_up_level_by_level(voxtral: model.VoxtralModel, mo
     ears = LocalEars(voxtral, 1)
     ask = ears.ask
     monkeypatch.setattr(ears, "ask", lambda question, watch: asked.append(question.text) or ask(question, watch))
-    notes = [Note(Overview(language="en", summary=f"Bread, part {part}. " * 9)) for part in range(7)]
+    notes = [Note(Overview(language="en", summary=f"Bread, part {part}. " * 9)) for part in range(4)]
     whole = reduction.reduce(ears, OVERVIEW, notes, Watch(600))
     assert isinstance(whole.answer, Overview)
-    assert len(asked) > 2
+    assert len(asked) >= 2, "they do not fit one question"
     assert "Bread, part 0." in asked[0]
+    assert "Bread, part 3." in asked[-1] or len(asked) > 2
     assert all(len(voxtral.encode(text)) < 400 + 200 for text in asked)
     assert reduction.reduce(ears, OVERVIEW, notes[:1], Watch(600)) == notes[0]
 

@@ -1,6 +1,8 @@
 """The device Voxtral runs on, the numbers it computes with, and whether it fits."""
 
 from dataclasses import dataclass
+from math import inf
+from pathlib import Path
 
 import torch
 
@@ -81,16 +83,32 @@ def rows_at_once(place: Place, section_s: float) -> int:
 
 
 def shortage(place: Place, parameters: int, section_s: float) -> str:
-    """Return why the model and a section do not fit a CUDA device now and what to do, or "" if they do."""
-    if place.device.type != "cuda":
-        return ""
-    free_bytes, total_bytes = torch.cuda.mem_get_info(place.device)
+    """Return why the model and a section do not fit the memory free now and what to do, or "" if they do."""
     needed = needed_bytes(place, parameters, section_s)
+    free_bytes: float
+    total_bytes: float
+    if place.device.type == "cuda":
+        free_bytes, total_bytes = torch.cuda.mem_get_info(place.device)
+        where, remedy = (
+            torch.cuda.get_device_name(place.device),
+            "end what else uses the card, or use a larger one",
+        )
+    else:
+        free_bytes, total_bytes = _machine_memory_bytes()
+        where, remedy = "this machine", "end what else runs, or use a larger machine"
     if needed <= free_bytes:
         return ""
     return (
-        f"Voxtral with sections of {section_s:.0f} s needs {needed / GIB:.1f} GiB and "
-        f"{torch.cuda.get_device_name(place.device)} has {free_bytes / GIB:.1f} of "
-        f"{total_bytes / GIB:.1f} GiB free; lower DUET_VOXTRAL_SECTION_S, end what else uses the card, "
-        "or use a larger one."
+        f"Voxtral with sections of {section_s:.0f} s needs {needed / GIB:.1f} GiB and {where} has "
+        f"{free_bytes / GIB:.1f} of {total_bytes / GIB:.1f} GiB free; lower DUET_VOXTRAL_SECTION_S, {remedy}."
     )
+
+
+def _machine_memory_bytes() -> tuple[float, float]:
+    """Return what Linux says is available and in all; without an answer, as if there were no end of it."""
+    try:
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+    except OSError:
+        return inf, inf
+    kib = {name: float(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+    return kib.get("MemAvailable", inf) * 1024, kib.get("MemTotal", inf) * 1024

@@ -99,9 +99,7 @@ class VoxtralModel:
         ).input_features
         chunks = mels.reshape(mels.shape[1], -1, _FRAMES_PER_CHUNK).transpose(0, 1)
         features = [
-            self.model.get_audio_features(
-                part.to(self.place.device, self.place.dtype), return_dict=True
-            ).pooler_output
+            self.model.get_audio_features(part.to(self.place.device, self.place.dtype), return_dict=True).pooler_output
             for part in chunks.split(_CHUNKS_AT_ONCE)
         ]
         return Heard(torch.cat(features), len(chunks))
@@ -144,9 +142,7 @@ class VoxtralModel:
         hint = self.encode(f"lang:{language}") if language else []
         return [*self._control("[/INST]"), *hint, *self._control("[TRANSCRIBE]")]
 
-    def answer(
-        self, text: str, max_new_tokens: int, guide: Guide | None = None, watch: Watch | None = None
-    ) -> Answer:
+    def answer(self, text: str, max_new_tokens: int, guide: Guide | None = None, watch: Watch | None = None) -> Answer:
         """Answer a question that comes without audio.
 
         Raises:
@@ -230,9 +226,7 @@ class Listening:
         """
         return self._go_on(self._model.question(question), max_new_tokens, guide, watch)
 
-    def transcribe(
-        self, language: str | None, max_new_tokens: int, watch: Watch | None = None
-    ) -> list[Answer]:
+    def transcribe(self, language: str | None, max_new_tokens: int, watch: Watch | None = None) -> list[Answer]:
         """Return what is said in each stretch, word for word; the language is detected if it is None.
 
         Raises:
@@ -240,9 +234,7 @@ class Listening:
         """
         return self._go_on(self._model.transcription(language), max_new_tokens, None, watch)
 
-    def _go_on(
-        self, tokens: list[int], max_new_tokens: int, guide: Guide | None, watch: Watch | None
-    ) -> list[Answer]:
+    def _go_on(self, tokens: list[int], max_new_tokens: int, guide: Guide | None, watch: Watch | None) -> list[Answer]:
         added = torch.tensor([tokens] * len(self._ids), device=self._ids.device)
         ids = torch.cat([self._ids, added], dim=1)
         try:

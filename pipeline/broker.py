@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import redis
-from redis.backoff import NoBackoff
+from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
 from pipeline.errors import BrokerError
@@ -28,15 +28,21 @@ def broker_url() -> str:
     raise BrokerError("There is no broker: set DUET_BROKER_URL=redis://host:6379/0, or start one with `duet up`.")
 
 
-def connect(url: str | None = None) -> "redis.Redis":
-    """Return a client of the broker, for job states; it connects when it is used."""
-    address = (url or broker_url()).replace("redis+socket://", "unix://", 1)
+def connect(url: str | None = None, *, patient: bool = False) -> "redis.Redis":
+    """Return a client of the broker, for job states; it connects when it is used.
+
+    A person who submits wants to know at once that the broker is not there; a leg that has worked for an
+    hour waits about a minute for it (`patient`) before its end is lost.
+    """
+    url = url or broker_url()
+    address = url.replace("redis+socket://", "unix://", 1)
     try:
         return redis.Redis.from_url(
             address,
             decode_responses=True,
             socket_connect_timeout=settings().client_timeout_s,
-            retry=Retry(NoBackoff(), 1),
+            socket_timeout=settings().client_timeout_s,
+            retry=Retry(ExponentialBackoff(cap=10, base=0.5), 9) if patient else Retry(NoBackoff(), 1),
             health_check_interval=30,
         )
     except ValueError as error:

@@ -36,11 +36,6 @@ def send(spec: JobSpec, priority: int = DEFAULT_PRIORITY) -> None:
         app.backend.result_consumer.cancel_for(task_id)
 
 
-def revoke(spec: JobSpec) -> None:
-    """End a job's legs, also those at work now."""
-    app.control.revoke([spec.task_id(leg) for leg in ("whisper", "voxtral")], terminate=True, signal="SIGKILL")
-
-
 def _task(name: str, spec: JobSpec, leg: str, queue: str, priority: int, message: dict[str, object]) -> Signature:
     task = signature(name, args=(message,), app=app, immutable=True)
     shown = f"{name.rpartition('.')[2]} {spec.episode.slug}"

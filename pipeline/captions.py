@@ -9,6 +9,7 @@ from pipeline.types import Segment, Transcript, Word
 
 LINE_CHARACTERS = 42
 LINES = 2
+SHORTEST_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -22,21 +23,31 @@ class Caption:
     @property
     def lines(self) -> str:
         """The text in lines of at most `LINE_CHARACTERS`; only a longer word is broken."""
-        return "\n".join(textwrap.wrap(self.text, LINE_CHARACTERS))
+        return "\n".join(_wrapped(self.text))
 
 
 def captions(transcript: Transcript) -> Iterator[Caption]:
-    """Yield captions in order; each ends before the next begins."""
-    cut = [caption for segment in transcript.segments for caption in _cut(segment) if caption.text]
-    for caption, following in zip_longest(cut, cut[1:]):
-        end_s = min(caption.end_s, following.start_s) if following else caption.end_s
-        if end_s > caption.start_s:
-            yield Caption(caption.start_s, end_s, caption.text)
+    """Yield captions in order; each ends before the next begins, and none is too short to be seen."""
+    shown: list[Caption] = []
+    for caption in sorted((it for segment in transcript.segments for it in _cut(segment)), key=lambda it: it.start_s):
+        if shown and _at(caption.start_s) <= _at(shown[-1].start_s):
+            before = shown.pop()  # said at once: shown together
+            caption = Caption(before.start_s, max(before.end_s, caption.end_s), f"{before.text} {caption.text}")
+        shown.append(caption)
+    for caption, following in zip_longest(shown, shown[1:]):
+        end_s = max(caption.end_s, caption.start_s + SHORTEST_S)
+        yield Caption(caption.start_s, min(end_s, following.start_s) if following else end_s, caption.text)
+
+
+def _at(seconds: float) -> int:
+    """Return the millisecond, which is as fine as captions are written."""
+    return round(seconds * 1000)
 
 
 def _cut(segment: Segment) -> Iterator[Caption]:
     if not segment.words:
-        yield Caption(segment.start_s, segment.end_s, segment.text.strip())
+        if segment.text.strip():
+            yield Caption(segment.start_s, segment.end_s, segment.text.strip())
         return
     group: list[Word] = []
     for word in segment.words:
@@ -44,11 +55,16 @@ def _cut(segment: Segment) -> Iterator[Caption]:
             yield _caption(group)
             group = []
         group.append(word)
-    yield _caption(group)
+    if _text(group):
+        yield _caption(group)
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, LINE_CHARACTERS, break_on_hyphens=False)
 
 
 def _fits(words: list[Word]) -> bool:
-    return len(textwrap.wrap(_text(words), LINE_CHARACTERS)) <= LINES
+    return len(_wrapped(_text(words))) <= LINES
 
 
 def _caption(words: list[Word]) -> Caption:

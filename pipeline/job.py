@@ -1,12 +1,14 @@
 """One episode on its way, as the person who submitted it sees it."""
 
+import time
+from collections.abc import Iterator
 from functools import cached_property
 
 from pipeline.errors import CancelledError, JobFailedError
-from pipeline.ledger import JobRecord, Ledger
+from pipeline.ledger import RANKS, JobRecord, Ledger
 from pipeline.merge import TRANSCRIPT, read_manifest
 from pipeline.storage import Storage, open_storage
-from pipeline.types import EpisodeResult, JobSpec, JobState, Transcript
+from pipeline.types import EpisodeResult, JobSpec, JobState, Segment, Transcript
 
 
 class Job:
@@ -78,15 +80,31 @@ class Job:
             raise JobFailedError((record and record.reason) or f"There is no result in {self.uri}.")
         return manifest
 
+    def segments(self) -> Iterator[Segment]:
+        """Yield the transcript's segments, in order, as soon as each is known.
+
+        Raises:
+            CancelledError: the job was cancelled before there was a transcript.
+            JobFailedError: the episode could not be transcribed; the message says why.
+        """
+        told = 0
+        for record in self._ledger.changes(self.id):
+            has_ended = record is None or RANKS[record.state] >= RANKS[JobState.TRANSCRIBED]
+            # What an attempt reused, or heard long ago, is in the transcript and nowhere else.
+            new = self.transcript().segments[told:] if has_ended else self._ledger.segments(self.spec, told)
+            yield from new
+            told += len(new)
+            if has_ended:
+                return
+
     def cancel(self) -> bool:
         """End the job, whether it waits or is at work; False when it had ended already."""
-        from pipeline.canvas import revoke
-
         record = self._ledger.get(self.id)
-        if record is None or not self._ledger.advance(record.spec, JobState.CANCELLED, reason="It was cancelled."):
-            return False
-        revoke(record.spec)
-        return True
+        # The legs look at the state before they begin and while they work, so that no process, and with it
+        # a loaded model, has to be killed.
+        return record is not None and self._ledger.advance(
+            record.spec, JobState.CANCELLED, reason="It was cancelled.", ended_at=time.time()
+        )
 
     @cached_property
     def _storage(self) -> Storage:

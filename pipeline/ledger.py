@@ -4,7 +4,7 @@ Storage is the truth for results; the ledger is the truth for work in flight.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import redis
@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.broker import connect, readable_errors
 from pipeline.errors import WaitTimeoutError
-from pipeline.types import FINAL_STATES, JobSpec, JobState, Leg, LegOutcome
+from pipeline.types import FINAL_STATES, JobSpec, JobState, Leg, LegOutcome, Segment
 
 RANKS = {JobState.SUBMITTED: 0, JobState.RUNNING: 1, JobState.TRANSCRIBED: 2} | dict.fromkeys(FINAL_STATES, 3)
 INDEX = "duet:jobs"
+SEGMENTS_KEPT_S = 3600
 RECHECK_S = 2.0
 """A publication can be lost with its connection, so a waiting client looks for itself this often."""
 
@@ -35,9 +36,9 @@ _ADVANCE = """
 if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
 local rank = tonumber(redis.call('HGET', KEYS[1], 'rank'))
 if rank >= 3 then return 0 end
+if ARGV[2] ~= '' and tonumber(ARGV[3]) <= rank then return 0 end
 if #ARGV > 3 then redis.call('HSET', KEYS[1], unpack(ARGV, 4)) end
 if ARGV[2] ~= '' then
-  if tonumber(ARGV[3]) <= rank then return 0 end
   redis.call('HSET', KEYS[1], 'state', ARGV[2], 'rank', ARGV[3])
   redis.call('PUBLISH', KEYS[1], ARGV[2])
 end
@@ -53,6 +54,10 @@ class LegRecord(BaseModel):
     started_at: float | None = None
     done_s: float = 0.0
     total_s: float = 0.0
+    text: str = ""
+    """The last line that was heard."""
+    seen_at: float | None = None
+    """When the leg was last seen at work."""
     outcome: LegOutcome | None = None
 
 
@@ -134,6 +139,29 @@ class Ledger:
         """Return the ids of all jobs, oldest first."""
         with readable_errors():
             return list(self.redis.zrange(INDEX, 0, -1))
+
+    def add_segments(self, spec: JobSpec, segments: Sequence[Segment]) -> None:
+        """Hand segments to whoever reads along; they are forgotten after a while."""
+        key = f"{_key(spec.job)}:segments.{spec.attempt}"
+        with readable_errors(), self.redis.pipeline() as pipe:
+            pipe.rpush(key, *(segment.model_dump_json() for segment in segments))
+            pipe.expire(key, SEGMENTS_KEPT_S)
+            pipe.publish(_key(spec.job), "segments")
+            pipe.execute()
+
+    def segments(self, spec: JobSpec, first: int) -> list[Segment]:
+        """Return the segments from the one with that index on that are there by now."""
+        with readable_errors():
+            found = self.redis.lrange(f"{_key(spec.job)}:segments.{spec.attempt}", first, -1)
+        return [Segment.from_json(text) for text in found]
+
+    def changes(self, job: str) -> Iterator[JobRecord | None]:
+        """Yield a job's record now, and again whenever something may have changed."""
+        with readable_errors(), self.redis.pubsub(ignore_subscribe_messages=True) as changes:
+            changes.subscribe(_key(job))
+            while True:
+                yield self.get(job)
+                changes.get_message(timeout=RECHECK_S)
 
     def wait(self, job: str, reached: JobState, timeout_s: float | None = None) -> JobRecord:
         """Return a job's record once it is in that state or further.

@@ -9,6 +9,7 @@ from pipeline.clock import iso
 from pipeline.errors import StorageError
 from pipeline.formats import FORMATS
 from pipeline.ledger import JobRecord
+from pipeline.outline import outline
 from pipeline.storage import Storage
 from pipeline.types import Analysis, EpisodeResult, JobSpec, JobState, Leg, LegOutcome, Transcript
 
@@ -26,7 +27,7 @@ def merge_legs(spec: JobSpec, legs: dict[Leg, LegOutcome], storage: Storage, rec
         StorageError: a file that a leg says it wrote is not there.
     """
     transcript = Transcript.from_json(storage.get(TRANSCRIPT)) if legs["whisper"].status == "ok" else None
-    analysis = Analysis.from_json(storage.get(ANALYSIS)) if legs["voxtral"].status == "ok" else None
+    analysis = _analysis(legs["voxtral"], transcript, storage)
     missing = tuple(f"{NAMES[leg]}: {sentence}" for leg, it in legs.items() for sentence in _shortfalls(it))
     cancelled = record is not None and record.state is JobState.CANCELLED
     return EpisodeResult(
@@ -39,8 +40,7 @@ def merge_legs(spec: JobSpec, legs: dict[Leg, LegOutcome], storage: Storage, rec
         audio_s=max((it.audio_s for it in legs.values() if it.audio_s), default=None),
         language=transcript.language if transcript else None,
         text=transcript.text if transcript else "",
-        summary=analysis.summary if analysis else "",
-        summary_source=analysis.source if analysis else None,
+        analysis=analysis,
         legs=legs,
         missing=missing,
         files=_files(storage, transcript, analysis),
@@ -63,6 +63,17 @@ def read_manifest(storage: Storage) -> EpisodeResult | None:
         return EpisodeResult.from_json(storage.get(MANIFEST))
     except (StorageError, ValidationError):
         return None  # an older or damaged manifest is as good as none: the episode is done again
+
+
+def _analysis(leg: LegOutcome, transcript: Transcript | None, storage: Storage) -> Analysis | None:
+    """Return what Voxtral understood; where it could not, write and return an outline of the transcript."""
+    if leg.status == "ok":
+        return Analysis.from_json(storage.get(ANALYSIS))
+    if transcript is None or not transcript.text.strip():
+        return None
+    outlined = outline(transcript)
+    storage.put(ANALYSIS, outlined.to_json())
+    return outlined
 
 
 def _state(legs: dict[Leg, LegOutcome]) -> JobState:

@@ -6,6 +6,8 @@ from pipeline.types import Transcript
 SHORTFALL_SHARE = 0.02
 SHORTFALL_S = 2.0
 """Headers round, and encoders pad: only a larger difference means that audio is missing."""
+BROKEN_FRAMES_TOLERATED = 20
+"""About half a second: each place where an advertisement was put into an MP3 costs a frame or two."""
 
 
 def flaws(transcript: Transcript) -> tuple[str, ...]:
@@ -16,7 +18,7 @@ def flaws(transcript: Transcript) -> tuple[str, ...]:
             f"The file ends after {hms(transcript.audio_s)} although its header promises "
             f"{hms(transcript.expected_s)}: {hms(missing_s)} are missing; copy the episode again."
         )
-    if transcript.broken_frames:
+    if transcript.broken_frames > BROKEN_FRAMES_TOLERATED:
         found.append(
             f"{transcript.broken_frames} damaged pieces of the file could not be decoded and were left out; "
             "copy the episode again if that matters."

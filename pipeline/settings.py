@@ -4,7 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import SettingsError
@@ -36,6 +36,16 @@ class Settings(BaseSettings):
     """A hub id or the path of a folder with the model's files."""
     voxtral: Literal["auto", "on", "off"] = "auto"
     """`auto`: Voxtral runs where there is a CUDA device; `on`: also on a CPU; `off`: never."""
+    voxtral_url: str | None = None
+    """Base of the API of a server that has Voxtral, `http://host:8000/v1`; it comes before a card here."""
+    voxtral_key: SecretStr | None = None
+    """Sent to that server as a bearer token."""
+    voxtral_timeout_s: float = Field(default=600.0, gt=0)
+    """Seconds without an answer of that server after which a request counts as lost."""
+    voxtral_tries: int = Field(default=4, ge=1)
+    """How often a request is made while that server is busy or not there."""
+    voxtral_backoff_s: float = Field(default=1.0, ge=0)
+    """Seconds before the second try; each further one waits twice as long, or as long as the server says."""
     voxtral_section_s: float = Field(default=600.0, ge=30.0, le=1500.0)
     """Longest stretch of audio that Voxtral hears at once, in seconds."""
 

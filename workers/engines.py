@@ -1,13 +1,25 @@
 """The two protocols that the tasks know of an engine, and nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from pipeline.types import Analysis, Options, Transcript
+from pipeline.types import Analysis, Options, Segment, Transcript
 
 Report = Callable[[float, float], None]
 """Called with the seconds of audio done and the seconds in all."""
+
+
+class Checkpoints(Protocol):
+    """Keeps finished pieces of work under names that any attempt derives again from what they depend on."""
+
+    def load(self, key: str) -> dict[str, Any] | None:
+        """Return what was saved under a key, or None."""
+        ...
+
+    def save(self, key: str, value: dict[str, Any]) -> None:
+        """Keep a value that JSON can hold."""
+        ...
 
 
 class Transcriber(Protocol):
@@ -16,8 +28,23 @@ class Transcriber(Protocol):
     model: str
     """The model's name, as written into results."""
 
-    def transcribe(self, audio: Path, options: Options, report: Report) -> Transcript:
+    def transcribe(
+        self,
+        audio: Path,
+        options: Options,
+        report: Report,
+        *,
+        checkpoints: Checkpoints | None = None,
+        on_segments: Callable[[Sequence[Segment]], None] | None = None,
+    ) -> Transcript:
         """Return the transcript of a whole file.
+
+        Args:
+            audio: any audio or video file.
+            options: what a person asked for.
+            report: is told of the seconds done after every batch; what it raises ends the work.
+            checkpoints: where finished windows are kept; None keeps none.
+            on_segments: is given the segments, in order, as soon as they are known.
 
         Raises:
             AudioError: the file holds no audio that can be decoded.
@@ -30,10 +57,25 @@ class Analyst(Protocol):
 
     model: str
 
-    def analyze(self, audio: Path, options: Options, report: Report) -> Analysis:
+    def analyze(
+        self,
+        audio: Path,
+        options: Options,
+        report: Report,
+        checkpoints: Checkpoints | None = None,
+        is_cancelled: Callable[[], bool] | None = None,
+    ) -> Analysis:
         """Return the analysis of a whole file.
+
+        Args:
+            audio: any audio or video file.
+            options: what a person asked for.
+            report: is told of the seconds done after every section.
+            checkpoints: where finished answers are kept; None keeps none.
+            is_cancelled: asked between tokens.
 
         Raises:
             AudioError: the file holds no audio that can be decoded.
+            CancelledError: `is_cancelled` said so.
         """
         ...

@@ -65,10 +65,13 @@ def open_storage(uri: str) -> Storage:
         from pipeline.storage.file import FileStorage
 
         return FileStorage(Path(unquote(parts.path)))
-    if parts.scheme == "s3" and parts.netloc:
+    if uri.startswith("s3://"):
         from pipeline.storage.s3 import S3Storage
 
-        return S3Storage(parts.netloc, parts.path.strip("/"))
+        # A key may hold what ends the path of other URIs, such as # and ?.
+        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        if bucket:
+            return S3Storage(bucket, prefix.strip("/"))
     raise StorageError(f"{uri!r} is no place Duet can write to; use a folder, file:///folder or s3://bucket/prefix.")
 
 

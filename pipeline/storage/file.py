@@ -1,16 +1,19 @@
 """Storage in a folder."""
 
 import errno
+import io
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from pipeline.errors import StorageError
 
 PROBE = ".duet-probe"
+MKDIR_TRIES = 10
 
 
 class FileStorage:
@@ -24,14 +27,13 @@ class FileStorage:
         """Write a file beside its place, then rename it there."""
         target = self._path(name)
         unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
-        with self._readable_errors(name):
-            target.parent.mkdir(parents=True, exist_ok=True)
+        source = self._opened(data) if isinstance(data, Path) else io.BytesIO(data)
+        with self._readable_errors(name), source:
             try:
-                if isinstance(data, Path):
-                    shutil.copyfile(data, unfinished)
-                else:
-                    unfinished.write_bytes(data)
-                _flush_to_disk(unfinished)
+                with self._created(unfinished) as file:
+                    shutil.copyfileobj(source, file)
+                    file.flush()
+                    os.fsync(file.fileno())
                 unfinished.replace(target)
             finally:
                 unfinished.unlink(missing_ok=True)
@@ -43,25 +45,30 @@ class FileStorage:
 
     def exists(self, name: str) -> bool:
         """Return whether the file is there."""
-        return self._path(name).is_file()
+        with self._readable_errors(name):
+            return self._path(name).is_file()
 
     def list(self, prefix: str = "") -> list[str]:
         """Return the names of all files below the folder that begin with a prefix."""
         start = self._path(prefix).parent if prefix and not prefix.endswith("/") else self._path(prefix)
-        names = (path.relative_to(self.folder).as_posix() for path in start.rglob("*") if path.is_file())
+        names: list[str] = []
+        with self._readable_errors(prefix):
+            for folder, _, files in os.walk(start, onerror=_unless_gone):
+                names += [Path(folder, file).relative_to(self.folder).as_posix() for file in files]
         return sorted(name for name in names if name.startswith(prefix) and not name.endswith(".part"))
 
     def delete(self, name: str) -> None:
-        """Remove a file, and its folder when that is empty then."""
+        """Remove a file, and the folders above it that are empty then."""
         path = self._path(name)
         with self._readable_errors(name):
             path.unlink(missing_ok=True)
-        if path.parent != self.folder and path.parent.is_dir() and not any(path.parent.iterdir()):
+        for folder in path.parents:
+            if folder == self.folder:
+                break
             try:
-                path.parent.rmdir()
-            except OSError as error:
-                if error.errno != errno.ENOTEMPTY:  # somebody has just written there: then it stays
-                    raise
+                folder.rmdir()
+            except OSError:
+                break  # not empty, or gone already: both are as they should be
 
     def local_path(self, name: str) -> Path:
         """Return the file's own path."""
@@ -71,6 +78,21 @@ class FileStorage:
         """Write and remove a small file."""
         self.put(PROBE, b"")
         self.delete(PROBE)
+
+    def _opened(self, path: Path) -> IO[bytes]:
+        try:
+            return path.open("rb")
+        except OSError as error:
+            raise StorageError(f"{path} cannot be read: {error.strerror}.") from None
+
+    def _created(self, path: Path) -> IO[bytes]:
+        for _ in range(MKDIR_TRIES):
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                return path.open("xb")
+            except FileNotFoundError:
+                continue  # somebody has just cleared the folder away
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
     def _path(self, name: str) -> Path:
         if ".." in PurePosixPath(name).parts or name.startswith("/"):
@@ -94,6 +116,6 @@ class FileStorage:
             ) from None
 
 
-def _flush_to_disk(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error

@@ -2,13 +2,14 @@
 
 import hashlib
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import boto3
-from boto3.exceptions import Boto3Error, S3UploadFailedError
+from boto3.exceptions import Boto3Error, RetriesExceededError, S3UploadFailedError
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -97,10 +98,10 @@ class S3Storage:
         key = hashlib.sha256(f"{self.uri}/{name}\n{tag}".encode()).hexdigest()
         cached = settings().cache_dir / "objects" / key[:2] / f"{key[2:34]}{PurePosixPath(name).suffix}"
         if not cached.is_file():
-            cached.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = cached.with_name(f"{cached.name}.{os.getpid()}.part")
+            unfinished = cached.with_name(f"{cached.name}.{uuid.uuid4().hex[:8]}.part")
             with self._readable_errors(name):
                 try:
+                    cached.parent.mkdir(parents=True, exist_ok=True)
                     self.client.download_file(self.bucket, self._key(name), str(unfinished))
                     unfinished.replace(cached)
                 finally:
@@ -141,10 +142,15 @@ class S3Storage:
             cause = error.__context__
             code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else ""
             raise self._refusal(where, code, error) from None
-        except (ConnectionError, HTTPClientError) as error:
+        except (ConnectionError, HTTPClientError, RetriesExceededError) as error:
             raise TransientError(
                 f"{where}: {self.client.meta.endpoint_url} does not answer ({type(error).__name__}); "
                 "check DUET_S3_ENDPOINT_URL and the network."
+            ) from None
+        except OSError as error:
+            raise StorageError(
+                f"{error.filename or settings().cache_dir}: {error.strerror or error}; "
+                "free some space there or set DUET_CACHE_DIR to another folder."
             ) from None
         except (BotoCoreError, Boto3Error) as error:
             raise StorageError(f"{where}: {error}") from None

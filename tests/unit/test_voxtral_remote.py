@@ -22,7 +22,7 @@ from pipeline.types import Options
 from tests.voxtral_sound import wav, with_pauses
 from workers.voxtral import load_analyst
 from workers.voxtral.analyst import VoxtralAnalyst
-from workers.voxtral.server import Server, ServerSettings
+from workers.voxtral.server import Server
 
 OVERVIEW = {
     "language": "en",
@@ -236,6 +236,6 @@ def test_a_server_that_is_not_there(server: VoxtralServer, monkeypatch: pytest.M
 
 
 def test_mistrals_own_api_is_told_apart() -> None:
-    assert Server(ServerSettings(url="https://api.mistral.ai")).is_mistral
-    assert not Server(ServerSettings(url="https://notmistral.ai/v1/")).is_mistral
-    assert Server(ServerSettings(url="https://api.mistral.ai")).url == "https://api.mistral.ai/v1"
+    assert Server(Settings(voxtral_url="https://api.mistral.ai")).is_mistral
+    assert not Server(Settings(voxtral_url="https://notmistral.ai/v1/")).is_mistral
+    assert Server(Settings(voxtral_url="https://api.mistral.ai")).url == "https://api.mistral.ai/v1"

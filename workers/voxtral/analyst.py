@@ -5,10 +5,10 @@ from pathlib import Path
 
 from pipeline.types import Analysis, Options
 from workers.audio import AudioFile
-from workers.engines import Report
+from workers.engines import Checkpoints, Report
 from workers.voxtral.answers import Shape
 from workers.voxtral.assembly import Part, assemble
-from workers.voxtral.checkpoints import Checkpoints, Resumed
+from workers.voxtral.checkpoints import Resumed
 from workers.voxtral.ears import Ears
 from workers.voxtral.questions import Question, about_sections
 from workers.voxtral.sections import Section, batches, cut, section_length_s

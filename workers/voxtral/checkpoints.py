@@ -2,27 +2,15 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from workers.engines import Checkpoints
 from workers.voxtral.answers import Shape
 from workers.voxtral.ears import Ears
 from workers.voxtral.questions import Note, Notes, Question
 from workers.voxtral.sections import Section
 from workers.voxtral.watch import Watch
-
-
-class Checkpoints(Protocol):
-    """Where finished answers are kept, under names that any attempt derives again."""
-
-    def load(self, key: str) -> dict[str, Any] | None:
-        """Return what was saved under a key, or None."""
-        ...
-
-    def save(self, key: str, value: dict[str, Any]) -> None:
-        """Keep a value that JSON can hold."""
-        ...
 
 
 class Resumed:

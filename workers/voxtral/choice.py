@@ -6,7 +6,6 @@ from pathlib import Path
 from pipeline.settings import Settings
 from workers.engines import Analyst
 from workers.voxtral import weights
-from workers.voxtral.server import ServerSettings
 
 # Where the kernel shows an NVIDIA driver: Linux, and Linux inside Windows. Looking costs nothing,
 # importing torch to ask it costs seconds.
@@ -33,11 +32,11 @@ def load_analyst(settings: Settings) -> Analyst | Skipped:
     """
     if settings.voxtral == "off":
         return Skipped("Voxtral is switched off here (DUET_VOXTRAL=off); set DUET_VOXTRAL=auto to use it.")
-    if (server := ServerSettings()).url:
+    if settings.voxtral_url:
         from workers.voxtral.analyst import VoxtralAnalyst
         from workers.voxtral.remote import LONGEST_SECTION_S, RemoteEars
 
-        remote = RemoteEars.connect(server, settings.voxtral_model)
+        remote = RemoteEars.connect(settings, settings.voxtral_model)
         section_s = min(settings.voxtral_section_s, LONGEST_SECTION_S)
         return VoxtralAnalyst(remote, name=remote.model, section_s=section_s)
     if settings.voxtral == "auto":

@@ -14,11 +14,12 @@ from typing import Any, Self
 import numpy as np
 
 from pipeline.errors import EngineError, TransientError
+from pipeline.settings import Settings
 from workers.audio import SAMPLE_RATE_HZ, Samples
 from workers.voxtral.answers import Shape, read
 from workers.voxtral.questions import Note, Question, S
 from workers.voxtral.sections import Section
-from workers.voxtral.server import Server, ServerSettings
+from workers.voxtral.server import Server
 from workers.voxtral.watch import Watch
 
 LONGEST_SECTION_S = 600.0
@@ -36,7 +37,7 @@ class RemoteEars:
         self._server = server
 
     @classmethod
-    def connect(cls, settings: ServerSettings, model: str) -> Self:
+    def connect(cls, settings: Settings, model: str) -> Self:
         """Check that the server is there, takes the key and has the model; its only model is taken as it is.
 
         Raises:

@@ -5,50 +5,32 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import urllib3
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import EngineError, TransientError
+from pipeline.settings import Settings
 
 _BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-
-
-class ServerSettings(BaseSettings):
-    """Where the server is, from the environment: `DUET_VOXTRAL_URL` and its like."""
-
-    model_config = SettingsConfigDict(env_prefix="DUET_VOXTRAL_", env_ignore_empty=True, frozen=True, extra="ignore")
-
-    url: str | None = None
-    """Base of the server's API, `http://host:8000/v1`."""
-    key: SecretStr | None = None
-    """Sent as a bearer token."""
-    timeout_s: float = Field(default=600.0, gt=0)
-    """Seconds without an answer after which a request counts as lost."""
-    tries: int = Field(default=4, ge=1)
-    """How often a request is made while the server is busy or not there."""
-    backoff_s: float = Field(default=1.0, ge=0)
-    """Seconds before the second try; each further one waits twice as long, or as long as the server says."""
 
 
 class Server:
     """Requests to one server, with patience."""
 
-    def __init__(self, settings: ServerSettings) -> None:
-        url = (settings.url or "").rstrip("/")
+    def __init__(self, settings: Settings) -> None:
+        url = (settings.voxtral_url or "").rstrip("/")
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise EngineError(f"DUET_VOXTRAL_URL={url!r} is no address; give one like http://host:8000/v1.")
         self.url = url if url.endswith("/v1") else f"{url}/v1"
         self.is_mistral = parts.hostname == "mistral.ai" or parts.hostname.endswith(".mistral.ai")
         headers = {"Accept": "application/json"}
-        if settings.key is not None:
-            headers["Authorization"] = f"Bearer {settings.key.get_secret_value()}"
+        if settings.voxtral_key is not None:
+            headers["Authorization"] = f"Bearer {settings.voxtral_key.get_secret_value()}"
         self._http = urllib3.PoolManager(
             headers=headers,
-            timeout=urllib3.Timeout(connect=10.0, read=settings.timeout_s),
+            timeout=urllib3.Timeout(connect=10.0, read=settings.voxtral_timeout_s),
             retries=urllib3.Retry(
-                total=settings.tries - 1,
-                backoff_factor=settings.backoff_s / 2,
+                total=settings.voxtral_tries - 1,
+                backoff_factor=settings.voxtral_backoff_s / 2,
                 backoff_max=60,
                 status_forcelist=_BUSY,
                 allowed_methods=None,  # asking twice does no harm, POST or not

@@ -36,7 +36,7 @@ def ahead(items: Iterator[T], size: int) -> Iterator[T]:
             for item in items:
                 if not put(item):
                     return
-        except BaseException as error:
+        except BaseException as error:  # raised again where the items are used
             put(_End(error))
         else:
             put(_End(None))

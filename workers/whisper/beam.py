@@ -57,7 +57,7 @@ def search(decoder: Decoder, prompt: Prompt, features: Sequence[Tensor], beams: 
                 if chance > -torch.inf),
                 reverse=True,
             )  # fmt: skip
-            live = []
+            live: list[Path] = []
             for _, i, token, chance in ranked:
                 path = ((*state.live[i][0], token), (*state.live[i][1], chance))
                 if token == prompt.tokenizer.eot:

@@ -53,6 +53,7 @@ class KernelCache:
         self.scales = torch.ones(2, rows, heads, positions)
 
     def store(self, row: int, start: int, keys: Tensor, values: Tensor) -> None:
+        """See `Cache.store`."""
         both = torch.stack([keys, values]).float()
         places = slice(start, start + keys.shape[1])
         if self.data.dtype == torch.int8:
@@ -62,6 +63,7 @@ class KernelCache:
         self.data[:, row, :, places] = both.to(self.data.dtype)
 
     def append(self, rows: Sequence[int], position: int, keys: Tensor, values: Tensor) -> None:
+        """See `Cache.append`."""
         both = torch.stack([keys, values]).float()
         if self.data.dtype == torch.int8:
             scales = (both.abs().amax(dim=-1) / 127).clamp_min(1e-12)
@@ -70,10 +72,12 @@ class KernelCache:
         self.data[:, rows, :, position] = both.to(self.data.dtype)
 
     def attend(self, query: Tensor, rows: Sequence[int], lengths: Sequence[int]) -> Tensor:
+        """See `Cache.attend`."""
         out = torch.empty(query.shape, dtype=torch.float32)
         scaled = (query.float() * query.shape[-1] ** -0.5).contiguous()
         data, scales = self.data.numpy(), self.scales.numpy()
-        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+        most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+        numba.set_num_threads(min(torch.get_num_threads(), most))
         kernels.attend(
             scaled.numpy(), data[0], scales[0], data[1], scales[1],
             np.asarray(rows, np.int64), np.asarray(lengths, np.int64), out.numpy(),
@@ -81,10 +85,12 @@ class KernelCache:
         return out.to(query.dtype)
 
     def read(self, row: int, length: int) -> tuple[Tensor, Tensor]:
+        """See `Cache.read`."""
         both = self.data[:, row, :, :length].float() * self.scales[:, row, :, :length, None]
         return both[0], both[1]
 
     def copy(self, targets: Sequence[int], sources: Sequence[int], length: int) -> None:
+        """See `Cache.copy`."""
         self.data[:, targets, :, :length] = self.data[:, sources, :, :length]
         self.scales[:, targets, :, :length] = self.scales[:, sources, :, :length]
 
@@ -98,27 +104,38 @@ class TensorCache:
         self.data = torch.zeros(2, rows, heads, positions, depth, dtype=dtype, device=device)
 
     def store(self, row: int, start: int, keys: Tensor, values: Tensor) -> None:
+        """See `Cache.store`."""
         self.data[:, row, :, start : start + keys.shape[1]] = torch.stack([keys, values]).to(self.data.dtype)
 
     def append(self, rows: Sequence[int], position: int, keys: Tensor, values: Tensor) -> None:
+        """See `Cache.append`."""
         self.data[:, list(rows), :, position] = torch.stack([keys, values]).to(self.data.dtype)
 
     def attend(self, query: Tensor, rows: Sequence[int], lengths: Sequence[int]) -> Tensor:
+        """See `Cache.attend`."""
         longest = max(lengths)
-        everyone = list(rows) == list(range(self.data.shape[1]))  # then no copy is needed
-        data = self.data if everyone else self.data[:, list(rows)]
-        keys, values = data[:, :, :, :longest]
+        once = len(set(rows)) == len(rows)
+        if once:  # a query for every row, some of them idle, costs less than a copy of the others' cache
+            asked = query.new_zeros(self.data.shape[1], *query.shape[1:])
+            asked[list(rows)] = query
+            limits = torch.full((self.data.shape[1],), longest, device=query.device)
+            limits[list(rows)] = torch.tensor(lengths, device=query.device)
+            keys, values = self.data[:, :, :, :longest]
+        else:
+            asked, limits = query, torch.tensor(lengths, device=query.device)
+            keys, values = self.data[:, list(rows), :, :longest]
         mask: Tensor | None = None
         if min(lengths) < longest:
-            limits = torch.tensor(lengths, device=query.device)
             mask = (torch.arange(longest, device=query.device) < limits[:, None])[:, None, None]
         heard = torch.nn.functional.scaled_dot_product_attention(
-            query[:, :, None].to(keys.dtype), keys, values, attn_mask=mask
-        )
-        return heard[:, :, 0].to(query.dtype)
+            asked[:, :, None].to(keys.dtype), keys, values, attn_mask=mask
+        )[:, :, 0].to(query.dtype)
+        return heard[list(rows)] if once else heard
 
     def read(self, row: int, length: int) -> tuple[Tensor, Tensor]:
+        """See `Cache.read`."""
         return self.data[0, row, :, :length], self.data[1, row, :, :length]
 
     def copy(self, targets: Sequence[int], sources: Sequence[int], length: int) -> None:
+        """See `Cache.copy`."""
         self.data[:, list(targets), :, :length] = self.data[:, list(sources), :, :length]

@@ -1,6 +1,7 @@
 """Whisper's text decoder over openai-whisper's weights: whole texts at once, or a token for each window."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -9,20 +10,20 @@ from whisper.model import Whisper
 
 from workers.whisper import cache
 from workers.whisper.encoder import ROWS, Norm
-from workers.whisper.linear import fused, prepare
+from workers.whisper.linear import Linear, fused, prepare
 from workers.whisper.precision import Precision
 
 STEP_ROWS = 8  # rows that come at once in a decoding step
 
 
 class _Block:
-    def __init__(self, block: nn.Module, precision: Precision) -> None:
+    def __init__(self, block: Any, precision: Precision) -> None:
         kind, dtype = precision.decoder, precision.decoder_dtype
         attn, cross, up, down = block.attn, block.cross_attn, block.mlp[0], block.mlp[2]
         self.attn_norm, self.cross_norm = Norm(block.attn_ln, dtype), Norm(block.cross_attn_ln, dtype)
         self.mlp_norm = Norm(block.mlp_ln, dtype)
 
-        def one(layer: nn.Linear, gelu: bool = False) -> object:
+        def one(layer: nn.Linear, gelu: bool = False) -> Linear:
             return prepare(layer.weight.detach(), layer.bias.detach(), kind, rows=STEP_ROWS, gelu=gelu)
 
         self.qkv = prepare(*fused([attn.query, attn.key, attn.value]), kind, rows=STEP_ROWS)
@@ -53,7 +54,8 @@ class Memory:
         self.text = [cache.make(own, rows * copies, heads, decoder.context, depth, device) for _ in decoder.blocks]
         for row, window in enumerate(features):
             for block, layer in zip(decoder.blocks, self.audio, strict=True):
-                keys, values = block.cross_key_value(window).view(len(window), 2, heads, depth).permute(1, 2, 0, 3)
+                both = block.cross_key_value(window).view(len(window), 2, heads, depth)
+                keys, values = both.permute(1, 2, 0, 3)
                 layer.store(row, 0, keys, values)
 
 
@@ -129,10 +131,11 @@ class Decoder:
         places = torch.cat([torch.arange(count) for count in counts]).to(self.device)
         x = self.embedding[tokens] + self.positions[places]
         scores: list[list[Tensor]] = [[] for _ in texts]
-        for index, (block, text, audio) in enumerate(zip(self.blocks, memory.text, memory.audio, strict=True)):
+        layers = zip(self.blocks, memory.text, memory.audio, strict=True)
+        for index, (block, text, audio) in enumerate(layers):
             parts = []
             wanted = [head for layer, head in heads if layer == index]
-            for row, part in enumerate(block.qkv(block.attn_norm(x)).split(counts)):
+            for row, part in enumerate(torch.split(block.qkv(block.attn_norm(x)), counts)):
                 q, k, v = part.view(len(part), 3, self.heads, self.depth).permute(1, 2, 0, 3)
                 if remember:
                     for copy in range(memory.copies):
@@ -140,7 +143,7 @@ class Decoder:
                 parts.append(_attention(q, k, v, causal=True))
             x = x + block.out(torch.cat(parts))
             parts = []
-            for row, part in enumerate(block.cross_query(block.cross_norm(x)).split(counts)):
+            for row, part in enumerate(torch.split(block.cross_query(block.cross_norm(x)), counts)):
                 q = part.view(len(part), self.heads, self.depth).transpose(0, 1)
                 k, v = (side.to(q.dtype) for side in audio.read(row, memory.lengths[row]))
                 if wanted:
@@ -148,7 +151,7 @@ class Decoder:
                 parts.append(_attention(q, k, v, causal=False))
             x = x + block.cross_out(torch.cat(parts))
             x = x + block.down(block.up(block.mlp_norm(x)))
-        hidden = list(self.norm(x).split(counts))
+        hidden = list(torch.split(self.norm(x), counts))
         return hidden, [torch.cat(window) for window in scores] if heads else []
 
 

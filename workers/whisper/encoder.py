@@ -1,5 +1,7 @@
 """Whisper's audio encoder over openai-whisper's weights, without its casts and copies."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
@@ -18,11 +20,12 @@ class Norm:
         self.weight, self.bias = norm.weight.detach().to(dtype), norm.bias.detach().to(dtype)
 
     def __call__(self, x: Tensor) -> Tensor:
+        """Return `x`, shape (..., width), normalised over its last dimension."""
         return F.layer_norm(x, (x.shape[-1],), self.weight, self.bias, 1e-5)
 
 
 class _Block:
-    def __init__(self, block: nn.Module, precision: Precision) -> None:
+    def __init__(self, block: Any, precision: Precision) -> None:
         kind, dtype = precision.encoder, precision.encoder_dtype
         attn, up, down = block.attn, block.mlp[0], block.mlp[2]
         self.attn_norm, self.mlp_norm = Norm(block.attn_ln, dtype), Norm(block.mlp_ln, dtype)

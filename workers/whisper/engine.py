@@ -1,18 +1,18 @@
 """The fast leg's engine: an audio file in, a transcript out, window after window."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from whisper.model import Whisper
 
 from pipeline.types import Options, Segment, Transcript
 from workers.audio import AudioFile
-from workers.engines import Report
+from workers.engines import Checkpoints, Report
 from workers.whisper.ahead import ahead
 from workers.whisper.hearing import Care, Listener
 from workers.whisper.language import Language
@@ -22,18 +22,6 @@ from workers.whisper.windows import Cuts, Window, windows
 FORMAT = 1
 """Goes into every checkpoint's key: what another version of the engine left is not read."""
 FIRST_BATCH = 4  # fewer windows than later, so that the first text is out soon
-
-
-class Checkpoints(Protocol):
-    """Keeps finished windows, so that a leg that was killed goes on where it stopped."""
-
-    def load(self, key: str) -> dict[str, Any] | None:
-        """Return what was saved under the key, or None."""
-        ...
-
-    def save(self, key: str, value: dict[str, Any]) -> None:
-        """Save a value that JSON can hold."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -84,7 +72,7 @@ class WhisperEngine:
         report: Report,
         *,
         checkpoints: Checkpoints | None = None,
-        on_segments: Callable[[list[Segment]], None] | None = None,
+        on_segments: Callable[[Sequence[Segment]], None] | None = None,
     ) -> Transcript:
         """Return the transcript of a whole file.
 
@@ -103,7 +91,8 @@ class WhisperEngine:
         spoken: Language | None = None
         stream = ahead(windows(file.blocks(), self.cuts), 2 * self.batch_size)
         for finished in self.finished(stream, options, checkpoints):
-            spoken = spoken or finished.language
+            if finished.segments:
+                spoken = spoken or finished.language
             new = [segment.model_copy(update={"id": len(every) + i}) for i, segment in enumerate(finished.segments)]
             every += new
             if new and on_segments is not None:

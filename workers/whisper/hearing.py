@@ -11,7 +11,7 @@ from whisper.model import Whisper
 from whisper.tokenizer import Tokenizer, get_tokenizer
 
 from pipeline.types import Options, Segment
-from workers.whisper import beam, guards, language, words
+from workers.whisper import beam, gaps, guards, language, words
 from workers.whisper.decoder import Decoder, Memory
 from workers.whisper.decoding import Decoded, Prompt, decode
 from workers.whisper.encoder import Encoder
@@ -31,6 +31,8 @@ class Care:
     """Silence that the model hears after a window, as much as fits: with less it is faster and errs more."""
     beams: int = 5
     """Texts that are followed at once where a guard is tripped; 0: none."""
+    second_look: bool = True
+    """Whether speech that got no words is heard once more on its own."""
     temperatures: tuple[float, ...] = TEMPERATURES
     """What is tried after that, in this order."""
 
@@ -68,7 +70,7 @@ class Listener:
         if self.device.type == "cpu":  # one at a time is as fast there, and each may have its own length
             return [self.encoder(mel[None])[0] for mel in mels]
         longest = max(mel.shape[1] for mel in mels)
-        padded = [torch.nn.functional.pad(mel, (0, longest - mel.shape[1]), value=mel.min()) for mel in mels]
+        padded = [torch.nn.functional.pad(mel, (0, longest - mel.shape[1]), value=float(mel.min())) for mel in mels]
         return list(self.encoder(torch.stack(padded).to(self.device)))
 
     def language(self, batch: Sequence[Window], features: Sequence[Tensor]) -> language.Language:
@@ -79,7 +81,25 @@ class Listener:
         return language.detect(self.decoder, self.tokenizer("en"), memory, [window.length_s for window in batch])
 
     def hear(self, batch: Sequence[Window], features: Sequence[Tensor], prompt: Prompt) -> list[list[Segment]]:
-        """Return the segments of each window; none for a window in which the model hears no speech."""
+        """Return the segments of each window; none for a window in which the model hears no speech.
+
+        Speech that got no words is heard once more on its own, and believed where no guard objects.
+        """
+        heard = self._hear(batch, features, prompt)
+        missed = [
+            (row, part)
+            for row, window in enumerate(batch)
+            for part in gaps.unheard(window, [word for segment in heard[row] for word in segment.words])
+        ]
+        parts = [part for _, part in missed]
+        if not parts or not self.care.second_look:
+            return heard
+        found = self._hear(parts, self.encode(parts), prompt)
+        for (row, part), extra in zip(missed, found, strict=True):
+            heard[row] = gaps.inserted(heard[row], gaps.believed(part, extra))
+        return heard
+
+    def _hear(self, batch: Sequence[Window], features: Sequence[Tensor], prompt: Prompt) -> list[list[Segment]]:
         memory = Memory(self.decoder, features)
         decoded = decode(self.decoder, prompt, memory)
         decoded = self._again(batch, features, prompt, decoded)

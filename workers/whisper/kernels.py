@@ -12,7 +12,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
-@numba.njit(parallel=True, fastmath=True, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(parallel=True, fastmath=True, nogil=True, cache=True)
 def attend(
     query: Floats,
     keys: NDArray[np.generic],

@@ -44,7 +44,7 @@ def fused(layers: Sequence[nn.Linear]) -> tuple[Tensor, Tensor]:
 
 
 def _can_pack(kind: Kind) -> bool:
-    if not torch.backends.mkldnn.is_available():
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     return kind == "fp32" or (kind == "bf16" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()))
 
@@ -90,6 +90,8 @@ class _Int8:
             self.packed = torch.ops.quantized.linear_prepack(quantized, None)
         self.bias = None if bias is None else bias.float()
         self.gelu = gelu
+        # Without VNNI the CPU adds pairs of products in 16 bits; with 8-bit activations they overflow.
+        self.narrow = not torch.cpu._is_vnni_supported()
         self.span = torch.zeros(1, weight.shape[1])
         self.span[0, 0], self.span[0, 1] = -1.0, 1.0
 
@@ -97,7 +99,7 @@ class _Int8:
         rows = x.reshape(-1, x.shape[-1]).float()
         scales = rows.abs().amax(dim=1, keepdim=True).clamp_min(1e-12)
         scaled = torch.cat([rows / scales, self.span])
-        y: Tensor = torch.ops.quantized.linear_dynamic(scaled, self.packed, False)[:-1]
+        y: Tensor = torch.ops.quantized.linear_dynamic(scaled, self.packed, self.narrow)[:-1]
         y = y * scales if self.bias is None else torch.addcmul(self.bias, y, scales)
         y = F.gelu(y) if self.gelu else y
         return y.view(*x.shape[:-1], -1).to(x.dtype)

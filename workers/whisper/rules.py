@@ -43,7 +43,8 @@ class Rules:
         paired, half = was_time & opened, was_time & ~opened
         earliest = torch.where(half, self.latest_timestamp, self.latest_timestamp + 1) - self.begin
         started = self.latest_timestamp >= self.begin
-        times.masked_fill_(paired[:, None] | ((self.steps < earliest[:, None]) & started[:, None]), -torch.inf)
+        past = (self.steps < earliest[:, None]) & started[:, None]
+        times.masked_fill_(paired[:, None] | past, -torch.inf)
         logits[:, : self.eot].masked_fill_(half[:, None], -torch.inf)
         only_times = times.logsumexp(dim=-1) > logits[:, : self.begin].amax(dim=-1)
         logits[:, : self.begin].masked_fill_(only_times[:, None], -torch.inf)

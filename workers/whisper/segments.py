@@ -104,6 +104,11 @@ def _timed(window: Window, words: Sequence[TimedWord]) -> list[Word]:
         if timed:
             start_s = max(start_s, timed[-1].start_s)
         timed.append(
-            Word(word=word.text, start_s=start_s, end_s=max(start_s, end_s), probability=round(word.probability, 4))
+            Word(
+                word=word.text,
+                start_s=start_s,
+                end_s=max(start_s, end_s),
+                probability=round(word.probability, 4),
+            )
         )
     return timed

@@ -62,7 +62,8 @@ def _network() -> tuple[Tensor, list[tuple[Tensor, Tensor]], list[Tensor], tuple
     spec = importlib.util.find_spec("silero_vad")
     if spec is None or spec.origin is None:
         raise EngineError("silero-vad is not installed; install it with `pip install silero-vad`.")
-    script = torch.jit.load(str(Path(spec.origin).parent / "data" / "silero_vad.jit"), map_location="cpu")
+    path = Path(spec.origin).parent / "data" / "silero_vad.jit"
+    script = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
     weights = {name.removeprefix("_model."): value.detach().clone() for name, value in script.state_dict().items()}
     layers = [
         (weights[f"encoder.{i}.reparam_conv.weight"], weights[f"encoder.{i}.reparam_conv.bias"])

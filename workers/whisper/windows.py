@@ -23,8 +23,8 @@ class Cuts:
     """Probability below which speech ends."""
     pad_s: float = 0.4
     """Audio kept before and after speech, in seconds, so that no word loses its edge."""
-    longest_s: float = 29.9
-    """Longest window, in seconds; the model hears 30."""
+    longest_s: float = 26.0
+    """Longest window, in seconds. The model hears 30, but drops a last sentence that ends close to that."""
     search_s: float = 12.0
     """How far back from a full window's end a pause is looked for, in seconds."""
 
@@ -36,8 +36,13 @@ class Window:
     samples: Samples
     pieces: tuple[tuple[float, float], ...]
     """Where each piece without a gap begins: (seconds in the window, seconds in the episode)."""
-    end_s: float
-    """Where its last piece ends in the episode, in seconds."""
+    chances: NDArray[np.float32]
+    """Probability of speech in each frame, shape (frames,)."""
+
+    @property
+    def end_s(self) -> float:
+        """Where its last piece ends in the episode, in seconds."""
+        return self.episode_s(self.length_s, closing=True)
 
     @property
     def start_s(self) -> float:
@@ -48,6 +53,17 @@ class Window:
     def length_s(self) -> float:
         """How long the window itself is, in seconds."""
         return len(self.samples) / SAMPLE_RATE_HZ
+
+    def part(self, first: int, after: int) -> "Window":
+        """Return the frames from `first` up to `after` as a window of their own."""
+        start_s = first * FRAME_S
+        inside = [piece for piece in self.pieces if start_s < piece[0] < after * FRAME_S]
+        own = [(offset_s - start_s, place_s) for offset_s, place_s in inside]
+        return Window(
+            self.samples[first * FRAME_SAMPLES : after * FRAME_SAMPLES],
+            ((0.0, self.episode_s(start_s)), *own),
+            self.chances[first:after],
+        )
 
     def key(self, settings: str) -> str:
         """Return 32 hex digits that name this audio, at this place, heard with these settings."""
@@ -115,7 +131,8 @@ class Cutter:
 
     def feed(self, samples: Samples, probabilities: NDArray[np.float32]) -> Iterator[Window]:
         """Take in frames and their probabilities of speech; yield the windows they complete."""
-        for frame, probability in zip(samples.reshape(-1, FRAME_SAMPLES), probabilities.tolist(), strict=True):
+        frames = samples.reshape(-1, FRAME_SAMPLES)
+        for frame, probability in zip(frames, probabilities.tolist(), strict=True):
             limit = self.cuts.release if self._speaking else self.cuts.threshold
             self._speaking = probability >= limit
             if self._speaking:
@@ -164,4 +181,5 @@ class Cutter:
             if place == 0 or frame != frames[place - 1][0] + 1:
                 pieces.append((place * FRAME_S, frame * FRAME_S))
         samples = np.concatenate([samples for _, samples, _ in frames])
-        return Window(samples, tuple(pieces), (frames[-1][0] + 1) * FRAME_S)
+        chances = np.array([chance for _, _, chance in frames], np.float32)
+        return Window(samples, tuple(pieces), chances)

@@ -6,6 +6,7 @@ at hand; dynamic time warping turns their weights into a monotonic alignment.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numba
 import numpy as np
@@ -97,7 +98,7 @@ _EXCHANGES = (
 )  # fmt: skip
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def _token_starts(cost: NDArray[np.float32]) -> NDArray[np.int64]:
     """Return the position where the cheapest monotonic path enters each row, shape (rows,)."""
     rows, columns = cost.shape
@@ -139,7 +140,7 @@ def _words(tokenizer: Tokenizer, tokens: list[int], chances: Sequence[float], st
 def _shorten(words: list[TimedWord]) -> None:
     """Shorten words beside the end of a sentence: a pause there is given to one of them."""
     longest = 2 * median_length_s(words)
-    for before, word in zip(words, words[1:], strict=False):
+    for before, word in pairwise(words):
         if word.end_s - word.start_s > longest > 0:
             if word.text in SENTENCE_ENDS:
                 word.end_s = word.start_s + longest

@@ -1,0 +1,249 @@
+"""The engine on real weights and real speech, against openai-whisper itself."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import whisper
+
+from pipeline.types import Options
+from workers.audio import SAMPLE_RATE_HZ, Samples, load
+from workers.whisper import WhisperEngine
+from workers.whisper.decoding import Decoded
+from workers.whisper.precision import BF16, FP32, INT8, Precision
+from workers.whisper.speech import FRAME_SAMPLES, SpeechDetector
+from workers.whisper.windows import Cuts, Window, windows
+
+WINDOWS = 3
+
+
+@pytest.fixture(scope="module")
+def model(whisper_base: Path) -> whisper.model.Whisper:
+    model = whisper.load_model(str(whisper_base), device="cpu")
+    model.set_alignment_heads(whisper._ALIGNMENT_HEADS["base"])
+    return model
+
+
+@pytest.fixture(scope="module")
+def speech(episodes: dict[str, Path]) -> Samples:
+    both = [load(episodes[name]) for name in ("science-chat", "garden-hour")]
+    return np.concatenate(both)[: 80 * SAMPLE_RATE_HZ]
+
+
+@pytest.fixture(scope="module")
+def batch(speech: Samples) -> list[Window]:
+    return list(windows([speech], Cuts()))[:WINDOWS]
+
+
+@pytest.fixture(scope="module")
+def exact(model: whisper.model.Whisper) -> WhisperEngine:
+    return WhisperEngine(model, "base", precision=FP32)
+
+
+def wav(path: Path, samples: Samples, rate_hz: int = SAMPLE_RATE_HZ) -> Path:
+    import wave
+
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+    return path
+
+
+def decode(engine: WhisperEngine, batch: list[Window]) -> list[Decoded]:
+    from workers.whisper import decoding
+    from workers.whisper.decoder import Memory
+
+    listener = engine.listener
+    features = listener.encode(batch)
+    with torch.inference_mode():
+        memory = Memory(listener.decoder, features)
+    return decoding.decode(listener.decoder, listener.prompt("en", Options()), memory)
+
+
+def test_float32_decodes_token_for_token_what_openai_whisper_does(
+    model: whisper.model.Whisper, exact: WhisperEngine, batch: list[Window]
+) -> None:
+    # given windows of real speech, decoded by openai-whisper
+    mels = torch.stack([whisper.log_mel_spectrogram(whisper.pad_or_trim(window.samples)) for window in batch])
+    stock = whisper.decode(model, mels, whisper.DecodingOptions(language="en", fp16=False))
+    # when the engine decodes them
+    ours = decode(exact, batch)
+    # then every token is the same, and how sure it is too
+    assert [list(one.tokens) for one in ours] == [one.tokens for one in stock]
+    assert [one.avg_logprob for one in ours] == pytest.approx([one.avg_logprob for one in stock], abs=1e-3)
+    assert [one.no_speech_prob for one in ours] == pytest.approx([one.no_speech_prob for one in stock], abs=1e-3)
+
+
+@pytest.mark.parametrize("precision", [FP32, INT8], ids=lambda one: one.name)
+def test_a_window_is_decoded_the_same_alone_and_in_a_batch(
+    model: whisper.model.Whisper, batch: list[Window], precision: Precision
+) -> None:
+    engine = WhisperEngine(model, "base", precision=precision)
+    together = decode(engine, batch)
+    alone = [decode(engine, [window])[0] for window in batch]
+    assert [one.tokens for one in together] == [one.tokens for one in alone]
+
+
+@pytest.mark.parametrize("precision", [INT8, BF16], ids=lambda one: one.name)
+def test_faster_precisions_hear_nearly_the_same_words(
+    model: whisper.model.Whisper, exact: WhisperEngine, batch: list[Window], precision: Precision
+) -> None:
+    import jiwer
+
+    tokenizer = exact.listener.tokenizer("en")
+
+    def text(engine: WhisperEngine) -> str:
+        [one] = decode(engine, batch[:1])
+        return tokenizer.decode([token for token in one.tokens if token < tokenizer.eot])
+
+    engine = WhisperEngine(model, "base", precision=precision)
+    assert jiwer.wer(text(exact), text(engine)) < 0.15
+
+
+def test_the_detector_gives_the_probabilities_of_silero_vad(speech: Samples) -> None:
+    threads = torch.get_num_threads()
+    from silero_vad import load_silero_vad
+
+    torch.set_num_threads(threads)  # importing silero_vad sets it to one
+    frames = speech[: 300 * FRAME_SAMPLES]
+    # given silero-vad's own model, frame after frame
+    model = load_silero_vad()
+    own = [
+        model(torch.from_numpy(frames[i : i + FRAME_SAMPLES]), SAMPLE_RATE_HZ).item()
+        for i in range(0, len(frames), FRAME_SAMPLES)
+    ]
+    # when ours takes the frames in two blocks
+    detector = SpeechDetector()
+    half = 100 * FRAME_SAMPLES
+    ours = np.concatenate([detector.probabilities(frames[:half]), detector.probabilities(frames[half:])])
+    # then they agree
+    assert ours == pytest.approx(np.array(own), abs=1e-4)
+
+
+def test_a_transcript_has_words_with_times_that_ascend_within_the_audio(
+    exact: WhisperEngine, speech: Samples, tmp_path: Path
+) -> None:
+    # given a minute of speech
+    path = wav(tmp_path / "speech.wav", speech[: 60 * SAMPLE_RATE_HZ])
+    seen: list[float] = []
+    streamed: list[str] = []
+    # when it is transcribed
+    transcript = exact.transcribe(
+        path,
+        Options(),
+        lambda done_s, total_s: seen.append(done_s),
+        on_segments=lambda new: streamed.extend(segment.text for segment in new),
+    )
+    # then times ascend and lie in the audio, and progress and segments came as they were made
+    starts = [word.start_s for segment in transcript.segments for word in segment.words]
+    assert len(starts) > 80
+    assert starts == sorted(starts)
+    assert transcript.segments[-1].end_s <= transcript.audio_s == pytest.approx(60)
+    assert [segment.id for segment in transcript.segments] == list(range(len(transcript.segments)))
+    assert "the science chat" in transcript.text
+    assert transcript.language == "en"
+    assert transcript.language_probability > 0.9
+    assert streamed == [segment.text for segment in transcript.segments]
+    assert seen == sorted(seen)
+    assert seen[-1] == pytest.approx(60)
+
+
+class _Kept:
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self.hits = 0
+
+    def load(self, key: str) -> dict[str, Any] | None:
+        self.hits += key in self.values
+        return json.loads(self.values[key]) if key in self.values else None
+
+    def save(self, key: str, value: dict[str, Any]) -> None:
+        self.values[key] = json.dumps(value)
+
+
+def test_a_leg_that_was_killed_decodes_no_window_again(exact: WhisperEngine, batch: list[Window]) -> None:
+    # given a run that was killed after its first batch
+    kept = _Kept()
+    first = list(exact.finished(batch[:2], Options(), kept))
+    # when it is run again
+    again = list(exact.finished(batch[:2], Options(), kept))
+    # then everything comes from the checkpoints, and is the same
+    assert [one.resumed for one in first] == [False, False]
+    assert [one.resumed for one in again] == [True, True]
+    assert [one.segments for one in again] == [one.segments for one in first]
+    # and other options find nothing
+    assert not kept.load(batch[0].key(exact.settings(Options(vocabulary=("Duet",)))))
+
+
+def test_a_tripped_guard_decodes_that_window_again_and_no_other(
+    exact: WhisperEngine, batch: list[Window], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workers.whisper import beam, guards
+
+    # given a guard that objects to the first of two windows unless it was sampled
+    calls: list[int] = []
+    real_search = beam.search
+    monkeypatch.setattr(
+        beam,
+        "search",
+        lambda d, p, features, beams: calls.append(len(features)) or real_search(d, p, features, beams),
+    )
+    monkeypatch.setattr(
+        guards,
+        "reason_to_retry",
+        lambda one, text: "test" if "science chat" in text and not one.temperature else "",
+    )
+    features = exact.listener.encode(batch[:2])
+    # when the batch is heard
+    first, second = exact.listener.hear(batch[:2], features, exact.listener.prompt("en", Options()))
+    # then beam search had only the one window, and a temperature was tried after it
+    assert calls == [1]
+    assert {segment.temperature for segment in first} == {0.2}
+    assert {segment.temperature for segment in second} == {0.0}
+
+
+def test_beam_search_hears_what_greedy_decoding_hears_in_clear_speech(
+    exact: WhisperEngine, batch: list[Window]
+) -> None:
+    from workers.whisper import beam
+
+    listener = exact.listener
+    prompt = listener.prompt("en", Options())
+    [one] = beam.search(listener.decoder, prompt, listener.encode(batch[:1]), 3)
+    text = prompt.tokenizer.decode([token for token in one.tokens if token < prompt.tokenizer.eot])
+    assert "asking a simple question" in text
+    assert one.avg_logprob > -0.5
+
+
+def bad_audio() -> Iterator[Any]:
+    rng = np.random.default_rng(0)
+    time_s = np.arange(10 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+    chord = sum(np.sin(2 * np.pi * hz * time_s) for hz in (220, 277, 330)) * 0.2 * (1 + np.sin(6 * time_s))
+    yield pytest.param(np.zeros(5 * SAMPLE_RATE_HZ), id="silence")
+    yield pytest.param(rng.normal(size=5 * SAMPLE_RATE_HZ) * 0.1, id="noise")
+    yield pytest.param(chord, id="music")
+    yield pytest.param(np.full(5 * SAMPLE_RATE_HZ, 0.7), id="DC offset")
+    yield pytest.param(np.zeros(SAMPLE_RATE_HZ // 10), id="0.1 s")
+
+
+@pytest.mark.parametrize("samples", bad_audio())
+def test_audio_without_speech_gives_no_text(exact: WhisperEngine, samples: np.ndarray, tmp_path: Path) -> None:
+    path = wav(tmp_path / "bad.wav", samples)
+    transcript = exact.transcribe(path, Options(), lambda done_s, total_s: None)
+    assert transcript.text == ""
+    assert transcript.language == "und"
+
+
+@pytest.mark.parametrize("damage", ["8 kHz", "clipped", "offset"])
+def test_bad_speech_still_gives_its_words(exact: WhisperEngine, speech: Samples, tmp_path: Path, damage: str) -> None:
+    clip = speech[: 13 * SAMPLE_RATE_HZ]
+    damaged = {"8 kHz": clip[::2], "clipped": clip * 20, "offset": clip * 0.5 + 0.4}[damage]
+    path = wav(tmp_path / "bad.wav", damaged, 8_000 if damage == "8 kHz" else SAMPLE_RATE_HZ)
+    text = exact.transcribe(path, Options(), lambda done_s, total_s: None).text
+    assert "asking a simple question" in text

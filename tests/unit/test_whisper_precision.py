@@ -1,0 +1,44 @@
+import pytest
+import torch
+
+from workers.whisper import precision
+from workers.whisper.linear import prepare
+
+
+def test_cuda_gets_half_precision() -> None:
+    assert precision.choose(torch.device("cuda")) is precision.FP16
+
+
+def test_a_cpu_with_bfloat16_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_cpu_has_bfloat16", lambda: True)
+    assert precision.choose(torch.device("cpu")) is precision.BF16
+
+
+def test_a_cpu_without_bfloat16_stays_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_cpu_has_bfloat16", lambda: False)
+    assert precision.choose(torch.device("cpu")) is precision.FP32
+
+
+@pytest.mark.parametrize(("kind", "error"), [("fp32", 1e-6), ("bf16", 2e-2), ("fp16", 3e-3), ("int8", 3e-2)])
+def test_every_kind_of_product_is_close_to_the_exact_one(kind: precision.Kind, error: float) -> None:
+    # given a layer and rows of very different sizes
+    generator = torch.Generator().manual_seed(0)
+    layer = torch.nn.Linear(64, 128)
+    x = torch.randn(5, 64, generator=generator) * torch.tensor([0.01, 0.1, 1.0, 1.0, 5.0])[:, None]
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(kind, torch.float32)
+    # when it is applied
+    with torch.inference_mode():
+        exact = torch.nn.functional.gelu(layer(x))
+        y = prepare(layer.weight.detach(), layer.bias.detach(), kind, rows=5, gelu=True)(x.to(dtype))
+    # then it is as exact as its kind allows
+    assert y.dtype == dtype
+    assert (y.float() - exact).abs().max() <= error * exact.abs().max()
+
+
+def test_an_8_bit_row_does_not_depend_on_its_neighbours() -> None:
+    # given a row, and a neighbour a thousand times larger
+    weight = torch.randn(32, 64, generator=torch.Generator().manual_seed(0))
+    linear = prepare(weight, None, "int8", rows=8)
+    row, loud = torch.randn(1, 64), 1000 * torch.randn(1, 64)
+    # then the row's product is the same to the bit
+    assert torch.equal(linear(torch.cat([row, loud]))[:1], linear(row))

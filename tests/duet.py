@@ -4,16 +4,22 @@ import json
 import os
 import subprocess
 import sys
+import time
 import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
+from pipeline.settings import settings
 from workers.audio import SAMPLE_RATE_HZ, load
 
 TIMEOUT_S = 240
+POLL_S = 0.05
 TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -65,6 +71,28 @@ class Duet:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    @contextmanager
+    def up(self) -> Iterator[None]:
+        """Keep `duet up` running, and let this process's API find it."""
+        process = self.start("up")
+        try:
+            deadline = time.monotonic() + TIMEOUT_S
+            while not (self.state / "broker.url").is_file():
+                assert process.poll() is None, process.communicate()
+                assert time.monotonic() < deadline, "duet up did not come up"
+                time.sleep(POLL_S)
+            with pytest.MonkeyPatch.context() as patch:
+                for name in self.environment:
+                    if name.startswith(("DUET_", "AWS_")):
+                        patch.setenv(name, self.environment[name])
+                settings.cache_clear()
+                yield
+        finally:
+            settings.cache_clear()
+            process.terminate()
+            process.communicate(timeout=TIMEOUT_S)
+        assert self.processes() == []
 
     def processes(self) -> list[psutil.Process]:
         """Return every process that runs with this state folder."""

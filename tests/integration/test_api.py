@@ -1,27 +1,27 @@
 """The Python API against `duet up`, with a real S3 server and a real, tiny Voxtral."""
 
-import time
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from pipeline import JobState, Options, submit, submit_folder
 from pipeline.errors import AudioError, BrokerError, CancelledError, JobFailedError, StorageError, WaitTimeoutError
+from pipeline.schemas import schema
 from pipeline.settings import settings
 from pipeline.storage import open_storage
 from tests.duet import Duet, excerpt
-from tests.services import S3, start_s3
+from tests.services import S3Server, start_s3
 from tests.voxtral_checkpoint import build
 
 pytestmark = pytest.mark.xdist_group("api")
-POLL_S = 0.05
-UP_TIMEOUT_S = 60.0
 JOB_TIMEOUT_S = 120.0
 
 
 @pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     with start_s3(tmp_path_factory.mktemp("s3")) as server:
         yield server
 
@@ -32,7 +32,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory, episodes: dict[str, Path]) ->
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory, cache: Path, s3: S3) -> Iterator[Duet]:
+def up(tmp_path_factory: pytest.TempPathFactory, cache: Path, s3: S3Server) -> Iterator[Duet]:
     """A stack that stays up, and this process set to find it."""
     folder = tmp_path_factory.mktemp("up")
     build(folder / "tiny-voxtral")
@@ -44,28 +44,17 @@ def up(tmp_path_factory: pytest.TempPathFactory, cache: Path, s3: S3) -> Iterato
         "AWS_SECRET_ACCESS_KEY": s3.secret_key,
     }
     duet = Duet(folder, cache, **variables)
-    process = duet.start("up")
-    deadline = time.monotonic() + UP_TIMEOUT_S
-    while not (duet.state / "broker.url").is_file() and time.monotonic() < deadline:
-        time.sleep(POLL_S)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("DUET_STATE_DIR", "DUET_CACHE_DIR", *variables):
-            patch.setenv(name, duet.environment[name])
-        settings.cache_clear()
+    with duet.up():
         yield duet
-        process.terminate()
-        process.communicate(timeout=UP_TIMEOUT_S)
-    settings.cache_clear()
-    assert duet.processes() == []
 
 
-def test_an_episode_goes_to_s3_and_comes_back_with_both_legs(up: Duet, s3: S3, clip: Path) -> None:
+def test_an_episode_goes_to_s3_and_comes_back_with_both_legs(up: Duet, s3: S3Server, clip: Path) -> None:
     job = submit(clip, to=f"s3://{s3.bucket}/shows")
 
     transcript = job.transcript(timeout=JOB_TIMEOUT_S)
     result = job.result(timeout=JOB_TIMEOUT_S)
 
-    assert "shop" in transcript.text
+    assert "Good morning" in transcript.text
     assert job.state is JobState.COMPLETED
     assert result.state is JobState.COMPLETED
     assert result.text == transcript.text
@@ -158,7 +147,7 @@ def test_a_folder_is_a_batch_of_jobs(up: Duet, clip: Path, tmp_path: Path) -> No
     assert batch.rejected == ()
 
 
-def test_what_cannot_be_submitted_is_said_at_once(up: Duet, clip: Path, tmp_path: Path, s3: S3) -> None:
+def test_what_cannot_be_submitted_is_said_at_once(up: Duet, clip: Path, tmp_path: Path, s3: S3Server) -> None:
     with pytest.raises(AudioError, match=r"nothing\.mp3 is not there"):
         submit(tmp_path / "nothing.mp3", to=tmp_path)
     with pytest.raises(AudioError, match="is a folder"):
@@ -179,9 +168,30 @@ def test_without_a_broker_submitting_says_what_to_do(
         settings.cache_clear()
 
 
-def test_wrong_s3_credentials_are_said(up: Duet, s3: S3, clip: Path, tmp_path: Path) -> None:
+def test_wrong_s3_credentials_are_said(up: Duet, s3: S3Server, clip: Path, tmp_path: Path) -> None:
     done = up("run", clip, "--to", f"s3://{s3.bucket}/x", "--json", AWS_SECRET_ACCESS_KEY="wrong")
 
     assert done.code == 1
     assert "S3 refuses the credentials" in done.rows[0]["reason"]
     assert "Traceback" not in done.err
+
+
+def test_segments_come_in_order_and_are_those_of_the_transcript(
+    up: Duet, episodes: dict[str, Path], tmp_path: Path
+) -> None:
+    job = submit(episodes["garden-hour"], to=tmp_path)
+
+    segments = list(job.segments())
+
+    assert segments == list(job.transcript(timeout=JOB_TIMEOUT_S).segments)
+    assert len(segments) > 3
+
+
+def test_what_voxtral_leaves_validates_against_the_schema_we_ship(up: Duet, clip: Path, tmp_path: Path) -> None:
+    job = submit(clip, to=tmp_path)
+    job.result(timeout=JOB_TIMEOUT_S)
+
+    analysis = json.loads(open_storage(job.uri).get("analysis.json"))
+
+    jsonschema.validate(analysis, schema("analysis"))
+    assert analysis["source"] == "voxtral"

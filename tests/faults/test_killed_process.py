@@ -1,0 +1,84 @@
+"""A pool's process is killed while it works on an episode."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipeline import Job, JobState, submit
+from pipeline.ledger import Ledger
+from pipeline.pools import ready_pools
+from tests.duet import POLL_S, TIMEOUT_S, Duet
+
+pytestmark = pytest.mark.xdist_group("faults")
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Duet]:
+    duet = Duet(tmp_path_factory.mktemp("faults"), cache)
+    with duet.up():
+        yield duet
+
+
+def process_at_work(job: Job, known: set[float]) -> psutil.Process | None:
+    """Return the whisper pool's child once it has begun the job anew; None when the job has ended."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < deadline:
+        record = Ledger().get(job.id)
+        assert record is not None
+        if record.state.is_final:
+            return None
+        started_at = record.legs["whisper"].started_at
+        if started_at and started_at not in known:
+            known.add(started_at)
+            return psutil.Process(int(ready_pools()["whisper"]["pid"]))
+        time.sleep(POLL_S)
+    raise AssertionError("the leg did not begin")
+
+
+def test_an_episode_survives_the_loss_of_its_process(up: Duet, episodes: dict[str, Path], tmp_path: Path) -> None:
+    # Given an episode at work
+    job = submit(episodes["garden-hour"], to=tmp_path)
+
+    # When the process is killed that works on it
+    process = process_at_work(job, set())
+    assert process is not None
+    process.kill()
+
+    # Then another one does it, and nobody has to ask
+    result = job.result(timeout=TIMEOUT_S)
+    assert result.legs["whisper"].status == "ok"
+    assert "garden" in result.text
+
+
+def test_an_episode_that_kills_its_process_every_time_ends_with_a_reason(
+    up: Duet, episodes: dict[str, Path], tmp_path: Path
+) -> None:
+    # Given an episode whose process dies whenever it is begun
+    job = submit(episodes["science-chat"], to=tmp_path)
+    begun: set[float] = set()
+    while process := process_at_work(job, begun):
+        process.kill()
+
+    # Then the rescue ends it after a bounded number of tries, with a manifest that says why
+    result = job.result(timeout=TIMEOUT_S)
+    assert 2 <= len(begun) <= 4
+    assert result.state is JobState.FAILED
+    assert "The process at work was ended before it was done" in result.reason
+
+
+def test_a_worker_that_is_lost_as_a_whole_is_started_again(up: Duet, episodes: dict[str, Path], tmp_path: Path) -> None:
+    # Given an episode at work
+    job = submit(episodes["corner-shop"], to=tmp_path)
+    child = process_at_work(job, set())
+    assert child is not None
+
+    # When the whole worker is killed: its parent and its child at once
+    for process in [child.parent(), child]:
+        assert process is not None
+        process.kill()
+
+    # Then a new one takes the message up at once, not after the visibility timeout
+    assert job.result(timeout=TIMEOUT_S).legs["whisper"].status == "ok"

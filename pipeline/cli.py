@@ -70,7 +70,7 @@ def run(
     if all(isinstance(source, AudioError) for source in sources):
         _bad_usage(" ".join(map(str, sources)))
     it = Run(sources, as_uri(to), _options(language), force)
-    with _interruptible():
+    with _interruptible("Interrupted. The same command goes on where this one stopped.", INTERRUPTED):
         if it.check_destination():
             with _stack() as stack:
                 _work(it, stack, as_json=as_json)
@@ -88,7 +88,7 @@ def up() -> None:
     """Keep the embedded stack running until Ctrl-C, for the Python API and for Flower."""
     from pipeline.stack import Stack
 
-    with _interruptible(), Stack("up") as stack:
+    with _interruptible("Duet is down; what was waiting goes on when it is up again.", 0), Stack("up") as stack:
         stack.restore()
         stack.start_pools()
         console.print("Duet is up; Ctrl-C ends it. Your submit() and `celery -A pipeline flower` find it.")
@@ -129,12 +129,12 @@ def _interrupt(*_: object) -> NoReturn:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def _interruptible(farewell: str, code: int) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        messages.print("Interrupted. The same command goes on where this one stopped.")
-        raise typer.Exit(INTERRUPTED) from None
+        messages.print(farewell)
+        raise typer.Exit(code) from None
 
 
 def _bad_usage(sentence: str) -> NoReturn:

@@ -105,13 +105,10 @@ def _name(row: Row) -> str:
 
 
 def _leg(row: Row, name: LegName, pools: dict[str, dict[str, str]]) -> RenderableType:
-    if row.result:
-        outcome = row.result.legs[name]
-        return Text(f"{MARKS[outcome.status]} {outcome.status}", style="dim")
     leg = row.record.legs[name] if row.record else LegRecord()
-    if leg.outcome:
-        took = f" {leg.outcome.work_s:.1f} s" if leg.outcome.status == "ok" else ""
-        return Text(f"{MARKS[leg.outcome.status]} {leg.outcome.status}{took}")
+    if outcome := row.result.legs[name] if row.result else leg.outcome:
+        took = f" {outcome.work_s:.1f} s" if outcome.status == "ok" else ""
+        return Text(f"{MARKS[outcome.status]} {outcome.status}{took}", style="dim" if row.was_done else "")
     if leg.started_at is None:
         return Text("" if row.is_over else "waits" if name in pools else "model loads", style="dim")
     if leg.total_s and leg.done_s:

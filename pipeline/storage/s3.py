@@ -5,6 +5,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -171,13 +172,21 @@ class S3Storage:
 
 
 def _client() -> "S3Client":
-    endpoint = settings().s3_endpoint_url or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    """Return a client for the environment as it is now; making one takes a quarter of a second, so it is kept."""
+    environment = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
+    return _client_for(environment, settings().s3_endpoint_url, settings().s3_timeout_s)
+
+
+@lru_cache(maxsize=4)
+def _client_for(environment: tuple[tuple[str, str], ...], endpoint: str | None, timeout_s: float) -> "S3Client":
+    own = dict(environment)
+    endpoint = endpoint or own.get("AWS_ENDPOINT_URL_S3") or own.get("AWS_ENDPOINT_URL")
     config = Config(
         retries={"mode": "standard", "max_attempts": 4},
-        connect_timeout=min(5.0, settings().s3_timeout_s),
-        read_timeout=settings().s3_timeout_s,
+        connect_timeout=min(5.0, timeout_s),
+        read_timeout=timeout_s,
         # Virtual-host addressing needs a name server that knows every bucket; other servers rarely have one.
         s3={"addressing_style": "path" if endpoint else "auto"},
     )
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ("us-east-1" if endpoint else None)
+    region = own.get("AWS_REGION") or own.get("AWS_DEFAULT_REGION") or ("us-east-1" if endpoint else None)
     return boto3.session.Session().client("s3", endpoint_url=endpoint, region_name=region, config=config)

@@ -89,6 +89,7 @@ class WhisperEngine:
         file = AudioFile(audio)
         every: list[Segment] = []
         spoken: Language | None = None
+        report(0.0, file.expected_s)
         stream = ahead(windows(file.blocks(), self.cuts), 2 * self.batch_size)
         for finished in self.finished(stream, options, checkpoints):
             if finished.segments:

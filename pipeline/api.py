@@ -8,7 +8,7 @@ from kombu.exceptions import OperationalError
 
 from pipeline import canvas, celery
 from pipeline.batch import Batch, Rejected
-from pipeline.broker import broker_url, unreachable
+from pipeline.broker import unreachable
 from pipeline.errors import AudioError
 from pipeline.ids import episode_id, job_id, slug
 from pipeline.job import Job
@@ -137,7 +137,6 @@ def _start(spec: JobSpec, record: JobRecord | None, ledger: Ledger, priority: in
     else:
         spec = record.spec
     try:
-        celery.use_broker(broker_url())
         canvas.send(spec, priority)
     except (OperationalError, redis.RedisError) as error:
         raise unreachable(error) from None

@@ -3,6 +3,8 @@
 Why each setting is as it is stands in docs/design.md, "Settings that must not be left at their default".
 """
 
+from functools import lru_cache
+
 from celery import Celery
 from kombu.entity import Queue
 
@@ -17,19 +19,16 @@ PRIORITIES = list(range(10))
 """0 is served first."""
 DEFAULT_PRIORITY = 5
 
-app = Celery("pipeline", include=["tasks.transcribe", "tasks.analyze", "tasks.merge", "workers.pool"])
 
-
-def use_broker(url: str) -> None:
-    """Let this process use a broker that was not there, or not known, when this module was imported."""
-    if app.conf.broker_url != url:
-        app.conf.update(broker_url=url, result_backend=url)
-
-
-def _configure(url: str | None) -> None:
-    """Set everything that Duet relies on; without a URL the application can be imported but not used."""
+def make_app(url: str | None) -> Celery:
+    """Return an application with everything that Duet relies on; without a URL it can be imported, not used."""
+    application = Celery(
+        "pipeline",
+        include=["tasks.transcribe", "tasks.analyze", "tasks.merge", "workers.pool"],
+        set_as_current=False,
+    )
     visibility_timeout_s = settings().leg_time_limit_s + VISIBILITY_MARGIN_S
-    app.conf.update(
+    application.conf.update(
         broker_url=url,
         result_backend=url,
         broker_connection_retry_on_startup=True,
@@ -65,6 +64,18 @@ def _configure(url: str | None) -> None:
         result_expires=7 * 24 * 3600,
     )
 
+    return application
+
+
+@lru_cache(maxsize=1)
+def client_app(url: str) -> Celery:
+    """Return the application of a client of that broker.
+
+    An application keeps its connections for as long as it lives, and a client may well outlive a broker: a
+    `duet up` that is started again has another address.
+    """
+    return make_app(url)
+
 
 def _url_or_none() -> str | None:
     try:
@@ -73,4 +84,5 @@ def _url_or_none() -> str | None:
         return None  # the client is told so when it submits; `duet --help` must work all the same
 
 
-_configure(_url_or_none())
+app = make_app(_url_or_none())
+app.set_current()

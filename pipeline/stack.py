@@ -14,9 +14,7 @@ from typing import IO, Literal, Self
 import redis
 
 from pipeline.broker import EMBEDDED_URL_FILE, broker_url, connect
-from pipeline.celery import use_broker
 from pipeline.errors import StackError
-from pipeline.ledger import Ledger
 from pipeline.pools import POOLS, command, environment, pool_key, ready_pools
 from pipeline.settings import settings
 
@@ -83,14 +81,14 @@ class Stack:
         """Drop what an interrupted run left in the queues; submitting it again goes on where it stopped."""
         from pipeline.queues import drop_all
 
-        drop_all(Ledger(connect(self.url)))
+        drop_all(self.url)
 
     def restore(self) -> None:
         """Put back what pools that are no more had taken from the queues."""
         from pipeline.queues import restore_lost
 
         for pool in POOLS:
-            restore_lost(pool)
+            restore_lost(self.url, pool)
 
     def start_pools(self) -> None:
         """Start the three pools; they take work as soon as their models are loaded."""
@@ -117,7 +115,7 @@ class Stack:
             if child.name == VALKEY:
                 self._wait_for_valkey(child.process.pid)
             else:
-                restore_lost(child.name)
+                restore_lost(self.url, child.name)
 
     def check_pools(self) -> None:
         """See that no pool has failed to load its model.
@@ -160,7 +158,6 @@ class Stack:
         )  # fmt: skip
         self._wait_for_valkey(child.process.pid)
         (self.folder / EMBEDDED_URL_FILE).write_text(self.url)
-        use_broker(self.url)
         return self.url
 
     def _wait_for_valkey(self, pid: int) -> None:

@@ -82,3 +82,18 @@ def test_a_worker_that_is_lost_as_a_whole_is_started_again(up: Duet, episodes: d
 
     # Then a new one takes the message up at once, not after the visibility timeout
     assert job.result(timeout=TIMEOUT_S).legs["whisper"].status == "ok"
+
+
+def test_a_client_outlives_its_broker(tmp_path: Path, cache: Path, episodes: dict[str, Path]) -> None:
+    # Given a client that has submitted to one stack, which is no more
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    with Duet(tmp_path / "one", cache).up():
+        submit(episodes["corner-shop"], to=tmp_path / "results").cancel()
+
+    # When there is another stack at another address
+    with Duet(tmp_path / "two", cache).up():
+        job = submit(episodes["corner-shop"], to=tmp_path / "results")
+
+        # Then the same process can submit to that one
+        assert job.result(timeout=TIMEOUT_S).legs["whisper"].status == "ok"

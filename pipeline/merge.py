@@ -28,7 +28,7 @@ def merge_legs(spec: JobSpec, legs: dict[Leg, LegOutcome], storage: Storage, rec
     """
     transcript = Transcript.from_json(storage.get(TRANSCRIPT)) if legs["whisper"].status == "ok" else None
     analysis = _analysis(legs["voxtral"], transcript, storage)
-    missing = tuple(f"{NAMES[leg]}: {sentence}" for leg, it in legs.items() for sentence in _shortfalls(it))
+    missing = tuple(_named(leg, sentence) for leg, it in legs.items() for sentence in _shortfalls(it))
     cancelled = record is not None and record.state is JobState.CANCELLED
     return EpisodeResult(
         job=spec.job,
@@ -80,6 +80,10 @@ def _state(legs: dict[Leg, LegOutcome]) -> JobState:
     if all(leg.status == "ok" and not leg.flaws for leg in legs.values()):
         return JobState.COMPLETED
     return JobState.PARTIAL if any(leg.status == "ok" for leg in legs.values()) else JobState.FAILED
+
+
+def _named(leg: Leg, sentence: str) -> str:
+    return sentence if sentence.startswith(NAMES[leg]) else f"{NAMES[leg]}: {sentence}"
 
 
 def _shortfalls(leg: LegOutcome) -> tuple[str, ...]:

@@ -11,13 +11,12 @@ from pydantic import ValidationError
 from pipeline.broker import connect
 from pipeline.errors import CancelledError, DuetError, TransientError
 from pipeline.ledger import Ledger
-from pipeline.settings import settings
 from pipeline.types import JobSpec, JobState, Leg, LegOutcome
 from tasks.checkpoint import finished_outcome, save_outcome
 from tasks.context import LegContext
+from tasks.patience import has_tries_left, try_later
 
 logger = get_task_logger(__name__)
-MAX_BACKOFF_S = 120.0
 
 
 class LegTask(Task):  # type: ignore[misc]  # celery has no types
@@ -82,12 +81,10 @@ class LegTask(Task):  # type: ignore[misc]  # celery has no types
             )
 
     def _retry_or_fail(self, error: TransientError) -> LegOutcome:
-        tries = self.request.retries
-        if tries < settings().retry_limit:
-            delay_s = min(settings().retry_backoff_s * 2**tries, MAX_BACKOFF_S)
-            logger.warning("%s Trying again in %.0f s.", error, delay_s)
-            raise self.retry(exc=error, countdown=delay_s, max_retries=settings().retry_limit)
-        return LegOutcome(leg=self.leg, status="failed", reason=f"{error} It was tried {tries + 1} times.")
+        if has_tries_left(self):
+            try_later(self, error)
+        tries = self.request.retries + 1
+        return LegOutcome(leg=self.leg, status="failed", reason=f"{error} It was tried {tries} times.")
 
     def _failed(self, reason: str) -> dict[str, Any]:
         return LegOutcome(leg=self.leg, status="failed", reason=reason).to_message()

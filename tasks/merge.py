@@ -11,10 +11,9 @@ from pipeline.celery import app
 from pipeline.errors import DuetError, TransientError
 from pipeline.ledger import JobRecord, Ledger
 from pipeline.merge import merge_legs, write_manifest
-from pipeline.settings import settings
 from pipeline.storage import open_storage
 from pipeline.types import JobSpec, JobState, Leg, LegOutcome
-from tasks.leg import MAX_BACKOFF_S
+from tasks.patience import has_tries_left, try_later
 
 logger = get_task_logger(__name__)
 
@@ -55,9 +54,8 @@ def _end_job(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> dict[str
         write_manifest(result, storage)
         state, reason = result.state, result.reason
     except TransientError as error:
-        if task.request.retries < settings().retry_limit:
-            delay_s = min(settings().retry_backoff_s * 2**task.request.retries, MAX_BACKOFF_S)
-            raise task.retry(exc=error, countdown=delay_s, max_retries=settings().retry_limit) from None
+        if has_tries_left(task):
+            try_later(task, error)
         state, reason = JobState.FAILED, str(error)
     except DuetError as error:
         state, reason = JobState.FAILED, _why_failed(error, legs)

@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     whisper_model: str = "base"
     """A name openai-whisper knows (`tiny` to `turbo`) or the path of a checkpoint."""
     voxtral_model: str = "mistralai/Voxtral-Mini-3B-2507"
-    """A hub id or the path of a folder with the model's files."""
+    """A hub id, the path of a folder with the model's files, or such a folder's `s3://bucket/prefix`."""
     voxtral: Literal["auto", "on", "off"] = "auto"
     """`auto`: Voxtral runs where there is a CUDA device; `on`: also on a CPU; `off`: never."""
     voxtral_url: str | None = None
@@ -46,8 +46,11 @@ class Settings(BaseSettings):
     """How often a request is made while that server is busy or not there."""
     voxtral_backoff_s: float = Field(default=1.0, ge=0)
     """Seconds before the second try; each further one waits twice as long, or as long as the server says."""
-    voxtral_section_s: float = Field(default=600.0, ge=30.0, le=1500.0)
-    """Longest stretch of audio that Voxtral hears at once, in seconds."""
+    voxtral_section_s: float | None = Field(default=None, ge=30.0, le=1500.0)
+    """Longest stretch of audio that Voxtral hears at once, in seconds; unset: what the card's free memory
+    allows, 600 on one of 16 GB and 1500 on one of 24 GB and more, and 600 on a CPU or a server."""
+    voxtral_quantize: Literal["int8", "nf4"] | None = None
+    """Voxtral's weights in 8 or 4 bits, for small cards; needs the extra `quantize`."""
 
     leg_time_limit_s: int = Field(default=6 * 3600, ge=60)
     """Hard limit of one leg; after it the process is killed and the job ends with what exists."""

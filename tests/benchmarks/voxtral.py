@@ -28,7 +28,7 @@ from transformers import AutoProcessor, VoxtralConfig, VoxtralForConditionalGene
 from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise
 from workers.audio import SAMPLE_RATE_HZ, Samples
-from workers.voxtral import device
+from workers.voxtral import device, plan
 from workers.voxtral.model import CHUNK_SAMPLES, TOKENS_PER_CHUNK, VoxtralModel
 from workers.voxtral.sections import cut
 
@@ -139,7 +139,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if place.device.type == "cuda":
         peak_mb = torch.cuda.max_memory_allocated(place.device) / 2**20
-        planned = device.needed_bytes(place, parameters, arguments.section_s) - device.RESERVE_BYTES
+        weights_bytes = parameters * place.dtype.itemsize
+        planned = plan.needed_bytes(place, weights_bytes, arguments.section_s) - plan.RESERVE_BYTES
         figures["planned_mb"] = planned / 2**20
     if arguments.system == "ours":
         figures |= ceilings(place)

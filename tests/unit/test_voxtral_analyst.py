@@ -109,6 +109,21 @@ def test_a_transcription_on_request(voxtral: model.VoxtralModel, tmp_path: Path)
     assert Analysis.from_json(analysis.to_json()) == analysis
 
 
+def test_a_second_helping_is_no_larger_than_the_context(
+    voxtral: model.VoxtralModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audio = wav(tmp_path / "episode.wav", noise(25))
+    asked = Options(voxtral_transcription=True)
+    # As if a section took nearly all of the context: a transcription may be 64 + 5 x 30 tokens, or twice that.
+    monkeypatch.setattr(model, "CONTEXT_TOKENS", 10_000)
+    whole = analyst(voxtral, 30.0).analyze(audio, asked, quiet)
+    monkeypatch.setattr(model, "CONTEXT_TOKENS", 375 + 4 + 3_000)
+    assert analyst(voxtral, 30.0).analyze(audio, asked, quiet).summary == whole.summary
+    monkeypatch.setattr(model, "CONTEXT_TOKENS", 375 + 4 + 200)
+    with pytest.raises(EngineError, match="DUET_VOXTRAL_SECTION_S"):
+        analyst(voxtral, 30.0).analyze(audio, asked, quiet)
+
+
 def test_batches_change_nothing(voxtral: model.VoxtralModel, episode: Path, one_by_one: Analysis) -> None:
     assert one_by_one.sections == 3
     assert analyst(voxtral, 30.0, rows=4).analyze(episode, Options(), quiet) == one_by_one

@@ -169,15 +169,11 @@ def test_a_device_that_is_not_there() -> None:
         device.choose("gpu")
 
 
-def test_the_memory_that_a_section_needs() -> None:
-    place = device.Place(torch.device("cuda:0"), torch.float16)
-    full_gib = device.needed_bytes(place, 4_676_271_104, 600) / device.GIB
-    assert full_gib == pytest.approx(8.71 + 10 * 137 / 1024 + 1, abs=0.01)
-
-
-def test_a_model_larger_than_the_machine_is_refused_with_the_figures() -> None:
-    place = device.Place(torch.device("cpu"), torch.float32)
-    assert device.shortage(place, 434_240, 600) == ""
-    sentence = device.shortage(place, 10**13, 600)
-    assert "37256." in sentence  # 10^13 numbers of 4 bytes, in GiB, and the audio
-    assert "DUET_VOXTRAL_SECTION_S" in sentence
+@pytest.mark.parametrize(("said_s", "section_s"), [(None, 600.0), (90.0, 90.0)])
+def test_a_section_is_as_long_as_was_said_or_else_as_fits(
+    checkpoint: Path, said_s: float | None, section_s: float
+) -> None:
+    settings = Settings(voxtral="on", voxtral_model=str(checkpoint), device="cpu", voxtral_section_s=said_s)
+    analyst = load_analyst(settings)
+    assert isinstance(analyst, VoxtralAnalyst)
+    assert analyst.section_s == section_s

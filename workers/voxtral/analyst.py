@@ -24,7 +24,7 @@ class VoxtralAnalyst:
     def __init__(self, ears: Ears, *, name: str, section_s: float, section_budget_s: float = SECTION_BUDGET_S) -> None:
         self.model = name
         self._ears = ears
-        self._section_s = section_s
+        self.section_s = section_s
         self._budget_s = section_budget_s
 
     def analyze(
@@ -43,7 +43,7 @@ class VoxtralAnalyst:
             EngineError: the device or the server cannot do it.
         """
         file = AudioFile(audio)
-        length_s = section_length_s(file.expected_s, self._section_s)
+        length_s = section_length_s(file.expected_s, self.section_s)
         questions = about_sections(options, length_s)
         resumed = Resumed(self._ears, self.model, checkpoints)
         report(0.0, file.expected_s)

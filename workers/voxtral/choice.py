@@ -37,7 +37,7 @@ def load_analyst(settings: Settings) -> Analyst | Skipped:
         from workers.voxtral.remote import LONGEST_SECTION_S, RemoteEars
 
         remote = RemoteEars.connect(settings, settings.voxtral_model)
-        section_s = min(settings.voxtral_section_s, LONGEST_SECTION_S)
+        section_s = min(settings.voxtral_section_s or LONGEST_SECTION_S, LONGEST_SECTION_S)
         return VoxtralAnalyst(remote, name=remote.model, section_s=section_s)
     if settings.voxtral == "auto":
         if settings.device == "cpu":
@@ -56,21 +56,23 @@ def load_analyst(settings: Settings) -> Analyst | Skipped:
         raise
     found = weights.check(folder)
 
-    from workers.voxtral import device
+    from workers.voxtral import device, plan
 
     place = device.choose(settings.device)
-    shortage = device.shortage(place, found.parameters, settings.voxtral_section_s)
+    has, weights_bytes = plan.memory(place), found.parameters * place.dtype.itemsize
+    section_s = settings.voxtral_section_s or plan.section_s(place, has.free_bytes, weights_bytes)
+    shortage = plan.shortage(place, has, weights_bytes, section_s)
     if shortage and settings.voxtral == "auto":
         return Skipped(shortage)
     if shortage:
-        raise device.NoRoomError(shortage)
+        raise plan.NoRoomError(shortage)
 
     from workers.voxtral.analyst import VoxtralAnalyst
     from workers.voxtral.local import LocalEars
     from workers.voxtral.model import VoxtralModel
 
-    ears = LocalEars(VoxtralModel.load(found, place), device.rows_at_once(place, settings.voxtral_section_s))
-    return VoxtralAnalyst(ears, name=settings.voxtral_model, section_s=settings.voxtral_section_s)
+    ears = LocalEars(VoxtralModel.load(found, place), plan.rows_at_once(place, section_s))
+    return VoxtralAnalyst(ears, name=settings.voxtral_model, section_s=section_s)
 
 
 def _no_card(why: str) -> str:

@@ -56,7 +56,8 @@ class LocalEars:
     ) -> Iterator[tuple[Question[Shape], list[Note[Shape]]]]:
         listening = self._model.listen([self._model.hear(section.samples) for section in sections])
         for question in questions:
-            limit = _limit(question)
+            # The second helping is only as large as the context leaves it; the first must fit.
+            limit = max(question.room_tokens, min(_limit(question), listening.room_tokens(question.text)))
             if question.is_transcription:
                 answers = listening.transcribe(question.language, limit, watch)
             else:

@@ -234,6 +234,11 @@ class Listening:
         """
         return self._go_on(self._model.transcription(language), max_new_tokens, None, watch)
 
+    def room_tokens(self, question: str) -> int:
+        """Return how long the answer to a question, or a transcription for "", can be in the context."""
+        # A language's hint takes a few tokens.
+        return CONTEXT_TOKENS - self._ids.shape[1] - len(self._model.question(question)) - 8
+
     def _go_on(self, tokens: list[int], max_new_tokens: int, guide: Guide | None, watch: Watch | None) -> list[Answer]:
         added = torch.tensor([tokens] * len(self._ids), device=self._ids.device)
         ids = torch.cat([self._ids, added], dim=1)

@@ -13,7 +13,7 @@ from pipeline.types import Analysis, Options
 from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise, wav, with_pauses
 from workers.audio import SAMPLE_RATE_HZ
-from workers.voxtral import device, model, reduction, weights
+from workers.voxtral import device, loading, model, reduction, weights
 from workers.voxtral.analyst import VoxtralAnalyst
 from workers.voxtral.answers import Overview
 from workers.voxtral.local import LocalEars
@@ -39,7 +39,7 @@ class Kept(dict[str, Any]):
 def voxtral(tmp_path_factory: pytest.TempPathFactory) -> model.VoxtralModel:
     folder = voxtral_checkpoint.build(tmp_path_factory.mktemp("voxtral"), seed=3)
     place = device.Place(torch.device("cpu"), torch.float32)
-    return model.VoxtralModel.load(weights.check(folder), place)
+    return loading.load(weights.check(folder), place)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import torch
 from pipeline.errors import EngineError
 from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise
-from workers.voxtral import device, model, questions, weights
+from workers.voxtral import device, loading, model, questions, weights
 from workers.voxtral.answers import Details, Mood, Overview, Shape, Text, Told, read
 
 torch.set_num_threads(1)
@@ -18,7 +18,7 @@ ROWS = 20
 
 def load(folder: Path, seed: int) -> model.VoxtralModel:
     place = device.Place(torch.device("cpu"), torch.float32)
-    return model.VoxtralModel.load(weights.check(voxtral_checkpoint.build(folder, seed=seed)), place)
+    return loading.load(weights.check(voxtral_checkpoint.build(folder, seed=seed)), place)
 
 
 def test_200_of_200_answers_validate(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pipeline.errors import CancelledError, EngineError
 from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise
 from workers.audio import SAMPLE_RATE_HZ, Samples
-from workers.voxtral import cache, device, model, weights
+from workers.voxtral import cache, device, loading, model, weights
 from workers.voxtral.watch import Watch
 
 torch.set_num_threads(1)
@@ -27,7 +27,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def voxtral(checkpoint: Path) -> model.VoxtralModel:
-    return model.VoxtralModel.load(weights.check(checkpoint), CPU)
+    return loading.load(weights.check(checkpoint), CPU)
 
 
 class PlainWay:

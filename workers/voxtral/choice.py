@@ -56,10 +56,12 @@ def load_analyst(settings: Settings) -> Analyst | Skipped:
         raise
     found = weights.check(folder)
 
-    from workers.voxtral import device, plan
+    from workers.voxtral import device, plan, quantize
 
-    place = device.choose(settings.device)
-    has, weights_bytes = plan.memory(place), found.parameters * place.dtype.itemsize
+    place, bits = device.choose(settings.device), settings.voxtral_quantize
+    if bits is not None:
+        quantize.check(place, bits)
+    has, weights_bytes = plan.memory(place), quantize.weights_bytes(found, place, bits)
     section_s = settings.voxtral_section_s or plan.section_s(place, has.free_bytes, weights_bytes)
     shortage = plan.shortage(place, has, weights_bytes, section_s)
     if shortage and settings.voxtral == "auto":
@@ -67,12 +69,14 @@ def load_analyst(settings: Settings) -> Analyst | Skipped:
     if shortage:
         raise plan.NoRoomError(shortage)
 
+    from workers.voxtral import loading
     from workers.voxtral.analyst import VoxtralAnalyst
     from workers.voxtral.local import LocalEars
-    from workers.voxtral.model import VoxtralModel
 
-    ears = LocalEars(VoxtralModel.load(found, place), plan.rows_at_once(place, section_s))
-    return VoxtralAnalyst(ears, name=settings.voxtral_model, section_s=section_s)
+    ears = LocalEars(loading.load(found, place, bits), plan.rows_at_once(place, section_s))
+    # Fewer bits give other answers: those of one kind are no checkpoints for the other.
+    name = f"{settings.voxtral_model} ({bits})" if bits else settings.voxtral_model
+    return VoxtralAnalyst(ears, name=name, section_s=section_s)
 
 
 def _no_card(why: str) -> str:

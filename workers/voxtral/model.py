@@ -1,18 +1,17 @@
 """Voxtral itself: loaded once; it hears audio, and any number of questions are asked about what it heard."""
 
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import torch
 import transformers
 
-from pipeline.errors import EngineError, WeightsError
+from pipeline.errors import EngineError
 from workers.audio import SAMPLE_RATE_HZ, Samples
 from workers.voxtral.cache import new_cache
 from workers.voxtral.device import Place
 from workers.voxtral.guide import Guide, GuideMaker
 from workers.voxtral.watch import Watch
-from workers.voxtral.weights import Weights
 
 CHUNK_SAMPLES = 30 * SAMPLE_RATE_HZ
 """The encoder hears 30 seconds at a time; what is shorter is padded with silence."""
@@ -55,36 +54,6 @@ class VoxtralModel:
         self.place = place
         self._tekken = self.tokenizer.tokenizer.instruct_tokenizer.tokenizer
         self.guides = GuideMaker(self.tokenizer.tokenizer)
-
-    @classmethod
-    def load(cls, weights: Weights, place: Place) -> Self:
-        """Load checked weights onto a device.
-
-        Raises:
-            WeightsError: the tensors are not those that config.json describes, or the tokenizer does not fit.
-            EngineError: the device has no room for them.
-        """
-        _hf.logging.disable_progress_bar()
-        folder = weights.folder
-        try:
-            processor = _hf.AutoProcessor.from_pretrained(folder, local_files_only=True)
-            model, report = _hf.VoxtralForConditionalGeneration.from_pretrained(
-                folder, dtype=place.dtype, local_files_only=True, output_loading_info=True
-            )
-            model.to(place.device).eval()
-        except torch.OutOfMemoryError as error:
-            raise EngineError(f"{place.device} has no room for Voxtral's weights ({error}).") from None
-        except (ValueError, KeyError, TypeError, OSError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise WeightsError(_unfit(folder, reason)) from None
-        # Without these transformers goes on with random numbers in the tensors' place.
-        if absent := sorted(report["missing_keys"]):
-            raise WeightsError(_unfit(folder, f"{len(absent)} tensors are missing, the first is {absent[0]}"))
-        words = processor.tokenizer.vocab_size
-        rows = model.config.text_config.vocab_size
-        if words > rows:
-            raise WeightsError(_unfit(folder, f"tekken.json has {words} tokens and the model {rows}"))
-        return cls(model, processor, place)
 
     @torch.inference_mode()
     def hear(self, samples: Samples) -> Heard:
@@ -255,8 +224,3 @@ def check_context(prompt_tokens: int, answer_tokens: int) -> None:
             f"{prompt_tokens} tokens of audio and question and {answer_tokens} of answer do not fit "
             f"Voxtral's context of {CONTEXT_TOKENS}; lower DUET_VOXTRAL_SECTION_S."
         )
-
-
-def _unfit(folder: object, reason: str) -> str:
-    reason = reason.rstrip(".")
-    return f"The files in {folder} do not make a Voxtral ({reason}); copy or download the model again."

@@ -1,6 +1,7 @@
 """Where Voxtral's files are, and whether they can be what they claim to be."""
 
 import json
+import re
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -11,7 +12,8 @@ from safetensors import SafetensorError, safe_open
 from pipeline.errors import WeightsError
 
 # The repository also holds the same weights a second time in another layout; 9 GB we never read.
-_HUB_FILES = ("*.json", "model*.safetensors")
+_FILES = ("*.json", "model*.safetensors")
+_LINEAR = re.compile(r"language_model\..*layers\..*_proj\.weight$")
 
 
 class NotFoundError(WeightsError):
@@ -25,14 +27,16 @@ class Weights:
     folder: Path
     parameters: int
     """How many numbers the weights hold."""
+    linear: int = 0
+    """How many of them are in the language model's layers, the part that can do with fewer bits."""
 
 
 def find(model: str) -> Path:
-    """Return the folder of a model given as a path or as a hub id, fetched from the hub at need.
+    """Return the folder of a model given as a path, an S3 URI or a hub id, fetched from there at need.
 
     Raises:
-        NotFoundError: the path is not there, or the hub cannot be reached and the model is not in its cache.
-        WeightsError: `model` is neither a path nor a hub id.
+        NotFoundError: the path is not there, or bucket or hub cannot be reached and the model is not in the cache.
+        WeightsError: `model` is none of these, or what was fetched is damaged.
     """
     folder = Path(model).expanduser()
     if folder.is_dir():
@@ -44,14 +48,16 @@ def find(model: str) -> Path:
         )
     if "://" in model or model.count("/") != 1:
         raise WeightsError(
-            f"DUET_VOXTRAL_MODEL={model!r} is neither a folder nor a hub id; give the path of the model's "
-            "folder or an id such as mistralai/Voxtral-Mini-3B-2507."
+            f"DUET_VOXTRAL_MODEL={model!r} is neither a folder, a bucket nor a hub id; give the path of "
+            "the model's folder, its s3://bucket/prefix, or an id such as mistralai/Voxtral-Mini-3B-2507."
         )
     return _from_hub(model)
 
 
 def check(folder: Path) -> Weights:
     """Read the headers of a model's files and return what they hold; the tensors themselves stay on disk.
+
+    Where the folder lists its files' digests, those are checked, once.
 
     Raises:
         NotFoundError: a file is missing.
@@ -73,18 +79,20 @@ def check(folder: Path) -> Weights:
     names = ["model.safetensors"]
     if index.is_file():
         names = sorted(set(_read_json(index).get("weight_map", {}).values()))
-    return Weights(folder, sum(_count(folder / name) for name in names))
+    counts = [_count(folder / name) for name in names]
+    return Weights(folder, sum(whole for whole, _ in counts), sum(linear for _, linear in counts))
 
 
-def _count(path: Path) -> int:
+def _count(path: Path) -> tuple[int, int]:
     if not path.is_file():
         raise _missing(path)
     try:
         # Opening checks that the header is sound and that the file is as long as it says.
         with safe_open(path, framework="numpy") as tensors:
-            return sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
+            sizes = {name: prod(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} is damaged ({error}); delete it and copy or download the model again.") from None
+    return sum(sizes.values()), sum(size for name, size in sizes.items() if _LINEAR.search(name))
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -111,7 +119,7 @@ def _from_hub(model: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(model, allow_patterns=list(_HUB_FILES)))
+        return Path(snapshot_download(model, allow_patterns=list(_FILES)))
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise NotFoundError(
             f"Voxtral's weights ({model}, 9 GB) are not in the hub's cache and cannot be downloaded "

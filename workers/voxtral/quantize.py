@@ -1,0 +1,59 @@
+"""Voxtral's weights in 8 or 4 bits, by bitsandbytes: less memory, for small cards."""
+
+from importlib.util import find_spec
+from typing import Any, Literal
+
+import torch
+import transformers
+
+from pipeline.errors import EngineError
+from workers.voxtral.device import Place
+from workers.voxtral.weights import Weights
+
+Quantize = Literal["int8", "nf4"]
+KEPT_MODULES = ("model.audio_tower", "model.multi_modal_projector", "lm_head")
+"""What hears and what chooses words stays in 16 bits: small, and the first to suffer. Shorter names match nothing."""
+_BYTES = {"int8": 1.0, "nf4": 0.516}
+"""Bytes for each number; nf4's are half a byte, and the scales of 64 numbers, themselves in 8 bits."""
+_LEAST_CAPABILITY = {"int8": (7, 5), "nf4": (6, 0)}
+_PACKAGES = ("bitsandbytes", "accelerate")
+_hf: Any = transformers
+
+
+def weights_bytes(weights: Weights, place: Place, quantize: Quantize | None) -> int:
+    """Return the memory that weights take once they are loaded."""
+    full = place.dtype.itemsize
+    if quantize is None:
+        return weights.parameters * full
+    return int(weights.linear * _BYTES[quantize] + (weights.parameters - weights.linear) * full)
+
+
+def check(place: Place, quantize: Quantize) -> None:
+    """Raise EngineError, saying what to do, where bitsandbytes is missing or the device cannot run it."""
+    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    if missing:
+        raise EngineError(
+            f"DUET_VOXTRAL_QUANTIZE={quantize} needs {' and '.join(missing)}, not installed here; "
+            "install Duet with the extra `quantize`, or unset it."
+        )
+    if place.device.type == "cuda":
+        has, least = torch.cuda.get_device_capability(place.device), _LEAST_CAPABILITY[quantize]
+        if has < least:
+            raise EngineError(
+                f"DUET_VOXTRAL_QUANTIZE={quantize} needs a card of compute capability {least[0]}.{least[1]} and "
+                f"{torch.cuda.get_device_name(place.device)} has {has[0]}.{has[1]}; unset it, or use a newer card."
+            )
+
+
+def config(place: Place, quantize: Quantize) -> Any:
+    """Return what transformers is to be told, for a device that `check` let pass."""
+    kept = list(KEPT_MODULES)
+    if quantize == "int8":
+        return _hf.BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept)
+    return _hf.BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=place.dtype,
+        llm_int8_skip_modules=kept,
+    )

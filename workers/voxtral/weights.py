@@ -9,7 +9,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from pipeline.errors import WeightsError
+from pipeline.errors import StorageError, TransientError, WeightsError
+from workers.voxtral import bucket, digests
 
 # The repository also holds the same weights a second time in another layout; 9 GB we never read.
 _FILES = ("*.json", "model*.safetensors")
@@ -38,6 +39,11 @@ def find(model: str) -> Path:
         NotFoundError: the path is not there, or bucket or hub cannot be reached and the model is not in the cache.
         WeightsError: `model` is none of these, or what was fetched is damaged.
     """
+    if model.startswith("s3://"):
+        try:
+            return bucket.download(model, _FILES)
+        except (StorageError, TransientError) as error:
+            raise NotFoundError(str(error)) from None
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder
@@ -79,6 +85,7 @@ def check(folder: Path) -> Weights:
     names = ["model.safetensors"]
     if index.is_file():
         names = sorted(set(_read_json(index).get("weight_map", {}).values()))
+    digests.verify(folder)
     counts = [_count(folder / name) for name in names]
     return Weights(folder, sum(whole for whole, _ in counts), sum(linear for _, linear in counts))
 

@@ -17,7 +17,7 @@ from workers.voxtral import device, loading, model, reduction, weights
 from workers.voxtral.analyst import VoxtralAnalyst
 from workers.voxtral.answers import Overview
 from workers.voxtral.local import LocalEars
-from workers.voxtral.questions import OVERVIEW, Note
+from workers.voxtral.questions import DETAILS, OVERVIEW, Note
 from workers.voxtral.watch import Watch
 
 torch.set_num_threads(1)
@@ -195,6 +195,29 @@ def test_a_batch_that_does_not_fit_is_halved(
     with_room_for(0)
     with pytest.raises(EngineError, match="DUET_VOXTRAL_SECTION_S"):
         VoxtralAnalyst(ears, name="tiny", section_s=30.0).analyze(episode, Options(), quiet)
+
+
+def test_memory_that_runs_out_between_answers_costs_none_of_them(
+    voxtral: model.VoxtralModel, episode: Path, one_by_one: Analysis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, asked = model.Listening.ask, []
+
+    def with_room_for_one_answer(self: model.Listening, question: str, *rest: Any) -> list[model.Answer]:
+        rows = len(self._ids)
+        if rows > 1 and asked:
+            raise torch.OutOfMemoryError("no room")
+        asked.append((question, rows))
+        return ask(self, question, *rest)
+
+    monkeypatch.setattr(model.Listening, "ask", with_room_for_one_answer)
+    kept = Kept()
+    ears = LocalEars(voxtral, 2)
+    assert VoxtralAnalyst(ears, name="tiny", section_s=30.0).analyze(episode, Options(), quiet, kept) == one_by_one
+    first, second = OVERVIEW.text, DETAILS.text
+    # Two sections side by side, as far as it goes; then one at a time, also the third.
+    assert asked == [(first, 2), (second, 1), (second, 1), (first, 1), (second, 1)]
+    assert len(kept) == 6
+    assert ears.rows_at_once == 1
 
 
 def test_many_notes_are_summed_up_level_by_level(voxtral: model.VoxtralModel, monkeypatch: pytest.MonkeyPatch) -> None:

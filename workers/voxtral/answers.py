@@ -95,6 +95,9 @@ class Transcribed(Shape):
     text: str = ""
 
 
+GUIDED: tuple[type[Shape], ...] = (Overview, Details, Told, Text)
+"""What the model is guided to."""
+
 AnyShape = TypeVar("AnyShape", bound=Shape)
 _WHOLE: tuple[Callable[[str], Any], ...] = (json.loads,)
 # A sentence that breaks off is worth keeping; half of an enumerated word is not.

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from pipeline.errors import EngineError
-from workers.voxtral.answers import Shape, read
+from workers.voxtral.answers import GUIDED, Shape, read
 from workers.voxtral.model import Answer, VoxtralModel
 from workers.voxtral.questions import Note, Question, S
 from workers.voxtral.sections import Section
@@ -18,17 +18,24 @@ class LocalEars:
     def __init__(self, model: VoxtralModel, rows_at_once: int) -> None:
         self.rows_at_once = rows_at_once
         self._model = model
+        for shape in GUIDED:  # what cannot be followed shall show before any episode is taken
+            model.guides.compile(shape.schema_to_follow())
 
     def ask_about(
         self, sections: Sequence[Section], questions: Sequence[Question[Shape]], watch: Watch
     ) -> Iterator[tuple[Question[Shape], list[Note[Shape]]]]:
         """Yield each question with one answer a section: each section is encoded and prefilled once.
 
+        Where memory runs out, at once or after some answers, what is left is asked about half as many sections.
+
         Raises:
             EngineError: not even one section fits the device.
         """
+        left = list(questions)
         try:
-            yield from self._answers(sections, questions, watch)
+            for question, notes in self._answers(sections, questions, watch):
+                left.remove(question)
+                yield question, notes
             return
         except torch.OutOfMemoryError as error:
             if len(sections) == 1:
@@ -41,8 +48,8 @@ class LocalEars:
             torch.cuda.empty_cache()
         self.rows_at_once = len(sections) // 2
         halves = [sections[: self.rows_at_once], sections[self.rows_at_once :]]
-        answered = [dict(self._by_key(half, questions, watch)) for half in halves]
-        for question in questions:
+        answered = [dict(self._by_key(half, left, watch)) for half in halves]
+        for question in left:
             yield question, [note for half in answered for note in half[question.key]]
 
     def _by_key(

@@ -174,6 +174,8 @@ class VoxtralModel:
 
     def _answer(self, tokens: list[int], *, truncated: bool) -> Answer:
         text = self.tokenizer.decode(tokens, skip_special_tokens=True)
+        if truncated:
+            text = text.rstrip("\ufffd")  # the limit may fall into the middle of a letter
         return Answer(text.strip(), tuple(tokens), truncated)
 
 

@@ -23,7 +23,7 @@ lint: .venv/test.stamp
 	touch $@
 
 .venv/test.stamp: $(PINS)
-	PYTHON=$(PYTHON) $(INSTALL) worker,embedded,flower,test,lint
+	PYTHON=$(PYTHON) $(INSTALL) worker,embedded,quantize,flower,test,lint
 	touch $@ .venv/demo.stamp
 
 clean:

@@ -45,7 +45,7 @@ WHEELS: dict[str, tuple[WheelPair, ...]] = {
 }
 
 
-def load_whisper(name: str, device: str) -> Whisper:
+def load_whisper(name: str, device: torch.device) -> Whisper:
     """Return openai-whisper's model, in evaluation mode, on a device.
 
     Args:

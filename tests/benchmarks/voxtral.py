@@ -27,8 +27,9 @@ from transformers import AutoProcessor, VoxtralConfig, VoxtralForConditionalGene
 
 from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise
+from workers import device
 from workers.audio import SAMPLE_RATE_HZ, Samples
-from workers.voxtral import device, plan
+from workers.voxtral import plan
 from workers.voxtral.model import CHUNK_SAMPLES, TOKENS_PER_CHUNK, VoxtralModel
 from workers.voxtral.sections import cut
 

@@ -15,7 +15,7 @@ SENTENCES = {
     "not-there.mp3": ("failed", "not-there.mp3 is not there; check the spelling."),
     "silent.wav": ("partial", "No speech was found in 0:05 of audio"),
     "text.mp3": ("failed", "cannot be decoded as audio"),
-    "truncated.m4a": ("failed", "cannot be decoded as audio"),
+    "truncated.m4a": ("partial", "although its header promises 1:06"),
     "truncated.mp3": ("partial", "although its header promises 0:59"),
 }
 

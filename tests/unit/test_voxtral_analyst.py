@@ -12,8 +12,9 @@ from pipeline.errors import AudioError, CancelledError, EngineError
 from pipeline.types import Analysis, Options
 from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise, wav, with_pauses
+from workers import device
 from workers.audio import SAMPLE_RATE_HZ
-from workers.voxtral import device, loading, model, reduction, weights
+from workers.voxtral import loading, model, reduction, weights
 from workers.voxtral.analyst import VoxtralAnalyst
 from workers.voxtral.answers import Overview
 from workers.voxtral.local import LocalEars

@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from pipeline.errors import EngineError, WeightsError
 from pipeline.settings import Settings
 from tests import voxtral_checkpoint
-from workers.voxtral import Skipped, device, load_analyst
+from workers import device
+from workers.voxtral import Skipped, load_analyst
 from workers.voxtral.analyst import VoxtralAnalyst
 
 no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")

@@ -9,7 +9,8 @@ import torch
 from pipeline.errors import EngineError
 from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise
-from workers.voxtral import device, loading, model, questions, weights
+from workers import device
+from workers.voxtral import loading, model, questions, weights
 from workers.voxtral.answers import Details, Mood, Overview, Shape, Text, Told, read
 
 torch.set_num_threads(1)

@@ -14,7 +14,8 @@ from pipeline.settings import Settings
 from pipeline.types import Options
 from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise, wav
-from workers.voxtral import device, load_analyst, loading, local, model, questions, weights
+from workers import device
+from workers.voxtral import load_analyst, loading, local, model, questions, weights
 from workers.voxtral.analyst import VoxtralAnalyst
 from workers.voxtral.answers import Overview, Shape, Told, read
 from workers.voxtral.questions import Note, Question, S

@@ -12,8 +12,9 @@ from transformers import AutoProcessor, BatchFeature, VoxtralForConditionalGener
 from pipeline.errors import CancelledError, EngineError
 from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise
+from workers import device
 from workers.audio import SAMPLE_RATE_HZ, Samples
-from workers.voxtral import cache, device, loading, model, weights
+from workers.voxtral import cache, loading, model, weights
 from workers.voxtral.watch import Watch
 
 torch.set_num_threads(1)

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from pipeline.types import Options
+from workers.device import Place
 from workers.voxtral import plan, questions
-from workers.voxtral.device import Place
 from workers.voxtral.model import CONTEXT_TOKENS, TOKENS_PER_CHUNK
 
 CPU = Place(torch.device("cpu"), torch.float32)

@@ -11,10 +11,10 @@ from pipeline.errors import EngineError
 from pipeline.settings import Settings
 from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise
+from workers.device import Place
 from workers.voxtral import load_analyst, loading, plan, quantize, weights
 from workers.voxtral.analyst import VoxtralAnalyst
 from workers.voxtral.answers import Told, read
-from workers.voxtral.device import Place
 from workers.voxtral.quantize import Quantize
 
 torch.set_num_threads(1)

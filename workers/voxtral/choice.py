@@ -44,7 +44,7 @@ def load_analyst(settings: Settings) -> Analyst | Skipped:
             return Skipped(_no_card("DUET_DEVICE=cpu keeps this pool off CUDA"))
         if not any(path.exists() for path in _DRIVER_FILES):
             return Skipped(_no_card("this machine has no NVIDIA driver"))
-        from workers.voxtral.device import has_cuda
+        from workers.device import has_cuda
 
         if not has_cuda():
             return Skipped(_no_card("torch finds no CUDA device that it can use"))
@@ -56,7 +56,8 @@ def load_analyst(settings: Settings) -> Analyst | Skipped:
         raise
     found = weights.check(folder)
 
-    from workers.voxtral import device, plan, quantize
+    from workers import device
+    from workers.voxtral import plan, quantize
 
     place, bits = device.choose(settings.device), settings.voxtral_quantize
     if bits is not None:

@@ -6,8 +6,8 @@ import torch
 import transformers
 
 from pipeline.errors import EngineError, WeightsError
+from workers.device import Place
 from workers.voxtral import quantize as quantization
-from workers.voxtral.device import Place
 from workers.voxtral.model import VoxtralModel
 from workers.voxtral.quantize import Quantize
 from workers.voxtral.weights import Weights

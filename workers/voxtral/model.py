@@ -8,8 +8,8 @@ import transformers
 
 from pipeline.errors import EngineError
 from workers.audio import SAMPLE_RATE_HZ, Samples
+from workers.device import Place
 from workers.voxtral.cache import new_cache
-from workers.voxtral.device import Place
 from workers.voxtral.guide import Guide, GuideMaker
 from workers.voxtral.watch import Watch
 

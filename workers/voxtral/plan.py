@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from pipeline.errors import EngineError
-from workers.voxtral.device import Place
+from workers.device import Place
 from workers.voxtral.sections import CHUNK_S
 
 GIB = 2**30

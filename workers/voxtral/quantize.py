@@ -7,7 +7,7 @@ import torch
 import transformers
 
 from pipeline.errors import EngineError
-from workers.voxtral.device import Place
+from workers.device import Place
 from workers.voxtral.weights import Weights
 
 Quantize = Literal["int8", "nf4"]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.settings import Settings
-from workers.device import device
+from workers.device import choose
 from workers.engines import Transcriber
 from workers.weights import load_whisper
 from workers.whisper.engine import WhisperEngine
@@ -15,5 +15,5 @@ def load_transcriber(settings: Settings) -> Transcriber:
     Raises:
         EngineError: the model or the device is not to be had.
     """
-    model = load_whisper(settings.whisper_model, device())
+    model = load_whisper(settings.whisper_model, choose(settings.device).device)
     return WhisperEngine(model, f"whisper-{Path(settings.whisper_model).stem}")

@@ -150,7 +150,7 @@ def _stage_audio(spec: JobSpec) -> JobSpec:
     if storage.uri.startswith("file://"):
         return spec
     path = Path(spec.episode.source)
-    name = f"{WORK}audio{path.suffix.lower()}"
+    name = f"{WORK}{spec.job}/audio{path.suffix.lower()}"
     if not storage.exists(name):
         storage.put(name, path)
     return spec.model_copy(update={"audio_uri": join(spec.uri, name)})

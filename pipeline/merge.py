@@ -51,9 +51,9 @@ def merge_legs(spec: JobSpec, legs: dict[Leg, LegOutcome], storage: Storage, rec
 
 
 def write_manifest(result: EpisodeResult, storage: Storage) -> None:
-    """Write `result.json`, then clear the work files that only an unfinished job needs."""
+    """Write `result.json`, then clear the work files of this job; another job of the episode may be at work."""
     storage.put(MANIFEST, result.to_json())
-    for name in storage.list(WORK):
+    for name in storage.list(f"{WORK}{result.job}"):
         storage.delete(name)
 
 

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Literal, Self
+from typing import IO, TYPE_CHECKING, Literal, Self
 
 import redis
 
@@ -17,6 +17,9 @@ from pipeline.broker import EMBEDDED_URL_FILE, broker_url, connect
 from pipeline.errors import StackError
 from pipeline.pools import POOLS, command, environment, pool_key, ready_pools
 from pipeline.settings import settings
+
+if TYPE_CHECKING:
+    from pipeline.children import Child
 
 VALKEY = "valkey"
 START_TIMEOUT_S = 20.0
@@ -113,7 +116,7 @@ class Stack:
                 raise StackError(f"The {child.name} process does not stay up; its log is {log}.")
             self.children.restart(child)
             if child.name == VALKEY:
-                self._wait_for_valkey(child.process.pid)
+                self._wait_for_valkey(child)
             else:
                 restore_lost(self.url, child.name)
 
@@ -156,20 +159,20 @@ class Stack:
             ],
             dict(os.environ),
         )  # fmt: skip
-        self._wait_for_valkey(child.process.pid)
+        self._wait_for_valkey(child)
         (self.folder / EMBEDDED_URL_FILE).write_text(self.url)
         return self.url
 
-    def _wait_for_valkey(self, pid: int) -> None:
+    def _wait_for_valkey(self, child: "Child") -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         with connect(self.url) as client:
-            while time.monotonic() < deadline and not self.children.ended():
+            while time.monotonic() < deadline and child.is_alive:
                 with contextlib.suppress(redis.ConnectionError, redis.BusyLoadingError):
                     if client.ping():
                         return
                 time.sleep(POLL_S)
         log = self.children.log_of(VALKEY)
-        raise StackError(f"Valkey (process {pid}) does not answer after {START_TIMEOUT_S:g} s; its log is {log}.")
+        raise StackError(f"Valkey does not answer within {START_TIMEOUT_S:g} s; its log is {log}.")
 
     def _lock_folder(self) -> IO[str]:
         lock = (self.folder / "lock").open("a+")

@@ -64,6 +64,18 @@ def test_an_episode_goes_to_s3_and_comes_back_with_both_legs(up: Duet, s3: S3Ser
     assert set(names) == {*result.files, "result.json"}, "the work files are gone"
 
 
+def test_two_jobs_of_one_episode_do_not_clear_away_each_others_work(up: Duet, s3: S3Server, clip: Path) -> None:
+    destination = f"s3://{s3.bucket}/twice"
+    first = submit(clip, to=destination)
+    second = submit(clip, to=destination, options=Options(language="en"))
+
+    states = [job.result(timeout=JOB_TIMEOUT_S).legs["whisper"].status for job in (first, second)]
+
+    assert first.uri == second.uri
+    assert states == ["ok", "ok"]
+    assert first.spec.audio_uri != second.spec.audio_uri
+
+
 def test_submitting_the_same_thing_twice_gives_the_same_job(up: Duet, clip: Path, tmp_path: Path) -> None:
     first = submit(clip, to=tmp_path)
     second = submit(clip, to=tmp_path)

@@ -4,13 +4,16 @@ BIN := .venv/bin
 INSTALL := .ci/install
 PINS := setup.cfg .ci/constraints.txt .ci/install
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint soak clean
 
 demo: .venv/demo.stamp  ## Transcribe the sample episodes into results/
 	$(BIN)/duet run tests/episodes --to results
 
 test: .venv/test.stamp lint  ## Run every test
 	OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 --dist loadgroup
+
+soak: .venv/test.stamp  ## 300 episodes while something breaks every two seconds; SOAK="--episodes 30" for a shorter one
+	$(BIN)/python -m tests.faults.soak $(SOAK)
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .

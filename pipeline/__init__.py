@@ -9,9 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.api import submit, submit_folder
-    from pipeline.batch import Batch, Rejected
+    from pipeline.api import submit, submit_all, submit_feed, submit_folder
+    from pipeline.batch import Batch, Progress
+    from pipeline.dead_letters import failed_jobs
     from pipeline.job import Job
+    from pipeline.sources.source import Rejected, Skipped
+    from pipeline.submitting import Submitted
     from pipeline.types import (
         Analysis,
         EpisodeResult,
@@ -26,10 +29,16 @@ if TYPE_CHECKING:
 # Loaded when first used: a web application that imports Duet should not pay for what it does not call.
 _HOMES = {
     "submit": "pipeline.api",
+    "submit_all": "pipeline.api",
+    "submit_feed": "pipeline.api",
     "submit_folder": "pipeline.api",
     "Batch": "pipeline.batch",
-    "Rejected": "pipeline.batch",
+    "Progress": "pipeline.batch",
+    "Rejected": "pipeline.sources.source",
+    "Skipped": "pipeline.sources.source",
+    "Submitted": "pipeline.submitting",
     "Job": "pipeline.job",
+    "failed_jobs": "pipeline.dead_letters",
     "Analysis": "pipeline.types",
     "EpisodeResult": "pipeline.types",
     "JobState": "pipeline.types",
@@ -43,11 +52,18 @@ _HOMES = {
 __all__ = [
     # Enqueue
     "submit",
+    "submit_all",
+    "submit_feed",
     "submit_folder",
     # Wait and read
     "Job",
     "Batch",
+    "Progress",
     "Rejected",
+    "Skipped",
+    "Submitted",
+    # Do again what is missing
+    "failed_jobs",
     # Values
     "Options",
     "JobState",

@@ -1,25 +1,20 @@
-"""Submitting episodes."""
+"""Submitting episodes: one, a folder, a bucket, a feed."""
 
-import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import redis
-from kombu.exceptions import OperationalError
-
-from pipeline import canvas, celery
-from pipeline.batch import Batch, Rejected
-from pipeline.broker import unreachable
-from pipeline.errors import AudioError
-from pipeline.ids import episode_id, job_id, slug
+from pipeline.batch import Batch
+from pipeline.batches import Batches
 from pipeline.job import Job
-from pipeline.ledger import JobRecord, Ledger
-from pipeline.merge import WORK, read_manifest
-from pipeline.sources import audio_files
-from pipeline.storage import as_uri, join, open_storage
-from pipeline.types import Episode, EpisodeResult, JobSpec, JobState, Options
+from pipeline.ledger import Ledger
+from pipeline.priorities import SINGLE
+from pipeline.sources import find_all, find_one
+from pipeline.storage import as_uri, open_storage
+from pipeline.submission import SEND_GRACE_S, Desk, Verdict
+from pipeline.submitting import Submission, Submitted
+from pipeline.types import Options
 
-SEND_GRACE_S = 10.0
-"""A job that was begun and not sent for this long was left by a client that died: it is sent again."""
+__all__ = ["SEND_GRACE_S", "submit", "submit_all", "submit_feed", "submit_folder"]
 
 
 def submit(
@@ -28,47 +23,36 @@ def submit(
     options: Options | None = None,
     *,
     force: bool = False,
-    priority: int = celery.DEFAULT_PRIORITY,
+    priority: int = SINGLE,
     ledger: Ledger | None = None,
 ) -> Job:
-    """Put one audio file to work and return its job at once.
+    """Put one episode to work and return its job at once.
 
-    The same file with the same options and destination is the same job, however often it is submitted. One
-    that failed or was cancelled is begun again, and what its legs had finished is not done twice.
+    The same bytes with the same options and destination are the same job, however often they are submitted and
+    whatever their file is called. One that failed or was cancelled is begun again, and what its legs had
+    finished is not done twice.
 
     Args:
-        source: path of an audio or video file.
+        source: path of an audio or video file, `s3://bucket/key`, or its address on the web.
         to: folder, `file://` or `s3://` URI under which the episode's own folder is made.
         options: what to ask for; each option changes the job's id.
         force: do it all again, whatever is there.
-        priority: 0 (first) to 9 (last).
+        priority: 0 (first) to 9 (last); by default it goes before every batch.
         ledger: one to share between many calls; by default each call opens its own.
 
     Raises:
-        AudioError: there is no such file, or it cannot be read.
+        AudioError: there is no such audio, it cannot be read, or it is not below DUET_ALLOWED_ROOTS.
+        AddressError: the address on the web may not be connected to.
         BrokerError: there is no broker, or it does not answer.
-        StorageError: the destination is of no kind that Duet knows, or refuses.
+        StorageError: the destination is of no kind that Duet knows, is not below DUET_ALLOWED_ROOTS, or refuses.
+        TransientError: a server is not able to answer now.
     """
-    options = options or Options()
-    path = Path(source)
-    destination = as_uri(to)
-    episode = read_episode(path)
-    spec = JobSpec(
-        job=job_id(episode.id, options, destination),
-        attempt=1,
-        episode=episode,
-        options=options,
-        audio_uri=path.absolute().as_uri(),
-        uri=join(destination, f"{episode.slug}-{episode.id}"),
-        fresh=force,
-    )
-    ledger = ledger or Ledger()
-    record = ledger.get(spec.job)
-    if record and not force and _is_under_way(record):
-        return Job(record.spec, ledger)
-    if not force and _is_done(spec):
-        return Job(record.spec if record else spec, ledger)
-    return _start(spec, record, ledger, priority)
+    desk = Desk(str(to), options, force=force, priority=priority, ledger=ledger)
+    prepared = desk.prepare(find_one(source))
+    (started,) = desk.start([prepared])
+    if started.verdict is Verdict.UNDER_WAY and (record := desk.ledger.get(started.spec.job)):
+        return Job(record.spec, desk.ledger)
+    return Job(started.spec, desk.ledger)
 
 
 def submit_folder(
@@ -77,80 +61,62 @@ def submit_folder(
     options: Options | None = None,
     *,
     force: bool = False,
-    priority: int = celery.DEFAULT_PRIORITY,
+    priority: int | None = None,
+    in_flight: int | None = None,
+    on_progress: Callable[[Submitted], None] | None = None,
 ) -> Batch:
-    """Submit every audio file below a folder; one that cannot be submitted never stops the rest.
-
-    Args and errors are those of `submit`; errors that concern one file are in the batch's `rejected`.
-    """
-    ledger = Ledger()
-    jobs: list[Job] = []
-    rejected: list[Rejected] = []
-    for path in audio_files(Path(folder)):
-        try:
-            jobs.append(submit(path, to, options, force=force, priority=priority, ledger=ledger))
-        except AudioError as error:
-            rejected.append(Rejected(str(path), str(error)))
-    return Batch(tuple(jobs), tuple(rejected))
-
-
-def read_episode(path: Path) -> Episode:
-    """Return the episode that a file holds, from one pass over its bytes.
-
-    Raises:
-        AudioError: there is no such file, or it cannot be read.
-    """
-    try:
-        with path.open("rb") as audio:
-            digest = episode_id(audio)
-        return Episode(id=digest, source=str(path), slug=slug(path.name), size_bytes=path.stat().st_size)
-    except FileNotFoundError:
-        raise AudioError(f"{path} is not there; check the spelling.") from None
-    except IsADirectoryError:
-        raise AudioError(f"{path} is a folder; submit_folder() takes folders.") from None
-    except OSError as error:
-        raise AudioError(f"{path} cannot be read: {error.strerror}.") from None
-
-
-def _is_under_way(record: JobRecord) -> bool:
-    abandoned = record.sent_at is None and time.time() - record.submitted_at > SEND_GRACE_S
-    return not record.state.is_final and not abandoned
-
-
-def _is_done(spec: JobSpec) -> bool:
-    manifest = read_manifest(open_storage(spec.uri))
-    return manifest is not None and manifest.job == spec.job and _is_settled(manifest)
-
-
-def _is_settled(result: EpisodeResult) -> bool:
-    return result.state in (JobState.COMPLETED, JobState.PARTIAL) and not any(
-        leg.status == "failed" for leg in result.legs.values()
+    """Submit every episode below a folder, or below an `s3://bucket/prefix`; see `submit_all`."""
+    return submit_all(
+        [folder], to, options, force=force, priority=priority, in_flight=in_flight, on_progress=on_progress
     )
 
 
-def _start(spec: JobSpec, record: JobRecord | None, ledger: Ledger, priority: int) -> Job:
-    if record is None or record.state.is_final or spec.fresh:
-        spec = spec.model_copy(update={"attempt": record.spec.attempt + 1 if record else 1})
-        spec = _stage_audio(spec)
-        if not ledger.begin(spec):
-            return Job(spec, ledger)  # somebody else has begun this attempt just now
-    else:
-        spec = record.spec
-    try:
-        canvas.send(spec, priority)
-    except (OperationalError, redis.RedisError) as error:
-        raise unreachable(error) from None
-    ledger.note(spec, sent_at=time.time())
-    return Job(spec, ledger)
+def submit_feed(
+    url: str,
+    to: str | Path = "results",
+    options: Options | None = None,
+    *,
+    force: bool = False,
+    priority: int | None = None,
+    in_flight: int | None = None,
+    on_progress: Callable[[Submitted], None] | None = None,
+) -> Batch:
+    """Submit every episode of a podcast feed, RSS or Atom; see `submit_all`."""
+    return submit_all([url], to, options, force=force, priority=priority, in_flight=in_flight, on_progress=on_progress)
 
 
-def _stage_audio(spec: JobSpec) -> JobSpec:
-    """Bring the audio to where the results go, so that pools on other machines can read it."""
-    storage = open_storage(spec.uri)
-    if storage.uri.startswith("file://"):
-        return spec
-    path = Path(spec.episode.source)
-    name = f"{WORK}{spec.job}/audio{path.suffix.lower()}"
-    if not storage.exists(name):
-        storage.put(name, path)
-    return spec.model_copy(update={"audio_uri": join(spec.uri, name)})
+def submit_all(
+    places: Iterable[str | Path],
+    to: str | Path = "results",
+    options: Options | None = None,
+    *,
+    force: bool = False,
+    priority: int | None = None,
+    in_flight: int | None = None,
+    on_progress: Callable[[Submitted], None] | None = None,
+) -> Batch:
+    """Submit every episode at several places and return their batch when all are on the queues.
+
+    What has its results already is not done again; what cannot be submitted is in the batch's `rejected` and
+    never stops the rest. Files are read, downloaded and uploaded several at a time, and memory does not grow
+    with their number.
+
+    Args:
+        places: files, folders, patterns such as `shows/**/*.mp3`, `s3://bucket/prefix`, addresses of audio
+            and of feeds.
+        to, options, force: as for `submit`.
+        priority: 0 (first) to 9 (last) for all; by default short episodes go before long ones.
+        in_flight: how many episodes may be on the queues and at work at once; the call then takes as long as
+            all but the last of them. None puts all onto the queues.
+        on_progress: called with the counts so far, in the calling thread, after each episode.
+
+    Raises:
+        BrokerError: there is no broker, or it does not answer.
+        StorageError: the destination is of no kind that Duet knows, is not below DUET_ALLOWED_ROOTS, or refuses.
+    """
+    names = [str(place) for place in places]
+    open_storage(as_uri(to)).check_writable()
+    desk = Desk(str(to), options, force=force, priority=priority)
+    batch = Batches(desk.ledger.redis).create(names, desk.destination, desk.options.to_message()).id
+    Submission(find_all(names), desk, batch, in_flight=in_flight, on_progress=on_progress).run()
+    return Batch(batch, desk.ledger)

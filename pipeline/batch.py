@@ -1,28 +1,217 @@
-"""Several episodes submitted together."""
+"""Several episodes submitted together, as the person who submitted them sees them."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
 
+from pipeline.batches import Batches, BatchRecord, Entry
+from pipeline.following import LOOK_PAGE, Follower
 from pipeline.job import Job
+from pipeline.ledger import Ledger
+from pipeline.sources.source import Rejected, Skipped
+from pipeline.types import FINAL_STATES, JobState
+
+ASYNC_LOOK_S = 0.25
+__all__ = ["Batch", "Progress", "Rejected", "Skipped"]
 
 
 @dataclass(frozen=True)
-class Rejected:
-    """Something that could not be submitted, and why."""
+class Progress:
+    """How far a batch is: numbers of episodes."""
 
-    source: str
-    reason: str
+    states: dict[JobState, int] = field(default_factory=dict)
+    """How many are in each state; those that could not be submitted count as failed."""
+    done_before: int = 0
+    """How many of them had their results before this batch."""
+    is_submitted: bool = True
+    """Whether all of them are known; False while a client still submits."""
+
+    @property
+    def total(self) -> int:
+        """All episodes so far."""
+        return sum(self.states.values())
+
+    @property
+    def ended(self) -> int:
+        """Those to which nothing more will happen."""
+        return sum(count for state, count in self.states.items() if state.is_final)
+
+    @property
+    def failed(self) -> int:
+        """Those that failed or were cancelled."""
+        return self.states.get(JobState.FAILED, 0) + self.states.get(JobState.CANCELLED, 0)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all are known and all have ended."""
+        return self.is_submitted and self.ended == self.total
 
 
-@dataclass(frozen=True)
 class Batch:
-    """The jobs of a folder, and what of it could not be submitted."""
+    """The jobs of a folder, a prefix, a feed; cheap to hold, as everything is in Redis.
 
-    jobs: tuple[Job, ...]
-    rejected: tuple[Rejected, ...] = ()
+    Any process may make one again from its id: `Batch("261122-2201-3f9a")`, or `Batch("last")`.
+    """
 
-    def __iter__(self) -> Iterator[Job]:
-        return iter(self.jobs)
+    def __init__(self, id: str = "last", ledger: Ledger | None = None) -> None:
+        """Find a batch.
+
+        Args:
+            id: its id, the start of it, or `last` for the newest one.
+            ledger: one to share between many calls; by default each batch opens its own.
+
+        Raises:
+            BatchError: there is no such batch.
+            BrokerError: there is no broker, or it does not answer.
+        """
+        self._ledger = ledger or Ledger()
+        self._batches = Batches(self._ledger.redis)
+        self._ended: dict[str, JobState] = {}
+        self.id = self._batches.get(id).id
+
+    def __repr__(self) -> str:
+        return f"<Batch {self.id} of {len(self)} episodes>"
 
     def __len__(self) -> int:
-        return len(self.jobs)
+        """How many jobs it has."""
+        return self._batches.count(self.id, "jobs")
+
+    def __iter__(self) -> Iterator[Job]:
+        """Yield its jobs in the order in which they were submitted, read page by page."""
+        jobs = (entry.job for entry in self.entries())
+        while page := list(islice(jobs, LOOK_PAGE)):
+            yield from (Job(record.spec, self._ledger) for record in self._ledger.get_many(page) if record)
+
+    @property
+    def record(self) -> BatchRecord:
+        """What was submitted, where its results go, and when."""
+        return self._batches.get(self.id)
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]:
+        """What could not be submitted, each with its reason."""
+        return tuple(self._batches.rejected(self.id))
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """What was found and is no episode, each with its reason."""
+        return tuple(self._batches.skipped(self.id))
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield what each job was made of, in their order."""
+        return self._batches.entries(self.id)
+
+    def as_completed(self, timeout: float | None = None) -> Iterator[Job]:
+        """Yield each job once, as soon as it has ended, until all have.
+
+        Args:
+            timeout: seconds to wait for all of them; None waits as long as it takes.
+
+        Raises:
+            WaitTimeoutError: some have not ended in that time; those that have were yielded.
+            BrokerError: the broker does not answer.
+        """
+        for entry, _ in Follower(self.id, self._ledger).ends(timeout):
+            yield Job.of(entry.job, self._ledger)
+
+    async def aas_completed(self, timeout: float | None = None) -> AsyncIterator[Job]:
+        """Do what `as_completed` does, in asyncio.
+
+        Args:
+            timeout: seconds to wait for all of them; None waits as long as it takes.
+
+        Raises:
+            WaitTimeoutError: some have not ended in that time; those that have were yielded.
+            BrokerError: the broker does not answer.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout is None else loop.time() + timeout
+        follower = Follower(self.id, self._ledger)
+        while True:
+            for entry, _ in await asyncio.to_thread(follower.look):
+                yield await asyncio.to_thread(Job.of, entry.job, self._ledger)
+            if await asyncio.to_thread(lambda: follower.is_complete):
+                return
+            if deadline is not None and loop.time() >= deadline:
+                raise follower.too_late(timeout or 0.0)
+            await asyncio.sleep(ASYNC_LOOK_S)
+
+    def wait(self, timeout: float | None = None, on_progress: Callable[[Progress], None] | None = None) -> Progress:
+        """Wait until all jobs have ended and return how they did.
+
+        Args:
+            timeout: seconds to wait; None waits as long as it takes.
+            on_progress: called once at the beginning and then whenever a job has ended.
+
+        Raises:
+            WaitTimeoutError: some have not ended in that time.
+            BrokerError: the broker does not answer.
+        """
+        tell = on_progress or (lambda _: None)
+        tell(self.progress())
+        told_at = time.monotonic()
+        for _ in Follower(self.id, self._ledger).ends(timeout):
+            if time.monotonic() - told_at >= 0.5:
+                tell(self.progress())
+                told_at = time.monotonic()
+        last = self.progress()
+        tell(last)
+        return last
+
+    def progress(self) -> Progress:
+        """Return how far it is; the jobs that had ended at the last call are not looked at again.
+
+        Raises:
+            BrokerError: the broker does not answer.
+        """
+        entries = list(self.entries())
+        waiting = [entry.job for entry in entries if entry.job not in self._ended]
+        states: Counter[JobState] = Counter()
+        for first in range(0, len(waiting), LOOK_PAGE):
+            page = waiting[first : first + LOOK_PAGE]
+            for job, state in zip(page, self._ledger.states(page), strict=True):
+                if state in FINAL_STATES:
+                    self._ended[job] = state
+                else:
+                    states[state or JobState.CANCELLED] += 1
+        states.update(self._ended.values())
+        states[JobState.FAILED] += self._batches.count(self.id, "rejected")
+        record = self.record
+        return Progress(
+            states={state: states[state] for state in JobState if states[state]},
+            done_before=sum(entry.was_done for entry in entries),
+            is_submitted=record.closed_at is not None or record.cancelled_at is not None,
+        )
+
+    def failures(self) -> Iterator[tuple[Job, str]]:
+        """Yield the jobs that failed or were cancelled, each with its reason."""
+        jobs = (entry.job for entry in self.entries())
+        while page := list(islice(jobs, LOOK_PAGE)):
+            for record in self._ledger.get_many(page):
+                if record and record.state in (JobState.FAILED, JobState.CANCELLED):
+                    yield Job(record.spec, self._ledger), record.reason
+
+    def write_report(self) -> str:
+        """Write `batch.html` and `batch.json` at the destination, as things are now, and return the page's URI.
+
+        Raises:
+            StorageError, TransientError: the destination refuses.
+            BrokerError: the broker does not answer.
+        """
+        from pipeline.report import write_report
+
+        return write_report(self.id, self._ledger)
+
+    def cancel(self) -> int:
+        """End every job that has not ended, whether it waits or is at work, and return how many those were.
+
+        A client that still submits the batch stops.
+
+        Raises:
+            BrokerError: the broker does not answer.
+        """
+        self._batches.cancel(self.id)
+        return sum(job.cancel() for job in self if not job.state.is_final)

@@ -1,75 +1,213 @@
-"""Segments cut into captions that a person can read."""
+"""Words cut into captions that a person can read.
 
-import textwrap
-from collections.abc import Iterator
+The measures are those that subtitlers share (BBC Subtitle Guidelines, Netflix Timed Text Style Guide): at
+most two lines of 42 characters, 17 characters a second, cut where a clause ends. Of all ways to cut, the one
+with the fewest bad cuts is found by dynamic programming, as Knuth and Plass (1981) break paragraphs.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from functools import lru_cache
+from itertools import accumulate, pairwise
 
-from pipeline.types import Segment, Transcript, Word
+from pipeline.clauses import Token, badness, columns, ends_sentence
+from pipeline.types import MergedSegment, MergedTranscript
 
 LINE_CHARACTERS = 42
 LINES = 2
-SHORTEST_S = 0.5
+CHARACTERS_PER_S = 17.0
+SHORTEST_MS = 1000
+LONGEST_MS = 7000
+FEW_CHARACTERS = 20
+"""A caption of fewer is gone too soon."""
+LATE_MS = 500
+"""How far a caption may be pushed back by the one before it, which is still being read."""
+AFTER_MS = 1000
+"""How long a caption may stay after its last word, where nothing follows, so that it can be read."""
+PAUSE_MS = 1500
+"""After a pause of this length a new caption begins, whatever is said."""
+
+_TORN = 7.0
+"""What it costs to show the end of one sentence and the beginning of another that goes on."""
+_EACH = 6.0
+"""What a caption costs in itself, so that there are no more of them than needed."""
 
 
 @dataclass(frozen=True)
 class Caption:
-    """Text on the screen from one time to another, in seconds."""
+    """Text on the screen from one time to another."""
 
-    start_s: float
-    end_s: float
-    text: str
+    start_ms: int
+    end_ms: int
+    lines: tuple[str, ...]
 
     @property
-    def lines(self) -> str:
-        """The text in lines of at most `LINE_CHARACTERS`; only a longer word is broken."""
-        return "\n".join(_wrapped(self.text))
+    def text(self) -> str:
+        """The lines, one below the other."""
+        return "\n".join(self.lines)
 
 
-def captions(transcript: Transcript) -> Iterator[Caption]:
-    """Yield captions in order; each ends before the next begins, and none is too short to be seen."""
+@lru_cache(maxsize=1)  # three forms are made of the same captions
+def captions(transcript: MergedTranscript) -> tuple[Caption, ...]:
+    """Return captions in order, none overlapping another."""
+    tokens = sorted(
+        (token for segment in transcript.spoken for token in _tokens(segment)), key=lambda token: token.start_ms
+    )
+    groups = [group for run in _runs(tokens) for group in _cut(run)]
+    return tuple(_timed([group for group in groups if _text(group)]))
+
+
+def _tokens(segment: MergedSegment) -> Iterator[Token]:
+    words = [(word.word, word.start_s, word.end_s) for word in segment.words]
+    words = words or _spread(segment)
+    for place, (text, start_s, end_s) in enumerate(words):
+        for piece in _pieces(" ".join(text.split()), begins_with_blank=text[:1].isspace()):
+            yield Token(piece, _ms(start_s), _ms(end_s), begins=place == 0)
+
+
+def _spread(segment: MergedSegment) -> list[tuple[str, float, float]]:
+    """Return the words of a segment that has only a text, each with its share of the time."""
+    words = [f" {word}" for word in segment.text.split()]
+    ends = list(accumulate(map(len, words)))
+    each_s = (segment.end_s - segment.start_s) / (ends[-1] if ends else 1)
+    starts = [0, *ends]
+    return [
+        (word, segment.start_s + start * each_s, segment.start_s + end * each_s)
+        for word, start, end in zip(words, starts, ends, strict=False)
+    ]
+
+
+def _pieces(word: str, *, begins_with_blank: bool) -> list[str]:
+    if not word:
+        return []
+    blank = " " if begins_with_blank else ""
+    if columns(word) <= LINE_CHARACTERS:
+        return [blank + word]
+    pieces = [""]
+    for letter in word:
+        if columns(pieces[-1] + letter) > LINE_CHARACTERS:
+            pieces.append("")
+        pieces[-1] += letter
+    return [blank + pieces[0], *pieces[1:]]
+
+
+def _runs(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
+    """Yield stretches without a long pause."""
+    start = 0
+    for place in range(1, len(tokens) + 1):
+        if place == len(tokens) or tokens[place].start_ms - tokens[place - 1].end_ms >= PAUSE_MS:
+            if start < place:
+                yield tokens[start:place]
+            start = place
+
+
+def _cut(run: Sequence[Token]) -> list[Sequence[Token]]:
+    """Return the run cut into captions at the least cost."""
+    ruler = Ruler(run)
+    bad = [badness(run, place) for place in range(len(run))]
+    ends = (place + 1 if ends_sentence(run, place) else 0 for place in range(len(run)))
+    last_end = list(accumulate(ends, max))
+    best = [0.0] + [float("inf")] * len(run)
+    came_from = [0] * (len(run) + 1)
+    for start in range(len(run)):
+        so_far = best[start] + _EACH
+        for end in range(start + 1, ruler.last_that_fits(start) + 1):
+            cost = so_far + bad[end - 1] + (_TORN if start < last_end[end - 1] < end else 0.0)
+            if cost >= best[end]:
+                continue
+            cost += ruler.strain(start, end)
+            if cost < best[end]:
+                best[end], came_from[end] = cost, start
+    cuts = [len(run)]
+    while cuts[-1]:
+        cuts.append(came_from[cuts[-1]])
+    cuts.reverse()
+    return [run[start:end] for start, end in pairwise(cuts)]
+
+
+class Ruler:
+    """Measures stretches of a run without joining their texts."""
+
+    def __init__(self, run: Sequence[Token]) -> None:
+        self._run = run
+        self._ends = list(accumulate(columns(token.text) for token in run))
+        self._blanks = [token.text.startswith(" ") for token in run]
+
+    def width(self, start: int, end: int) -> int:
+        """Return how many columns the tokens from one place up to another take on one line."""
+        return self._ends[end - 1] - (self._ends[start - 1] if start else 0) - self._blanks[start]
+
+    def line_end(self, start: int) -> int:
+        """Return the place up to which tokens fit on one line that begins at a place."""
+        before = self._ends[start - 1] if start else 0
+        return bisect_right(self._ends, before + LINE_CHARACTERS + self._blanks[start], lo=start)
+
+    def last_that_fits(self, start: int) -> int:
+        """Return the place up to which tokens fit into one caption."""
+        end = start
+        for _ in range(LINES):
+            if end < len(self._run):
+                end = max(end + 1, self.line_end(end))
+        return end
+
+    def strain(self, start: int, end: int) -> float:
+        """Return what it costs to read these tokens as one caption: very short and very long ones are bad."""
+        spoken_ms = self._run[end - 1].end_ms - self._run[start].start_ms
+        width = self._ends[end - 1] - (self._ends[start - 1] if start else 0) - self._blanks[start]
+        cost = 1.0 if width > LINE_CHARACTERS else 0.0
+        if width < FEW_CHARACTERS:
+            cost += (FEW_CHARACTERS - width) / 3
+        if spoken_ms < SHORTEST_MS:
+            cost += (SHORTEST_MS - spoken_ms) / 150
+        elif spoken_ms > LONGEST_MS:
+            cost += (spoken_ms - LONGEST_MS) / 100
+        return cost
+
+
+def _timed(groups: Sequence[Sequence[Token]]) -> list[Caption]:
+    """Return the captions with times in which they can be read, as far as what follows allows."""
     shown: list[Caption] = []
-    for caption in sorted((it for segment in transcript.segments for it in _cut(segment)), key=lambda it: it.start_s):
-        if shown and _at(caption.start_s) <= _at(shown[-1].start_s):
-            before = shown.pop()  # said at once: shown together
-            caption = Caption(before.start_s, max(before.end_s, caption.end_s), f"{before.text} {caption.text}")
-        shown.append(caption)
-    for caption, following in zip_longest(shown, shown[1:]):
-        end_s = max(caption.end_s, caption.start_s + SHORTEST_S)
-        yield Caption(caption.start_s, min(end_s, following.start_s) if following else end_s, caption.text)
+    for place, group in enumerate(groups):
+        lines = _lines(group)
+        start_ms, last_ms = group[0].start_ms, max(token.end_ms for token in group)
+        start_ms = max(start_ms, shown[-1].end_ms if shown else 0)
+        reading_ms = round(sum(map(columns, lines)) / CHARACTERS_PER_S * 1000)
+        wanted_ms = start_ms + max(SHORTEST_MS, min(LONGEST_MS, reading_ms))
+        end_ms = max(last_ms, min(wanted_ms, last_ms + AFTER_MS))
+        if place + 1 < len(groups):
+            # Later ones wait a little for a caption that takes longer to read than to say.
+            end_ms = min(end_ms, max(groups[place + 1][0].start_ms + LATE_MS, start_ms + 1))
+            end_ms = max(end_ms, start_ms + 1)
+        shown.append(Caption(start_ms, end_ms, lines))
+    return shown
 
 
-def _at(seconds: float) -> int:
+def _lines(group: Sequence[Token]) -> tuple[str, ...]:
+    """Return one line, or two that are cut at the best place and the lower of which is rather the longer."""
+    ruler = Ruler(group)
+    if ruler.width(0, len(group)) <= LINE_CHARACTERS:
+        return (_text(group),)
+    fitting = [
+        place
+        for place in range(1, len(group))
+        if ruler.width(0, place) <= LINE_CHARACTERS and ruler.width(place, len(group)) <= LINE_CHARACTERS
+    ]
+    if not fitting:
+        return (_text(group),)
+
+    def cost(place: int) -> float:
+        upper, lower = ruler.width(0, place), ruler.width(place, len(group))
+        return badness(group, place - 1) + abs(lower - upper) / 3 + (2.0 if upper > lower else 0.0)
+
+    best = min(fitting, key=cost)
+    return _text(group[:best]), _text(group[best:])
+
+
+def _text(group: Sequence[Token]) -> str:
+    return "".join(token.text for token in group).strip()
+
+
+def _ms(seconds: float) -> int:
     """Return the millisecond, which is as fine as captions are written."""
     return round(seconds * 1000)
-
-
-def _cut(segment: Segment) -> Iterator[Caption]:
-    if not segment.words:
-        if segment.text.strip():
-            yield Caption(segment.start_s, segment.end_s, segment.text.strip())
-        return
-    group: list[Word] = []
-    for word in segment.words:
-        if group and not _fits([*group, word]):
-            yield _caption(group)
-            group = []
-        group.append(word)
-    if _text(group):
-        yield _caption(group)
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, LINE_CHARACTERS, break_on_hyphens=False)
-
-
-def _fits(words: list[Word]) -> bool:
-    return len(_wrapped(_text(words))) <= LINES
-
-
-def _caption(words: list[Word]) -> Caption:
-    return Caption(words[0].start_s, words[-1].end_s, _text(words))
-
-
-def _text(words: list[Word]) -> str:
-    return "".join(word.word for word in words).strip()

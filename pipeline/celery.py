@@ -24,8 +24,17 @@ def make_app(url: str | None) -> Celery:
     """Return an application with everything that Duet relies on; without a URL it can be imported, not used."""
     application = Celery(
         "pipeline",
-        include=["tasks.transcribe", "tasks.analyze", "tasks.merge", "workers.pool"],
+        include=[
+            "tasks.transcribe",
+            "tasks.analyze",
+            "tasks.reconsider",
+            "tasks.merge",
+            "workers.pool",
+            "workers.heart",
+            "beat.schedule",
+        ],
         set_as_current=False,
+        amqp="pipeline.transport:CheckedAMQP",
     )
     visibility_timeout_s = settings().leg_time_limit_s + VISIBILITY_MARGIN_S
     application.conf.update(

@@ -11,9 +11,8 @@ def hms(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{s:02d}" if hours else f"{minutes}:{s:02d}"
 
 
-def timestamp(seconds: float, decimal_mark: str) -> str:
-    """Return `00:02:03.456`, rounded to whole milliseconds first so that no field can overflow."""
-    milliseconds = round(seconds * 1000)
+def timestamp(milliseconds: int, decimal_mark: str) -> str:
+    """Return `00:02:03.456`."""
     hours, milliseconds = divmod(milliseconds, 3_600_000)
     minutes, milliseconds = divmod(milliseconds, 60_000)
     whole, milliseconds = divmod(milliseconds, 1000)

@@ -1,4 +1,4 @@
-"""What `duet run` shows: the live progress and the table at the end."""
+"""What `duet run` and `duet watch` show: the live progress and the table at the end."""
 
 import time
 from collections.abc import Sequence
@@ -11,8 +11,10 @@ from rich.text import Text
 
 from pipeline.clock import hms
 from pipeline.ledger import LegRecord
-from pipeline.run import Row
+from pipeline.pools import LOADING
+from pipeline.rows import Row
 from pipeline.types import JobState
+from pipeline.watching import Sums, Watch
 
 LegName = Literal["whisper", "voxtral"]
 STYLES = {
@@ -22,12 +24,10 @@ STYLES = {
     JobState.CANCELLED: "red",
 }
 MARKS = {"ok": "✓", "failed": "✗", "skipped": "–"}
-LIVE_ROWS = 20
-"""More rows than this would not fit a usual terminal."""
 BAR_WIDTH = 24
 
 
-def live(rows: Sequence[Row], started_at: float, pools: dict[str, dict[str, str]]) -> RenderableType:
+def live(watch: Watch, pools: dict[str, dict[str, str]], submitted: str = "") -> RenderableType:
     """Return one line an episode with both legs, and a total with an estimate."""
     table = Table(box=None, pad_edge=False, expand=False)
     table.add_column("episode", overflow="ellipsis", no_wrap=True, max_width=40)
@@ -35,18 +35,19 @@ def live(rows: Sequence[Row], started_at: float, pools: dict[str, dict[str, str]
     table.add_column("whisper", no_wrap=True)
     table.add_column("voxtral", no_wrap=True)
     table.add_column("state", no_wrap=True)
-    shown = _worth_showing(rows)
+    shown = watch.shown()
     for row in shown:
         table.add_row(
-            _name(row),
+            row.name,
             hms(row.audio_s) if row.audio_s else "",
             _leg(row, "whisper", pools),
             _leg(row, "voxtral", pools),
             _state(row),
         )
-    hidden = len(rows) - len(shown)
-    more = [Text(f"... and {hidden} more", style="dim")] if hidden else []
-    return Group(table, *more, _total(rows, started_at))
+    hidden = watch.open_count + watch.sums.episodes - len(shown)
+    more = [Text(f"... and {hidden} more", style="dim")] if hidden > 0 else []
+    said = [Text(submitted, style="dim")] if submitted else []
+    return Group(table, *more, *said, _total(watch))
 
 
 def final(rows: Sequence[Row]) -> RenderableType:
@@ -60,91 +61,76 @@ def final(rows: Sequence[Row]) -> RenderableType:
     table.add_column("where", overflow="fold")
     for row in rows:
         table.add_row(
-            _name(row),
+            row.name,
             hms(row.audio_s) if row.audio_s else "",
             _seconds(row.transcript_s),
             _seconds(row.total_s),
             _state(row),
-            row.job.uri.removeprefix("file://") if row.job else "",
+            (row.uri or "").removeprefix("file://"),
         )
     return Group(table, *_reasons(rows))
 
 
-def summary(rows: Sequence[Row], elapsed_s: float) -> str:
-    """Return one sentence about the whole run."""
-    states = [row.state for row in rows]
-    counts = [f"{states.count(state)} {state.value}" for state in STYLES if state in states]
-    done_before = sum(row.was_done for row in rows)
-    before = f" ({done_before} done already)" if done_before else ""
-    audio_s = sum(row.audio_s or 0.0 for row in rows)
-    return f"{len(rows)} episodes, {hms(audio_s)} of audio, in {hms(elapsed_s)}: {', '.join(counts)}{before}."
+def summary(sums: Sums, elapsed_s: float, submitted: str) -> str:
+    """Return one sentence about a whole batch."""
+    counts = [f"{sums.states[state]} {state.value}" for state in STYLES if sums.states[state]]
+    of = f"{sums.episodes} episode{'s' if sums.episodes != 1 else ''}"
+    return f"{of}, {hms(sums.audio_s)} of audio, in {hms(elapsed_s)}: {', '.join(counts)} ({submitted})."
 
 
 def line(row: Row) -> str:
     """Return one line about an episode that has ended, for output that is not a terminal."""
     length = f", {hms(row.audio_s)} long" if row.audio_s else ""
     took = f", transcript after {row.transcript_s:.1f} s" if row.transcript_s else ""
-    state = row.state.value if row.state else "waiting"
     reason = f": {row.reason}" if row.reason else ""
-    return f"{row.source}: {state}{' already' if row.was_done else ''}{length}{took}{reason}"
-
-
-def _worth_showing(rows: Sequence[Row]) -> Sequence[Row]:
-    if len(rows) <= LIVE_ROWS:
-        return rows
-    at_work = [row for row in rows if row.state in (JobState.RUNNING, JobState.TRANSCRIBED)]
-    waiting = [row for row in rows if row.state in (None, JobState.SUBMITTED)]
-    ended = [row for row in rows if row.is_over]
-    chosen = at_work[:LIVE_ROWS]
-    chosen += waiting[: (LIVE_ROWS - len(chosen)) // 2]
-    return ended[len(ended) - (LIVE_ROWS - len(chosen)) :] + chosen if len(chosen) < LIVE_ROWS else chosen
-
-
-def _name(row: Row) -> str:
-    return row.source.rpartition("/")[2] or row.source
+    return f"{row.source}: {row.state.value}{' already' if row.was_done else ''}{length}{took}{reason}"
 
 
 def _leg(row: Row, name: LegName, pools: dict[str, dict[str, str]]) -> RenderableType:
     leg = row.record.legs[name] if row.record else LegRecord()
-    if outcome := row.result.legs[name] if row.result else leg.outcome:
+    if outcome := leg.outcome:
         took = f" {outcome.work_s:.1f} s" if outcome.status == "ok" else ""
         return Text(f"{MARKS[outcome.status]} {outcome.status}{took}", style="dim" if row.was_done else "")
     if leg.started_at is None:
-        return Text("" if row.is_over else "waits" if name in pools else "model loads", style="dim")
+        return Text("" if row.state.is_final else _waiting(pools.get(name, {})), style="dim")
     if leg.total_s and leg.done_s:
         return Text(f"{hms(leg.done_s)} of {hms(leg.total_s)}")
     return Text(f"at work, {hms(max(0.0, time.time() - leg.started_at))}")
 
 
+def _waiting(pool: dict[str, str]) -> str:
+    if pool.get("status", LOADING) != LOADING:
+        return "waits"
+    percent = pool.get("percent", "0")
+    return f"loading {percent} %" if percent != "0" else "model loads"
+
+
 def _state(row: Row) -> Text:
-    if row.state is None:
-        return Text("reading", style="dim")
     already = " already" if row.was_done else ""
     return Text(row.state.value + already, style=STYLES.get(row.state, ""))
 
 
-def _total(rows: Sequence[Row], started_at: float) -> RenderableType:
-    over = sum(row.is_over for row in rows)
-    bar = ProgressBar(total=max(len(rows), 1), completed=over, width=BAR_WIDTH)
+def _total(watch: Watch) -> RenderableType:
+    over, total = watch.sums.episodes, watch.sums.episodes + watch.open_count
+    bar = ProgressBar(total=max(total, 1), completed=over, width=BAR_WIDTH)
     grid = Table.grid(padding=(0, 1))
-    grid.add_row(bar, Text(f"{over} of {len(rows)} episodes{_estimate(rows, started_at)}"))
+    grid.add_row(bar, Text(f"{over} of {total} episodes{_estimate(watch)}"))
     return grid
 
 
-def _estimate(rows: Sequence[Row], started_at: float) -> str:
+def _estimate(watch: Watch) -> str:
     """Estimate from bytes: the lengths of the episodes still waiting are not known here."""
-    done = sum(row.size_bytes for row in rows if row.is_over and not row.was_done)
-    left = sum(row.size_bytes for row in rows if not row.is_over)
-    if not done or not left:
+    if not watch.sums.done_bytes or not watch.open_bytes:
         return ""
-    return f", about {hms((time.time() - started_at) * left / done)} left"
+    left_s = (time.time() - watch.started_at) * watch.open_bytes / watch.sums.done_bytes
+    return f", about {hms(left_s)} left"
 
 
 def _reasons(rows: Sequence[Row]) -> list[RenderableType]:
     by_reason: dict[str, list[str]] = {}
     for row in rows:
         if row.reason:
-            by_reason.setdefault(row.reason, []).append(_name(row))
+            by_reason.setdefault(row.reason, []).append(row.name)
     return [Text.assemble("\n", (_names(names), "bold"), f"\n  {reason}") for reason, names in by_reason.items()]
 
 

@@ -5,8 +5,16 @@ class DuetError(Exception):
     """Anything Duet reports to a person in one sentence."""
 
 
+class AddressError(DuetError):
+    """An address of the web is none, or not one that Duet may connect to."""
+
+
 class AudioError(DuetError):
     """The audio of an episode cannot be found, read or decoded."""
+
+
+class BatchError(DuetError):
+    """There is no such batch, or it cannot be told which one is meant."""
 
 
 class BrokerError(DuetError):
@@ -17,12 +25,20 @@ class CancelledError(DuetError):
     """The job was cancelled, so there is no result to wait for."""
 
 
+class DeviceMemoryError(DuetError):
+    """A device ran out of memory, and again with half of the work."""
+
+
 class EngineError(DuetError):
     """A model cannot be loaded or cannot run on this machine."""
 
 
 class JobFailedError(DuetError):
     """The job ended without what was asked for."""
+
+
+class MessageError(DuetError):
+    """What came over a queue is not a message that this version of Duet understands."""
 
 
 class SettingsError(DuetError):

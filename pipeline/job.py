@@ -1,12 +1,16 @@
 """One episode on its way, as the person who submitted it sees it."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Self
 
 from pipeline.errors import CancelledError, JobFailedError
 from pipeline.ledger import RANKS, JobRecord, Ledger
 from pipeline.merge import TRANSCRIPT, read_manifest
+from pipeline.priorities import SINGLE
+from pipeline.retrying import begin_again
 from pipeline.storage import Storage, open_storage
 from pipeline.types import EpisodeResult, JobSpec, JobState, Segment, Transcript
 
@@ -20,6 +24,20 @@ class Job:
 
     def __repr__(self) -> str:
         return f"<Job {self.id} {self.spec.episode.slug}>"
+
+    @classmethod
+    def of(cls, job: str, ledger: Ledger | None = None) -> Self:
+        """Return the job with an id.
+
+        Raises:
+            JobFailedError: the broker knows no such job.
+            BrokerError: there is no broker, or it does not answer.
+        """
+        ledger = ledger or Ledger()
+        record = ledger.get(job)
+        if record is None:
+            raise JobFailedError(f"There is no job {job!r} on this broker.")
+        return cls(record.spec, ledger)
 
     @property
     def id(self) -> str:
@@ -80,6 +98,30 @@ class Job:
             raise JobFailedError((record and record.reason) or f"There is no result in {self.uri}.")
         return manifest
 
+    async def atranscript(self, timeout: float | None = None) -> Transcript:
+        """Do what `transcript` does, in asyncio: thousands may wait at once, over a few connections.
+
+        Args:
+            timeout: seconds to wait; None waits as long as it takes.
+
+        Raises:
+            WaitTimeoutError, CancelledError, JobFailedError: as for `transcript`.
+        """
+        await self._await(JobState.TRANSCRIBED, timeout)
+        return await asyncio.to_thread(self.transcript, 0.0)
+
+    async def aresult(self, timeout: float | None = None) -> EpisodeResult:
+        """Do what `result` does, in asyncio: thousands may wait at once, over a few connections.
+
+        Args:
+            timeout: seconds to wait; None waits as long as it takes.
+
+        Raises:
+            WaitTimeoutError, CancelledError, JobFailedError: as for `result`.
+        """
+        await self._await(JobState.COMPLETED, timeout)
+        return await asyncio.to_thread(self.result, 0.0)
+
     def segments(self) -> Iterator[Segment]:
         """Yield the transcript's segments, in order, as soon as each is known.
 
@@ -106,11 +148,42 @@ class Job:
             record.spec, JobState.CANCELLED, reason="It was cancelled.", ended_at=time.time()
         )
 
+    def retry(self, priority: int = SINGLE) -> "Job":
+        """Do what is missing of a job that ended failed, partial or cancelled, and return its new attempt.
+
+        A leg that was ok is not run again. A job that is under way or complete is left as it is.
+
+        Args:
+            priority: 0 (first) to 9 (last).
+
+        Raises:
+            AudioError: the audio is not where it was.
+            BrokerError: the broker does not answer.
+            JobFailedError: the broker does not know the job.
+            StorageError: the place of the results refuses.
+            TransientError: it cannot answer now.
+        """
+        record = self._ledger.get(self.id)
+        if record is None:
+            raise JobFailedError(f"The broker does not know job {self.id}; submit the episode again.")
+        return Job(begin_again(record, self._ledger, priority), self._ledger)
+
     @cached_property
     def _storage(self) -> Storage:
         return open_storage(self.uri)
 
+    async def _await(self, reached: JobState, timeout_s: float | None) -> None:
+        from pipeline.aio import bell
+
+        if await asyncio.to_thread(self._was_done_before):
+            return
+        await bell().wait(self.id, reached, timeout_s)
+
+    def _was_done_before(self) -> bool:
+        """Whether it was done before this broker's time."""
+        return self._ledger.get(self.id) is None and read_manifest(self._storage) is not None
+
     def _wait(self, reached: JobState, timeout_s: float | None) -> JobRecord | None:
-        if self._ledger.get(self.id) is None and read_manifest(self._storage):
-            return None  # done before this broker's time
+        if self._was_done_before():
+            return None
         return self._ledger.wait(self.id, reached, timeout_s)

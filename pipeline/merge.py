@@ -1,17 +1,37 @@
 """Both legs' outcomes made into one result, the manifest that is written last."""
 
 import hashlib
+import os
 import time
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import ValidationError
 
+from pipeline.anchors import anchored
 from pipeline.clock import iso
+from pipeline.doubts import judged
 from pipeline.errors import StorageError
-from pipeline.formats import FORMATS
+from pipeline.figures import figures
+from pipeline.formats import FORMATS, rendered
+from pipeline.formats.base import TranscriptFormat
 from pipeline.ledger import JobRecord
-from pipeline.outline import outline
+from pipeline.opinion import doubtful, with_readings, with_transcription
+from pipeline.quality import disagreement
 from pipeline.storage import Storage
-from pipeline.types import Analysis, EpisodeResult, JobSpec, JobState, Leg, LegOutcome, Transcript
+from pipeline.types import (
+    Analysis,
+    EpisodeResult,
+    JobSpec,
+    JobState,
+    Leg,
+    LegOutcome,
+    MergedTranscript,
+    SecondOpinion,
+    Stretch,
+    Transcript,
+)
 
 MANIFEST = "result.json"
 TRANSCRIPT = "transcript.json"
@@ -20,41 +40,122 @@ WORK = ".work/"
 NAMES: dict[Leg, str] = {"whisper": "Whisper", "voxtral": "Voxtral"}
 
 
-def merge_legs(spec: JobSpec, legs: dict[Leg, LegOutcome], storage: Storage, record: JobRecord | None) -> EpisodeResult:
-    """Return the result of a job from what its legs left in storage.
+def transcribed(spec: JobSpec, transcript: MergedTranscript) -> EpisodeResult:
+    """Return the result as far as the fast leg alone can give it."""
+    return EpisodeResult(
+        job=spec.job,
+        attempt=spec.attempt,
+        episode=spec.episode,
+        options=spec.options,
+        state=JobState.TRANSCRIBED,
+        audio_s=transcript.audio_s,
+        language=transcript.language,
+        audio=_audio(spec),
+        submitted_at=iso(time.time()),
+        transcript=transcript,
+    )
+
+
+def write_transcript(result: EpisodeResult, storage: Storage) -> None:
+    """Write every form of the transcript, `transcript.json` last: where it is, the others are."""
+    forms = rendered(result, [form for form in FORMATS.values() if isinstance(form, TranscriptFormat)])
+    for name, data in reversed(forms.items()):
+        storage.put(name, data)
+
+
+def second_opinion_on(spec: JobSpec, legs: dict[Leg, LegOutcome], storage: Storage) -> list[Stretch]:
+    """Return the stretches that Voxtral is to hear once more before the job can end.
+
+    Raises:
+        StorageError: the transcript is not there.
+    """
+    is_wanted = spec.options.second_opinion == "doubtful" and spec.options.task == "transcribe"
+    if not is_wanted or any(leg.status != "ok" for leg in legs.values()):
+        return []
+    return doubtful(read_transcript(storage))
+
+
+def read_transcript(storage: Storage) -> MergedTranscript:
+    """Return what Whisper heard, with its doubts.
+
+    Raises:
+        StorageError: it is not there.
+    """
+    return judged(MergedTranscript.from_json(storage.get(TRANSCRIPT)))
+
+
+def merge_legs(
+    spec: JobSpec,
+    legs: dict[Leg, LegOutcome],
+    storage: Storage,
+    record: JobRecord | None,
+    outline: Callable[[Transcript], Analysis],
+    opinion: SecondOpinion | None = None,
+) -> EpisodeResult:
+    """Return the result of a job from what its legs left in storage, and from the second opinion if there is one.
 
     Raises:
         StorageError: a file that a leg says it wrote is not there.
     """
-    transcript = Transcript.from_json(storage.get(TRANSCRIPT)) if legs["whisper"].status == "ok" else None
-    analysis = _analysis(legs["voxtral"], transcript, storage)
+    transcript = read_transcript(storage) if legs["whisper"].status == "ok" else None
+    analysis = _analysis(legs["voxtral"], transcript, storage, outline)
+    if transcript:
+        transcript = _compared(spec, transcript, analysis, opinion)
+        analysis = anchored(analysis, transcript) if analysis else None
     missing = tuple(_named(leg, sentence) for leg, it in legs.items() for sentence in _shortfalls(it))
+    missing += disagreement(transcript) if transcript else ()
+    missing += (f"Second opinion: {opinion.reason}",) if opinion and opinion.status != "ok" else ()
+    audio_s = max((it.audio_s for it in legs.values() if it.audio_s), default=None)
     cancelled = record is not None and record.state is JobState.CANCELLED
     return EpisodeResult(
         job=spec.job,
         attempt=spec.attempt,
         episode=spec.episode,
         options=spec.options,
-        state=JobState.CANCELLED if cancelled else _state(legs),
+        state=JobState.CANCELLED if cancelled else _state(legs, missing),
         reason=" ".join(missing),
-        audio_s=max((it.audio_s for it in legs.values() if it.audio_s), default=None),
+        audio_s=audio_s,
         language=transcript.language if transcript else None,
-        text=transcript.text if transcript else "",
         analysis=analysis,
         legs=legs,
         missing=missing,
-        files=_files(storage, transcript, analysis),
+        audio=_audio(spec),
         submitted_at=iso(record.submitted_at if record else time.time()),
         transcribed_at=iso(record.transcribed_at) if record and record.transcribed_at else None,
-        ended_at=iso(time.time()),
+        figures=figures(legs, record, audio_s, opinion),
+        transcript=transcript,
     )
 
 
+def write_results(result: EpisodeResult, storage: Storage) -> EpisodeResult:
+    """Write every form of the result but the manifest, and return the result with their digests."""
+    started = time.monotonic()
+    files = {}
+    for name, data in rendered(result).items():
+        storage.put(name, data)
+        files[name] = hashlib.sha256(data).hexdigest()
+    merge_s = round(time.monotonic() - started, 3)
+    taken = result.figures.model_copy(update={"merge_s": merge_s})
+    return result.model_copy(update={"files": files, "figures": taken, "ended_at": iso(time.time())})
+
+
 def write_manifest(result: EpisodeResult, storage: Storage) -> None:
-    """Write `result.json`, then clear the work files of this job; another job of the episode may be at work."""
+    """Write `result.json`, then clear the work files of this job that nobody needs any more.
+
+    Another job of the episode may be at work, and what is missing of this one may be asked for again.
+    """
     storage.put(MANIFEST, result.to_json())
     for name in storage.list(f"{WORK}{result.job}"):
-        storage.delete(name)
+        if not _is_needed_again(name, result):
+            storage.delete(name)
+
+
+def _is_needed_again(name: str, result: EpisodeResult) -> bool:
+    """Whether a work file is the audio of a job of which a leg is missing, or a checkpoint of a leg that failed."""
+    missing = {leg: it for leg, it in result.legs.items() if it.status != "ok"}
+    part = PurePosixPath(name).parts[2]
+    is_checkpoint = part in missing and missing[part].status == "failed"
+    return result.state is not JobState.CANCELLED and bool(missing) and (part.startswith("audio.") or is_checkpoint)
 
 
 def read_manifest(storage: Storage) -> EpisodeResult | None:
@@ -65,19 +166,33 @@ def read_manifest(storage: Storage) -> EpisodeResult | None:
         return None  # an older or damaged manifest is as good as none: the episode is done again
 
 
-def _analysis(leg: LegOutcome, transcript: Transcript | None, storage: Storage) -> Analysis | None:
-    """Return what Voxtral understood; where it could not, write and return an outline of the transcript."""
+def _compared(
+    spec: JobSpec, transcript: MergedTranscript, analysis: Analysis | None, opinion: SecondOpinion | None
+) -> MergedTranscript:
+    """Return the transcript with Voxtral's reading beside it, as far as there is one in the same language."""
+    if opinion:
+        return with_readings(transcript, opinion.readings)
+    if analysis and analysis.transcription and spec.options.task == "transcribe":
+        return with_transcription(transcript, analysis.transcription)
+    return transcript
+
+
+def _analysis(
+    leg: LegOutcome,
+    transcript: MergedTranscript | None,
+    storage: Storage,
+    outline: Callable[[Transcript], Analysis],
+) -> Analysis | None:
+    """Return what Voxtral understood; where it could not, an outline of the transcript."""
     if leg.status == "ok":
         return Analysis.from_json(storage.get(ANALYSIS))
     if transcript is None or not transcript.text.strip():
         return None
-    outlined = outline(transcript)
-    storage.put(ANALYSIS, outlined.to_json())
-    return outlined
+    return outline(transcript.model_copy(update={"segments": transcript.spoken}))
 
 
-def _state(legs: dict[Leg, LegOutcome]) -> JobState:
-    if all(leg.status == "ok" and not leg.flaws for leg in legs.values()):
+def _state(legs: dict[Leg, LegOutcome], missing: tuple[str, ...]) -> JobState:
+    if not missing:
         return JobState.COMPLETED
     return JobState.PARTIAL if any(leg.status == "ok" for leg in legs.values()) else JobState.FAILED
 
@@ -90,6 +205,10 @@ def _shortfalls(leg: LegOutcome) -> tuple[str, ...]:
     return leg.flaws if leg.status == "ok" else (leg.reason,)
 
 
-def _files(storage: Storage, transcript: Transcript | None, analysis: Analysis | None) -> dict[str, str]:
-    names = ([*FORMATS] if transcript else []) + ([ANALYSIS] if analysis else [])
-    return {name: hashlib.sha256(storage.get(name)).hexdigest() for name in names}
+def _audio(spec: JobSpec) -> str | None:
+    """Return where the audio is, seen from the episode's folder; the copy beside a bucket's results is not kept."""
+    audio, folder = urlsplit(spec.audio_uri), urlsplit(spec.uri)
+    if audio.scheme != "file" or folder.scheme != "file":
+        return None
+    path = os.path.relpath(unquote(audio.path), unquote(folder.path))
+    return None if path.startswith(WORK) else quote(path)

@@ -14,17 +14,26 @@ POOLS = {"whisper": 1, "voxtral": 1, "cpu": 2}
 """Each pool and its number of processes: one for each model, so that it is loaded once."""
 
 
+LOADING = "loading"
+"""The status of a pool whose model is not there yet; the others are `ready`, `idle` and `failed`."""
+
+
 def pool_key(pool: str) -> str:
     """Return the Redis key of what a pool says about itself."""
     return f"duet:pool:{pool}"
 
 
-def ready_pools(url: str | None = None) -> dict[str, dict[str, str]]:
-    """Return what each pool says about itself whose process has loaded its model, or failed to."""
+def pool_states(url: str | None = None) -> dict[str, dict[str, str]]:
+    """Return what each pool says about itself: see docs/device.md for the fields."""
     with readable_errors(), connect(url) as client, client.pipeline(transaction=False) as pipe:
         for pool in POOLS:
             pipe.hgetall(pool_key(pool))
         return {pool: state for pool, state in zip(POOLS, pipe.execute(), strict=True) if state}
+
+
+def ready_pools(url: str | None = None) -> dict[str, dict[str, str]]:
+    """Return what each pool says about itself whose process has loaded its model, or failed to."""
+    return {pool: state for pool, state in pool_states(url).items() if state.get("status") != LOADING}
 
 
 def command(pool: str, extra: list[str] | None = None) -> list[str]:
@@ -46,8 +55,18 @@ def command(pool: str, extra: list[str] | None = None) -> list[str]:
     ]  # fmt: skip
 
 
-def environment(pool: str) -> dict[str, str]:
-    """Return the environment that a pool runs in, with every path made absolute.
+def beat_command() -> list[str]:
+    """Return the command line that runs the clock in the foreground; what it remembers lies in the state folder."""
+    return [
+        sys.executable, "-m", "celery", "-A", "pipeline", "beat",
+        "--schedule", str(settings().state_dir.absolute() / "beat-schedule"),
+        "--pidfile", "",
+        "--loglevel", "WARNING",
+    ]  # fmt: skip
+
+
+def environment(pool: str = "") -> dict[str, str]:
+    """Return the environment that a pool, or the clock, runs in, with every path made absolute.
 
     The folder a person happens to stand in must not shadow our packages, whose names are plain words; so a
     pool runs elsewhere.
@@ -65,6 +84,8 @@ def environment(pool: str) -> dict[str, str]:
             "DUET_CACHE_DIR": str(own.cache_dir.absolute()),
             "DUET_WHISPER_MODEL": _absolute(own.whisper_model),
             "DUET_VOXTRAL_MODEL": _absolute(own.voxtral_model),
+            "DUET_INBOX": ",".join(map(_place, own.inbox)),
+            "DUET_INBOX_TO": _place(own.inbox_to or ""),
         }
     )
 
@@ -72,3 +93,7 @@ def environment(pool: str) -> dict[str, str]:
 def _absolute(model: str) -> str:
     path = Path(model).expanduser()
     return str(path.absolute()) if path.exists() else model
+
+
+def _place(place: str) -> str:
+    return place if not place or "://" in place else str(Path(place).expanduser().absolute())

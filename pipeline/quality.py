@@ -1,36 +1,154 @@
-"""What is wrong with a transcript that is there all the same."""
+"""The quality gate: what is wrong with a result that is there all the same."""
 
 from pipeline.clock import hms
-from pipeline.types import Transcript
+from pipeline.doubts import plain, unheard
+from pipeline.types import MergedTranscript
 
 SHORTFALL_SHARE = 0.02
 SHORTFALL_S = 2.0
 """Headers round, and encoders pad: only a larger difference means that audio is missing."""
 BROKEN_FRAMES_TOLERATED = 20
 """About half a second: each place where an advertisement was put into an MP3 costs a frame or two."""
+JUDGED_FROM_S = 20.0
+"""Of less speech or audio than this nothing is said about words a minute or coverage."""
+FEWEST_WORDS_PER_MINUTE = 40.0
+"""Of detected speech; people say 100 to 200."""
+MOST_WORDS_PER_MINUTE = 400.0
+"""Of detected speech; nobody speaks that fast for long."""
+FEWEST_WORDS_PER_AUDIO_MINUTE = 3.0
+UNHEARD_SHARE = 0.3
+LOOPED_SHARE = 0.1
+REPEATED_FROM_WORDS = 200
+FEWEST_NEW_TRIPLES = 0.35
+"""Share of different runs of three words among all; in talk of an hour it is above 0.8."""
+DISAGREEMENT = 0.25
 
 
-def flaws(transcript: Transcript) -> tuple[str, ...]:
+def flaws(transcript: MergedTranscript) -> tuple[str, ...]:
     """Return each flaw as a sentence that says what to do; empty when there is none."""
-    found = []
-    if missing_s := _missing_s(transcript):
-        found.append(
-            f"The file ends after {hms(transcript.audio_s)} although its header promises "
-            f"{hms(transcript.expected_s)}: {hms(missing_s)} are missing; copy the episode again."
-        )
-    if transcript.broken_frames > BROKEN_FRAMES_TOLERATED:
-        found.append(
-            f"{transcript.broken_frames} damaged pieces of the file could not be decoded and were left out; "
-            "copy the episode again if that matters."
-        )
-    if not transcript.text.strip():
-        found.append(
-            f"No speech was found in {hms(transcript.audio_s)} of audio; "
-            "check that this is the right file and that it is not silent."
-        )
-    return tuple(found)
+    checks = (_cut_short, _damaged, _speechless, _sparse, _hurried, _uncovered, _looped, _repetitive)
+    return tuple(sentence for check in checks if (sentence := check(transcript)))
 
 
-def _missing_s(transcript: Transcript) -> float:
+def disagreement(transcript: MergedTranscript) -> tuple[str, ...]:
+    """Return a sentence where the two models heard too different things; else nothing."""
+    words = sum(len(_words(segment.text)) for segment in transcript.spoken)
+    differing = sum(
+        len(_words(segment.text)) * (1 - segment.agreement)
+        for segment in transcript.spoken
+        if segment.agreement is not None
+    )
+    if not words or differing / words <= DISAGREEMENT:
+        return ()
+    return (
+        f"The two models disagree on {differing / words:.0%} of the words; listen to the marked places "
+        "before you rely on them.",
+    )
+
+
+def _cut_short(transcript: MergedTranscript) -> str:
     missing_s = transcript.expected_s - transcript.audio_s
-    return missing_s if missing_s > max(SHORTFALL_S, SHORTFALL_SHARE * transcript.expected_s) else 0.0
+    if missing_s <= max(SHORTFALL_S, SHORTFALL_SHARE * transcript.expected_s):
+        return ""
+    return (
+        f"The file ends after {hms(transcript.audio_s)} although its header promises "
+        f"{hms(transcript.expected_s)}: {hms(missing_s)} are missing; copy the episode again."
+    )
+
+
+def _damaged(transcript: MergedTranscript) -> str:
+    if transcript.broken_frames <= BROKEN_FRAMES_TOLERATED:
+        return ""
+    return (
+        f"{transcript.broken_frames} damaged pieces of the file could not be decoded and were left out; "
+        "copy the episode again if that matters."
+    )
+
+
+def _speechless(transcript: MergedTranscript) -> str:
+    if transcript.text.strip():
+        return ""
+    remedy = "check that this is the right file and that it is not silent."
+    sentence = f"No speech was found in {hms(transcript.audio_s)} of audio"
+    if invented := [segment.text for segment in transcript.segments if segment.dropped]:
+        return f"{sentence}; what Whisper wrote ({_shortened(invented[0])!r}) was left out; {remedy}"
+    return f"{sentence}; {remedy}"
+
+
+def _sparse(transcript: MergedTranscript) -> str:
+    count = len(_words(transcript.text))
+    speech_s = _speech_s(transcript)
+    if count and speech_s >= JUDGED_FROM_S and count / speech_s * 60 < FEWEST_WORDS_PER_MINUTE:
+        return (
+            f"Only {_counted(count)} came of {hms(speech_s)} of detected speech ({_shortened(transcript.text)!r}); "
+            "set the language, or use a larger DUET_WHISPER_MODEL."
+        )
+    too_few = count / transcript.audio_s * 60 < FEWEST_WORDS_PER_AUDIO_MINUTE if transcript.audio_s else False
+    if count and transcript.audio_s >= JUDGED_FROM_S and too_few:
+        return (
+            f"Only {_counted(count)} came of {hms(transcript.audio_s)} of audio ({_shortened(transcript.text)!r}); "
+            "check that this is the right file."
+        )
+    return ""
+
+
+def _hurried(transcript: MergedTranscript) -> str:
+    count, speech_s = len(_words(transcript.text)), _speech_s(transcript)
+    if speech_s < JUDGED_FROM_S or count / speech_s * 60 <= MOST_WORDS_PER_MINUTE:
+        return ""
+    return (
+        f"{count} words in {hms(speech_s)} of detected speech are more than anyone says; some are invented. "
+        "Use a larger DUET_WHISPER_MODEL."
+    )
+
+
+def _uncovered(transcript: MergedTranscript) -> str:
+    speech_s = _speech_s(transcript)
+    missed_s = sum(end_s - start_s for start_s, end_s in unheard(transcript))
+    if not transcript.text.strip() or speech_s < JUDGED_FROM_S or missed_s / speech_s <= UNHEARD_SHARE:
+        return ""
+    return (
+        f"{hms(missed_s)} of {hms(speech_s)} of detected speech got no words; set the language, "
+        "or use a larger DUET_WHISPER_MODEL."
+    )
+
+
+def _looped(transcript: MergedTranscript) -> str:
+    lengths = [(len(segment.text), bool(segment.dropped)) for segment in transcript.segments]
+    looped = sum(length for length, dropped in lengths if dropped)
+    if not transcript.text.strip() or looped <= LOOPED_SHARE * sum(length for length, _ in lengths):
+        return ""
+    return (
+        f"{sum(dropped for _, dropped in lengths)} of {len(lengths)} segments were loops or inventions "
+        "and were left out; listen to these places, or use a larger DUET_WHISPER_MODEL."
+    )
+
+
+def _repetitive(transcript: MergedTranscript) -> str:
+    words = _words(transcript.text)
+    if len(words) < REPEATED_FROM_WORDS:
+        return ""
+    triples = set(zip(words, words[1:], words[2:], strict=False))
+    if len(triples) >= FEWEST_NEW_TRIPLES * (len(words) - 2):
+        return ""
+    return (
+        "The transcript says the same words again and again; if the episode does not, set the language, "
+        "or use a larger DUET_WHISPER_MODEL."
+    )
+
+
+def _speech_s(transcript: MergedTranscript) -> float:
+    return sum(end_s - start_s for start_s, end_s in transcript.speech or ())
+
+
+def _words(text: str) -> list[str]:
+    return plain(text).split()
+
+
+def _counted(count: int) -> str:
+    return f"{count} word{'s' if count > 1 else ''}"
+
+
+def _shortened(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 60 else f"{text[:59].rsplit(' ', 1)[0]}…"

@@ -1,42 +1,64 @@
 """What lies in the broker's queues, seen from outside of any worker."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 from pipeline.broker import connect
 from pipeline.celery import PRIORITIES, QUEUES, client_app
 from pipeline.ledger import Ledger
+from pipeline.roster import INDEX, Roster
 from pipeline.types import JobState
 
 PRIORITY_SEPARATOR = "\x06\x16"
 """kombu keeps each priority of a queue in a list of its own (kombu/transport/redis.py)."""
 
+PAGE = 1000
 
-def restore_lost(url: str, queue: str) -> int:
-    """Put back the messages that a dead worker of a queue had taken, and return how many.
 
-    Only for a queue without a living worker: kombu itself would give them back after the visibility
-    timeout, which is hours.
-    """
-    restored = 0
-    with client_app(url).connection_for_write() as connection:
-        channel = connection.default_channel
-        for tag, taken in channel.client.hgetall(channel.unacked_key).items():
-            _, _, routing_key = json.loads(taken)
-            if routing_key == queue:
-                channel.qos.restore_by_tag(tag.decode() if isinstance(tag, bytes) else tag)
-                restored += 1
-    return restored
+def task_ids(client: Any) -> set[str]:
+    """Return the ids of all tasks whose messages are in a queue or with a worker."""
+    waiting = (text for queue in QUEUES for name in lists_of(queue) for text in _pages(client, name))
+    taken = (json.loads(text)[0] for key in Roster(client).taken_keys() for text in client.hvals(key))
+    return {name for it in (*map(_parsed, waiting), *taken) if (name := _task_id(it))}
+
+
+def lists_of(queue: str) -> list[str]:
+    """Return the lists in which kombu keeps a queue, one for each priority."""
+    return [f"{queue}{PRIORITY_SEPARATOR}{step}" if step else queue for step in PRIORITIES]
 
 
 def drop_all(url: str) -> int:
     """Empty every queue, end the jobs that were under way as cancelled, and return how many those were."""
     with client_app(url).connection_for_write() as connection:
-        channel = connection.default_channel
-        lists = [f"{queue}{PRIORITY_SEPARATOR}{step}" if step else queue for queue in QUEUES for step in PRIORITIES]
-        channel.client.delete(*lists, channel.unacked_key, channel.unacked_index_key)
-    ledger = Ledger(connect(url))
-    records = ledger.get_many(ledger.jobs())
+        connection.default_channel.client.delete(*(name for queue in QUEUES for name in lists_of(queue)))
+    client = connect(url)
+    roster = Roster(client)
+    client.delete(INDEX, *roster.taken_keys())
+    ledger = Ledger(client)
+    records = ledger.get_many(ledger.open_jobs())
     interrupted = [record for record in records if record and not record.state.is_final]
     for record in interrupted:
         ledger.advance(record.spec, JobState.CANCELLED, reason="The run it belonged to was interrupted.")
     return len(interrupted)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None  # the worker that takes it drops it, and says so
+
+
+def _task_id(message: Any) -> str | None:
+    headers = message.get("headers") if isinstance(message, dict) else None
+    name = headers.get("id") if isinstance(headers, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _pages(client: Any, name: str) -> Iterator[str]:
+    """Yield what is in a list, page by page from its newest end; what comes meanwhile shifts it, nothing is skipped."""
+    first = 0
+    while page := client.lrange(name, first, first + PAGE - 1):
+        yield from page
+        first += PAGE

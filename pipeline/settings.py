@@ -2,12 +2,20 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipeline.errors import SettingsError
+
+
+def _split(text: object) -> object:
+    return tuple(part.strip() for part in text.split(",") if part.strip()) if isinstance(text, str) else text
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""Several values in one variable, separated by commas."""
 
 
 class Settings(BaseSettings):
@@ -28,8 +36,25 @@ class Settings(BaseSettings):
     s3_timeout_s: float = 20.0
     """Seconds without an answer from S3 after which a request counts as lost and is tried again."""
 
+    allowed_roots: Listed = ()
+    """Folders and `s3://bucket/prefix` that jobs may read audio from and write results to, separated by
+    commas; unset: wherever this process may read and write."""
+    allowed_hosts: Listed = ()
+    """Names, addresses and networks (`10.0.0.0/8`) that a URL may lead to although they are not public,
+    separated by commas."""
+
+    download_limit_bytes: int = Field(default=2_000_000_000, gt=0)
+    """Size above which audio on the web is not downloaded."""
+    download_timeout_s: float = Field(default=30.0, gt=0)
+    """Seconds without a byte from a web server after which it counts as lost."""
+    download_time_limit_s: float = Field(default=3600.0, gt=0)
+    """Seconds that one download may take in all."""
+
     device: str = "auto"
-    """Torch device of both pools: `auto`, `cpu`, `cuda` or `cuda:<index>`."""
+    """Device of both pools: `auto`, `cpu`, `cuda`, `cuda:<index>`, or a card's UUID as nvidia-smi has it."""
+    idle_unload_s: float | None = Field(default=None, gt=0)
+    """Seconds without work after which a pool gives its model's memory back, to load it again for the next
+    episode; unset: it keeps it."""
     whisper_model: str = "base"
     """A name openai-whisper knows (`tiny` to `turbo`) or the path of a checkpoint."""
     voxtral_model: str = "mistralai/Voxtral-Mini-3B-2507"
@@ -47,19 +72,43 @@ class Settings(BaseSettings):
     voxtral_backoff_s: float = Field(default=1.0, ge=0)
     """Seconds before the second try; each further one waits twice as long, or as long as the server says."""
     voxtral_section_s: float | None = Field(default=None, ge=30.0, le=1500.0)
-    """Longest stretch of audio that Voxtral hears at once, in seconds; unset: what the card's free memory
-    allows, 600 on one of 16 GB and 1500 on one of 24 GB and more, and 600 on a CPU or a server."""
+    """Longest stretch of audio that Voxtral hears at once, in seconds; unset: what the memory plan allows
+    (`duet plan`), and 600 on a CPU or a server."""
     voxtral_quantize: Literal["int8", "nf4"] | None = None
     """Voxtral's weights in 8 or 4 bits, for small cards; needs the extra `quantize`."""
 
+    gpu_cost_per_hour: float | None = Field(default=None, ge=0)
+    """What an hour of the device costs, in whatever money; with it each result says about what it cost."""
+
+    audio_limit_s: float = Field(default=24 * 3600.0, gt=0)
+    """Longest episode in seconds; a file of more sound than that is refused, such as a day of packed silence."""
     leg_time_limit_s: int = Field(default=6 * 3600, ge=60)
     """Hard limit of one leg; after it the process is killed and the job ends with what exists."""
     retry_limit: int = Field(default=5, ge=0)
     """How often a leg is tried again after a transient error."""
     retry_backoff_s: float = Field(default=2.0, gt=0)
     """Seconds before the first retry; each further one waits twice as long, two minutes at most."""
+    stop_grace_s: float = Field(default=100.0, gt=0)
+    """Seconds after SIGTERM in which a leg may save what it has and hand over; then it is put back as it is.
+    Stay below what the platform allows: 120 for a spot notice."""
+    priority_age_s: float = Field(default=600.0, gt=0)
+    """Seconds of waiting after which an episode goes up one of the ten priorities, so that nothing starves."""
+    inbox: Listed = ()
+    """Folders and `s3://bucket/prefix` that the clock watches: what is put there is submitted, separated by commas."""
+    inbox_to: str | None = None
+    """Where the results of the inbox go, in the same folders; unset: beside it, `<inbox>-results`."""
+    inbox_settle_s: float = Field(default=10.0, gt=0)
+    """Seconds for which a file must not have changed before it is taken."""
+    sweep_interval_s: float = Field(default=10.0, gt=0)
+    """Seconds between two looks of the sweeper; a worker that was silent for five looks is lost."""
     client_timeout_s: float = 5.0
     """Seconds after which a client says that the broker does not answer."""
+
+
+def chosen(*names: str) -> dict[str, str]:
+    """Return some settings as they are written into results; those that are not set are left out."""
+    values = {name: getattr(settings(), name) for name in names}
+    return {name: str(value) for name, value in values.items() if value is not None}
 
 
 def _xdg(variable: str, fallback: str) -> Path:

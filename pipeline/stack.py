@@ -15,14 +15,16 @@ import redis
 
 from pipeline.broker import EMBEDDED_URL_FILE, broker_url, connect
 from pipeline.errors import StackError
-from pipeline.pools import POOLS, command, environment, pool_key, ready_pools
+from pipeline.pools import POOLS, beat_command, command, environment, pool_key, ready_pools
 from pipeline.settings import settings
 
 if TYPE_CHECKING:
     from pipeline.children import Child
 
 VALKEY = "valkey"
+BEAT = "beat"
 START_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 60.0
 POLL_S = 0.05
 MAX_RESTARTS = 5
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -30,16 +32,39 @@ INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def url_of_duet_up() -> str | None:
     """Return the broker's URL of this user's `duet up`, or None when none runs."""
-    folder = settings().state_dir
+    return broker_url() if _pid_of_duet_up() else None
+
+
+def end_duet_up() -> bool:
+    """End this user's `duet up` and wait until all of it has ended; False when none runs.
+
+    Raises:
+        StackError: it does not end.
+    """
+    pid = _pid_of_duet_up()
+    if pid is None:
+        return False
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if _pid_of_duet_up() is None:
+            return True
+        time.sleep(POLL_S)
+    logs = settings().state_dir / "logs"
+    raise StackError(f"`duet up` has not ended after {STOP_TIMEOUT_S:g} s; its logs are in {logs}.")
+
+
+def _pid_of_duet_up() -> int | None:
+    lock_file = settings().state_dir / "lock"
     try:
-        with (folder / "lock").open() as lock:
+        with lock_file.open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return None  # nobody holds it
     except FileNotFoundError:
         return None
     except BlockingIOError:
-        kind = (folder / "lock").read_text().partition(" ")[0]
-        return broker_url() if kind == "up" else None
+        kind, _, pid = lock_file.read_text().partition(" ")
+        return int(pid) if kind == "up" else None
 
 
 class Stack:
@@ -86,30 +111,22 @@ class Stack:
 
         drop_all(self.url)
 
-    def restore(self) -> None:
-        """Put back what pools that are no more had taken from the queues."""
-        from pipeline.queues import restore_lost
-
-        for pool in POOLS:
-            restore_lost(self.url, pool)
-
     def start_pools(self) -> None:
-        """Start the three pools; they take work as soon as their models are loaded."""
+        """Start the three pools, which take work as soon as their models are loaded, and the clock."""
         with connect(self.url) as client:
             client.delete(*map(pool_key, POOLS))
         for pool in POOLS:
             # A TERM means: put back what you are doing and go. Waiting for a leg to end could take hours.
             own = {"DUET_BROKER_URL": self.url, "REMAP_SIGTERM": "SIGQUIT"}
             self.children.start(pool, command(pool), environment(pool) | own)
+        self.children.start(BEAT, beat_command(), environment() | {"DUET_BROKER_URL": self.url})
 
     def tend(self) -> None:
-        """Start again what has died, with the messages it had taken back in its queue.
+        """Start again what has died; a pool puts back what the one before it had taken.
 
         Raises:
             StackError: a process does not stay up; the message names its log.
         """
-        from pipeline.queues import restore_lost
-
         for child in self.children.ended():
             if child.restarts >= MAX_RESTARTS:
                 log = self.children.log_of(child.name)
@@ -117,8 +134,6 @@ class Stack:
             self.children.restart(child)
             if child.name == VALKEY:
                 self._wait_for_valkey(child)
-            else:
-                restore_lost(self.url, child.name)
 
     def check_pools(self) -> None:
         """See that no pool has failed to load its model.

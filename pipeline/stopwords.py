@@ -42,4 +42,4 @@ vamos y ya yo
 """
 
 STOPWORDS = frozenset(f"{_ENGLISH} {_GERMAN} {_FRENCH} {_SPANISH}".split())
-"""Lower case. Some of one language's are words of another; in an outline that loss is small."""
+"""Lower case. Some of one language's are words of another; in a search for a place that loss is small."""

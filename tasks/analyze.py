@@ -2,6 +2,7 @@
 
 from pipeline.celery import app
 from pipeline.merge import ANALYSIS
+from pipeline.settings import chosen
 from pipeline.types import LegOutcome
 from tasks.audio import local_audio
 from tasks.context import LegContext
@@ -18,4 +19,12 @@ def analyze(self: LegTask, leg: LegContext) -> LegOutcome:
         return LegOutcome(leg="voxtral", status="skipped", reason=analyst.reason)
     analysis = analyst.analyze(local_audio(leg.spec), leg.spec.options, leg.report, leg.checkpoints, leg.is_cancelled)
     leg.storage.put(ANALYSIS, analysis.to_json())
-    return LegOutcome(leg="voxtral", status="ok", audio_s=analysis.heard_s, model=analysis.model)
+    return LegOutcome(
+        leg="voxtral",
+        status="ok",
+        audio_s=analysis.heard_s,
+        model=analysis.model,
+        model_digest=analyst.digest,
+        device=analyst.device,
+        settings=chosen("voxtral_model", "voxtral_section_s", "voxtral_quantize", "device"),
+    )

@@ -3,6 +3,7 @@
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from pipeline.admission import check_source
 from pipeline.errors import AudioError
 from pipeline.storage import open_storage
 from pipeline.types import JobSpec
@@ -12,9 +13,11 @@ def local_audio(spec: JobSpec) -> Path:
     """Return the path of the audio, fetched into the cache when it is in a bucket.
 
     Raises:
-        AudioError: the path is not visible on this machine.
+        AudioError: the path is not visible on this machine, or is one that jobs may not read.
+        AddressError: it is a web address that may not be reached.
         StorageError: the bucket refuses.
     """
+    check_source(spec.audio_uri)
     parts = urlsplit(spec.audio_uri)
     if parts.scheme == "file":
         path = Path(unquote(parts.path))

@@ -1,5 +1,6 @@
 """What an earlier attempt or a redelivered leg has finished already, so that it is not done twice."""
 
+import hashlib
 import json
 from typing import Any
 
@@ -8,8 +9,9 @@ from pydantic import ValidationError
 from pipeline.errors import StorageError
 from pipeline.merge import ANALYSIS, TRANSCRIPT, WORK, read_manifest
 from pipeline.storage import Storage
-from pipeline.types import JobSpec, Leg, LegOutcome
+from pipeline.types import JobSpec, Leg, LegOutcome, SecondOpinion
 
+OPINION = "opinion.json"
 PRODUCTS: dict[Leg, str] = {"whisper": TRANSCRIPT, "voxtral": ANALYSIS}
 
 
@@ -23,6 +25,11 @@ class StoredCheckpoints:
         self._storage = storage
         self._folder = f"{_work(spec)}{leg}/"
         self._known = set(storage.list(self._folder))
+
+    @property
+    def count(self) -> int:
+        """How many pieces were there when this run began."""
+        return len(self._known)
 
     def load(self, key: str) -> dict[str, Any] | None:
         """Return what was saved under a key, or None."""
@@ -47,13 +54,39 @@ def save_outcome(storage: Storage, spec: JobSpec, outcome: LegOutcome) -> None:
 
 def finished_outcome(storage: Storage, spec: JobSpec, leg: Leg) -> LegOutcome | None:
     """Return the outcome of a leg that has ended well and whose product is there; else None."""
-    outcome = _saved_outcome(storage, spec, leg)
-    if outcome is None and not spec.fresh:
-        manifest = read_manifest(storage)
-        outcome = manifest.legs[leg] if manifest and manifest.job == spec.job else None
+    outcome = _saved_outcome(storage, spec, leg) or (None if spec.fresh else _merged_outcome(storage, spec, leg))
     if outcome is None or outcome.status != "ok" or not storage.exists(PRODUCTS[leg]):
         return None
     return outcome.model_copy(update={"reused": True})
+
+
+def save_opinion(storage: Storage, spec: JobSpec, opinion: SecondOpinion) -> None:
+    """Keep how hearing the doubtful stretches once more ended, for the merge."""
+    storage.put(f"{_work(spec)}{OPINION}", opinion.to_json())
+
+
+def saved_opinion(storage: Storage, spec: JobSpec) -> SecondOpinion | None:
+    """Return how that ended; None where it has not, or left nothing that can be read."""
+    try:
+        return SecondOpinion.from_json(storage.get(f"{_work(spec)}{OPINION}"))
+    except (StorageError, ValidationError):
+        return None
+
+
+def _merged_outcome(storage: Storage, spec: JobSpec, leg: Leg) -> LegOutcome | None:
+    """Return a leg's outcome in the manifest that is there, if that asked the same of this leg.
+
+    The digest tells whether the leg's product is still that manifest's: a later job that was ended before its
+    merge may have written its own.
+    """
+    manifest = read_manifest(storage)
+    if manifest is None or manifest.options.of_leg(leg) != spec.options.of_leg(leg):
+        return None
+    product = PRODUCTS[leg]
+    if product not in manifest.files or not storage.exists(product):
+        return None
+    is_untouched = hashlib.sha256(storage.get(product)).hexdigest() == manifest.files[product]
+    return manifest.legs[leg] if is_untouched else None
 
 
 def _saved_outcome(storage: Storage, spec: JobSpec, leg: Leg) -> LegOutcome | None:

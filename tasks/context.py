@@ -3,33 +3,56 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from enum import Enum, auto
 from functools import cached_property
 
 import redis
 from kombu.exceptions import OperationalError
 
 from pipeline.errors import BrokerError, CancelledError
-from pipeline.ledger import Ledger
+from pipeline.ledger import Ledger, LegRecord
+from pipeline.settings import settings
 from pipeline.storage import Storage, open_storage
 from pipeline.types import JobSpec, Leg, Segment
 from tasks.checkpoint import StoredCheckpoints
+from tasks.lease import Lease
 
 logger = logging.getLogger(__name__)
 REPORT_INTERVAL_S = 0.5
+LOOKS_UNHEARD = 2
+MAX_LOSSES = 4
+"""A leg whose process was lost so often in a row, without getting on, is what ends it."""
+
+
+class Stop(Enum):
+    """Why a leg is to stop before its end."""
+
+    CANCELLED = auto()
+    HANDOVER = auto()
+    """The worker stops; another one goes on."""
+    LEASE_LOST = auto()
+    """The worker was given up and another one has begun."""
 
 
 class LegContext:
     """One run of one leg of one job."""
 
     def __init__(
-        self, spec: JobSpec, leg: Leg, ledger: Ledger, publish: Callable[[dict[str, float | str]], None]
+        self,
+        spec: JobSpec,
+        leg: Leg,
+        ledger: Ledger,
+        lease: Lease,
+        publish: Callable[[dict[str, float | str]], None],
     ) -> None:
         self.spec = spec
         self.leg = leg
         self._ledger = ledger
+        self._lease = lease
         self._publish = publish
         self._looked_at = float("-inf")
-        self._cancelled = False
+        self._confirmed_at = time.monotonic()
+        self.stop: Stop | None = None
         self._last_text = ""
 
     @cached_property
@@ -46,19 +69,40 @@ class LegContext:
         """Tell of the progress, at most twice a second.
 
         Raises:
-            CancelledError: the job has been cancelled meanwhile.
+            CancelledError: the leg is to stop; `stop` says why.
         """
         if time.monotonic() - self._looked_at < REPORT_INTERVAL_S and done_s < total_s:
             return
         self._tell({"done_s": round(done_s, 2), "total_s": round(total_s, 2), "text": self._last_text})
-        if self._cancelled:
+        if self.stop:
             raise CancelledError("The job was cancelled.")
 
     def is_cancelled(self) -> bool:
-        """Whether the job has been cancelled; looks twice a second at most."""
+        """Whether the leg is to stop, `stop` says why; looks twice a second at most."""
         if time.monotonic() - self._looked_at >= REPORT_INTERVAL_S:
             self._tell({})
-        return self._cancelled
+        return self.stop is not None
+
+    def losses_in_a_row(self) -> int:
+        """Return how often the leg's process was lost when that is too often, else 0.
+
+        One that gets further each time is not what ends its process: machines that are taken away are.
+        """
+        if not self._lease.was_left_behind:
+            return 0
+        record = self._ledger.get(self.spec.job)
+        known = record.legs[self.leg] if record else LegRecord()
+        pieces = self.checkpoints.count
+        losses = known.losses + 1 if pieces <= known.pieces else 1
+        self._ledger.note_leg(self.spec, self.leg, losses=losses, pieces=pieces)
+        return losses if losses >= MAX_LOSSES else 0
+
+    def may_start_afresh(self) -> bool:
+        """Whether the leg may be begun once more in a fresh process after memory ran out; it then counts."""
+        record = self._ledger.get(self.spec.job)
+        before = record.legs[self.leg].fresh_starts if record else 0
+        self._ledger.note_leg(self.spec, self.leg, fresh_starts=before + 1)
+        return before == 0
 
     def on_segments(self, segments: Sequence[Segment]) -> None:
         """Hand segments to whoever reads them as they come."""
@@ -69,11 +113,24 @@ class LegContext:
             logger.warning("%s The segments are in the transcript all the same.", error)
 
     def _tell(self, progress: dict[str, float | str]) -> None:
+        while not self._is_told(progress):
+            # A worker that nobody hears is given up after a while, so its leg must not go on all the same.
+            if time.monotonic() - self._confirmed_at < settings().sweep_interval_s * LOOKS_UNHEARD:
+                break
         self._looked_at = time.monotonic()
+
+    def _is_told(self, progress: dict[str, float | str]) -> bool:
         try:
-            self._cancelled = not self._ledger.note_leg(self.spec, self.leg, seen_at=time.time(), **progress)
+            if not self._ledger.note_leg(self.spec, self.leg, seen_at=time.time(), **progress):
+                self.stop = Stop.CANCELLED
+            elif not self._lease.is_held():
+                self.stop = Stop.LEASE_LOST
+            elif self._lease.must_hand_over():
+                self.stop = Stop.HANDOVER
+            self._confirmed_at = time.monotonic()
             if progress:
                 self._publish(progress)
         except (BrokerError, OperationalError, redis.RedisError) as error:
-            # Progress is not worth the work: the leg goes on, and its end is told more patiently.
             logger.warning("%s", error)
+            return False
+        return True

@@ -6,17 +6,22 @@ from typing import Any, ClassVar
 from celery import Task
 from celery.exceptions import Ignore, Reject
 from celery.utils.log import get_task_logger
-from pydantic import ValidationError
 
+from pipeline.admission import admit
 from pipeline.broker import connect
-from pipeline.errors import CancelledError, DuetError, TransientError
+from pipeline.celery import PRIORITIES
+from pipeline.errors import BrokerError, CancelledError, DeviceMemoryError, DuetError, TransientError
 from pipeline.ledger import Ledger
+from pipeline.settings import settings
 from pipeline.types import JobSpec, JobState, Leg, LegOutcome
 from tasks.checkpoint import finished_outcome, save_outcome
-from tasks.context import LegContext
-from tasks.patience import has_tries_left, try_later
+from tasks.context import LegContext, Stop
+from tasks.lease import Lease
+from tasks.patience import end_process, has_tries_left, kept_while_the_broker_is_away, put_back, try_later
+from workers.shortage import begin_smaller
 
 logger = get_task_logger(__name__)
+FIRST = PRIORITIES[0]
 
 
 class LegTask(Task):  # type: ignore[misc]  # celery has no types
@@ -28,24 +33,38 @@ class LegTask(Task):  # type: ignore[misc]  # celery has no types
 
     abstract = True
     typing = False
-    max_retries = 3
+    max_retries = None
+    """Not Celery but `LegContext.losses_in_a_row` bounds what kills its process: Celery does not see a whole
+    worker go."""
     default_retry_delay = 5
-    """Seconds before a leg is tried again whose process was killed; `max_retries` bounds it."""
+    """Seconds before a leg is tried again whose process was killed."""
     leg: ClassVar[Leg]
 
     def __call__(self, message: dict[str, Any]) -> dict[str, Any]:
         """Run the leg of the job in the message and return its outcome as a plain dict."""
-        started = time.monotonic()
         try:
-            spec = JobSpec.model_validate(message)
-        except ValidationError as error:
-            return self._failed(f"The message is not one of Duet's ({error.error_count()} fields do not fit).")
-        ledger = Ledger(connect(patient=True))
-        if not ledger.note_leg(spec, self.leg, started_at=time.time()):
+            spec = admit(message)
+        except DuetError as error:
+            logger.error("%s", error)
+            return LegOutcome(leg=self.leg, status="failed", reason=str(error)).to_message()
+        with kept_while_the_broker_is_away():
+            ledger = Ledger(connect(patient=True))
+            lease = Lease(ledger.redis, spec.task_id(self.leg))
+            if not lease.acquire():
+                put_back(self, countdown=settings().sweep_interval_s)
+            try:
+                return self._run_leg(LegContext(spec, self.leg, ledger, lease, self._publish), ledger)
+            finally:
+                lease.release()
+
+    def _run_leg(self, context: LegContext, ledger: Ledger) -> dict[str, Any]:
+        spec, started = context.spec, time.monotonic()
+        if not ledger.note_leg(spec, self.leg, started_at=_first_start(ledger, spec, self.leg)):
             return self._skipped("The job was cancelled.").to_message()
         ledger.advance(spec, JobState.RUNNING)
-        outcome = self._outcome(LegContext(spec, self.leg, ledger, self._publish))
-        outcome = outcome.model_copy(update={"work_s": round(time.monotonic() - started, 3)})
+        outcome = self._outcome(context).model_copy(
+            update={"work_s": round(time.monotonic() - started, 3), "tries": self.request.retries + 1}
+        )
         ledger.note_leg(spec, self.leg, outcome=outcome.model_dump_json())
         if self.leg == "whisper" and outcome.status == "ok":
             ledger.advance(spec, JobState.TRANSCRIBED, transcribed_at=time.time())
@@ -55,15 +74,19 @@ class LegTask(Task):  # type: ignore[misc]  # celery has no types
         try:
             if finished := finished_outcome(context.storage, context.spec, self.leg):
                 return finished
+            if losses := context.losses_in_a_row():
+                return self._lost(losses)
             outcome: LegOutcome = self.run(context)
             save_outcome(context.storage, context.spec, outcome)
             return outcome
-        except (Ignore, Reject):
+        except (Ignore, Reject, BrokerError):
             raise
         except CancelledError as error:
-            return self._skipped(str(error))
+            return self._stopped(context, str(error))
         except TransientError as error:
             return self._retry_or_fail(error)
+        except DeviceMemoryError as error:
+            return self._out_of_memory(context, error)
         except DuetError as error:
             return LegOutcome(leg=self.leg, status="failed", reason=str(error))
         except MemoryError:
@@ -86,11 +109,35 @@ class LegTask(Task):  # type: ignore[misc]  # celery has no types
         tries = self.request.retries + 1
         return LegOutcome(leg=self.leg, status="failed", reason=f"{error} It was tried {tries} times.")
 
-    def _failed(self, reason: str) -> dict[str, Any]:
-        return LegOutcome(leg=self.leg, status="failed", reason=reason).to_message()
+    def _stopped(self, context: LegContext, reason: str) -> LegOutcome:
+        if context.stop is Stop.HANDOVER:
+            put_back(self, priority=FIRST)
+        if context.stop is Stop.LEASE_LOST:
+            raise Ignore  # another process does it now
+        return self._skipped(reason)
+
+    def _out_of_memory(self, context: LegContext, error: DeviceMemoryError) -> LegOutcome:
+        """End this process, whose memory may be in shreds, for a fresh one that does less at once; but only once."""
+        if context.may_start_afresh():
+            logger.warning("%s A fresh process goes on.", error)
+            begin_smaller()
+            end_process()
+        reason = f"{error}; use a smaller model, or fewer bits for Voxtral (`duet plan` says what fits)."
+        return LegOutcome(leg=self.leg, status="failed", reason=reason)
+
+    def _lost(self, losses: int) -> LegOutcome:
+        reason = f"The process at work was ended before it was done, {losses} times in a row; it may need more memory."
+        return LegOutcome(leg=self.leg, status="failed", reason=reason)
 
     def _skipped(self, reason: str) -> LegOutcome:
         return LegOutcome(leg=self.leg, status="skipped", reason=reason)
 
     def _publish(self, progress: dict[str, float | str]) -> None:
         self.update_state(state="PROGRESS", meta=progress)
+
+
+def _first_start(ledger: Ledger, spec: JobSpec, leg: Leg) -> float:
+    """Return when this attempt was first at the leg: a leg that is tried again did not wait until now."""
+    record = ledger.get(spec.job)
+    is_this = record is not None and record.spec.attempt == spec.attempt
+    return (record.legs[leg].started_at if record and is_this else None) or time.time()

@@ -7,37 +7,104 @@ from celery import Task
 from celery.result import AsyncResult
 from celery.utils.log import get_task_logger
 
+from pipeline import canvas
+from pipeline.admission import admit, admit_outcomes
+from pipeline.broker import connect
 from pipeline.celery import app
-from pipeline.errors import DuetError, TransientError
+from pipeline.errors import BrokerError, DuetError, TransientError
 from pipeline.ledger import JobRecord, Ledger
-from pipeline.merge import merge_legs, write_manifest
-from pipeline.storage import open_storage
-from pipeline.types import JobSpec, JobState, Leg, LegOutcome
-from tasks.patience import has_tries_left, try_later
+from pipeline.merge import merge_legs, read_manifest, second_opinion_on, write_manifest, write_results
+from pipeline.storage import Storage, open_storage
+from pipeline.types import Analysis, JobSpec, JobState, Leg, LegOutcome, SecondOpinion, Transcript
+from tasks.checkpoint import saved_opinion
+from tasks.patience import has_tries_left, kept_while_the_broker_is_away, try_later
 
 logger = get_task_logger(__name__)
+RETRY_DELAY_S = 5
+"""Seconds before a merge is tried again whose process was killed."""
+LEGS: tuple[Leg, Leg] = ("whisper", "voxtral")
 
 
-@app.task(bind=True, name="tasks.merge", typing=False)  # type: ignore[untyped-decorator]
+@app.task(bind=True, name="tasks.merge", typing=False, default_retry_delay=RETRY_DELAY_S)  # type: ignore[untyped-decorator]
 def merge(self: Task, outcomes: list[dict[str, Any]], message: dict[str, Any]) -> dict[str, Any]:
-    """Merge what both legs returned and end the job."""
-    legs = {it.leg: it for it in map(LegOutcome.model_validate, outcomes)}
-    return _end_job(self, JobSpec.model_validate(message), legs)
+    """Merge what both legs returned and end the job; where Whisper was unsure, Voxtral is asked once more first."""
+    with kept_while_the_broker_is_away():
+        try:
+            spec, legs = admit(message), admit_outcomes(outcomes)
+        except DuetError as error:
+            return _refuse(message, error)
+        if _is_asked(self, spec, legs):
+            return _told(spec, JobState.TRANSCRIBED, "Voxtral is asked for a second opinion.")
+        return _end_job(self, spec, legs)
 
 
-@app.task(bind=True, name="tasks.rescue", typing=False)  # type: ignore[untyped-decorator]
+@app.task(bind=True, name="tasks.rescue", typing=False, default_retry_delay=RETRY_DELAY_S)  # type: ignore[untyped-decorator]
 def rescue(self: Task, message: dict[str, Any]) -> dict[str, Any]:
     """End a job of which a leg could not return: merge what there is and say what is not."""
-    spec = JobSpec.model_validate(message)
-    record = Ledger().get(spec.job)
-    names: tuple[Leg, Leg] = ("whisper", "voxtral")
-    return _end_job(self, spec, {leg: _rescued_outcome(spec, leg, record) for leg in names})
+    with kept_while_the_broker_is_away():
+        try:
+            spec = admit(message)
+        except DuetError as error:
+            return _refuse(message, error)
+        return _end_job(self, spec, _outcomes(spec))
+
+
+@app.task(bind=True, name="tasks.conclude", typing=False, default_retry_delay=RETRY_DELAY_S)  # type: ignore[untyped-decorator]
+def conclude(self: Task, message: dict[str, Any]) -> dict[str, Any]:
+    """End a job of which Voxtral was asked for a second opinion, whether it gave one or not."""
+    with kept_while_the_broker_is_away():
+        try:
+            spec = admit(message)
+        except DuetError as error:
+            return _refuse(message, error)
+        return _end_job(self, spec, _outcomes(spec))
+
+
+def _is_asked(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> bool:
+    """Ask Voxtral for a second opinion where one is wanted; False where the job can end without."""
+    ledger = Ledger(connect(patient=True))
+    record = ledger.get(spec.job)
+    if record is None or record.spec.attempt != spec.attempt or record.state.is_final:
+        return False
+    if record.opinion_asked_at:
+        return True  # this merge comes twice; what ends the job is on its way
+    try:
+        stretches = second_opinion_on(spec, legs, open_storage(spec.uri))
+    except TransientError as error:
+        if has_tries_left(task):
+            try_later(task, error)
+        return False
+    except DuetError:
+        return False  # what is wrong is told when the job ends, which is now
+    # Noted before it is sent: should this process end in between, the sweeper sends it.
+    if not stretches or not ledger.note(spec, opinion_asked_at=time.time()):
+        return False
+    canvas.send_opinion(spec)
+    return True
+
+
+def _outcomes(spec: JobSpec) -> dict[Leg, LegOutcome]:
+    """Return how both legs ended, from what the ledger and Celery know."""
+    record = Ledger(connect(patient=True)).get(spec.job)
+    return {leg: _rescued_outcome(spec, leg, record) for leg in LEGS}
+
+
+def _refuse(message: object, error: DuetError) -> dict[str, Any]:
+    """End a job as failed whose message cannot be used, if it can be made out which one it is."""
+    logger.error("%s", error)
+    fields = message if isinstance(message, dict) else {}
+    job, attempt = fields.get("job"), fields.get("attempt")
+    if isinstance(job, str) and isinstance(attempt, int):
+        Ledger(connect(patient=True)).fail(job, attempt, str(error))
+    return {"job": str(job), "state": JobState.FAILED.value, "reason": str(error)}
 
 
 def _rescued_outcome(spec: JobSpec, leg: Leg, record: JobRecord | None) -> LegOutcome:
     if record and (outcome := record.legs[leg].outcome):
         return outcome
     error = AsyncResult(spec.task_id(leg), app=app).result
+    if isinstance(error, dict):
+        return LegOutcome.model_validate(error)
     return LegOutcome(
         leg=leg,
         status="failed",
@@ -47,16 +114,22 @@ def _rescued_outcome(spec: JobSpec, leg: Leg, record: JobRecord | None) -> LegOu
 
 def _end_job(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> dict[str, Any]:
     """Write the manifest, then move the job to its final state; that order makes the manifest the proof."""
-    ledger = Ledger()
+    ledger = Ledger(connect(patient=True))
     try:
+        if not ledger.seal(spec) and (ended := _ended(spec, ledger)):
+            return ended
         storage = open_storage(spec.uri)
-        result = merge_legs(spec, legs, storage, ledger.get(spec.job))
+        record = ledger.get(spec.job)
+        result = merge_legs(spec, legs, storage, record, _outline, _opinion(spec, storage, record))
+        result = write_results(result, storage)
         write_manifest(result, storage)
         state, reason = result.state, result.reason
     except TransientError as error:
         if has_tries_left(task):
             try_later(task, error)
         state, reason = JobState.FAILED, str(error)
+    except BrokerError:
+        raise
     except DuetError as error:
         state, reason = JobState.FAILED, _why_failed(error, legs)
     except Exception as error:
@@ -66,6 +139,38 @@ def _end_job(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> dict[str
             f"Unexpected {type(error).__name__}: {error}. The worker's log has the details.",
         )
     ledger.advance(spec, state, reason=reason, ended_at=time.time())
+    return _told(spec, state, reason)
+
+
+def _outline(transcript: Transcript) -> Analysis:
+    from workers.outline import outline  # its libraries take seconds to load, and few workers need them
+
+    return outline(transcript)
+
+
+def _opinion(spec: JobSpec, storage: Storage, record: JobRecord | None) -> SecondOpinion | None:
+    """Return the second opinion, or why there is none although it was asked for."""
+    if record is None or not record.opinion_asked_at:
+        return None
+    lost = SecondOpinion(status="failed", reason="The process at work was ended before it was done.")
+    return saved_opinion(storage, spec) or lost
+
+
+def _ended(spec: JobSpec, ledger: Ledger) -> dict[str, Any] | None:
+    """Return how the job ended, when nothing is left to do: a callback may come twice, or late."""
+    record = ledger.get(spec.job)
+    is_older = record is not None and record.spec.attempt > spec.attempt
+    if record and (is_older or (record.state.is_final and _has_manifest(spec))):
+        return _told(spec, record.state, record.reason)
+    return None
+
+
+def _has_manifest(spec: JobSpec) -> bool:
+    manifest = read_manifest(open_storage(spec.uri))
+    return manifest is not None and (manifest.job, manifest.attempt) == (spec.job, spec.attempt)
+
+
+def _told(spec: JobSpec, state: JobState, reason: str) -> dict[str, Any]:
     return {"job": spec.job, "state": state.value, "uri": spec.uri, "reason": reason}
 
 

@@ -1,11 +1,18 @@
 """How often and after what time a task is tried again that met a passing trouble."""
 
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import EX_TEMPFAIL
 from typing import NoReturn
 
 from celery import Task
+from celery.exceptions import Ignore, Reject
 from celery.utils.log import get_task_logger
+from kombu.exceptions import OperationalError
 
-from pipeline.errors import TransientError
+from pipeline.errors import BrokerError, TransientError
 from pipeline.settings import settings
 
 logger = get_task_logger(__name__)
@@ -26,3 +33,41 @@ def try_later(task: Task, error: TransientError) -> NoReturn:
     delay_s = min(settings().retry_backoff_s * 2**task.request.retries, MAX_BACKOFF_S)
     logger.warning("%s Trying again in %.0f s.", error, delay_s)
     raise task.retry(exc=error, countdown=delay_s, max_retries=settings().retry_limit) from None
+
+
+def put_back(task: Task, **options: float) -> NoReturn:
+    """Put the task back into its queue as if this run had not been.
+
+    Args:
+        task: the task at work.
+        options: `priority`, or `countdown` in seconds; the rest stays as it was.
+
+    Raises:
+        celery.exceptions.Ignore: always; it is how Celery is told that this run has no result.
+        celery.exceptions.Reject: instead, when the broker does not take the message: it keeps the one it has.
+    """
+    again = task.signature_from_request(task.request, retries=task.request.retries)
+    try:
+        again.set(**options).apply_async()
+    except OperationalError as error:
+        raise Reject(error, requeue=True) from None
+    raise Ignore
+
+
+def end_process() -> NoReturn:
+    """End this process at once; Celery starts another, and gives it the message again."""
+    logging.shutdown()
+    os._exit(EX_TEMPFAIL)
+
+
+@contextmanager
+def kept_while_the_broker_is_away() -> Iterator[None]:
+    """Keep the message of a task whose end cannot be told; what it has finished lies in storage.
+
+    Raises:
+        celery.exceptions.Reject: the broker has not answered for about a minute.
+    """
+    try:
+        yield
+    except BrokerError as error:
+        raise Reject(error, requeue=True) from None

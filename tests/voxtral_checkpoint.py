@@ -20,6 +20,8 @@ from transformers import (
     WhisperFeatureExtractor,
 )
 
+from workers.voxtral.model import VoxtralModel
+
 TEXT_TOKENS = 1024
 SPECIAL_TOKENS = 1000
 
@@ -95,6 +97,13 @@ def write_tekken(path: Path) -> None:
         },
     }
     path.write_text(json.dumps(tekken), encoding="utf-8")
+
+
+def make_brief(voxtral: VoxtralModel) -> None:
+    """Let a loaded model end its strings and lists soon: what it is asked then takes a fraction of the time."""
+    with torch.no_grad():
+        for end in ('"', "]", "}"):
+            voxtral.model.lm_head.weight[voxtral.encode(end)] *= 3
 
 
 def _liven(model: VoxtralForConditionalGeneration) -> None:

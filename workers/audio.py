@@ -1,49 +1,85 @@
-"""Decoding: any audio or video file to 16 kHz mono float32, block by block.
+"""An episode's sound: any audio or video file as 16 kHz mono float32, block by block.
 
-PyAV (https://pyav.basswood-io.com) carries FFmpeg's libraries, so no ffmpeg binary is needed.
+The decoding itself is done by `workers.decoder` in a process of its own, which costs 0.2 s a file. A pool holds
+a model that takes longer to load than any file to decode, and a file from a stranger must not be able to end it.
 """
 
+import os
+import select
+import signal
+import subprocess
+import sys
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import numpy as np
-from av.audio.resampler import AudioResampler
-from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from pipeline.errors import AudioError
+from pipeline.clock import hms
+from pipeline.errors import AudioError, TransientError
+from pipeline.settings import settings
+from workers.decoder import BROKEN, END, HEADER, SOUND
+from workers.decoder import SAMPLE_RATE_HZ as SAMPLE_RATE_HZ
 
-SAMPLE_RATE_HZ = 16_000
 Samples = NDArray[np.float32]
 """Mono audio, shape (samples,), float32 in [-1, 1], at `SAMPLE_RATE_HZ`."""
+STALL_S = 120.0
+"""Without a sign of life of the decoder for this long, the file leads it nowhere."""
+PIPE_BYTES = 1 << 16
+FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""Ends of a decoder that have nothing to do with the file."""
 
 
-class Resampler:
-    """Frames of any rate, layout and format to samples; these may change between frames, as in spliced files.
+class Decoder:
+    """A decoder's process at work on one file, and the messages that it sends."""
 
-    Through 16-bit integers, as `whisper.load_audio` does: mixing to mono then keeps the loudness and clips,
-    which FFmpeg does not do for floats.
-    """
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        command = [sys.executable, "-m", "workers.decoder", str(path)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        assert self._process.stdout is not None
+        self._pipe = self._process.stdout
+        self._waiting = select.poll()
+        self._waiting.register(self._pipe, select.POLLIN)
+        self.close = weakref.finalize(self, _end, self._process)
 
-    def __init__(self) -> None:
-        self._resampler: AudioResampler | None = None
-        self._kind: tuple[int, str, str] | None = None
+    def receive(self) -> tuple[bytes, bytes]:
+        """Return what the next message is, and its content.
 
-    def resample(self, frame: av.AudioFrame) -> list[Samples]:
-        """Return what can be given out by now."""
-        kind = (frame.sample_rate, frame.layout.name, frame.format.name)
-        done = self.rest() if kind != self._kind else []
-        if self._resampler is None:
-            self._kind = kind
-            self._resampler = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
-        return done + [_samples(part) for part in self._resampler.resample(frame)]
+        Raises:
+            AudioError: the file crashed the decoder, or holds it up without end.
+            TransientError: the decoder was ended by somebody.
+        """
+        head = self._read(5)
+        return head[:1], self._read(int.from_bytes(head[1:], "little"))
 
-    def rest(self) -> list[Samples]:
-        """Return what was held back, and be as new."""
-        held = self._resampler.resample(None) if self._resampler else []
-        self._resampler = None
-        return [_samples(part) for part in held]
+    def _read(self, size: int) -> bytes:
+        read = bytearray()
+        while len(read) < size:
+            if not self._waiting.poll(STALL_S * 1000):
+                self.close()
+                raise AudioError(
+                    f"{self.path.name} keeps the decoder busy for more than {STALL_S:g} s without a sound; "
+                    "convert it to MP3, or leave it out."
+                )
+            part = os.read(self._pipe.fileno(), min(size - len(read), PIPE_BYTES))
+            if not part:
+                raise self._death()
+            read += part
+        return bytes(read)
+
+    def _death(self) -> AudioError | TransientError:
+        code = self._process.wait()
+        self.close()
+        if -code in FROM_OUTSIDE:
+            return TransientError(f"The decoder of {self.path.name} was ended from outside ({_named(code)}).")
+        return AudioError(
+            f"{self.path.name} made the decoder end ({_named(code)}); it is damaged, or made to do harm: "
+            "convert it to MP3, or leave it out."
+        )
 
 
 class AudioFile:
@@ -53,63 +89,59 @@ class AudioFile:
     """
 
     def __init__(self, path: Path) -> None:
+        """Start decoding.
+
+        Raises:
+            AudioError: there is no such file, it is empty, or it is no audio.
+        """
         self.path = path
         self.broken_frames = 0
         """Packets skipped so far because they could not be decoded."""
         self.decoded_s = 0.0
         """Seconds decoded so far."""
-        self.expected_s = self._probe()
+        if not path.is_file():
+            raise AudioError(f"{path.name}: there is no such file where the worker looks, {path}.")
+        if path.stat().st_size == 0:
+            raise AudioError(f"{path.name} is empty (0 bytes); copy it again from where it came.")
+        self._decoder = Decoder(path)
+        kind, content = self._decoder.receive()
+        if kind != HEADER:
+            raise self._unusable(content)
+        self.expected_s = float(content)
         """Length that the file's header claims, in seconds; 0.0 where it claims none."""
 
-    def _probe(self) -> float:
-        if not self.path.is_file():
-            raise AudioError(f"{self.path.name}: there is no such file where the worker looks, {self.path}.")
-        if self.path.stat().st_size == 0:
-            raise AudioError(f"{self.path.name} is empty (0 bytes); copy it again from where it came.")
-        try:
-            with av.open(str(self.path), metadata_errors="ignore") as container:
-                if not container.streams.audio:
-                    raise AudioError(f"{self.path.name} has no audio track; check that it is the right file.")
-                return (container.duration or 0) / av.time_base
-        except (FFmpegError, ValueError) as error:
-            raise self._unreadable(error) from None
-
     def blocks(self) -> Iterator[Samples]:
-        """Yield the decoded audio in order, in blocks as the codec gives them.
+        """Yield the decoded audio in order, in blocks as the codec gives them; once.
 
         Raises:
-            AudioError: nothing in the file can be decoded.
+            AudioError: nothing in the file can be decoded, it does harm, or it is longer than allowed.
+            TransientError: the decoder was ended by somebody.
         """
-        reason: Exception | None = None
-        resampler = Resampler()
-        with av.open(str(self.path), metadata_errors="ignore") as container:
-            packets = container.demux(container.streams.audio[0])
+        try:
             while True:
-                try:
-                    packet = next(packets, None)
-                    if packet is None:
-                        break
-                    decoded = [part for frame in packet.decode() for part in resampler.resample(frame)]
-                except (FFmpegError, ValueError) as error:
+                kind, content = self._decoder.receive()
+                if kind == SOUND:
+                    yield self._counted(np.frombuffer(content, "<i2").astype(np.float32) / np.float32(32768))
+                elif kind == BROKEN:
                     self.broken_frames += 1
-                    reason = error
-                    if isinstance(error, av.error.EOFError | OSError):  # the demuxer cannot go on
-                        break
-                    continue
-                yield from map(self._counted, decoded)
-            yield from map(self._counted, resampler.rest())
-        if not self.decoded_s:
-            raise self._unreadable(reason or ValueError("it has no sound in it"))
+                elif kind == END and not content:
+                    return
+                else:
+                    raise self._unusable(content)
+        finally:
+            self._decoder.close()
 
     def _counted(self, samples: Samples) -> Samples:
         self.decoded_s += len(samples) / SAMPLE_RATE_HZ
+        if self.decoded_s > settings().audio_limit_s:
+            raise AudioError(
+                f"{self.path.name} is longer than {hms(settings().audio_limit_s)}; "
+                "cut it into pieces, or allow more by DUET_AUDIO_LIMIT_S."
+            )
         return samples
 
-    def _unreadable(self, error: Exception) -> AudioError:
-        return AudioError(
-            f"{self.path.name} cannot be decoded as audio ({_short(error)}); "
-            "check that the file is complete and is an audio or video file."
-        )
+    def _unusable(self, reason: bytes) -> AudioError:
+        return AudioError(f"{self.path.name} {reason.decode()}")
 
 
 def load(path: Path) -> Samples:
@@ -121,9 +153,12 @@ def load(path: Path) -> Samples:
     return np.concatenate(list(AudioFile(path).blocks()))
 
 
-def _samples(frame: av.AudioFrame) -> Samples:
-    return frame.to_ndarray().reshape(-1).astype(np.float32) / np.float32(32768)
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.kill()
+    process.wait()
+    if process.stdout:
+        process.stdout.close()
 
 
-def _short(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).rstrip(".")
+def _named(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit status {code}"

@@ -1,10 +1,13 @@
 """The device that both pools share, and the numbers it computes with."""
 
+import socket
 from dataclasses import dataclass
 
 import torch
 
 from pipeline.errors import EngineError
+
+GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,27 @@ def has_cuda() -> bool:
     return torch.cuda.is_available()
 
 
+def uses_cuda() -> bool:
+    """Return whether this process has begun to use CUDA; asking does not begin it."""
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
+
+
+def described(device: torch.device) -> str:
+    """Return a device as people know it: `cpu`, or `cuda:0 (NVIDIA L4)`."""
+    if device.type != "cuda":
+        return device.type
+    return f"cuda:{device.index or 0} ({torch.cuda.get_device_name(device)})"
+
+
+def identity(device: torch.device) -> str:
+    """Return what tells a device from all others anywhere: a card's UUID, as nvidia-smi writes it."""
+    if device.type != "cuda":
+        return f"cpu-{socket.gethostname()}"
+    return _uuid(device.index or 0)
+
+
 def choose(name: str) -> Place:
-    """Return the place for a device's name: `auto`, `cpu`, `cuda` or `cuda:<index>`.
+    """Return the place for a device's name: `auto`, `cpu`, `cuda`, `cuda:<index>` or a card's UUID.
 
     bfloat16 where the card computes in it, float16 on older cards, float32 on a CPU.
 
@@ -30,12 +52,14 @@ def choose(name: str) -> Place:
     """
     if name == "auto":
         name = "cuda" if has_cuda() else "cpu"
+    if name.startswith("GPU-"):
+        name = _by_uuid(name)
     try:
         device = torch.device(name)
     except RuntimeError:
         device = torch.device("meta")
     if device.type not in ("cpu", "cuda"):
-        raise EngineError(f"DUET_DEVICE={name!r} is unknown; use auto, cpu, cuda or cuda:<index>.")
+        raise EngineError(f"DUET_DEVICE={name!r} is unknown; use auto, cpu, cuda, cuda:<index> or GPU-<uuid>.")
     if device.type == "cpu":
         return Place(device, torch.float32)
     if not has_cuda() or (device.index or 0) >= torch.cuda.device_count():
@@ -48,3 +72,16 @@ def choose(name: str) -> Place:
         # A T4 emulates bfloat16, many times slower than its own float16.
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     return Place(device, torch.bfloat16 if native else torch.float16)
+
+
+def _by_uuid(uuid: str) -> str:
+    count = torch.cuda.device_count() if has_cuda() else 0
+    found = [index for index in range(count) if _uuid(index).startswith(uuid)]
+    if len(found) != 1:
+        known = ", ".join(map(_uuid, range(count))) or "no CUDA device"
+        raise EngineError(f"DUET_DEVICE={uuid} names {len(found)} devices; torch sees {known}.")
+    return f"cuda:{found[0]}"
+
+
+def _uuid(index: int) -> str:
+    return f"GPU-{torch.cuda.get_device_properties(index).uuid}"

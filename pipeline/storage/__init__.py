@@ -11,6 +11,8 @@ CONTENT_TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".srt": "application/x-subrip",
     ".vtt": "text/vtt",
+    ".tsv": "text/tab-separated-values; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
     ".md": "text/markdown; charset=utf-8",
 }
 
@@ -35,6 +37,14 @@ class Storage(Protocol):
 
     def exists(self, name: str) -> bool:
         """Return whether there is such an object."""
+        ...
+
+    def tag(self, name: str) -> str | None:
+        """Return what changes whenever the object's bytes do; None when there is no such object."""
+        ...
+
+    def folders(self) -> list[str]:
+        """Return the names of the folders right below, sorted."""
         ...
 
     def list(self, prefix: str = "") -> list[str]:

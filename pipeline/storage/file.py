@@ -48,6 +48,22 @@ class FileStorage:
         with self._readable_errors(name):
             return self._path(name).is_file()
 
+    def tag(self, name: str) -> str | None:
+        """Return the file's size and its time of change."""
+        if not self.exists(name):
+            return None
+        with self._readable_errors(name):
+            known = self._path(name).stat()
+        return f"{known.st_size}-{known.st_mtime_ns}"
+
+    def folders(self) -> list[str]:
+        """Return the names of the folders right below; none where this folder is not there itself."""
+        with self._readable_errors(""):
+            try:
+                return sorted(entry.name for entry in os.scandir(self.folder) if entry.is_dir())
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+
     def list(self, prefix: str = "") -> list[str]:
         """Return the names of all files below the folder that begin with a prefix."""
         start = self._path(prefix).parent if prefix and not prefix.endswith("/") else self._path(prefix)
@@ -72,6 +88,8 @@ class FileStorage:
 
     def local_path(self, name: str) -> Path:
         """Return the file's own path."""
+        if not self.exists(name):
+            raise StorageError(f"{self._path(name)} is not there.")
         return self._path(name)
 
     def check_writable(self) -> None:

@@ -5,6 +5,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectionError,
+    FlexibleChecksumError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 PROBE = ".duet-probe"
+BLOCK_BYTES = 1 << 20
 NOT_FOUND = {"404", "NoSuchKey", "NotFound"}
 REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "401"}
 BUSY = {
@@ -42,6 +45,19 @@ BUSY = {
     "RequestTimeout",
     "ServiceUnavailable",
 }
+DAMAGED = {"BadDigest", "IncompleteBody", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
+
+
+@dataclass(frozen=True)
+class S3Object:
+    """What a listing says of an object."""
+
+    name: str
+    """Below the storage's prefix."""
+    tag: str
+    size_bytes: int
+    changed_at: float
+    """Seconds since the epoch."""
 
 
 class S3Storage:
@@ -73,18 +89,52 @@ class S3Storage:
 
     def exists(self, name: str) -> bool:
         """Ask for the object's head."""
-        return self._tag(name) is not None
+        return self.tag(name) is not None
+
+    def tag(self, name: str) -> str | None:
+        """Return the object's ETag."""
+        with self._readable_errors(name):
+            try:
+                return self.client.head_object(Bucket=self.bucket, Key=self._key(name))["ETag"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] in NOT_FOUND:
+                    return None
+                raise
+
+    def folders(self) -> list[str]:
+        """Return the common prefixes up to the next `/`, page by page."""
+        pages = self.client.get_paginator("list_objects_v2")
+        with self._readable_errors(""):
+            found = [
+                item["Prefix"].removeprefix(self.prefix).rstrip("/")
+                for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix, Delimiter="/")
+                for item in page.get("CommonPrefixes", [])
+            ]
+        return sorted(found)
 
     def list(self, prefix: str = "") -> list[str]:
         """Return the names that begin with a prefix, page by page."""
+        return sorted(item.name for item in self.objects(prefix))
+
+    def objects(self, prefix: str = "") -> Iterator[S3Object]:
+        """Yield what a listing says of each object whose name begins with a prefix, page by page."""
         pages = self.client.get_paginator("list_objects_v2")
         with self._readable_errors(prefix):
-            found = [
-                item["Key"].removeprefix(self.prefix)
-                for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix + prefix)
-                for item in page.get("Contents", [])
-            ]
-        return sorted(found)
+            for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix + prefix):
+                for item in page.get("Contents", []):
+                    name = item["Key"].removeprefix(self.prefix)
+                    yield S3Object(name, item["ETag"], item["Size"], item["LastModified"].timestamp())
+
+    def head(self, name: str, count: int) -> bytes:
+        """Return an object's first bytes."""
+        with self._readable_errors(name):
+            wanted = f"bytes=0-{count - 1}"
+            return self.client.get_object(Bucket=self.bucket, Key=self._key(name), Range=wanted)["Body"].read()
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """Yield an object's bytes in blocks, so that memory does not grow with its size."""
+        with self._readable_errors(name):
+            yield from self.client.get_object(Bucket=self.bucket, Key=self._key(name))["Body"].iter_chunks(BLOCK_BYTES)
 
     def delete(self, name: str) -> None:
         """Remove an object."""
@@ -93,8 +143,10 @@ class S3Storage:
 
     def local_path(self, name: str) -> Path:
         """Download into the cache, once for each content, and return the path there."""
-        tag = self._tag(name)
+        tag = self.tag(name)
         if tag is None:
+            with self._readable_errors(name):
+                self.client.head_bucket(Bucket=self.bucket)  # of an object alone, S3 says "not there" in either case
             raise StorageError(f"{self.uri}/{name} is not there.")
         key = hashlib.sha256(f"{self.uri}/{name}\n{tag}".encode()).hexdigest()
         cached = settings().cache_dir / "objects" / key[:2] / f"{key[2:34]}{PurePosixPath(name).suffix}"
@@ -114,15 +166,6 @@ class S3Storage:
         self.put(PROBE, b"")
         self.delete(PROBE)
 
-    def _tag(self, name: str) -> str | None:
-        with self._readable_errors(name):
-            try:
-                return self.client.head_object(Bucket=self.bucket, Key=self._key(name))["ETag"]
-            except ClientError as error:
-                if error.response["Error"]["Code"] in NOT_FOUND:
-                    return None
-                raise
-
     def _key(self, name: str) -> str:
         if ".." in PurePosixPath(name).parts or name.startswith("/"):
             raise StorageError(f"{name!r} leads out of {self.uri}; names are relative and never go up.")
@@ -138,7 +181,9 @@ class S3Storage:
                 f"{where}: there are no S3 credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
             ) from None
         except ClientError as error:
-            raise self._refusal(where, error.response["Error"]["Code"], error) from None
+            is_bucket = error.operation_name == "HeadBucket" and error.response["Error"]["Code"] in NOT_FOUND
+            code = "NoSuchBucket" if is_bucket else error.response["Error"]["Code"]
+            raise self._refusal(where, code, error) from None
         except S3UploadFailedError as error:
             cause = error.__context__
             code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else ""
@@ -148,6 +193,8 @@ class S3Storage:
                 f"{where}: {self.client.meta.endpoint_url} does not answer ({type(error).__name__}); "
                 "check DUET_S3_ENDPOINT_URL and the network."
             ) from None
+        except FlexibleChecksumError:
+            raise TransientError(f"{where}: what arrived is not what was sent; its checksum does not fit.") from None
         except OSError as error:
             raise StorageError(
                 f"{error.filename or settings().cache_dir}: {error.strerror or error}; "
@@ -166,6 +213,8 @@ class S3Storage:
                 f"{where}: S3 refuses the credentials ({code}); check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY "
                 "and the bucket's policy."
             )
+        if code in DAMAGED:
+            return TransientError(f"{where}: what arrived at S3 is not what was sent ({code}).")
         if code in BUSY:
             return TransientError(f"{where}: S3 is not able to answer now ({code}).")
         return StorageError(f"{where}: {error}")

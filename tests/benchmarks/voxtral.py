@@ -5,7 +5,8 @@
 The naive way is that of the library's examples: one chunk of 30 s and one question a request. With a
 CUDA device the model has the real geometry, otherwise it is scaled down; its weights are random either
 way, so this measures speed and never quality. Each way runs in a process of its own, so that its peak
-of memory is its own.
+of memory is its own; rounds are interleaved, so that a noisy machine is unfair to both alike. Loading and
+one short warm-up are not timed.
 """
 
 import argparse
@@ -13,11 +14,13 @@ import base64
 import io
 import json
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +32,9 @@ from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise
 from workers import device
 from workers.audio import SAMPLE_RATE_HZ, Samples
-from workers.voxtral import plan
+from workers.plan.activations import voxtral_bytes
+from workers.plan.cards import of
+from workers.plan.geometry import MINI, voxtral_geometry
 from workers.voxtral.model import CHUNK_SAMPLES, TOKENS_PER_CHUNK, VoxtralModel
 from workers.voxtral.sections import cut
 
@@ -40,6 +45,8 @@ QUESTIONS = (
     "What is the mood?",
     "Which three sentences are worth repeating?",
 )
+
+SYSTEMS = ("ours", "naive")
 
 
 def load(place: device.Place, folder: Path, hidden: int, layers: int, threads: int) -> VoxtralModel:
@@ -113,6 +120,24 @@ def ceilings(place: device.Place) -> dict[str, float]:
     }
 
 
+def shares(voxtral: VoxtralModel, figures: dict[str, Any], section_s: float) -> dict[str, float]:
+    """Return how much of the device's ceilings each step reaches; what computes little is left out."""
+    parts, config = voxtral.model.model, voxtral.model.config
+    positions, tokens = config.audio_config.max_source_positions, TOKENS_PER_CHUNK * ceil(section_s / 30)
+    encoder = sum(weight.numel() for weight in parts.audio_tower.parameters())
+    layers = sum(weight.numel() for weight in parts.language_model.layers.parameters())
+    width = config.text_config.num_attention_heads * config.text_config.head_dim * config.text_config.num_hidden_layers
+    attended = positions * config.audio_config.hidden_size * config.audio_config.num_hidden_layers
+    chunk_tflop = positions * (2 * encoder + 4 * attended) / 1e12
+    token_tflop = (2 * layers + 2 * tokens * width) / 1e12  # causal: on average half of the section is attended to
+    read_gb = sum(weight.nbytes for weight in parts.language_model.parameters()) / 1e9
+    return {
+        "encode_share_of_tflops": figures["encode_chunks_per_s"] * chunk_tflop / figures["ceiling_tflops"],
+        "prefill_share_of_tflops": figures["prefill_tokens_per_s"] * token_tflop / figures["ceiling_tflops"],
+        "decode_share_of_bandwidth": figures["decode_tokens_per_s"] * read_gb / figures["ceiling_gb_per_s"],
+    }
+
+
 def _timed(place: device.Place, steps: dict[str, float], name: str, work: Callable[[], Any]) -> Any:
     started_s = time.perf_counter()
     result = work()
@@ -141,13 +166,11 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     if place.device.type == "cuda":
         peak_mb = torch.cuda.max_memory_allocated(place.device) / 2**20
         weights_bytes = parameters * place.dtype.itemsize
-        planned = plan.needed_bytes(place, weights_bytes, arguments.section_s) - plan.RESERVE_BYTES
-        figures["planned_mb"] = planned / 2**20
+        work_bytes = voxtral_bytes(voxtral_geometry(MINI), of(place).voxtral_precision, arguments.section_s, 1)
+        figures["planned_mb"] = (weights_bytes + work_bytes) / 2**20
     if arguments.system == "ours":
         figures |= ceilings(place)
-        read_gb = sum(w.nbytes for w in voxtral.model.model.language_model.parameters()) / 1e9
-        share = figures["decode_tokens_per_s"] * read_gb / figures["ceiling_gb_per_s"]
-        figures["decode_share_of_bandwidth"] = share
+        figures |= shares(voxtral, figures, min(arguments.section_s, arguments.minutes * 60))
     return {
         "system": arguments.system,
         "seconds": seconds,
@@ -166,7 +189,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run both ways, each in a process of its own, and print their figures."""
+    """Run both ways in turn, round after round, and print the medians."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--minutes", type=float, default=10.0, help="length of the audio")
     parser.add_argument("--section-s", type=float, default=600.0, help="length of our sections")
@@ -174,31 +197,52 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=64, help="width of the encoder on a CPU")
     parser.add_argument("--layers", type=int, default=4, help="depth of both halves on a CPU")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each way")
-    parser.add_argument("--system", choices=("ours", "naive"), help="measure only this one, in this process")
+    parser.add_argument("--system", choices=SYSTEMS, help="measure only this one, once, in this process")
     arguments = parser.parse_args()
     if arguments.system:
         print(json.dumps(measure(arguments)))
         return
-    lines = []
-    for system in ("ours", "naive"):
-        command = [sys.executable, "-m", "tests.benchmarks.voxtral", *sys.argv[1:], "--system", system]
-        run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        lines.append(json.loads(run.stdout.splitlines()[-1]))
-        if arguments.json:
-            print(json.dumps(lines[-1]), flush=True)
-    if arguments.json:
-        return
-    first = lines[0]
-    print(
-        f"{first['minutes']:g} min of audio, {first['questions']} questions, a {first['geometry']} model of "
-        f"{first['parameters']:,} parameters with random weights, {first['dtype']} on {first['device']}"
-    )
+    rounds = [{system: _in_a_process_of_its_own(system) for system in SYSTEMS} for _ in range(arguments.rounds)]
+    lines = [_middle([one[system] for one in rounds]) for system in SYSTEMS]
+    lines[0] |= _times_as_fast(rounds)
     for line in lines:
-        print(f"{line['system']:>6} {line['seconds']:8.1f} s {line['realtime']:8.1f} x real time", end="")
-        print(f" {line['peak_mb']:8.0f} MB at most {line['tokens']:6} tokens written")
-    print(f"ours is {lines[1]['seconds'] / lines[0]['seconds']:.1f} times as fast")
+        print(json.dumps(line)) if arguments.json else _print(line)
+
+
+def _in_a_process_of_its_own(system: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.benchmarks.voxtral", *sys.argv[1:], "--system", system]
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    figures: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return figures
+
+
+def _middle(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the median of each figure over the rounds, and the seconds of each round."""
+    figures = {
+        name: round(statistics.median(run[name] for run in runs), 3) if isinstance(value, float) else value
+        for name, value in runs[0].items()
+    }
+    return figures | {"seconds_by_round": [round(run["seconds"], 2) for run in runs]}
+
+
+def _times_as_fast(rounds: list[dict[str, dict[str, Any]]]) -> dict[str, Any]:
+    """Return how many times as fast as the naive way ours is: the medians' ratio, and that of each round."""
+    ours_s, naive_s = ([one[system]["seconds"] for one in rounds] for system in SYSTEMS)
+    return {
+        "times_naive": round(statistics.median(naive_s) / statistics.median(ours_s), 2),
+        "times_naive_by_round": [round(n / o, 2) for o, n in zip(ours_s, naive_s, strict=True)],
+    }
+
+
+def _print(line: dict[str, Any]) -> None:
+    print(f"{line['system']:>6} {line['seconds']:8.1f} s {line['realtime']:8.1f} x real time", end="")
+    print(f" {line['peak_mb']:8.0f} MB at most {line['tokens']:6} tokens written", end="")
+    print(f"   {line['geometry']} model of {line['parameters']:,} parameters, {line['dtype']} on {line['device']}")
+    if "times_naive" in line:
+        print(f"       {line['times_naive']} times as fast as naive; by round {line['times_naive_by_round']}")
 
 
 if __name__ == "__main__":

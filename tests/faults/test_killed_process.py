@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline import Job, JobState, submit
+from pipeline import Job, submit
 from pipeline.ledger import Ledger
 from pipeline.pools import ready_pools
 from tests.duet import POLL_S, TIMEOUT_S, Duet
@@ -51,22 +51,6 @@ def test_an_episode_survives_the_loss_of_its_process(up: Duet, episodes: dict[st
     result = job.result(timeout=TIMEOUT_S)
     assert result.legs["whisper"].status == "ok"
     assert "garden" in result.text
-
-
-def test_an_episode_that_kills_its_process_every_time_ends_with_a_reason(
-    up: Duet, episodes: dict[str, Path], tmp_path: Path
-) -> None:
-    # Given an episode whose process dies whenever it is begun
-    job = submit(episodes["science-chat"], to=tmp_path)
-    begun: set[float] = set()
-    while process := process_at_work(job, begun):
-        process.kill()
-
-    # Then the rescue ends it after a bounded number of tries, with a manifest that says why
-    result = job.result(timeout=TIMEOUT_S)
-    assert 2 <= len(begun) <= 4
-    assert result.state is JobState.FAILED
-    assert "The process at work was ended before it was done" in result.reason
 
 
 def test_a_worker_that_is_lost_as_a_whole_is_started_again(up: Duet, episodes: dict[str, Path], tmp_path: Path) -> None:

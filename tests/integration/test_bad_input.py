@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.duet import TRACEBACK, Duet, Finished, excerpt, silence
+from tests.mutations import silent_wav
 
 pytestmark = pytest.mark.xdist_group("bad-input")
 
 SENTENCES = {
+    "absurd.wav": ("failed", "claims a sound of 1 Hz"),
     "empty.mp3": ("failed", "is empty (0 bytes)"),
     "good.wav": ("partial", "Voxtral"),
     "not-there.mp3": ("failed", "not-there.mp3 is not there; check the spelling."),
@@ -25,6 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, episodes: dict[str, Path]) 
     folder = tmp_path_factory.mktemp("podcasts")
     excerpt(episodes["corner-shop"], 8.0, folder / "good.wav")
     silence(5.0, folder / "silent.wav")
+    silent_wav(folder / "absurd.wav", 100_000, rate_hz=1)
     (folder / "empty.mp3").touch()
     (folder / "text.mp3").write_text("These are the show notes, not the show.\n" * 50)
     mp3, m4a = episodes["garden-hour"].read_bytes(), episodes["corner-shop"].read_bytes()

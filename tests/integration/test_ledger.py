@@ -246,23 +246,29 @@ def test_what_a_leg_reports_is_known(ledger: Ledger) -> None:
 
 
 def test_many_are_answered_in_the_order_they_were_asked(ledger: Ledger) -> None:
-    for job in ("a", "b"):
+    first, second = named("a"), named("b")
+    for job in (first, second):
         begun(ledger, job)
 
-    records = ledger.get_many(["b", "unknown", "a"])
+    records = ledger.get_many([second, "unknown", first])
 
-    assert [it.spec.job if it else None for it in records] == ["b", None, "a"]
+    assert [it.spec.job if it else None for it in records] == [second, None, first]
     assert ledger.get_many([]) == []
 
 
 def test_jobs_are_listed_oldest_first(ledger: Ledger) -> None:
-    for job in ("c", "a", "b"):
+    a, b, c = map(named, "abc")
+    for job in (c, a, b):
         begun(ledger, job)
 
-    assert ledger.jobs() == ["c", "a", "b"]
+    assert ledger.jobs() == [c, a, b]
 
-    begun(ledger, "c", attempt=2)
-    assert ledger.jobs() == ["a", "b", "c"]
+    begun(ledger, c, attempt=2)
+    assert ledger.jobs() == [a, b, c]
+
+
+def named(digit: str) -> str:
+    return f"{digit * 16}-{digit * 8}"
 
 
 @pytest.mark.parametrize("state", [JobState.TRANSCRIBED, JobState.PARTIAL])

@@ -74,3 +74,16 @@ def test_a_second_run_beside_the_first_is_refused_with_a_sentence(
 
     assert second.code == 1
     assert "Another Duet runs here already" in second.err
+
+
+def test_duet_down_ends_duet_up_and_all_that_it_started(duet: Duet) -> None:
+    process = duet.start("up")
+    wait_for_pools(duet)
+
+    down = duet("down")
+    process.communicate(timeout=UP_TIMEOUT_S)
+
+    assert (down.code, process.returncode) == (0, 0), down.err
+    assert "Duet is down" in down.out
+    assert duet.processes() == []
+    assert duet("down").code == 1

@@ -42,7 +42,13 @@ def test_a_wait_that_times_out_is_a_timeout_to_python_too() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("DUET_VOXTRAL", "perhaps"), ("DUET_RETRY_LIMIT", "-1"), ("DUET_LEG_TIME_LIMIT_S", "soon")],
+    [
+        ("DUET_VOXTRAL", "perhaps"),
+        ("DUET_VOXTRAL_QUANTIZE", "int3"),
+        ("DUET_VOXTRAL_SECTION_S", "5"),
+        ("DUET_RETRY_LIMIT", "-1"),
+        ("DUET_LEG_TIME_LIMIT_S", "soon"),
+    ],
 )
 def test_a_setting_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)

@@ -191,6 +191,15 @@ def test_an_object_has_a_path_on_this_machine(storage: FileStorage) -> None:
     assert storage.local_path("ep.mp3").read_bytes() == b"sound"
 
 
+def test_a_tag_changes_when_the_object_does(storage: FileStorage) -> None:
+    assert storage.tag("folder/name.txt") is None
+    storage.put("folder/name.txt", b"once")
+    first = storage.tag("folder/name.txt")
+    assert first == storage.tag("folder/name.txt")
+    storage.put("folder/name.txt", b"more")
+    assert storage.tag("folder/name.txt") not in (first, None)
+
+
 @pytest.mark.parametrize("name", OUTSIDE)
 @pytest.mark.parametrize("operation", [*OPERATIONS, "local_path"])
 def test_no_name_leads_out(storage: FileStorage, tmp_path: Path, operation: str, name: str) -> None:
@@ -294,3 +303,8 @@ def test_a_place_of_another_kind(uri: str) -> None:
 )
 def test_an_object_has_the_media_type_of_its_ending(name: str, expected: str) -> None:
     assert content_type(name) == expected
+
+
+def test_an_object_that_is_not_there_has_no_local_path(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"ep\.mp3 is not there\."):
+        FileStorage(tmp_path).local_path("ep.mp3")

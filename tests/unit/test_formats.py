@@ -1,8 +1,7 @@
-"""Each form of a transcript, read back by somebody else's reader."""
+"""Each form of a result, read back by somebody else's reader."""
 
 import html
 import json
-import re
 from datetime import timedelta
 from io import StringIO
 
@@ -12,9 +11,11 @@ import srt
 import webvtt
 
 from pipeline.captions import captions
-from pipeline.formats import FORMATS
+from pipeline.doubts import judged
+from pipeline.formats import FORMATS, rendered
 from pipeline.schemas import schema
-from pipeline.types import Segment, Transcript, Word
+from pipeline.types import ActionItem, Analysis, Chapter, KeyPoint, Mention, OwnAnswer, Quote, Transcript
+from tests.results import result, segment, transcript
 
 WHISPER_SEGMENT_KEYS = {
     "id",
@@ -29,81 +30,96 @@ WHISPER_SEGMENT_KEYS = {
     "no_speech_prob",
     "words",
 }
-
-
-def segment(number: int, start_s: float, text: str, word_s: float = 0.4) -> Segment:
-    words = tuple(
-        Word(
-            word=spelling,
-            start_s=round(start_s + n * word_s, 2),
-            end_s=round(start_s + (n + 1) * word_s, 2),
-            probability=0.5,
-        )
-        for n, spelling in enumerate(re.findall(r" \S+", text))
-    )
-    return Segment(id=number, start_s=start_s, end_s=words[-1].end_s, text=text, tokens=(50364, 1), words=words)
-
-
-def transcript(*segments: Segment) -> Transcript:
-    text = "".join(it.text for it in segments)
-    return Transcript(text=text, language="en", segments=segments, audio_s=4000.0, model="base")
-
-
-NOTHING = transcript()
-SHOW = transcript(
-    segment(0, 0.5, " Good morning, and welcome to the garden hour; today we talk about roses & bees."),
-    segment(1, 8.52, " 1984"),
-    segment(2, 3599.9, " Is 3 < 4 --> really? 你好 <i>maybe</i> &amp; no."),
+HEARD = transcript(
+    segment("Good morning, and welcome to the garden hour; today we talk about roses & bees.", 0.5),
+    segment("1984", 8.52),
+    segment("and the " * 20, 30.0),
+    segment("Is 3 < 4 --> really? 你好 <i>maybe</i> &amp; no.", 3599.9),
 )
+FOUND = Analysis(
+    source="voxtral",
+    model="voxtral",
+    title="Roses *and* bees",
+    summary_sentence="It is about roses.",
+    summary="Helen tells <b>why</b> bees like roses_and_lavender.\n# And more.",
+    chapters=(
+        Chapter(start_s=0.0, title="Roses", gist="How they grow."),
+        Chapter(start_s=3000.5, title=""),
+        Chapter(start_s=3599.9, title="Bees"),
+    ),
+    topics=("roses",),
+    key_points=(KeyPoint(text="Bees like roses.", start_s=4.0), KeyPoint(text="Water them.")),
+    action_items=(ActionItem(text="Water the roses", owner="everyone"),),
+    people_and_organisations=(Mention(name="Helen Parker", kind="person", role="host"),),
+    quotes=(Quote(text="Today we talk about roses.", speaker="Helen", start_s=3.0, end_s=5.0),),
+    answers=(OwnAnswer(question="Who sponsors it?", answer=None),),
+    heard_s=3600.0,
+)
+SHOW = result(judged(HEARD), FOUND)
+NOTHING = result(judged(transcript(audio_s=10.0)))
+BY_FILE = {form.file: form for form in FORMATS.values()}
 
 
-def render(name: str, of: Transcript) -> str:
-    return FORMATS[name].render(of)
+def render(name: str, of: object = SHOW) -> str:
+    return BY_FILE[name].render(of)  # type: ignore[arg-type]
 
 
 def test_the_json_is_whispers() -> None:
-    read = json.loads(render("transcript.json", SHOW))
+    read = json.loads(render("transcript.json"))
 
     assert {"text", "language", "segments"} <= set(read)
-    assert read["text"] == SHOW.text
-    assert all(set(it) == WHISPER_SEGMENT_KEYS for it in read["segments"])
-    assert read["segments"][1]["words"] == [{"word": " 1984", "start": 8.52, "end": 8.92, "probability": 0.5}]
+    assert read["text"] == HEARD.text
+    assert all(set(it) - {"language"} == WHISPER_SEGMENT_KEYS for it in read["segments"])
+    assert read["segments"][1]["words"] == [{"word": " 1984", "start": 8.52, "end": 8.82, "probability": 0.95}]
+
+
+def test_openai_whispers_own_writer_takes_the_json(tmp_path: object) -> None:
+    from whisper.utils import WriteVTT
+
+    target = StringIO()
+    WriteVTT(str(tmp_path)).write_result(json.loads(render("transcript.json")), target)
+
+    assert "00:08.520 --> 00:08.820\n1984" in target.getvalue()
 
 
 @pytest.mark.parametrize("spoken", [SHOW, NOTHING])
-def test_the_json_is_as_its_schema_says(spoken: Transcript) -> None:
+def test_the_jsons_are_as_their_schemas_say(spoken: object) -> None:
     jsonschema.validate(json.loads(render("transcript.json", spoken)), schema("transcript"))
+    jsonschema.validate(json.loads(SHOW.to_json()), schema("result"))
+    jsonschema.validate(json.loads(render("analysis.json")), schema("analysis"))
 
 
 def test_the_json_is_readable_as_it_is() -> None:
-    assert "你好" in render("transcript.json", SHOW)
+    assert "你好" in render("transcript.json")
 
 
 def test_the_json_reads_back_to_the_same_transcript() -> None:
-    assert Transcript.from_json(render("transcript.json", SHOW)) == SHOW
+    assert Transcript.from_json(render("transcript.json")) == HEARD
 
 
 def test_subrip_reads_back_to_the_same_captions() -> None:
-    read = list(srt.parse(render("transcript.srt", SHOW)))
+    read = list(srt.parse(render("transcript.srt")))
 
-    shown = list(captions(SHOW))
+    assert SHOW.transcript
+    shown = captions(SHOW.transcript)
     assert [it.index for it in read] == list(range(1, len(shown) + 1))
-    assert [it.content for it in read] == [it.lines for it in shown]
-    assert [it.start for it in read] == [timedelta(milliseconds=round(it.start_s * 1000)) for it in shown]
-    assert [it.end for it in read] == [timedelta(milliseconds=round(it.end_s * 1000)) for it in shown]
+    assert [it.content for it in read] == [it.text for it in shown]
+    assert [it.start for it in read] == [timedelta(milliseconds=it.start_ms) for it in shown]
+    assert [it.end for it in read] == [timedelta(milliseconds=it.end_ms) for it in shown]
 
 
 def test_webvtt_reads_back_to_the_same_captions() -> None:
-    read = webvtt.from_buffer(StringIO(render("transcript.vtt", SHOW))).captions
+    read = webvtt.from_buffer(StringIO(render("transcript.vtt"))).captions
 
-    shown = list(captions(SHOW))
-    assert [html.unescape(it.raw_text) for it in read] == [it.lines for it in shown]
-    assert [it.start_in_seconds for it in read] == [int(it.start_s) for it in shown]
-    assert read[-1].start == "00:59:59.900"
+    assert SHOW.transcript
+    shown = captions(SHOW.transcript)
+    assert [html.unescape(it.raw_text) for it in read] == [it.text for it in shown]
+    assert [it.start_in_seconds for it in read] == [it.start_ms // 1000 for it in shown]
+    assert read[-1].end > "00:59:59.900"
 
 
 def test_webvtt_escapes_what_would_be_markup() -> None:
-    cues = render("transcript.vtt", SHOW).split("\n\n")[1:]
+    cues = render("transcript.vtt").split("\n\n")[1:]
 
     payload = "\n".join(cue.partition("\n")[2] for cue in cues)
     assert "<" not in payload
@@ -111,28 +127,105 @@ def test_webvtt_escapes_what_would_be_markup() -> None:
     assert "&lt;i&gt;maybe&lt;/i&gt; &amp;amp; no." in payload.replace("\n", " ")
 
 
-def test_plain_text_begins_a_paragraph_after_a_pause() -> None:
+def test_tab_separated_values_are_openai_whispers() -> None:
+    lines = [line.split("\t") for line in render("transcript.tsv").splitlines()]
+
+    assert lines[0] == ["start", "end", "text"]
+    assert lines[2] == ["8520", "8820", "1984"]
+    assert [len(line) for line in lines] == [3, 3, 3, 3]
+
+
+def test_the_podcast_transcript_has_ascending_times_in_seconds() -> None:
+    read = json.loads(render("transcript.podcast.json"))
+
+    assert read["version"] == "1.0.0"
+    assert all(set(it) == {"startTime", "endTime", "body"} for it in read["segments"])
+    times = [time for it in read["segments"] for time in (it["startTime"], it["endTime"])]
+    assert times == sorted(times)
+    assert read["segments"][-1]["body"].startswith("Is 3 < 4")
+
+
+def test_the_podcast_chapters_ascend_and_all_have_titles() -> None:
+    read = json.loads(render("chapters.json"))
+
+    assert read["version"] == "1.2.0"
+    assert read["chapters"] == [
+        {"startTime": 0.0, "title": "Roses"},
+        {"startTime": 3000.5, "title": "Part 2"},
+        {"startTime": 3599.9, "title": "Bees"},
+    ]
+
+
+def test_the_notes_tell_all_that_was_understood_and_keep_its_text_as_text() -> None:
+    notes = render("notes.md")
+
+    for said in (
+        "# Roses \\*and\\* bees",
+        "- 0:00 **Roses** How they grow.",
+        "- 1:00:00 **Bees**",
+        "- 0:04 Bees like roses.",
+        "> 0:03 Today we talk about roses.  \n> — Helen",
+        "- Water the roses (everyone)",
+        "- Helen Parker: host",
+        "## Who sponsors it?\n\nThe episode does not say.",
+        "- Transcript: whisper-base, 3.2 s of work",
+        "- Of 4 segments: doubtful 0, left out 1",
+    ):
+        assert said in notes, said
+    assert "****" not in notes
+    assert "\\<b\\>why\\</b\\> bees like roses\\_and\\_lavender. # And more." in notes
+
+
+def test_an_outline_is_said_to_be_one() -> None:
+    notes = render("notes.md", result(judged(HEARD), FOUND.model_copy(update={"source": "outline"})))
+
+    assert "No model understood this episode" in notes
+
+
+def test_plain_text_begins_a_paragraph_after_a_pause_between_sentences() -> None:
     spoken = transcript(
-        segment(0, 0.0, " One."), segment(1, 1.5, " Two."), segment(2, 3.5, " Three."), segment(3, 3.9, " Four.")
+        segment("One", 0.0), segment("two.", 3.0), segment("Three.", 5.5), segment("Four.", 5.9), segment("Five.", 9.0)
     )
 
-    assert render("transcript.txt", spoken) == "One. Two.\n\nThree. Four.\n"
+    assert render("transcript.txt", result(judged(spoken))) == "One two.\n\nThree. Four.\n\nFive.\n"
 
 
-@pytest.mark.parametrize("name", FORMATS)
+def test_a_long_pause_begins_a_paragraph_even_within_a_sentence() -> None:
+    spoken = transcript(segment("And that should be all thanks", 0.0), segment("the second recording.", 12.0))
+
+    text = render("transcript.txt", result(judged(spoken)))
+
+    assert text == "And that should be all thanks\n\nthe second recording.\n"
+
+
+def test_what_was_dropped_is_in_no_form_but_whispers_own() -> None:
+    for name, data in rendered(SHOW).items():
+        assert (b"and the and the" in data) == (name == "transcript.json"), name
+
+
+@pytest.mark.parametrize("name", BY_FILE)
 def test_a_file_ends_with_one_line_break(name: str) -> None:
-    text = render(name, SHOW)
+    text = render(name)
 
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
 
 
-def test_a_silent_episode_has_every_form_too() -> None:
+def test_a_silent_episode_has_every_form_of_the_transcript() -> None:
     assert json.loads(render("transcript.json", NOTHING))["segments"] == []
     assert list(srt.parse(render("transcript.srt", NOTHING))) == []
     assert webvtt.from_buffer(StringIO(render("transcript.vtt", NOTHING))).captions == []
     assert render("transcript.txt", NOTHING).strip() == ""
+    assert json.loads(render("transcript.podcast.json", NOTHING))["segments"] == []
+    assert render("transcript.tsv", NOTHING) == "start\tend\ttext\n"
+
+
+def test_what_there_is_nothing_for_is_not_written() -> None:
+    transcripts = {name for name in BY_FILE if name.startswith("transcript")}
+    assert set(rendered(NOTHING)) == {*transcripts, "notes.md", "player.html"}
+    assert set(rendered(result(None, FOUND))) == {"analysis.json", "chapters.json", "notes.md", "player.html"}
+    assert rendered(result(None)) == {}
 
 
 def test_the_json_comes_first_in_the_registry_so_that_it_is_written_last() -> None:
-    assert next(iter(FORMATS)) == "transcript.json"
+    assert next(iter(BY_FILE)) == "transcript.json"

@@ -74,12 +74,46 @@ def flip(path: Path, at: int = -5) -> None:
 def test_a_model_is_downloaded_once(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     uri = upload(checkpoint, "s3://podcasts/models/voxtral")
     folder = weights.find(uri)
-    assert folder.parent == settings().cache_dir / "voxtral"
+    assert folder.parent.parent == settings().cache_dir / "voxtral"
     assert {path.name for path in folder.iterdir()} == {path.name for path in checkpoint.iterdir()}
     assert weights.check(folder).parameters == weights.check(checkpoint).parameters
-    monkeypatch.setattr(S3Storage, "list", lambda *_: pytest.fail("asked again"))
+    monkeypatch.setattr(S3Storage, "local_path", lambda *_: pytest.fail("fetched again"))
     assert weights.find(f"{uri}/") == folder
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+@pytest.mark.usefixtures("use")
+def test_of_a_model_that_changed_only_the_changed_files_are_fetched(checkpoint: Path) -> None:
+    uri = upload(checkpoint, "s3://podcasts/models/changed")
+    before = weights.find(uri)
+    (checkpoint / digests.LIST).unlink()
+    flip(checkpoint / "model.safetensors")
+    open_storage(uri).delete(digests.LIST)
+    upload(checkpoint, uri)
+    after = weights.find(uri)
+    assert after != before
+    assert (after / "model.safetensors").read_bytes() == (checkpoint / "model.safetensors").read_bytes()
+    assert (before / "model.safetensors").read_bytes() != (checkpoint / "model.safetensors").read_bytes()
+    assert (after / "tekken.json").samefile(before / "tekken.json")
+    assert not (after / digests.LIST).exists(), "what is gone from the bucket is gone here"
+    assert weights.find(uri) == after
+
+
+@pytest.mark.usefixtures("use")
+def test_while_the_bucket_does_not_answer_the_version_used_last_has_to_do(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    uri = upload(checkpoint, "s3://podcasts/models/gone")
+    weights.find(uri)
+    (checkpoint / "generation_config.json").write_text("{}")
+    (checkpoint / digests.LIST).unlink()
+    open_storage(uri).delete(digests.LIST)
+    folder = weights.find(upload(checkpoint, uri))
+    monkeypatch.setenv("DUET_S3_ENDPOINT_URL", "http://127.0.0.1:9")
+    settings.cache_clear()
+    assert weights.find(uri) == folder
+    assert "does not answer" in caplog.text
+    assert str(folder) in caplog.text
 
 
 @pytest.mark.usefixtures("use")
@@ -99,7 +133,7 @@ def test_an_interrupted_download_leaves_no_half_of_a_folder_and_goes_on(
         patch.setattr(S3Storage, "local_path", break_off)
         with pytest.raises(KeyboardInterrupt):
             weights.find(uri)
-    assert list((settings().cache_dir / "voxtral").iterdir()) == []
+    assert [path for path in (settings().cache_dir / "voxtral").rglob("*") if path.is_file()] == []
     assert weights.check(weights.find(uri)).parameters
 
 
@@ -109,7 +143,7 @@ def test_a_bit_that_flipped_in_the_bucket_is_found_and_nothing_kept(checkpoint: 
     uri = upload(checkpoint, "s3://podcasts/models/flipped")
     with pytest.raises(WeightsError, match=r"models/flipped/model\.safetensors is damaged"):
         weights.find(uri)
-    assert list((settings().cache_dir / "voxtral").iterdir()) == []
+    assert [path for path in (settings().cache_dir / "voxtral").rglob("*") if path.is_file()] == []
     flip(checkpoint / "model.safetensors")
     upload(checkpoint, uri)
     assert weights.check(weights.find(uri)).parameters

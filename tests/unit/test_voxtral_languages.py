@@ -46,9 +46,10 @@ class Recorded:
 
     def ask_about(
         self, sections: Sequence[Section], questions: Sequence[Question[Shape]], watch: Watch
-    ) -> Iterator[tuple[Question[Shape], list[Note[Shape]]]]:
+    ) -> Iterator[tuple[int, Question[Shape], Note[Shape]]]:
         for question in questions:
-            yield question, [Note(self._about(question, section)) for section in sections]
+            for index, section in enumerate(sections):
+                yield index, question, Note(self._about(question, section))
 
     def ask(self, question: Question[S], watch: Watch) -> Note[S]:
         self.asked.append(question.text)

@@ -2,11 +2,13 @@
 
 import base64
 import io
+from math import ceil
 from pathlib import Path
 
 import pytest
 import soundfile
 import torch
+from pydantic import Field
 from transformers import AutoProcessor, BatchFeature, VoxtralForConditionalGeneration
 
 from pipeline.errors import CancelledError, EngineError
@@ -14,7 +16,11 @@ from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise
 from workers import device
 from workers.audio import SAMPLE_RATE_HZ, Samples
-from workers.voxtral import cache, loading, model, weights
+from workers.voxtral import cache, loading, model, questions, weights
+from workers.voxtral.answers import Shape, Told
+from workers.voxtral.local import LocalEars
+from workers.voxtral.questions import Question
+from workers.voxtral.sections import Section
 from workers.voxtral.watch import Watch
 
 torch.set_num_threads(1)
@@ -131,6 +137,44 @@ def test_an_answer_longer_than_the_room_set_aside_goes_on(
     monkeypatch.setattr(cache, "_MORE_TOKENS", 5)
     samples = noise(20, seed=3)
     assert voxtral.listen([voxtral.hear(samples)]).ask("What?", 40)[0].tokens == plain.ask(samples, "What?", 40)
+
+
+@pytest.mark.parametrize("guided", [False, True])
+def test_going_on_after_the_usual_room_gives_what_asking_again_with_twice_the_room_gives(
+    voxtral: model.VoxtralModel, plain: PlainWay, guided: bool
+) -> None:
+    samples, question, room = noise(20, seed=4), questions.own("Who sponsors this?").text, 12
+    listening = voxtral.listen([voxtral.hear(samples)])
+
+    def ask(tokens: int) -> model.Answer:
+        guide = voxtral.guides.start(Told.schema_to_follow(), 1) if guided else None
+        return listening.ask(question, tokens, guide)[0]
+
+    cut, again = ask(room), ask(2 * room)
+    assert cut.truncated
+    assert len(cut.tokens) == room
+    assert again.tokens[:room] == cut.tokens, "greedy decoding has no other way to begin"
+    assert len(again.tokens) > room
+    if not guided:
+        assert plain.ask(samples, question, 2 * room) == again.tokens
+        assert plain.ask(samples, question, room) == cut.tokens
+
+
+class Spelled(Shape):
+    """An answer that any model gives alike."""
+
+    text: str = Field(default="", json_schema_extra={"enum": ["bread and salt " * 4]})
+
+
+def test_a_cut_answer_has_twice_the_room_and_says_if_that_was_too_little(voxtral: model.VoxtralModel) -> None:
+    section = Section(0.0, noise(2))
+    guide = voxtral.guides.start(Spelled.schema_to_follow(), 1)
+    needed = len(voxtral.listen([voxtral.hear(section.samples)]).ask("What?", 400, guide)[0].tokens)
+    for room_tokens, truncated in ((needed, False), (ceil(needed / 2), False), (ceil(needed / 2) - 1, True)):
+        asked = Question("What?", Spelled, room_tokens)
+        ((_, _, note),) = LocalEars(voxtral, 1).ask_about([section], [asked], Watch(60))
+        assert note.truncated is truncated
+        assert Spelled().text < note.answer.text <= "bread and salt " * 4
 
 
 def test_cancelling_stops_between_tokens(voxtral: model.VoxtralModel) -> None:

@@ -11,8 +11,10 @@ from pipeline.errors import EngineError
 from pipeline.settings import Settings
 from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise
-from workers.device import Place
-from workers.voxtral import load_analyst, loading, plan, quantize, weights
+from workers.device import GIB, Place
+from workers.plan.activations import voxtral_weights_bytes
+from workers.plan.geometry import MINI, voxtral_geometry
+from workers.voxtral import load_analyst, loading, quantize, weights
 from workers.voxtral.analyst import VoxtralAnalyst
 from workers.voxtral.answers import Told, read
 from workers.voxtral.quantize import Quantize
@@ -20,7 +22,6 @@ from workers.voxtral.quantize import Quantize
 torch.set_num_threads(1)
 CPU = Place(torch.device("cpu"), torch.float32)
 T4 = Place(torch.device("cuda:0"), torch.float16)
-MINI = weights.Weights(Path("mini"), 4_676_271_104, 30 * (2 * 3072 * 4096 + 2 * 3072 * 1024 + 3 * 3072 * 8192))
 installed = pytest.mark.skipif(
     not all(find_spec(name) for name in ("bitsandbytes", "accelerate")), reason="the extra `quantize` is not installed"
 )
@@ -33,14 +34,14 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("bits", "gib"), [(None, 8.71), ("int8", 5.7), ("nf4", 4.3)])
 def test_the_memory_that_weights_take(bits: Quantize | None, gib: float) -> None:
-    assert quantize.weights_bytes(MINI, T4, bits) / plan.GIB == pytest.approx(gib, abs=0.05)
+    assert voxtral_weights_bytes(voxtral_geometry(MINI), "fp16", bits) / GIB == pytest.approx(gib, abs=0.05)
 
 
-def test_what_can_do_with_fewer_bits_is_counted_in_the_files(checkpoint: Path) -> None:
-    found = weights.check(checkpoint)
+def test_what_can_do_with_fewer_bits_is_counted(checkpoint: Path) -> None:
+    found = voxtral_geometry(str(checkpoint))
     each_layer = 2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 128  # q and o, k and v, the three of the feed-forward part
     assert found.linear == 2 * each_layer
-    assert found.linear < found.parameters
+    assert found.parameters == weights.check(checkpoint).parameters
 
 
 @pytest.mark.parametrize("bits", ["int8", "nf4"])

@@ -134,7 +134,7 @@ def quiet(done_s: float, total_s: float) -> None:
     """Progress that nobody looks at."""
 
 
-ASKED = Options(questions=("Who sponsors this?",), translate_to="German", voxtral_transcription=True, language="en")
+ASKED = Options(questions=("Who sponsors this?",), translate_to="German", second_opinion="full", language="en")
 
 
 def test_an_episode_is_analyzed(server: VoxtralServer, episode: Path) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from pipeline.types import Stretch
 from tests.voxtral_sound import noise, with_pauses
 from workers.audio import SAMPLE_RATE_HZ, Samples
-from workers.voxtral.sections import Section, batches, cut, section_length_s
+from workers.voxtral.sections import Section, batches, cut, excerpts, section_length_s
 
 
 def blocks(samples: Samples, size: int = 1024 * 7) -> Iterator[Samples]:
@@ -73,5 +74,30 @@ def test_the_last_section_is_no_scrap(expected_s: float, longest_s: float, lengt
 
 def test_only_neighbours_of_equal_shape_make_a_batch() -> None:
     sections = [Section(0.0, np.zeros(round(s * SAMPLE_RATE_HZ), np.float32)) for s in (55, 58, 60, 31, 29, 3)]
-    shapes = [[section.chunks for section in batch] for batch in batches(sections, 2)]
+    shapes = [[section.chunks for section in batch] for batch in batches(sections, lambda: 2)]
     assert shapes == [[2, 2], [2, 2], [1, 1]]
+
+
+def test_a_batch_is_as_large_as_memory_allows_by_then() -> None:
+    sections = [Section(30.0 * place, np.zeros(30 * SAMPLE_RATE_HZ, np.float32)) for place in range(6)]
+    rows, sizes = [2], []
+    for batch in batches(sections, lambda: rows[-1]):
+        sizes.append(len(batch))
+        rows.append(1)  # memory ran out at the first
+    assert sizes == [2, 1, 1, 1, 1]
+
+
+def test_excerpts_are_the_audio_of_their_stretches() -> None:
+    samples = noise(60)
+    stretches = [
+        Stretch(start_s=start_s, end_s=end_s)
+        for start_s, end_s in [(0.0, 2.0), (1.5, 3.0), (20.0, 48.0), (59.0, 61.0), (70.0, 71.0)]
+    ]
+
+    found = list(excerpts(blocks(samples), stretches))
+
+    padded = np.concatenate([samples, np.zeros(11 * SAMPLE_RATE_HZ, np.float32)])
+    for stretch, section in zip(stretches, found, strict=True):
+        first, after = round(stretch.start_s * SAMPLE_RATE_HZ), round(stretch.end_s * SAMPLE_RATE_HZ)
+        assert section.start_s == stretch.start_s
+        assert np.array_equal(section.samples, padded[first:after])

@@ -57,13 +57,9 @@ def wav(path: Path, samples: Samples, rate_hz: int = SAMPLE_RATE_HZ) -> Path:
 
 def decode(engine: WhisperEngine, batch: list[Window]) -> list[Decoded]:
     from workers.whisper import decoding
-    from workers.whisper.decoder import Memory
 
     listener = engine.listener
-    features = listener.encode(batch)
-    with torch.inference_mode():
-        memory = Memory(listener.decoder, features)
-    return decoding.decode(listener.decoder, listener.prompt("en", Options()), memory)
+    return decoding.decode(listener.decoder, listener.prompt("en", Options()), listener.remember(batch))
 
 
 def test_float32_decodes_token_for_token_what_openai_whisper_does(
@@ -199,13 +195,33 @@ def test_a_tripped_guard_decodes_that_window_again_and_no_other(
         "reason_to_retry",
         lambda one, text: "test" if "science chat" in text and not one.temperature else "",
     )
-    features = exact.listener.encode(batch[:2])
+    memory = exact.listener.remember(batch[:2])
     # when the batch is heard
-    first, second = exact.listener.hear(batch[:2], features, exact.listener.prompt("en", Options()))
+    first, second = exact.listener.hear(batch[:2], memory, ["en", "en"], Options())
     # then beam search had only the one window, and a temperature was tried after it
     assert calls == [1]
     assert {segment.temperature for segment in first} == {0.2}
     assert {segment.temperature for segment in second} == {0.0}
+
+
+def test_a_window_of_a_mixed_episode_is_heard_in_its_own_language(
+    exact: WhisperEngine, batch: list[Window], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workers.whisper import language
+
+    # given two windows of which the second is said to be German
+    found = [language.Language("en", 0.9), language.Language("de", 0.8)]
+    monkeypatch.setattr(language, "detect", lambda decoder, tokenizer, memory: found)
+    # when they are heard as parts of a mixed episode
+    memory = exact.listener.remember(batch[:2])
+    options = Options(mixed_languages=True)
+    codes = [one.code for one in exact.listener.languages(batch[:2], memory)]
+    first, second = exact.listener.hear(batch[:2], memory, codes, options)
+    # then each has its language, and the one in English is what it is without the other
+    assert {segment.language for segment in first} == {"en"}
+    assert {segment.language for segment in second} == {"de"}
+    [alone] = exact.listener.hear(batch[:1], exact.listener.remember(batch[:1]), ["en"], options)
+    assert [segment.text for segment in first] == [segment.text for segment in alone]
 
 
 def test_beam_search_hears_what_greedy_decoding_hears_in_clear_speech(
@@ -215,7 +231,7 @@ def test_beam_search_hears_what_greedy_decoding_hears_in_clear_speech(
 
     listener = exact.listener
     prompt = listener.prompt("en", Options())
-    [one] = beam.search(listener.decoder, prompt, listener.encode(batch[:1]), 3)
+    [one] = beam.search(listener.decoder, prompt, listener.encode(batch[:1], 30.0), 3)
     text = prompt.tokenizer.decode([token for token in one.tokens if token < prompt.tokenizer.eot])
     assert "asking a simple question" in text
     assert one.avg_logprob > -0.5

@@ -20,7 +20,7 @@ def seconds(length_s: float, chance: float) -> list[float]:
     return [chance] * round(length_s / FRAME_S)
 
 
-CUTS = Cuts(pad_s=0.32, longest_s=16.0, search_s=8.0)
+CUTS = Cuts(pad_s=0.32, longest_s=16.0, first_s=16.0, search_s=8.0)
 PAD = 10
 
 
@@ -102,3 +102,14 @@ def test_the_key_names_audio_place_and_settings() -> None:
     # then its key changes with what the result depends on, and with nothing else
     assert window.key("a") == window.key("a")
     assert len({window.key("a"), window.key("b"), moved.key("a")}) == 3
+
+
+def test_the_first_window_is_short_so_that_the_first_text_is_out_soon() -> None:
+    # given half a minute of speech with short pauses every four seconds
+    chances = (seconds(3.84, 0.9) + seconds(0.32, 0.2)) * 7
+    # when it is cut with a shorter first window
+    first, second = feed(chances, Cuts(pad_s=0.32, longest_s=26.0, first_s=10.0))
+    # then that one ends in a pause before its limit, and the next goes on from there
+    assert 5.0 < first.length_s <= 10.0
+    assert chances[round(first.end_s / FRAME_S)] == 0.2
+    assert second.start_s == pytest.approx(first.end_s)

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pipeline.types import Analysis, Options
+from pipeline.types import Analysis, Options, Reading, Stretch
 from workers.audio import AudioFile
 from workers.engines import Checkpoints, Report
-from workers.voxtral.answers import Shape
+from workers.voxtral.answers import Shape, Transcribed
 from workers.voxtral.assembly import Part, assemble
 from workers.voxtral.checkpoints import Resumed
 from workers.voxtral.ears import Ears
-from workers.voxtral.questions import Question, about_sections
-from workers.voxtral.sections import Section, batches, cut, section_length_s
+from workers.voxtral.questions import Note, Question, about_sections, transcription
+from workers.voxtral.sections import CHUNK_S, Section, batches, cut, excerpts, section_length_s
 from workers.voxtral.watch import Watch
 
 SECTION_BUDGET_S = 1800.0
@@ -21,8 +21,19 @@ SECTION_BUDGET_S = 1800.0
 class VoxtralAnalyst:
     """Voxtral, wherever it runs."""
 
-    def __init__(self, ears: Ears, *, name: str, section_s: float, section_budget_s: float = SECTION_BUDGET_S) -> None:
+    def __init__(
+        self,
+        ears: Ears,
+        *,
+        name: str,
+        section_s: float,
+        section_budget_s: float = SECTION_BUDGET_S,
+        digest: str = "",
+        device: str = "",
+    ) -> None:
         self.model = name
+        self.digest = digest
+        self.device = device
         self._ears = ears
         self.section_s = section_s
         self._budget_s = section_budget_s
@@ -45,16 +56,47 @@ class VoxtralAnalyst:
         file = AudioFile(audio)
         length_s = section_length_s(file.expected_s, self.section_s)
         questions = about_sections(options, length_s)
-        resumed = Resumed(self._ears, self.model, checkpoints)
+        resumed = Resumed(self._ears, f"{self.model}@{self.digest}", checkpoints)
         report(0.0, file.expected_s)
         parts: list[Part] = []
-        for batch in batches(cut(file.blocks(), length_s), self._ears.rows_at_once):
-            watch = Watch(self._budget_s * len(batch), is_cancelled)
-            parts += _heard(batch, questions, resumed, watch)
+
+        def heard(batch: Sequence[Section]) -> list[Part]:
+            return _heard(batch, questions, resumed, Watch(self._budget_s * len(batch), is_cancelled))
+
+        # `map` has let go of a batch when the next one is decoded; the variable of a loop would still hold it.
+        for done in map(heard, batches(cut(file.blocks(), length_s), lambda: self._ears.rows_at_once)):
+            parts += done
             done_s = parts[-1].start_s + parts[-1].length_s
             report(done_s, max(file.expected_s, done_s))
         watch = Watch(self._budget_s, is_cancelled)
-        return assemble(parts, options, length_s, self._ears, self.model, watch)
+        return assemble(parts, options, length_s, resumed, self.model, watch)
+
+    def transcribe(
+        self,
+        audio: Path,
+        stretches: Sequence[Stretch],
+        options: Options,
+        checkpoints: Checkpoints | None = None,
+        is_cancelled: Callable[[], bool] | None = None,
+    ) -> tuple[Reading, ...]:
+        """Return what is said in some stretches, `rows_at_once` of them side by side; those without an end none.
+
+        Raises:
+            AudioError: the file holds no audio that can be decoded.
+            CancelledError: `is_cancelled` said so; what is finished lies in `checkpoints`.
+            EngineError: the device or the server cannot do it.
+        """
+        question = transcription(options, CHUNK_S)
+        resumed = Resumed(self._ears, f"{self.model}@{self.digest}", checkpoints)
+        found: list[Note[Transcribed]] = []
+        for batch in batches(excerpts(AudioFile(audio).blocks(), stretches), lambda: self._ears.rows_at_once):
+            watch = Watch(self._budget_s, is_cancelled)
+            found += [known.get(question) for known in resumed.ask_about(batch, [question], watch)]
+        return tuple(
+            Reading(start_s=it.start_s, end_s=it.end_s, segments=it.segments, text=note.answer.text)
+            for it, note in zip(stretches, found, strict=False)
+            if not note.truncated
+        )
 
 
 def _heard(

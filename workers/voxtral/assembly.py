@@ -8,6 +8,7 @@ from pipeline.types import (
     ActionItem,
     Analysis,
     Chapter,
+    KeyPoint,
     Mention,
     Options,
     OwnAnswer,
@@ -16,7 +17,7 @@ from pipeline.types import (
 )
 from workers.voxtral import questions
 from workers.voxtral.answers import Mood, Shape
-from workers.voxtral.ears import Ears
+from workers.voxtral.ears import Reader
 from workers.voxtral.questions import DETAILS, OVERVIEW, Note, Notes
 from workers.voxtral.reduction import reduce, reduce_own
 from workers.voxtral.watch import Watch
@@ -35,7 +36,7 @@ class Part:
 
 
 def assemble(
-    parts: Sequence[Part], options: Options, length_s: float, ears: Ears, model: str, watch: Watch
+    parts: Sequence[Part], options: Options, length_s: float, reader: Reader, model: str, watch: Watch
 ) -> Analysis:
     """Return the analysis of an episode that was heard in sections of at most `length_s`.
 
@@ -47,23 +48,24 @@ def assemble(
     notes = [known for _, known in spoken]
     if not notes:
         return Analysis(source="voxtral", model=model, summary="", sections=len(parts), heard_s=heard_s)
-    overview = reduce(ears, OVERVIEW, [known.get(OVERVIEW) for known in notes], watch)
-    details = reduce(ears, DETAILS, [known.get(DETAILS) for known in notes], watch)
+    overview = reduce(reader, OVERVIEW, [known.get(OVERVIEW) for known in notes], watch)
+    details = reduce(reader, DETAILS, [known.get(DETAILS) for known in notes], watch)
     told = [
-        reduce_own(ears, text, [known.get(questions.own(text)) for known in notes], watch) for text in options.questions
+        reduce_own(reader, text, [known.get(questions.own(text)) for known in notes], watch)
+        for text in options.questions
     ]
     last: list[Note[Shape]] = [overview, details, *told]
     whole, rest = overview.answer, details.answer
     translation = reply = transcription = None
     if options.translate_to and whole.summary:
-        translated = ears.ask(questions.translation(whole.summary, options.translate_to), watch)
+        translated = reader.ask(questions.translation(whole.summary, options.translate_to), watch)
         last.append(translated)
         translation = translated.answer.text
     if options.reply and whole.summary:
-        replied = ears.ask(questions.reply(whole.summary, rest.key_points), watch)
+        replied = reader.ask(questions.reply(whole.summary, rest.key_points), watch)
         last.append(replied)
         reply = replied.answer.text
-    if options.voxtral_transcription:
+    if options.second_opinion == "full":
         asked = questions.transcription(options, length_s)
         transcription = "\n".join(known.get(asked).answer.text for known in notes)
     return Analysis(
@@ -75,7 +77,7 @@ def assemble(
         language=_most_spoken([(part.length_s, known) for part, known in spoken]),
         chapters=tuple(_chapter(part.start_s, known) for part, known in spoken),
         topics=whole.topics,
-        key_points=rest.key_points,
+        key_points=tuple(KeyPoint(text=text) for text in rest.key_points),
         action_items=tuple(ActionItem(text=task.text, owner=task.owner) for task in rest.action_items),
         sentiment=_sentiment(whole.sentiment),
         people_and_organisations=tuple(

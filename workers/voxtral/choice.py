@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.settings import Settings
+from workers.digest import digest_of
 from workers.engines import Analyst
 from workers.voxtral import weights
 
@@ -33,51 +34,73 @@ def load_analyst(settings: Settings) -> Analyst | Skipped:
     if settings.voxtral == "off":
         return Skipped("Voxtral is switched off here (DUET_VOXTRAL=off); set DUET_VOXTRAL=auto to use it.")
     if settings.voxtral_url:
-        from workers.voxtral.analyst import VoxtralAnalyst
-        from workers.voxtral.remote import LONGEST_SECTION_S, RemoteEars
-
-        remote = RemoteEars.connect(settings, settings.voxtral_model)
-        section_s = min(settings.voxtral_section_s or LONGEST_SECTION_S, LONGEST_SECTION_S)
-        return VoxtralAnalyst(remote, name=remote.model, section_s=section_s)
-    if settings.voxtral == "auto":
-        if settings.device == "cpu":
-            return Skipped(_no_card("DUET_DEVICE=cpu keeps this pool off CUDA"))
-        if not any(path.exists() for path in _DRIVER_FILES):
-            return Skipped(_no_card("this machine has no NVIDIA driver"))
-        from workers.device import has_cuda
-
-        if not has_cuda():
-            return Skipped(_no_card("torch finds no CUDA device that it can use"))
+        return _on_server(settings)
+    if settings.voxtral == "auto" and (why := _why_no_card(settings)):
+        return Skipped(_no_card(why))
     try:
         folder = weights.find(settings.voxtral_model)
     except weights.NotFoundError as error:
         if settings.voxtral == "auto":
             return Skipped(str(error))
         raise
-    found = weights.check(folder)
+    return _on_device(settings, weights.check(folder))
 
+
+def _on_server(settings: Settings) -> Analyst:
+    from workers.voxtral.analyst import VoxtralAnalyst
+    from workers.voxtral.remote import LONGEST_SECTION_S, RemoteEars
+
+    remote = RemoteEars.connect(settings, settings.voxtral_model)
+    section_s = min(settings.voxtral_section_s or LONGEST_SECTION_S, LONGEST_SECTION_S)
+    return VoxtralAnalyst(remote, name=remote.model, section_s=section_s, device=settings.voxtral_url or "")
+
+
+def _on_device(settings: Settings, found: weights.Weights) -> Analyst | Skipped:
     from workers import device
-    from workers.voxtral import plan, quantize
+    from workers.claim import claimed
+    from workers.plan.wanted import NoRoomError, wanted
+    from workers.shortage import halvings
+    from workers.turns import turns
+    from workers.voxtral import loading, quantize
+    from workers.voxtral.analyst import VoxtralAnalyst
+    from workers.voxtral.local import LocalEars
 
     place, bits = device.choose(settings.device), settings.voxtral_quantize
     if bits is not None:
         quantize.check(place, bits)
-    has, weights_bytes = plan.memory(place), quantize.weights_bytes(found, place, bits)
-    section_s = settings.voxtral_section_s or plan.section_s(place, has.free_bytes, weights_bytes)
-    shortage = plan.shortage(place, has, weights_bytes, section_s)
-    if shortage and settings.voxtral == "auto":
-        return Skipped(shortage)
-    if shortage:
-        raise plan.NoRoomError(shortage)
-
-    from workers.voxtral import loading
-    from workers.voxtral.analyst import VoxtralAnalyst
-    from workers.voxtral.local import LocalEars
-
-    ears = LocalEars(loading.load(found, place, bits), plan.rows_at_once(place, section_s))
+    asked = wanted(settings, voxtral=str(found.folder))
+    share = asked.plan().voxtral
+    try:
+        if share is None or not asked.plan().fits:
+            raise NoRoomError(asked.refusal())
+        share = share.reduced(halvings())
+        with claimed(place, share):
+            ears = LocalEars(loading.load(found, place, bits), share.rows)
+    except NoRoomError as error:
+        if settings.voxtral == "auto":
+            return Skipped(str(error))
+        raise
+    ears.model.turns = turns(place.device)
     # Fewer bits give other answers: those of one kind are no checkpoints for the other.
     name = f"{settings.voxtral_model} ({bits})" if bits else settings.voxtral_model
-    return VoxtralAnalyst(ears, name=name, section_s=section_s)
+    return VoxtralAnalyst(
+        ears,
+        name=name,
+        section_s=share.section_s,
+        digest=digest_of(found.folder),
+        device=device.described(place.device),
+    )
+
+
+def _why_no_card(settings: Settings) -> str:
+    """Return why there is no CUDA device for Voxtral, or "" if there is one."""
+    if settings.device == "cpu":
+        return "DUET_DEVICE=cpu keeps this pool off CUDA"
+    if not any(path.exists() for path in _DRIVER_FILES):
+        return "this machine has no NVIDIA driver"
+    from workers.device import has_cuda
+
+    return "" if has_cuda() else "torch finds no CUDA device that it can use"
 
 
 def _no_card(why: str) -> str:

@@ -1,4 +1,4 @@
-"""Who answers: the protocol that Voxtral on this machine and Voxtral on a server share."""
+"""Who answers: the protocols that Voxtral on this machine and Voxtral on a server share."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -9,17 +9,8 @@ from workers.voxtral.sections import Section
 from workers.voxtral.watch import Watch
 
 
-class Ears(Protocol):
-    """Answers questions about audio, and about notes."""
-
-    rows_at_once: int
-    """How many sections of equal shape are answered side by side."""
-
-    def ask_about(
-        self, sections: Sequence[Section], questions: Sequence[Question[Shape]], watch: Watch
-    ) -> Iterator[tuple[Question[Shape], list[Note[Shape]]]]:
-        """Yield each question with one answer a section, as soon as they are there."""
-        ...
+class Reader(Protocol):
+    """Answers questions about texts, such as notes."""
 
     def ask(self, question: Question[S], watch: Watch) -> Note[S]:
         """Return the answer to a question that comes without audio."""
@@ -27,4 +18,19 @@ class Ears(Protocol):
 
     def count_tokens(self, text: str) -> int:
         """Return how much of the context a text takes, rather too much than too little."""
+        ...
+
+
+class Ears(Reader, Protocol):
+    """Answers questions about audio as well."""
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many sections of equal shape are answered side by side."""
+        ...
+
+    def ask_about(
+        self, sections: Sequence[Section], questions: Sequence[Question[Shape]], watch: Watch
+    ) -> Iterator[tuple[int, Question[Shape], Note[Shape]]]:
+        """Yield each answer as soon as it is there: the section's index, the question, and what was answered."""
         ...

@@ -9,6 +9,7 @@ import transformers
 from pipeline.errors import EngineError
 from workers.audio import SAMPLE_RATE_HZ, Samples
 from workers.device import Place
+from workers.turns import NoTurns, Turns
 from workers.voxtral.cache import new_cache
 from workers.voxtral.guide import Guide, GuideMaker
 from workers.voxtral.watch import Watch
@@ -54,6 +55,7 @@ class VoxtralModel:
         self.place = place
         self._tekken = self.tokenizer.tokenizer.instruct_tokenizer.tokenizer
         self.guides = GuideMaker(self.tokenizer.tokenizer)
+        self.turns: Turns | NoTurns = NoTurns()
 
     @torch.inference_mode()
     def hear(self, samples: Samples) -> Heard:
@@ -67,11 +69,7 @@ class VoxtralModel:
             return_tensors="pt",
         ).input_features
         chunks = mels.reshape(mels.shape[1], -1, _FRAMES_PER_CHUNK).transpose(0, 1)
-        features = [
-            self.model.get_audio_features(part.to(self.place.device, self.place.dtype), return_dict=True).pooler_output
-            for part in chunks.split(_CHUNKS_AT_ONCE)
-        ]
-        return Heard(torch.cat(features), len(chunks))
+        return Heard(torch.cat([self._features(part) for part in chunks.split(_CHUNKS_AT_ONCE)]), len(chunks))
 
     @torch.inference_mode()
     def listen(self, heard: list[Heard]) -> "Listening":
@@ -91,6 +89,7 @@ class VoxtralModel:
         is_audio = (ids == self._control("[AUDIO]")[0]).unsqueeze(-1).expand_as(embeddings)
         features = torch.cat([one.features for one in heard]).to(embeddings.dtype)
         cache = self._new_cache(len(prefix))
+        self.turns.give_way()
         # The language model alone, without its head: scores over the vocabulary for each audio
         # token would take more memory than all else together.
         self.model.model.language_model(
@@ -121,6 +120,11 @@ class VoxtralModel:
         ids = torch.tensor([tokens], device=self.place.device)
         return self.generate(ids, self._new_cache(len(tokens)), max_new_tokens, guide, watch)[0]
 
+    def _features(self, chunks: torch.Tensor) -> torch.Tensor:
+        self.turns.give_way()
+        heard = self.model.get_audio_features(chunks.to(self.place.device, self.place.dtype), return_dict=True)
+        return cast(torch.Tensor, heard.pooler_output)
+
     def _new_cache(self, prompt_tokens: int) -> Any:
         return new_cache(self.model.config.text_config.num_hidden_layers, prompt_tokens)
 
@@ -149,6 +153,7 @@ class VoxtralModel:
         for count in range(max_new_tokens):
             if watch is not None and watch.is_over():
                 break
+            self.turns.give_way()
             output = self.model(input_ids=step, past_key_values=cache, use_cache=True, logits_to_keep=1)
             scores = output.logits[:, -1].float()
             if count == 0 and not scores.isfinite().all():

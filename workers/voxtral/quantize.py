@@ -8,24 +8,13 @@ import transformers
 
 from pipeline.errors import EngineError
 from workers.device import Place
-from workers.voxtral.weights import Weights
 
 Quantize = Literal["int8", "nf4"]
 KEPT_MODULES = ("model.audio_tower", "model.multi_modal_projector", "lm_head")
 """What hears and what chooses words stays in 16 bits: small, and the first to suffer. Shorter names match nothing."""
-_BYTES = {"int8": 1.0, "nf4": 0.516}
-"""Bytes for each number; nf4's are half a byte, and the scales of 64 numbers, themselves in 8 bits."""
 _LEAST_CAPABILITY = {"int8": (7, 5), "nf4": (6, 0)}
 _PACKAGES = ("bitsandbytes", "accelerate")
 _hf: Any = transformers
-
-
-def weights_bytes(weights: Weights, place: Place, quantize: Quantize | None) -> int:
-    """Return the memory that weights take once they are loaded."""
-    full = place.dtype.itemsize
-    if quantize is None:
-        return weights.parameters * full
-    return int(weights.linear * _BYTES[quantize] + (weights.parameters - weights.linear) * full)
 
 
 def check(place: Place, quantize: Quantize) -> None:

@@ -113,7 +113,7 @@ def about_sections(options: Options, section_s: float) -> list[Question[Shape]]:
     """Return all that is asked about each section."""
     questions: list[Question[Shape]] = [OVERVIEW, DETAILS]
     questions += [own(question) for question in options.questions]
-    if options.voxtral_transcription:
+    if options.second_opinion == "full":
         questions.append(transcription(options, section_s))
     return questions
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from workers.voxtral.answers import Told
-from workers.voxtral.ears import Ears
+from workers.voxtral.ears import Reader
 from workers.voxtral.questions import Note, Question, S, as_json, merged, merged_own
 from workers.voxtral.watch import Watch
 
@@ -13,10 +13,10 @@ BUDGET_TOKENS = 8_000
 _LEFT_OUT = frozenset({"quotes"})
 
 
-def reduce(ears: Ears, question: Question[S], notes: Sequence[Note[S]], watch: Watch) -> Note[S]:
+def reduce(reader: Reader, question: Question[S], notes: Sequence[Note[S]], watch: Watch) -> Note[S]:
     """Return one answer for the whole episode, given the answers for its parts in their order."""
     return _levels(
-        ears,
+        reader,
         notes,
         lambda note: as_json(note.answer, _LEFT_OUT),
         lambda texts: merged(question, texts),
@@ -24,18 +24,18 @@ def reduce(ears: Ears, question: Question[S], notes: Sequence[Note[S]], watch: W
     )
 
 
-def reduce_own(ears: Ears, question: str, notes: Sequence[Note[Told]], watch: Watch) -> Note[Told]:
+def reduce_own(reader: Reader, question: str, notes: Sequence[Note[Told]], watch: Watch) -> Note[Told]:
     """Return the answer to a listener's question for the whole episode; None where no part knows it."""
     knowing = [note for note in notes if note.answer.answer]
     if not knowing:
         return Note(Told(), any(note.truncated for note in notes))
     return _levels(
-        ears, knowing, lambda note: note.answer.answer or "", lambda texts: merged_own(question, texts), watch
+        reader, knowing, lambda note: note.answer.answer or "", lambda texts: merged_own(question, texts), watch
     )
 
 
 def _levels(
-    ears: Ears,
+    reader: Reader,
     notes: Sequence[Note[S]],
     write: Callable[[Note[S]], str],
     ask: Callable[[list[str]], Question[S]],
@@ -43,16 +43,16 @@ def _levels(
 ) -> Note[S]:
     level = list(notes)
     while len(level) > 1:
-        texts = [clip(ears, write(note), BUDGET_TOKENS // 2) for note in level]
-        groups = packed([ears.count_tokens(text) for text in texts], BUDGET_TOKENS)
-        level = [_one(ears, level[part], ask(texts[part]), watch) for part in groups]
+        texts = [clip(reader, write(note), BUDGET_TOKENS // 2) for note in level]
+        groups = packed([reader.count_tokens(text) for text in texts], BUDGET_TOKENS)
+        level = [_one(reader, level[part], ask(texts[part]), watch) for part in groups]
     return level[0]
 
 
-def _one(ears: Ears, notes: Sequence[Note[S]], question: Question[S], watch: Watch) -> Note[S]:
+def _one(reader: Reader, notes: Sequence[Note[S]], question: Question[S], watch: Watch) -> Note[S]:
     if len(notes) == 1:
         return notes[0]
-    whole = ears.ask(question, watch)
+    whole = reader.ask(question, watch)
     return Note(whole.answer, whole.truncated or any(note.truncated for note in notes))
 
 
@@ -71,8 +71,8 @@ def packed(sizes: Sequence[int], budget: int) -> list[slice]:
     return [*slices, slice(start, len(sizes))]
 
 
-def clip(ears: Ears, text: str, most_tokens: int) -> str:
+def clip(reader: Reader, text: str, most_tokens: int) -> str:
     """Return a text's beginning that takes at most so many tokens."""
-    while (size := ears.count_tokens(text)) > most_tokens:
+    while (size := reader.count_tokens(text)) > most_tokens:
         text = text[: min(len(text) * most_tokens // size, len(text) - 1)]
     return text

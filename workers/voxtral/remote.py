@@ -58,8 +58,8 @@ class RemoteEars:
 
     def ask_about(
         self, sections: Sequence[Section], questions: Sequence[Question[Shape]], watch: Watch
-    ) -> Iterator[tuple[Question[Shape], list[Note[Shape]]]]:
-        """Yield each question with one answer a section; a question's requests are made side by side.
+    ) -> Iterator[tuple[int, Question[Shape], Note[Shape]]]:
+        """Yield each answer as soon as it is there; a question's requests are made side by side.
 
         Raises:
             EngineError: the server refuses.
@@ -69,10 +69,12 @@ class RemoteEars:
         with ThreadPoolExecutor(len(sections)) as pool:
             for question in questions:
                 if watch.is_over():
-                    yield question, [Note(question.shape(), truncated=True) for _ in sections]
+                    for index in range(len(sections)):
+                        yield index, question, Note(question.shape(), truncated=True)
                     continue
                 asking = [pool.submit(self._heard, audio, question) for audio in audios]
-                yield question, [one.result() for one in asking]
+                for index, one in enumerate(asking):
+                    yield index, question, one.result()
 
     def ask(self, question: Question[S], watch: Watch) -> Note[S]:
         """Return the answer to a question that comes without audio."""

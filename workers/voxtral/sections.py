@@ -1,11 +1,12 @@
 """The pieces in which Voxtral hears an episode: cut where it is quiet, while the audio streams by."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
 
+from pipeline.types import Stretch
 from workers.audio import SAMPLE_RATE_HZ, Samples
 
 CHUNK_S = 30.0
@@ -72,6 +73,21 @@ def cut(blocks: Iterable[Samples], length_s: float) -> Iterator[Section]:
         yield Section(start / SAMPLE_RATE_HZ, np.concatenate(held))
 
 
+def excerpts(blocks: Iterable[Samples], stretches: Iterable[Stretch]) -> Iterator[Section]:
+    """Yield some stretches of an episode, given in order; no more of its audio is held than they need.
+
+    What lies beyond the end of the audio is silence, so that there is a section for each.
+    """
+    stream, held, start = iter(blocks), np.zeros(0, np.float32), 0
+    for stretch in stretches:
+        first, after = round(stretch.start_s * SAMPLE_RATE_HZ), round(stretch.end_s * SAMPLE_RATE_HZ)
+        while start + len(held) < after and (block := next(stream, None)) is not None:
+            behind = max(0, min(first - start, len(held)))
+            held, start = np.concatenate([held[behind:], block]), start + behind
+        part = held[max(0, first - start) : max(0, after - start)]
+        yield Section(stretch.start_s, np.pad(part, (0, max(1, after - first) - len(part))))
+
+
 def quietest(samples: Samples, earliest: int) -> int:
     """Return the middle of the quietest 0.3 s from sample `earliest` on; of equals, the last."""
     loudness = _loudness(samples[earliest:])
@@ -84,11 +100,11 @@ def quietest(samples: Samples, earliest: int) -> int:
     return min(earliest + step * _STEP_SAMPLES, len(samples))
 
 
-def batches(sections: Iterable[Section], rows: int) -> Iterator[list[Section]]:
-    """Yield runs of neighbours with equally many chunks, at most `rows` of them at a time."""
+def batches(sections: Iterable[Section], rows: Callable[[], int]) -> Iterator[list[Section]]:
+    """Yield runs of neighbours with equally many chunks, at most as many at a time as `rows` says by then."""
     run: list[Section] = []
     for section in sections:
-        if run and (len(run) == rows or run[-1].chunks != section.chunks):
+        if run and (len(run) >= rows() or run[-1].chunks != section.chunks):
             yield run
             run = []
         run.append(section)

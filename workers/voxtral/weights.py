@@ -1,7 +1,6 @@
 """Where Voxtral's files are, and whether they can be what they claim to be."""
 
 import json
-import re
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -14,7 +13,6 @@ from workers.voxtral import bucket, digests
 
 # The repository also holds the same weights a second time in another layout; 9 GB we never read.
 _FILES = ("*.json", "model*.safetensors")
-_LINEAR = re.compile(r"language_model\..*layers\..*_proj\.weight$")
 
 
 class NotFoundError(WeightsError):
@@ -28,8 +26,6 @@ class Weights:
     folder: Path
     parameters: int
     """How many numbers the weights hold."""
-    linear: int = 0
-    """How many of them are in the language model's layers, the part that can do with fewer bits."""
 
 
 def find(model: str) -> Path:
@@ -60,6 +56,25 @@ def find(model: str) -> Path:
     return _from_hub(model)
 
 
+def at_hand(model: str) -> Path | None:
+    """Return the folder of a model that need not be fetched first; None where it must be.
+
+    Raises:
+        WeightsError: `model` is a path that is not there, or nothing that names a model.
+    """
+    if model.startswith("s3://"):
+        return None
+    if Path(model).expanduser().is_dir() or "://" in model or model.count("/") != 1:
+        return find(model)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model, allow_patterns=list(_FILES), local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+
+
 def check(folder: Path) -> Weights:
     """Read the headers of a model's files and return what they hold; the tensors themselves stay on disk.
 
@@ -86,20 +101,18 @@ def check(folder: Path) -> Weights:
     if index.is_file():
         names = sorted(set(_read_json(index).get("weight_map", {}).values()))
     digests.verify(folder)
-    counts = [_count(folder / name) for name in names]
-    return Weights(folder, sum(whole for whole, _ in counts), sum(linear for _, linear in counts))
+    return Weights(folder, sum(_count(folder / name) for name in names))
 
 
-def _count(path: Path) -> tuple[int, int]:
+def _count(path: Path) -> int:
     if not path.is_file():
         raise _missing(path)
     try:
         # Opening checks that the header is sound and that the file is as long as it says.
         with safe_open(path, framework="numpy") as tensors:
-            sizes = {name: prod(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
+            return sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} is damaged ({error}); delete it and copy or download the model again.") from None
-    return sum(sizes.values()), sum(size for name, size in sizes.items() if _LINEAR.search(name))
 
 
 def _read_json(path: Path) -> dict[str, Any]:

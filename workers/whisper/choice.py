@@ -3,9 +3,14 @@
 from pathlib import Path
 
 from pipeline.settings import Settings
+from workers.claim import claimed
 from workers.device import choose
+from workers.digest import digest_of
 from workers.engines import Transcriber
-from workers.weights import load_whisper
+from workers.plan.wanted import wanted
+from workers.shortage import halvings
+from workers.turns import turns
+from workers.weights import load_whisper, whisper_checkpoint
 from workers.whisper.engine import WhisperEngine
 
 
@@ -15,5 +20,10 @@ def load_transcriber(settings: Settings) -> Transcriber:
     Raises:
         EngineError: the model or the device is not to be had.
     """
-    model = load_whisper(settings.whisper_model, choose(settings.device).device)
-    return WhisperEngine(model, f"whisper-{Path(settings.whisper_model).stem}")
+    place = choose(settings.device)
+    share = wanted(settings).obeyed().whisper.reduced(halvings())
+    with claimed(place, share):
+        model = load_whisper(settings.whisper_model, place.device)
+        digest = digest_of(whisper_checkpoint(settings.whisper_model))
+        name = f"whisper-{Path(settings.whisper_model).stem}"
+        return WhisperEngine(model, name, batch_size=share.batch, digest=digest, turns=turns(place.device))

@@ -44,6 +44,7 @@ class Memory:
             copies: how many texts are followed for each window at once (beams).
         """
         rows, positions = len(features), max(map(len, features))
+        self.decoder, self.features = decoder, features
         self.lengths = [len(window) for window in features]
         self.copies = copies
         sizes = (decoder.heads, decoder.depth, decoder.device)
@@ -57,6 +58,10 @@ class Memory:
                 both = block.cross_key_value(window).view(len(window), 2, heads, depth)
                 keys, values = both.permute(1, 2, 0, 3)
                 layer.store(row, 0, keys, values)
+
+    def of(self, rows: Sequence[int]) -> "Memory":
+        """Return a memory of some of the windows, with nothing said in it yet."""
+        return Memory(self.decoder, [self.features[row] for row in rows])
 
 
 class Decoder:

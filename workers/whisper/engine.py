@@ -3,25 +3,28 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any
 
-import torch
 from whisper.model import Whisper
 
 from pipeline.types import Options, Segment, Transcript
 from workers.audio import AudioFile
+from workers.device import described
 from workers.engines import Checkpoints, Report
+from workers.room import Room, is_out_of_memory
+from workers.turns import NoTurns, Turns
 from workers.whisper.ahead import ahead
 from workers.whisper.hearing import Care, Listener
-from workers.whisper.language import Language
+from workers.whisper.language import Language, Vote, longest
 from workers.whisper.precision import Precision, choose
 from workers.whisper.windows import Cuts, Window, windows
 
-FORMAT = 1
+FORMAT = 2
 """Goes into every checkpoint's key: what another version of the engine left is not read."""
-FIRST_BATCH = 4  # fewer windows than later, so that the first text is out soon
+FIRST_BATCHES = (1, 4)
+"""Windows in the first batches: fewer than later, so that the first text is out soon."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class Finished:
     window: Window
     key: str
     language: Language
+    """In which it was heard."""
+    detected: Language | None
+    """What it seemed to be in by itself, where that was asked."""
     segments: tuple[Segment, ...]
     """Numbered from 0 within the window; times in the episode."""
     resumed: bool
@@ -45,25 +51,32 @@ class WhisperEngine:
         model: Whisper,
         name: str,
         *,
+        digest: str = "",
         precision: Precision | None = None,
         batch_size: int | None = None,
         cuts: Cuts | None = None,
         care: Care | None = None,
+        turns: Turns | NoTurns | None = None,
     ) -> None:
         """Prepare the model's weights.
 
         Args:
             model: openai-whisper's model on the device where it is to run; it is not needed afterwards.
             name: its name, as written into results.
+            digest: SHA-256 of its weights, as written into results.
             precision: arithmetic; None chooses it by the device.
             batch_size: windows that are decoded together; None chooses it by the device.
             cuts: how windows are cut.
             care: how much is done to hear right.
+            turns: who else works on the device; None: nobody.
         """
         self.model = name
+        self.digest = digest
+        self.device = described(model.device)
         self.cuts = cuts or Cuts()
         self.listener = Listener(model, precision or choose(model.device), care or Care())
-        self.batch_size = batch_size or (16 if model.device.type == "cuda" else 8)
+        self.room = Room(batch_size or (16 if model.device.type == "cuda" else 8))
+        self.turns = turns or NoTurns()
 
     def transcribe(
         self,
@@ -88,19 +101,21 @@ class WhisperEngine:
         """
         file = AudioFile(audio)
         every: list[Segment] = []
-        spoken: Language | None = None
+        speech: list[tuple[float, float]] = []
+        heard: list[tuple[Language, float]] = []
         report(0.0, file.expected_s)
-        stream = ahead(windows(file.blocks(), self.cuts), 2 * self.batch_size)
+        stream = ahead(windows(file.blocks(), self.cuts), 2 * self.room.size)
         for finished in self.finished(stream, options, checkpoints):
+            speech += finished.window.speech()
             if finished.segments:
-                spoken = spoken or finished.language
+                heard.append((finished.language, finished.window.length_s))
             new = [segment.model_copy(update={"id": len(every) + i}) for i, segment in enumerate(finished.segments)]
             every += new
             if new and on_segments is not None:
                 on_segments(new)
             report(finished.window.end_s, max(file.expected_s, file.decoded_s))
         report(file.decoded_s, file.decoded_s)
-        spoken = spoken or Language(options.language or "und", 1.0 if options.language else 0.0)
+        spoken = longest(heard) if heard else Language(options.language or "und", 1.0 if options.language else 0.0)
         return Transcript(
             text="".join(segment.text for segment in every).strip(),
             language=spoken.code,
@@ -108,6 +123,7 @@ class WhisperEngine:
             segments=tuple(every),
             audio_s=round(file.decoded_s, 3),
             expected_s=round(file.expected_s, 3),
+            speech=tuple(speech),
             broken_frames=file.broken_frames,
             model=self.model,
         )
@@ -123,22 +139,22 @@ class WhisperEngine:
             checkpoints: asked for each window before it is decoded, and told of it afterwards.
         """
         settings = self.settings(options)
-        language = Language(options.language, 1.0) if options.language else None
+        vote = Vote(options)
         waiting = iter(stream)
-        size = min(FIRST_BATCH, self.batch_size)
-        while batch := list(islice(waiting, size)):
-            size = self.batch_size
+        sizes = chain(FIRST_BATCHES, repeat(self.room.size))
+        while batch := list(islice(waiting, min(next(sizes), self.room.size))):
             done: dict[str, Finished] = {}
             keys = [window.key(settings) for window in batch]
             for window, key in zip(batch, keys, strict=True):
                 saved = checkpoints.load(key) if checkpoints else None
                 if saved is not None:
                     done[key] = _resumed(window, key, saved)
-                    language = language or done[key].language
+                    vote.add(done[key].detected, window.length_s)
             todo = [(window, key) for window, key in zip(batch, keys, strict=True) if key not in done]
-            for result in self._hear(todo, language, options) if todo else ():
+            with self.turns.first():
+                heard = self._hear(todo, vote, options) if todo else []
+            for result in heard:
                 done[result.key] = result
-                language = result.language
                 if checkpoints:
                     checkpoints.save(result.key, _to_save(result))
             yield from (done[key] for key in keys)
@@ -156,32 +172,45 @@ class WhisperEngine:
             sort_keys=True,
         )
 
-    def _hear(self, batch: list[tuple[Window, str]], language: Language | None, options: Options) -> list[Finished]:
+    def _hear(self, batch: list[tuple[Window, str]], vote: Vote, options: Options) -> list[Finished]:
         own = [window for window, _ in batch]
-        try:
-            features = self.listener.encode(own)
-            language = language or self.listener.language(own, features)
-            heard = self.listener.hear(own, features, self.listener.prompt(language.code, options))
-        except torch.OutOfMemoryError:
-            if len(batch) == 1:
-                raise
-            middle = len(batch) // 2
-            self.batch_size = min(self.batch_size, middle)
-            first = self._hear(batch[:middle], language, options)
-            return first + self._hear(batch[middle:], first[0].language, options)
+        fitting = self._fitting(own, vote, options)
+        if fitting is None:
+            middle = self.room.half_of(len(batch), "windows")
+            return self._hear(batch[:middle], vote, options) + self._hear(batch[middle:], vote, options)
+        self.room.worked()
+        spoken, detected, heard = fitting
         return [
-            Finished(window, key, language, tuple(segments), resumed=False)
-            for (window, key), segments in zip(batch, heard, strict=True)
+            Finished(window, key, language, one, tuple(segments), resumed=False)
+            for (window, key), language, one, segments in zip(batch, spoken, detected, heard, strict=True)
         ]
+
+    def _fitting(
+        self, batch: list[Window], vote: Vote, options: Options
+    ) -> tuple[Sequence[Language], Sequence[Language | None], Sequence[list[Segment]]] | None:
+        """Return each window's language, what was detected of it, and its segments; None where memory ran out."""
+        try:
+            memory = self.listener.remember(batch)
+            detected = self.listener.languages(batch, memory) if vote.is_open else [None] * len(batch)
+            for window, one in zip(batch, detected, strict=True):
+                vote.add(one, window.length_s)
+            spoken = [vote.language_of(one) for one in detected]
+            return spoken, detected, self.listener.hear(batch, memory, [one.code for one in spoken], options)
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                return None  # with the error goes its traceback, which keeps what did not fit alive
+            raise
 
 
 def _to_save(result: Finished) -> dict[str, Any]:
     return {
-        "language": [result.language.code, result.language.probability],
+        "language": asdict(result.language),
+        "detected": asdict(result.detected) if result.detected else None,
         "segments": [segment.model_dump(mode="json") for segment in result.segments],
     }
 
 
 def _resumed(window: Window, key: str, saved: dict[str, Any]) -> Finished:
     segments = tuple(Segment.model_validate(segment) for segment in saved["segments"])
-    return Finished(window, key, Language(*saved["language"]), segments, resumed=True)
+    detected = Language(**saved["detected"]) if saved["detected"] else None
+    return Finished(window, key, Language(**saved["language"]), detected, segments, resumed=True)

@@ -18,6 +18,7 @@ from workers.whisper.encoder import Encoder
 from workers.whisper.mel import log_mel
 from workers.whisper.precision import Precision
 from workers.whisper.segments import segments
+from workers.whisper.side_by_side import side_by_side
 from workers.whisper.windows import Window
 
 TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -29,6 +30,8 @@ class Care:
 
     silence_s: float = 30.0
     """Silence that the model hears after a window, as much as fits: with less it is faster and errs more."""
+    second_silence_s: float = 3.0
+    """The same for a second look: its audio is short, and little of it is believed."""
     beams: int = 5
     """Texts that are followed at once where a guard is tripped; 0: none."""
     second_look: bool = True
@@ -44,7 +47,7 @@ class Listener:
         self.precision, self.care = precision, care
         self.mels: int = model.dims.n_mels
         self.multilingual: bool = model.is_multilingual
-        self.languages: int = model.num_languages
+        self.language_count: int = model.num_languages
         self.device = model.device
         with torch.inference_mode():
             self.encoder, self.decoder = Encoder(model, precision), Decoder(model, precision)
@@ -61,31 +64,59 @@ class Listener:
 
     def tokenizer(self, code: str, task: str = "transcribe") -> Tokenizer:
         """Return openai-whisper's tokenizer for a language and a task."""
-        return get_tokenizer(self.multilingual, num_languages=self.languages, language=code, task=task)
+        return get_tokenizer(self.multilingual, num_languages=self.language_count, language=code, task=task)
 
     @torch.inference_mode()
-    def encode(self, batch: Sequence[Window]) -> list[Tensor]:
+    def remember(self, batch: Sequence[Window], silence_s: float | None = None) -> Memory:
+        """Encode windows and return what the decoder needs of them.
+
+        Args:
+            batch: the windows.
+            silence_s: silence after each, in seconds; None: as much as `care` says.
+        """
+        return Memory(self.decoder, self.encode(batch, self.care.silence_s if silence_s is None else silence_s))
+
+    @torch.inference_mode()
+    def encode(self, batch: Sequence[Window], silence_s: float) -> list[Tensor]:
         """Return the features of each window, shape (positions, width)."""
-        mels = [log_mel(window.samples, self.mels, silence_s=self.care.silence_s) for window in batch]
-        if self.device.type == "cpu":  # one at a time is as fast there, and each may have its own length
-            return [self.encoder(mel[None])[0] for mel in mels]
+        mels = [log_mel(window.samples, self.mels, silence_s=silence_s) for window in batch]
+        if self.device.type == "cpu":
+            return side_by_side(lambda mel: self.encoder(mel[None])[0], mels)
         longest = max(mel.shape[1] for mel in mels)
         padded = [torch.nn.functional.pad(mel, (0, longest - mel.shape[1]), value=float(mel.min())) for mel in mels]
         return list(self.encoder(torch.stack(padded).to(self.device)))
 
-    def language(self, batch: Sequence[Window], features: Sequence[Tensor]) -> language.Language:
-        """Return the language most probably spoken in the windows; English for an English-only model."""
+    def languages(self, batch: Sequence[Window], memory: Memory) -> list[language.Language]:
+        """Return what each window seems to be in; English for an English-only model."""
         if not self.multilingual:
-            return language.Language("en", 1.0)
-        memory = Memory(self.decoder, features)
-        return language.detect(self.decoder, self.tokenizer("en"), memory, [window.length_s for window in batch])
+            return [language.Language("en", 1.0)] * len(batch)
+        return language.detect(self.decoder, self.tokenizer("en"), memory)
 
-    def hear(self, batch: Sequence[Window], features: Sequence[Tensor], prompt: Prompt) -> list[list[Segment]]:
+    def hear(
+        self, batch: Sequence[Window], memory: Memory, codes: Sequence[str], options: Options
+    ) -> list[list[Segment]]:
         """Return the segments of each window; none for a window in which the model hears no speech.
 
-        Speech that got no words is heard once more on its own, and believed where no guard objects.
+        Args:
+            batch: the windows.
+            memory: of the same windows.
+            codes: the language of each.
+            options: what a person asked for.
         """
-        heard = self._hear(batch, features, prompt)
+        if not options.mixed_languages:
+            return self._hear_twice(batch, memory, self.prompt(codes[0], options))
+        heard: list[list[Segment]] = [[] for _ in batch]
+        for code in sorted(set(codes)):
+            rows = [row for row, spoken in enumerate(codes) if spoken == code]
+            part = memory if len(rows) == len(batch) else memory.of(rows)
+            found = self._hear_twice([batch[row] for row in rows], part, self.prompt(code, options))
+            for row, own in zip(rows, found, strict=True):
+                heard[row] = [segment.model_copy(update={"language": code}) for segment in own]
+        return heard
+
+    def _hear_twice(self, batch: Sequence[Window], memory: Memory, prompt: Prompt) -> list[list[Segment]]:
+        """Hear speech that got no words once more on its own, and believe it where no guard objects."""
+        heard = self._hear(batch, memory, prompt)
         missed = [
             (row, part)
             for row, window in enumerate(batch)
@@ -94,15 +125,14 @@ class Listener:
         parts = [part for _, part in missed]
         if not parts or not self.care.second_look:
             return heard
-        found = self._hear(parts, self.encode(parts), prompt)
+        found = self._hear(parts, self.remember(parts, self.care.second_silence_s), prompt)
         for (row, part), extra in zip(missed, found, strict=True):
             heard[row] = gaps.inserted(heard[row], gaps.believed(part, extra))
         return heard
 
-    def _hear(self, batch: Sequence[Window], features: Sequence[Tensor], prompt: Prompt) -> list[list[Segment]]:
-        memory = Memory(self.decoder, features)
+    def _hear(self, batch: Sequence[Window], memory: Memory, prompt: Prompt) -> list[list[Segment]]:
         decoded = decode(self.decoder, prompt, memory)
-        decoded = self._again(batch, features, prompt, decoded)
+        decoded = self._again(batch, memory.features, prompt, decoded)
         tokenizer = prompt.tokenizer
         texts, chances = [], []
         for one in decoded:

@@ -1,12 +1,16 @@
-"""Which language is spoken, from several windows."""
+"""Which language is spoken: what each of the first windows seems to be in, and what that makes of the episode."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from whisper.tokenizer import Tokenizer
 
+from pipeline.types import Options
 from workers.whisper.decoder import Decoder, Memory
+
+VOTES = 5
+"""Windows that are asked: enough that an intro in another language does not decide."""
 
 
 @dataclass(frozen=True)
@@ -18,20 +22,53 @@ class Language:
     probability: float
 
 
+@dataclass
+class Vote:
+    """The language to hear windows in: given, or found by the first of them, or each window's own."""
+
+    options: Options
+    seen: list[tuple[Language, float]] = field(default_factory=list)
+    """Languages of windows, and the windows' lengths in seconds."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether windows are still to be asked."""
+        if self.options.language:
+            return False
+        return self.options.mixed_languages or len(self.seen) < VOTES
+
+    def add(self, detected: Language | None, length_s: float) -> None:
+        """Count a window that was asked."""
+        if detected:
+            self.seen.append((detected, length_s))
+
+    def language_of(self, detected: Language | None) -> Language:
+        """Return the language to hear a window in; `detected` is what it seems to be in by itself."""
+        if self.options.language:
+            return Language(self.options.language, 1.0)
+        return detected if detected and self.options.mixed_languages else longest(self.seen)
+
+
+def longest(seen: Sequence[tuple[Language, float]]) -> Language:
+    """Return the language with most seconds, each weighed by how sure it is; its probability is its share."""
+    weights: dict[str, float] = {}
+    for language, length_s in seen:
+        weights[language.code] = weights.get(language.code, 0.0) + language.probability * length_s
+    code = max(weights, key=weights.__getitem__)
+    return Language(code, weights[code] / sum(length_s for _, length_s in seen))
+
+
 @torch.inference_mode()
-def detect(decoder: Decoder, tokenizer: Tokenizer, memory: Memory, lengths_s: Sequence[float]) -> Language:
-    """Return the language that the windows of a batch are in, long ones counting more.
+def detect(decoder: Decoder, tokenizer: Tokenizer, memory: Memory) -> list[Language]:
+    """Return the most probable language of every window.
 
     Args:
         decoder: the decoder of a multilingual model.
         tokenizer: knows the tokens of the languages.
         memory: caches filled with the windows' features.
-        lengths_s: seconds of audio in each window.
     """
     hidden, _ = decoder.read([[tokenizer.sot]] * len(memory.lengths), memory)
-    tokens = list(tokenizer.all_language_tokens)
-    logits = decoder.logits(torch.cat(hidden))[:, tokens]
-    weights = torch.tensor(lengths_s, device=logits.device)[:, None]
-    chances = (logits.softmax(dim=-1) * weights).sum(dim=0) / weights.sum()
-    best = int(chances.argmax())
-    return Language(tokenizer.all_language_codes[best], float(chances[best]))
+    chances = decoder.logits(torch.cat(hidden))[:, list(tokenizer.all_language_tokens)].softmax(dim=-1)
+    sure, best = chances.max(dim=1)
+    codes = tokenizer.all_language_codes
+    return [Language(codes[place], chance) for place, chance in zip(best.tolist(), sure.tolist(), strict=True)]

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from workers.audio import SAMPLE_RATE_HZ, Samples
 from workers.whisper.speech import FRAME_S, FRAME_SAMPLES, SpeechDetector
 
+CLEAR = 0.5
+"""Probability from which on a frame is speech without a doubt."""
+JOINED_S = 0.3
+"""Shorter pauses are part of speech."""
 BLOCK_FRAMES = 256  # frames that go through the detector at once: 8.2 s
 
 
@@ -25,8 +29,10 @@ class Cuts:
     """Audio kept before and after speech, in seconds, so that no word loses its edge."""
     longest_s: float = 26.0
     """Longest window, in seconds. The model hears 30, but drops a last sentence that ends close to that."""
+    first_s: float = 10.0
+    """Longest first window, in seconds: short, so that the first text is out soon."""
     search_s: float = 12.0
-    """How far back from a full window's end a pause is looked for, in seconds."""
+    """How far back from a full window's end a pause is looked for, in seconds; half the window at most."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,17 @@ class Window:
             ((0.0, self.episode_s(start_s)), *own),
             self.chances[first:after],
         )
+
+    def speech(self) -> list[tuple[float, float]]:
+        """Return where in the episode it is clearly speech, as pairs of start and end in seconds."""
+        clear = np.flatnonzero(self.chances >= CLEAR)
+        runs = np.split(clear, np.flatnonzero(np.diff(clear) > round(JOINED_S / FRAME_S)) + 1) if len(clear) else []
+        found: list[tuple[float, float]] = []
+        for run in runs:
+            start_s = round(self.episode_s(float(run[0]) * FRAME_S), 2)
+            end_s = round(self.episode_s((float(run[-1]) + 1) * FRAME_S, closing=True), 2)
+            found.append((start_s, end_s))
+        return found
 
     def key(self, settings: str) -> str:
         """Return 32 hex digits that name this audio, at this place, heard with these settings."""
@@ -121,7 +138,7 @@ class Cutter:
     def __init__(self, cuts: Cuts) -> None:
         self.cuts = cuts
         self._pad = round(cuts.pad_s / FRAME_S)
-        self._longest = int(cuts.longest_s / FRAME_S)
+        self._longest = int(min(cuts.first_s, cuts.longest_s) / FRAME_S)  # of the window that is growing
         self._speaking = False
         self._seen = 0  # frames fed so far
         self._decided = 0  # frames of which it is known whether they are kept
@@ -164,7 +181,7 @@ class Cutter:
 
         A silence that was taken out is the clearest; else the half second with least speech in it.
         """
-        first = self._longest - int(self.cuts.search_s / FRAME_S)
+        first = self._longest - min(int(self.cuts.search_s / FRAME_S), self._longest // 2)
         frames = np.array([frame for frame, _, _ in self._kept])
         chances = np.array([chance for _, _, chance in self._kept])
         gaps = np.flatnonzero(np.diff(frames)[first:] > 1) + first + 1
@@ -176,6 +193,7 @@ class Cutter:
 
     def _window(self, count: int) -> Window:
         frames, self._kept = self._kept[:count], self._kept[count:]
+        self._longest = int(self.cuts.longest_s / FRAME_S)
         pieces: list[tuple[float, float]] = []
         for place, (frame, _, _) in enumerate(frames):
             if place == 0 or frame != frames[place - 1][0] + 1:

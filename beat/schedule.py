@@ -1,0 +1,36 @@
+"""The clock: which task is sent how often. Celery beat sends them, the cpu pool runs them.
+
+A new one is a module here with a task of `base=PeriodicTask`, and a line in `SCHEDULE`.
+"""
+
+from typing import Any
+
+from celery import Task
+
+from beat.ageing import age
+from beat.inbox import look_into_inboxes
+from beat.roll_call import roll_call
+from beat.sweeper import sweep
+from beat.telemetry import sample
+from pipeline.celery import PRIORITIES, app
+from pipeline.settings import settings
+
+
+def every(interval_s: float, task: Task) -> dict[str, Any]:
+    """Return the entry of a task that is sent every so many seconds.
+
+    It goes before all merges, and one that nobody took before the next one comes is dropped.
+    """
+    options = {"queue": "cpu", "priority": PRIORITIES[0], "expires": interval_s}
+    return {"task": task.name, "schedule": interval_s, "options": options}
+
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    "age": every(min(30.0, settings().priority_age_s / 4), age),
+    "inbox": every(settings().inbox_settle_s / 2, look_into_inboxes),
+    "roll_call": every(settings().sweep_interval_s, roll_call),
+    "sweep": every(3 * settings().sweep_interval_s, sweep),
+    "telemetry": every(10.0, sample),
+}
+
+app.conf.beat_schedule = SCHEDULE

@@ -1,0 +1,97 @@
+"""Finds jobs that nothing is on its way for, and sends what they wait for.
+
+That happens when a client dies between noting a job and sending it, when a worker dies with a message
+between the queue and its own list, when a process dies between storing a leg's outcome and counting it for
+the chord, and when a broker loses its last second.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+
+from celery.result import AsyncResult
+from celery.utils.log import get_task_logger
+
+from beat.periodic import PeriodicTask
+from pipeline import canvas
+from pipeline.api import SEND_GRACE_S
+from pipeline.broker import connect
+from pipeline.celery import app
+from pipeline.ledger import JobRecord, Ledger
+from pipeline.queues import task_ids
+from pipeline.types import JobState
+
+logger = get_task_logger(__name__)
+SUSPECTS = "duet:suspects"
+"""What was missing at the last look: a message on its way between two lists is missing for a moment."""
+MAX_RESENDS = 10
+
+
+@app.task(base=PeriodicTask, name="beat.sweep", time_limit=90)  # type: ignore[untyped-decorator]
+def sweep() -> None:
+    """Send what open jobs wait for and what is nowhere at two looks in a row."""
+    ledger = Ledger(connect())
+    records = [record for record in ledger.get_many(ledger.open_jobs()) if record]
+    for record in records:
+        if _was_never_sent(record):
+            _send_all(ledger, record)
+    sent = [record for record in records if record.sent_at]
+    for record, step in _missing_twice(ledger, sent):
+        _send_again(ledger, record, step)
+
+
+def _was_never_sent(record: JobRecord) -> bool:
+    return record.sent_at is None and time.time() - record.submitted_at > SEND_GRACE_S
+
+
+def _send_all(ledger: Ledger, record: JobRecord) -> None:
+    logger.warning("%s was noted and never sent; sending it.", record.spec.job)
+    canvas.send(record.spec)
+    ledger.note(record.spec, sent_at=time.time())
+
+
+def _missing_twice(ledger: Ledger, records: Iterable[JobRecord]) -> Iterator[tuple[JobRecord, str]]:
+    there = task_ids(ledger.redis)
+    missing = {record.spec.task_id(step): (record, step) for record in records for step in _awaited(record, there)}
+    before = ledger.redis.smembers(SUSPECTS)
+    with ledger.redis.pipeline() as pipe:
+        pipe.delete(SUSPECTS)
+        if missing:
+            pipe.sadd(SUSPECTS, *missing)
+        pipe.execute()
+    return (missing[task_id] for task_id in missing if task_id in before)
+
+
+def _awaited(record: JobRecord, there: set[str]) -> Iterator[str]:
+    """Yield the tasks that must come next for a job and are nowhere."""
+    spec = record.spec
+    if record.opinion_asked_at:
+        if there.isdisjoint({spec.task_id("opinion"), spec.task_id("conclude")}):
+            yield "conclude" if AsyncResult(spec.task_id("opinion"), app=app).ready() else "opinion"
+        return
+    open_legs = [leg for leg, it in record.legs.items() if it.outcome is None]
+    absent = [leg for leg in open_legs if spec.task_id(leg) not in there]
+    dead = [leg for leg in absent if AsyncResult(spec.task_id(leg), app=app).ready()]
+    yield from (leg for leg in absent if leg not in dead)
+    if len(dead) == len(open_legs) and there.isdisjoint({spec.task_id("merge"), spec.task_id("rescue")}):
+        yield "rescue" if dead else "merge"
+
+
+def _send_again(ledger: Ledger, record: JobRecord, step: str) -> None:
+    spec = record.spec
+    if record.resends >= MAX_RESENDS:
+        reason = f"What it waited for was lost {MAX_RESENDS} times; the workers' logs say why. Submit it again."
+        ledger.advance(spec, JobState.FAILED, reason=reason, ended_at=time.time())
+        return
+    if not ledger.note(spec, resends=record.resends + 1):
+        return
+    logger.warning("%s waits for %s, which is nowhere; sending it again.", spec.job, step)
+    if step == "merge":
+        canvas.send_merge(spec, [outcome for it in record.legs.values() if (outcome := it.outcome)])
+    elif step == "rescue":
+        canvas.send_rescue(spec)
+    elif step == "opinion":
+        canvas.send_opinion(spec)
+    elif step == "conclude":
+        canvas.send_conclusion(spec)
+    else:
+        canvas.send_leg(spec, step)

@@ -1,0 +1,110 @@
+"""Waiting for jobs in asyncio: four connections to the broker for each event loop, however many wait."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import redis.asyncio
+from redis.exceptions import RedisError
+
+from pipeline.broker import broker_url, readable_errors, unreachable
+from pipeline.errors import WaitTimeoutError
+from pipeline.ledger import RANKS, RECHECK_S, JobRecord
+from pipeline.types import JobState
+
+PREFIX = "duet:job:"
+CONNECTIONS = 4
+"""One that listens, the others to look."""
+
+
+class Bell:
+    """Rings for whoever waits for a job whenever something about it is published."""
+
+    def __init__(self, url: str) -> None:
+        address = url.replace("redis+socket://", "unix://", 1)
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
+            address, decode_responses=True, max_connections=CONNECTIONS, timeout=None
+        )
+        self.redis: Any = redis.asyncio.Redis(connection_pool=pool)
+        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._listener: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
+        self._error: Exception | None = None
+
+    async def wait(self, job: str, reached: JobState, timeout_s: float | None) -> JobRecord:
+        """Return a job's record once it is in that state or further.
+
+        Raises:
+            WaitTimeoutError: it was not in the time given.
+            BrokerError: the broker does not answer.
+        """
+        event = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout_s is None else loop.time() + timeout_s
+        self._waiting[job].add(event)
+        try:
+            await self._listen()
+            while True:
+                event.clear()
+                record = await self._get(job)
+                if record and RANKS[record.state] >= RANKS[reached]:
+                    return record
+                left_s = RECHECK_S if deadline is None else min(RECHECK_S, deadline - loop.time())
+                if left_s <= 0:
+                    state = record.state.value if record else "unknown"
+                    raise WaitTimeoutError(f"Job {job} is {state} after {timeout_s:g} s, not yet {reached.value}.")
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(event.wait(), left_s)
+        finally:
+            self._leave(job, event)
+
+    async def _get(self, job: str) -> JobRecord | None:
+        if self._error:
+            raise unreachable(self._error) from None
+        with readable_errors():
+            fields = await self.redis.hgetall(f"{PREFIX}{job}")
+        return JobRecord.from_hash(fields) if fields else None
+
+    async def _listen(self) -> None:
+        async with self._starting:
+            if self._listener is None or self._listener.done():
+                self._error = None
+                changes = self.redis.pubsub(ignore_subscribe_messages=True)
+                with readable_errors():
+                    await changes.psubscribe(f"{PREFIX}*")
+                self._listener = asyncio.create_task(self._ring(changes))
+
+    async def _ring(self, changes: Any) -> None:
+        try:
+            async with changes:
+                while self._waiting:
+                    message = await changes.get_message(timeout=RECHECK_S)
+                    if message:
+                        self._ring_for(message["channel"].removeprefix(PREFIX))
+        except RedisError as error:
+            self._error = error
+            for job in list(self._waiting):
+                self._ring_for(job)
+
+    def _ring_for(self, job: str) -> None:
+        for event in self._waiting.get(job, ()):
+            event.set()
+
+    def _leave(self, job: str, event: asyncio.Event) -> None:
+        self._waiting[job].discard(event)
+        if not self._waiting[job]:
+            del self._waiting[job]
+        if not self._waiting and self._listener:
+            self._listener.cancel()
+            self._listener = None
+
+
+_bells: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Bell]] = WeakKeyDictionary()
+
+
+def bell() -> Bell:
+    """Return the bell of the running event loop."""
+    own = _bells.setdefault(asyncio.get_running_loop(), {})
+    return own.setdefault(broker_url(), Bell(broker_url()))

@@ -1,0 +1,165 @@
+"""Batches in Redis: what was submitted together, so that a client that left can come back.
+
+A batch holds references only, a few hundred bytes an episode; the states are those of the ledger's jobs.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pipeline.broker import connect, readable_errors
+from pipeline.errors import BatchError
+from pipeline.sources.source import Rejected, Skipped
+
+INDEX = "duet:batches"
+PAGE = 500
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One episode of a batch."""
+
+    job: str
+    source: str
+    """What the person called it, this time."""
+    uri: str
+    size_bytes: int
+    was_done: bool = False
+    """Whether its results were there before."""
+
+
+@dataclass(frozen=True)
+class BatchRecord:
+    """What is known of a batch; times are seconds since the epoch."""
+
+    id: str
+    created_at: float
+    places: tuple[str, ...]
+    destination: str
+    options: dict[str, Any]
+    closed_at: float | None = None
+    """When its last episode was submitted; None while it still grows, or where its client died."""
+    cancelled_at: float | None = None
+
+
+class Batches:
+    """Reads and writes batches."""
+
+    def __init__(self, client: Any = None) -> None:
+        self.redis: Any = client or connect()
+
+    def create(self, places: Sequence[str], destination: str, options: dict[str, Any]) -> BatchRecord:
+        """Open a batch and return it; its id begins with the time, so that ids sort."""
+        now = time.time()
+        batch = f"{datetime.fromtimestamp(now):%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        record = BatchRecord(batch, now, tuple(places), destination, options)
+        fields = {
+            "created_at": now,
+            "places": json.dumps(list(places)),
+            "destination": destination,
+            "options": json.dumps(options),
+        }
+        with readable_errors(), self.redis.pipeline() as pipe:
+            pipe.hset(_key(batch), mapping=fields)
+            pipe.zadd(INDEX, {batch: now})
+            pipe.execute()
+        return record
+
+    def get(self, batch: str) -> BatchRecord:
+        """Return a batch by its id, by the start of it, or the newest one for `last`.
+
+        Raises:
+            BatchError: there is none, or several begin so.
+        """
+        known = self.ids()
+        if batch == "last" and known:
+            batch = known[-1]
+        matches = [it for it in known if it.startswith(batch)] if batch not in known else [batch]
+        if not matches:
+            raise BatchError(f"There is no batch {batch!r} on this broker; `duet status` lists them.")
+        if len(matches) > 1:
+            raise BatchError(f"Several batches begin with {batch!r}: {', '.join(matches[:3])}; give more of the id.")
+        with readable_errors():
+            fields = self.redis.hgetall(_key(matches[0]))
+        return BatchRecord(
+            id=matches[0],
+            created_at=float(fields["created_at"]),
+            places=tuple(json.loads(fields["places"])),
+            destination=fields["destination"],
+            options=json.loads(fields["options"]),
+            closed_at=float(fields["closed_at"]) if "closed_at" in fields else None,
+            cancelled_at=float(fields["cancelled_at"]) if "cancelled_at" in fields else None,
+        )
+
+    def ids(self) -> list[str]:
+        """Return the ids of all batches, oldest first."""
+        with readable_errors():
+            return list(self.redis.zrange(INDEX, 0, -1))
+
+    def add(self, batch: str, entries: Sequence[Entry]) -> None:
+        """Write down episodes."""
+        self._append(batch, "jobs", entries)
+
+    def reject(self, batch: str, rejected: Sequence[Rejected]) -> None:
+        """Write down what could not be submitted."""
+        self._append(batch, "rejected", rejected)
+
+    def skip(self, batch: str, skipped: Sequence[Skipped]) -> None:
+        """Write down what is no episode."""
+        self._append(batch, "skipped", skipped)
+
+    def close(self, batch: str) -> None:
+        """Write down that everything is submitted."""
+        self._note(batch, "closed_at")
+
+    def cancel(self, batch: str) -> None:
+        """Write down that the batch is cancelled, so that a client that still submits it stops."""
+        self._note(batch, "cancelled_at")
+
+    def is_cancelled(self, batch: str) -> bool:
+        """Whether somebody has cancelled the batch."""
+        with readable_errors():
+            return bool(self.redis.hexists(_key(batch), "cancelled_at"))
+
+    def entries(self, batch: str, first: int = 0) -> Iterator[Entry]:
+        """Yield the episodes from the one with that index on, page by page, those added meanwhile too."""
+        return (Entry(**it) for it in self._pages(batch, "jobs", first))
+
+    def rejected(self, batch: str, first: int = 0) -> Iterator[Rejected]:
+        """Yield what could not be submitted."""
+        return (Rejected(**it) for it in self._pages(batch, "rejected", first))
+
+    def skipped(self, batch: str) -> Iterator[Skipped]:
+        """Yield what is no episode."""
+        return (Skipped(**it) for it in self._pages(batch, "skipped", 0))
+
+    def count(self, batch: str, of: Literal["jobs", "rejected", "skipped"]) -> int:
+        """Return how many there are by now."""
+        with readable_errors():
+            return int(self.redis.llen(f"{_key(batch)}:{of}"))
+
+    def _append(self, batch: str, of: str, values: Sequence[Entry | Rejected | Skipped]) -> None:
+        if values:
+            with readable_errors():
+                self.redis.rpush(f"{_key(batch)}:{of}", *(json.dumps(asdict(value)) for value in values))
+
+    def _note(self, batch: str, field: str) -> None:
+        with readable_errors():
+            self.redis.hset(_key(batch), field, time.time())
+
+    def _pages(self, batch: str, of: str, first: int) -> Iterator[dict[str, Any]]:
+        while True:
+            with readable_errors():
+                page = self.redis.lrange(f"{_key(batch)}:{of}", first, first + PAGE - 1)
+            yield from map(json.loads, page)
+            first += len(page)
+            if len(page) < PAGE:
+                return
+
+
+def _key(batch: str) -> str:
+    return f"duet:batch:{batch}"

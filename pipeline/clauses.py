@@ -1,0 +1,78 @@
+"""Where a text may be cut: what it costs to part one word from the next."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_SENTENCE, _CLAUSE, _JOINT, _ANYWHERE = 0.0, 4.0, 9.0, 16.0
+_PAUSE_WORTH_MS = 100
+_PAUSE_WORTH_MOST = 12.0
+_CLINGS = 9.0
+"""What it costs to part an article or a preposition from what it belongs to."""
+_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
+_CLAUSE_ENDS = (",", ";", ":", "–", "—", "、", "，", "；")
+_ABBREVIATIONS = frozenset(["mr", "mrs", "ms", "dr", "st", "prof", "vs", "z.b", "bzw"])
+_JOINTS = frozenset(
+    re.findall(
+        r"\w+",
+        """and but or nor so yet because although while when where if that which who than then as
+        und aber oder denn weil dass wenn et mais ou donc car que qui y pero o porque e ma perché""",
+    )
+)
+_CLINGING = frozenset(
+    re.findall(
+        r"\w+",
+        """a an the my your his her its our their this to of in on at by for with from into mr mrs ms dr st
+        is are was were be i we you he she they not no very
+        der die das ein eine den dem des zu von mit le la les un une de du en el los las lo il gli""",
+    )
+)
+
+
+class Token(NamedTuple):
+    """A word as it is shown: never cut unless it is longer than a line."""
+
+    text: str
+    """With the blank before it, where it has one."""
+    start_ms: int
+    end_ms: int
+    begins: bool = False
+    """Whether its segment begins with it."""
+
+
+def columns(text: str) -> int:
+    """Return how wide a text is, in columns: letters of East Asian scripts take two."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def badness(run: Sequence[Token], place: int) -> float:
+    """Return what it costs to end a caption after that token."""
+    if place == len(run) - 1:
+        return 0.0
+    token, following = run[place], run[place + 1]
+    if ends_sentence(run, place):
+        cost = _SENTENCE
+    elif token.text.endswith(_CLAUSE_ENDS) or (following.begins and following.text[1:2].isupper()):
+        cost = _CLAUSE
+    elif _bare(following.text) in _JOINTS:
+        cost = _JOINT
+    else:
+        cost = _ANYWHERE
+    if _bare(token.text) in _CLINGING:
+        cost += _CLINGS
+    if not following.text.startswith(" ") and following.text[:1].isalnum() and columns(following.text[:1]) == 1:
+        cost += 4 * _ANYWHERE  # the same word goes on
+    return cost - min(_PAUSE_WORTH_MOST, max(0, following.start_ms - token.end_ms) / _PAUSE_WORTH_MS)
+
+
+def ends_sentence(run: Sequence[Token], place: int) -> bool:
+    """Return whether a sentence ends with that token."""
+    stripped = run[place].text.rstrip("\"'”’»)")
+    return stripped.endswith(_SENTENCE_ENDS) and _bare(stripped) not in _ABBREVIATIONS
+
+
+def _bare(text: str) -> str:
+    return text.strip(" .,;:!?\"'“”‘’()").casefold()

@@ -1,0 +1,66 @@
+"""The command line: one module a command, each registered here with an example for its help."""
+
+import signal
+import sys
+from typing import NoReturn
+
+import typer
+
+from pipeline.cli.beat import beat
+from pipeline.cli.cancel import cancel
+from pipeline.cli.console import FAILED, complain
+from pipeline.cli.doctor import doctor
+from pipeline.cli.down import down
+from pipeline.cli.export import export
+from pipeline.cli.failed import failed
+from pipeline.cli.ls import ls
+from pipeline.cli.plan import plan
+from pipeline.cli.retry import retry
+from pipeline.cli.run import run
+from pipeline.cli.show import show
+from pipeline.cli.status import status
+from pipeline.cli.submit import submit
+from pipeline.cli.up import up
+from pipeline.cli.watch import watch
+from pipeline.cli.worker import worker
+from pipeline.errors import DuetError
+
+app = typer.Typer(
+    name="duet",
+    help="Podcast episodes to transcripts in seconds and to what was said in them in minutes.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command(epilog="Example: duet run podcasts/ --to results")(run)
+app.command(epilog="Example: duet submit 'shows/**/*.mp3' https://example.org/feed.xml --to s3://bucket/prefix")(submit)
+app.command(epilog="Example: duet status last")(status)
+app.command(epilog="Example: duet watch 261122-22")(watch)
+app.command(epilog="Example: duet cancel last")(cancel)
+app.command(epilog="Example: duet ls s3://bucket/prefix")(ls)
+app.command(epilog="Example: duet show garden-hour --in results")(show)
+app.command(epilog='Example: duet up, and in another window: python -c "from pipeline import submit; ..."')(up)
+app.command(epilog="Example: duet down")(down)
+app.command(epilog="Example: DUET_BROKER_URL=redis://host:6379/0 duet worker whisper")(worker)
+app.command(epilog="Example: DUET_BROKER_URL=redis://host:6379/0 duet beat")(beat)
+app.command(epilog="Example: duet plan --gpu t4 --whisper medium")(plan)
+app.command(epilog="Example: duet export results/show-0123456789abcdef --format srt > show.srt")(export)
+app.command(epilog="Example: duet doctor --storage s3://bucket/prefix")(doctor)
+app.command(epilog="Example: duet failed --json")(failed)
+app.command(epilog="Example: duet retry --failed")(retry)
+
+
+def main() -> NoReturn:
+    """Run the command line; what goes wrong is told in one sentence, never as a traceback."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        app()
+    except DuetError as error:
+        complain(str(error))
+        sys.exit(FAILED)
+    sys.exit(0)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt

@@ -1,0 +1,41 @@
+"""The broker that a command works with: the one that is there, else one of its own for as long as it takes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.stack import Stack
+
+
+@contextmanager
+def broker() -> Iterator[None]:
+    """Have a broker to ask; without any, this user's embedded one is started without its pools."""
+    from pipeline.stack import Stack
+
+    if _is_there():
+        yield
+        return
+    with Stack("run"):
+        yield
+
+
+@contextmanager
+def workers() -> "Iterator[Stack | None]":
+    """Have pools that do the work: those of the broker that is configured or up, else a stack for this command."""
+    from pipeline.stack import Stack
+
+    if _is_there():
+        yield None
+        return
+    with Stack("run") as stack:
+        stack.clear()
+        stack.start_pools()
+        yield stack
+
+
+def _is_there() -> bool:
+    from pipeline.settings import settings
+    from pipeline.stack import url_of_duet_up
+
+    return bool(settings().broker_url or url_of_duet_up())

@@ -1,0 +1,19 @@
+"""`duet beat`: the clock in the foreground."""
+
+import os
+
+
+def beat() -> None:
+    """Run the clock in the foreground, on the broker of DUET_BROKER_URL; the cpu pool does what it says.
+
+    It sends what is to be done from time to time. A second one does no harm.
+    """
+    from pipeline.broker import broker_url
+    from pipeline.pools import beat_command, environment
+    from pipeline.settings import settings
+
+    broker_url()
+    settings().state_dir.mkdir(parents=True, exist_ok=True)
+    os.chdir(settings().state_dir)
+    argv = beat_command()
+    os.execvpe(argv[0], argv, environment())

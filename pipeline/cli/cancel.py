@@ -1,0 +1,38 @@
+"""`duet cancel`: ends a batch or a job."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.complete import batch_ids
+from pipeline.cli.console import console
+
+
+def cancel(
+    id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="A batch, by its id, the start of it, or `last`; or a job.", autocompletion=batch_ids
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """End what has not ended, whether it waits or is at work; results that are there stay."""
+    from pipeline.batch import Batch
+    from pipeline.job import Job
+    from pipeline.ledger import Ledger
+
+    ledger = Ledger()
+    if record := ledger.get(id):
+        count = int(Job(record.spec, ledger).cancel())
+    else:
+        batch = Batch(id, ledger)
+        id, count = batch.id, batch.cancel()
+    if as_json:
+        print(json.dumps({"id": id, "cancelled": count}))
+    elif count:
+        of = "episode" if count == 1 else "episodes"
+        console.print(f"Cancelled {count} {of} of {id}; submitted again, they go on where they were.", highlight=False)
+    else:
+        console.print(f"Nothing of {id} is left to be cancelled.", highlight=False)

@@ -1,0 +1,23 @@
+"""What the shell offers when a person presses Tab."""
+
+from pipeline.errors import DuetError
+
+
+def batch_ids(incomplete: str) -> list[str]:
+    """Return the batches of the broker that begin so, newest first; none where there is no broker."""
+    from pipeline.batches import Batches
+
+    try:
+        return [it for it in reversed(["last", *Batches().ids()]) if it.startswith(incomplete)]
+    except DuetError:
+        return []
+
+
+def episodes(incomplete: str) -> list[str]:
+    """Return the episodes in the default folder for results that begin so."""
+    from pipeline.library import PLACE, names
+
+    try:
+        return [name for name in names(PLACE) if name.startswith(incomplete)]
+    except DuetError:
+        return []

@@ -1,0 +1,36 @@
+"""What every command shares: the two consoles, exit codes, and how a command is interrupted."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+
+console = Console()
+messages = Console(stderr=True)
+TICK_S = 0.25
+FAILED = 1
+BAD_USAGE = 2
+INTERRUPTED = 130
+
+
+def complain(sentence: str) -> None:
+    """Tell a person what went wrong, in one sentence on the error stream."""
+    messages.print(sentence, style="red", markup=False, highlight=False)
+
+
+def bad_usage(sentence: str) -> NoReturn:
+    """End the command because of how it was called."""
+    complain(sentence)
+    raise typer.Exit(BAD_USAGE)
+
+
+@contextmanager
+def interruptible(farewell: str, code: int) -> Iterator[None]:
+    """End the command with a sentence and a code when Ctrl-C, SIGTERM or SIGHUP arrives."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        messages.print(farewell)
+        raise typer.Exit(code) from None

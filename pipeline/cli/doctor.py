@@ -1,0 +1,73 @@
+"""`duet doctor`: what is wrong here, and what to do about it."""
+
+import json
+import socket
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from pipeline.cli.console import FAILED, bad_usage, console
+from pipeline.cli.workers import worker_side
+from pipeline.errors import StackError
+
+if TYPE_CHECKING:
+    from pipeline.doctor import Check, Probe
+
+STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
+
+
+def doctor(
+    only: Annotated[list[str] | None, typer.Option(metavar="CHECK", help="Only this check; may be repeated.")] = None,
+    storage: Annotated[str | None, typer.Option(metavar="URI", help="A destination to write to and read from.")] = None,
+    here: Annotated[bool, typer.Option("--here", help="Count only this machine's workers, as a healthcheck.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one a check.")] = False,
+) -> None:
+    """Check this machine, its broker, storage, device, models and pools; say what to do about what is wrong.
+
+    Exit status 1 when a check has failed; a warning is none.
+    """
+    from pipeline.doctor import examine
+
+    has_failed = False
+    for check in examine(_chosen(only or [], storage, socket.gethostname() if here else None)):
+        has_failed |= check.status == "failed"
+        if as_json:
+            print(json.dumps(asdict(check)), flush=True)
+        else:
+            console.print(_line(check))
+    raise typer.Exit(FAILED if has_failed else 0)
+
+
+def _chosen(only: list[str], storage: str | None, host: str | None) -> "list[Probe]":
+    from pipeline.doctor.client import probes
+
+    found = {probe.name: probe for probe in probes(storage, host)}
+    if not only or set(only) - set(found):  # torch takes seconds to import, which a healthcheck need not pay
+        found |= {probe.name: probe for probe in _worker_probes()}
+    if unknown := [name for name in only if name not in found]:
+        bad_usage(f"--only {unknown[0]} is no check of this machine; there are {', '.join(found)}.")
+    return [found[name] for name in only or found]
+
+
+def _worker_probes() -> "list[Probe]":
+    from pipeline.doctor import Check, Probe, Status
+
+    try:
+        probes: list[Probe] = worker_side("workers.doctor", "doctor").probes()
+    except StackError as error:
+        missing = Check("worker", Status.WARNING, "this machine can send jobs, not do them", str(error))
+        return [Probe("worker", lambda: missing)]
+    return probes
+
+
+def _line(check: "Check") -> Table:
+    row = Table.grid(padding=(0, 1))
+    row.add_column(width=7, style=STYLES[check.status])
+    row.add_column(width=15)
+    row.add_column(overflow="fold")
+    row.add_row(check.status.value, check.name, check.found)
+    if check.next_step:
+        row.add_row("", "", f"→ {check.next_step}", style="bold")
+    return row

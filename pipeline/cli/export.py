@@ -1,0 +1,87 @@
+"""`duet export`: any form of an episode again, from its `result.json` alone."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.console import bad_usage, console
+from pipeline.errors import StorageError
+
+if TYPE_CHECKING:
+    from pipeline.types import EpisodeResult
+
+MANIFEST = "result.json"
+
+
+class Form(StrEnum):
+    """The names of the forms, as arguments of the command line."""
+
+    JSON = "json"
+    TXT = "txt"
+    SRT = "srt"
+    VTT = "vtt"
+    TSV = "tsv"
+    PODCAST = "podcast"
+    ANALYSIS = "analysis"
+    CHAPTERS = "chapters"
+    NOTES = "notes"
+    PLAYER = "player"
+
+
+def export(
+    episode: Annotated[str, typer.Argument(help="An episode's folder, its s3:// prefix, or a result.json.")],
+    forms: Annotated[list[Form] | None, typer.Option("--format", help="May be given several times; else all.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FOLDER", help="Where to write; else to the screen.")
+    ] = None,
+    audio: Annotated[Path | None, typer.Option(help="Put this audio into the player: one file to pass on.")] = None,
+) -> None:
+    """Write an episode's transcript, captions, notes or player again, in any form.
+
+    Needs neither the other files of the episode nor a model. One form goes to the screen, several to a folder.
+    """
+    from pipeline.formats import FORMATS
+    from pipeline.player import with_audio
+
+    result = _read(episode)
+    chosen = [form.value for form in forms or Form if forms or FORMATS[form.value].fits(result)]
+    if to is None and len(chosen) != 1:
+        bad_usage("Several forms need a folder to go to; add --to FOLDER, or name one with --format.")
+    if audio and not audio.is_file():
+        bad_usage(f"{audio} is not there; check the spelling.")
+    for name in chosen:
+        form = FORMATS[name]
+        if not form.fits(result):
+            raise StorageError(f"{episode} has nothing for {form.file}: {result.reason or 'it holds no transcript.'}")
+        text = with_audio(result, audio) if audio and name == Form.PLAYER else form.render(result)
+        _write(text, to / form.file if to else None)
+
+
+def _read(episode: str) -> "EpisodeResult":
+    from pipeline.merge import read_manifest
+    from pipeline.storage import as_uri, open_storage
+
+    folder = episode.removesuffix(f"/{MANIFEST}") if episode != MANIFEST else "."
+    storage = open_storage(as_uri(folder))
+    if result := read_manifest(storage):
+        return result
+    if storage.exists(MANIFEST):
+        raise StorageError(
+            f"{storage.uri}/{MANIFEST} is damaged or of another version of Duet; submit the episode again."
+        )
+    raise StorageError(f"{storage.uri} holds no {MANIFEST}; give the folder of an episode, below the one of `--to`.")
+
+
+def _write(text: str, target: Path | None) -> None:
+    if target is None:
+        sys.stdout.write(text)
+        return
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise StorageError(f"{target} cannot be written: {error.strerror}.") from None
+    console.print(str(target), soft_wrap=True, highlight=False)

@@ -1,0 +1,62 @@
+"""`duet failed`: what ended without all that was asked for, and why."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from pipeline.cli import at_hand
+from pipeline.cli.console import console
+
+if TYPE_CHECKING:
+    from pipeline.dead_letters import DeadLetter
+
+
+def failed(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one a job.")] = False,
+) -> None:
+    """List the jobs that ended failed or partial, with their reasons; `duet retry` does what is missing.
+
+    The exit status is 1 when one of them failed, else 0.
+    """
+    from pipeline.dead_letters import dead_letters
+    from pipeline.ledger import Ledger
+    from pipeline.types import JobState
+
+    with at_hand.broker():
+        letters = list(dead_letters(Ledger()))
+    if as_json:
+        for letter in letters:
+            print(json.dumps(letter.to_json()))
+    elif letters:
+        console.print(_table(letters))
+        console.print("What can be mended: duet retry --failed, or duet retry JOB.", highlight=False)
+    else:
+        console.print("Nothing failed, and nothing is missing.", highlight=False)
+    raise typer.Exit(int(any(letter.record.state is JobState.FAILED for letter in letters)))
+
+
+def _table(letters: "list[DeadLetter]") -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("job", no_wrap=True)
+    table.add_column("episode", overflow="fold", max_width=32)
+    table.add_column("state", no_wrap=True)
+    table.add_column("ended", no_wrap=True)
+    table.add_column("missing", no_wrap=True)
+    table.add_column("reason", overflow="fold", ratio=1)
+    for letter in letters:
+        record = letter.record
+        ended = datetime.fromtimestamp(record.ended_at).strftime("%d %b %H:%M") if record.ended_at else ""
+        colour = "red" if record.state.value == "failed" else "yellow"
+        table.add_row(
+            letter.id,
+            Path(record.spec.episode.source).name,
+            f"[{colour}]{record.state.value}[/]",
+            ended,
+            ", ".join(letter.missing) or "nothing",
+            record.reason,
+        )
+    return table

@@ -1,0 +1,75 @@
+"""How `duet run` and `duet watch` show a batch: live in a terminal, else line by line, and its end."""
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from rich.live import Live
+
+from pipeline.cli.console import complain, console
+from pipeline.errors import StorageError
+
+if TYPE_CHECKING:
+    from pipeline.rows import Row
+    from pipeline.watching import Watch
+
+TABLE_ROWS = 50
+"""A batch of more episodes ends with a table of its failures only."""
+
+
+def follow(watch: "Watch", ends: "Iterable[list[Row]]", said: Callable[[], str], since: float, *, as_json: bool) -> int:
+    """Show a batch until its end, write its report, and return the exit status.
+
+    Args:
+        watch: the batch.
+        ends: the rows that have ended, whenever there is something to show.
+        said: what is to be said of its submission by now.
+        since: when it began, in seconds since the epoch.
+        as_json: print one JSON object a line, one an episode, and nothing else.
+    """
+    from pipeline import display
+    from pipeline.pools import pool_states
+
+    is_live = console.is_terminal and not as_json
+    kept: list[Row] = []
+    with Live(console=console, auto_refresh=False, transient=True) if is_live else nullcontext() as view:
+        for rows in ends:
+            for row in rows:
+                if as_json:
+                    print(json.dumps(row.to_json()), flush=True)
+                elif not view:
+                    console.print(display.line(row), markup=False, highlight=False, soft_wrap=True)
+            kept = _worth_a_table([*kept, *rows], watch)
+            if view:
+                view.update(display.live(watch, pool_states(), said()), refresh=True)
+    report = _report_of(watch)
+    if not as_json:
+        console.print(display.final(kept))
+        until = watch.sums.ended_at if watch.sums.ended_at > since else time.time()
+        console.print(display.summary(watch.sums, until - since, said()), highlight=False)
+        if report:
+            console.print(f"Report: {report.removeprefix('file://')}", highlight=False, soft_wrap=True)
+    return int(watch.sums.has_failures)
+
+
+def _worth_a_table(rows: "list[Row]", watch: "Watch") -> "list[Row]":
+    from pipeline.types import JobState
+
+    if watch.sums.episodes <= TABLE_ROWS:
+        return rows
+    return [row for row in rows if row.state in (JobState.FAILED, JobState.CANCELLED)][:TABLE_ROWS]
+
+
+def _report_of(watch: "Watch") -> str:
+    """Write a batch's report if something was done in it, and return where it is; a single episode needs none."""
+    from pipeline.report import write_report
+
+    if watch.sums.episodes < 2 or watch.sums.episodes == watch.sums.done_before:
+        return ""
+    try:
+        return write_report(watch.batch, watch.ledger)
+    except StorageError as error:
+        complain(str(error))
+        return ""

@@ -1,0 +1,41 @@
+"""`duet ls`: the episodes at a destination."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.console import console
+from pipeline.library import PLACE
+
+
+def ls(
+    place: Annotated[str, typer.Argument(metavar="[PLACE]", help="A folder or s3://bucket/prefix.")] = PLACE,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one an episode.")] = False,
+) -> None:
+    """List the episodes at a destination: length, state, and what each is about; needs no broker."""
+    from rich.table import Table
+
+    from pipeline.clock import hms
+    from pipeline.display import STYLES
+    from pipeline.library import episodes
+    from pipeline.storage import as_uri, join
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("episode", "length", "state", "about"):
+        table.add_column(name, justify="right" if name == "length" else "left", overflow="fold")
+    for name, result in episodes(place):
+        about = result.analysis.summary_sentence or result.analysis.summary if result.analysis else ""
+        if as_json:
+            row = {"name": name, "uri": join(as_uri(place), name), "state": result.state, "audio_s": result.audio_s}
+            print(json.dumps(row | {"language": result.language, "about": about, "reason": result.reason}))
+        else:
+            length = hms(result.audio_s) if result.audio_s else ""
+            state = f"[{STYLES.get(result.state, 'none')}]{result.state.value}[/]"
+            table.add_row(name, length, state, _short(about).replace("[", "\\["))
+    if not as_json:
+        console.print(table if table.row_count else f"There are no episodes in {place}.", highlight=False)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 100 else f"{text[:99]}…"

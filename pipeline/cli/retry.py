@@ -1,0 +1,142 @@
+"""`duet retry`: what is missing of jobs that ended, and nothing else."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from pipeline.cli import at_hand
+from pipeline.cli.console import FAILED, INTERRUPTED, TICK_S, bad_usage, complain, console, interruptible, messages
+from pipeline.errors import AudioError, BrokerError, StorageError, TransientError
+
+if TYPE_CHECKING:
+    from pipeline.dead_letters import DeadLetter
+    from pipeline.ledger import JobRecord, Ledger
+    from pipeline.stack import Stack
+
+
+def retry(
+    jobs: Annotated[list[str] | None, typer.Argument(metavar="JOB...", help="Ids, or how they begin.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="All that `duet failed` lists.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one a job.")] = False,
+) -> None:
+    """Do what is missing of jobs that ended failed or partial, and wait until they have ended again.
+
+    A leg that was ok is not run again. With --failed, episodes that miss nothing but Voxtral are left as they
+    are for as long as Voxtral is off. The exit status is 1 when a job fails again.
+    """
+    if bool(jobs) == failed:
+        bad_usage("Name the jobs, or give --failed; `duet failed` lists them.")
+    with (
+        interruptible("Interrupted. The same command goes on where this one stopped.", INTERRUPTED),
+        at_hand.workers() as stack,
+    ):
+        from pipeline.ledger import Ledger
+
+        ledger = Ledger()
+        chosen = _named(jobs, ledger) if jobs else _all_that_can_be_mended(ledger, stack)
+        began, refused = _begin(chosen, ledger)
+        ended = []
+        for record in _ended(began, ledger, stack):
+            _tell(record, as_json=as_json)
+            ended.append(record)
+    if not as_json:
+        console.print(_summary(ended), highlight=False)
+    raise typer.Exit(FAILED if refused or any(it.state.value in ("failed", "cancelled") for it in ended) else 0)
+
+
+def _named(names: list[str], ledger: "Ledger") -> "list[JobRecord]":
+    known = ledger.jobs()
+    found = []
+    for name in names:
+        fitting = [job for job in known if job.startswith(name)]
+        if len(fitting) != 1:
+            bad_usage(f"{'No job' if not fitting else 'More than one job'} begins with {name!r}; see `duet failed`.")
+        found += fitting
+    return [record for record in ledger.get_many(found) if record]
+
+
+def _all_that_can_be_mended(ledger: "Ledger", stack: "Stack | None") -> "list[JobRecord]":
+    from pipeline.dead_letters import dead_letters
+
+    letters = [letter for letter in dead_letters(ledger) if letter.can_be_mended]
+    waiting = [letter for letter in letters if letter.waits_for_voxtral]
+    if waiting and (reason := _why_voxtral_is_off(stack)):
+        messages.print(f"{len(waiting)} left as they are, for Voxtral is off: {reason}", style="yellow", markup=False)
+        letters = _without(letters, waiting)
+    return [letter.record for letter in letters]
+
+
+def _without(letters: "list[DeadLetter]", some: "list[DeadLetter]") -> "list[DeadLetter]":
+    ids = {letter.id for letter in some}
+    return [letter for letter in letters if letter.id not in ids]
+
+
+def _why_voxtral_is_off(stack: "Stack | None") -> str:
+    """Ask Voxtral's pool; one that was started just now is waited for."""
+    from pipeline.dead_letters import why_voxtral_is_off
+    from pipeline.pools import ready_pools
+
+    while stack and "voxtral" not in ready_pools():
+        stack.tend()
+        time.sleep(TICK_S)
+    return why_voxtral_is_off()
+
+
+def _begin(records: "list[JobRecord]", ledger: "Ledger") -> tuple[list[str], int]:
+    """Put the jobs onto the queues; return which those are, and how many could not be begun."""
+    from pipeline.retrying import begin_again
+
+    began, refused = [], 0
+    for record in records:
+        try:
+            began.append(begin_again(record, ledger).job)
+        except (AudioError, StorageError, TransientError) as error:
+            complain(str(error))
+            refused += 1
+    return began, refused
+
+
+def _ended(jobs: list[str], ledger: "Ledger", stack: "Stack | None") -> "Iterator[JobRecord]":
+    """Yield each job when it has ended."""
+    is_live = console.is_terminal and bool(jobs)
+    columns = (TextColumn("at work"), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=messages, transient=True, disable=not is_live) as progress:
+        bar = progress.add_task("", total=len(jobs))
+        while jobs:
+            if stack:
+                stack.tend()
+            try:
+                ended = [it for it in ledger.get_many(jobs) if it and it.state.is_final]
+                if stack:
+                    stack.check_pools()
+            except BrokerError:
+                if not stack:
+                    raise
+                continue  # our own Valkey has died; tend() starts it again with what it had written down
+            yield from ended
+            progress.advance(bar, len(ended))
+            done = {it.spec.job for it in ended}
+            jobs = [job for job in jobs if job not in done]
+            time.sleep(TICK_S if jobs else 0)
+
+
+def _tell(record: "JobRecord", *, as_json: bool) -> None:
+    from pipeline.dead_letters import DeadLetter
+
+    if as_json:
+        print(json.dumps(DeadLetter(record).to_json()), flush=True)
+        return
+    words = [record.state.value, Path(record.spec.episode.source).name, record.reason]
+    console.print(" ".join(filter(None, words)), markup=False, highlight=False, soft_wrap=True)
+
+
+def _summary(ended: "list[JobRecord]") -> str:
+    if not ended:
+        return "There was nothing to do again."
+    counts = {it.state.value: sum(other.state is it.state for other in ended) for it in ended}
+    return ", ".join(f"{count} {state}" for state, count in counts.items()) + "."

@@ -1,0 +1,122 @@
+"""`duet run`: everything on this machine, from audio files to results."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli import asked, at_hand
+from pipeline.cli.console import FAILED, INTERRUPTED, TICK_S, console, interruptible
+from pipeline.cli.follow import follow
+from pipeline.errors import BrokerError, DuetError
+
+if TYPE_CHECKING:
+    from pipeline.rows import Row
+    from pipeline.sources import Found
+    from pipeline.stack import Stack
+    from pipeline.types import Options
+
+IN_FLIGHT = 500
+
+
+def run(
+    places: asked.Places,
+    to: asked.To,
+    language: asked.Language = None,
+    vocabulary: asked.Vocabulary = None,
+    questions: asked.Questions = None,
+    translate_to: asked.TranslateTo = None,
+    second_opinion: asked.SecondOpinion = "doubtful",
+    force: asked.Force = False,
+    in_flight: asked.InFlight = IN_FLIGHT,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one an episode.")] = False,
+) -> None:
+    """Transcribe and understand every episode at some places, on this machine alone.
+
+    Starts what it needs, shows the progress, writes the results and stops what it started. With
+    DUET_BROKER_URL set, that broker and its workers do the work instead. What is done already is not done
+    again, so the same command goes on where it was interrupted.
+    """
+    options = asked.options(language, vocabulary, questions, translate_to, second_opinion)
+    found = asked.found_at(places)
+    with interruptible("Interrupted. The same command goes on where this one stopped.", INTERRUPTED):
+        if sentence := _why_not_writable(to):
+            code = _refuse(found, sentence, as_json=as_json)
+        else:
+            with at_hand.workers() as stack:
+                work = _Work(places, to, options, found, force, in_flight)
+                code = follow(work.watch, work.ended(stack), work.said, work.watch.started_at, as_json=as_json)
+    raise typer.Exit(code)
+
+
+class _Work:
+    """The batch of this run: submitted in the background, watched in the foreground."""
+
+    def __init__(
+        self, places: list[str], to: str, options: "Options", found: "Iterator[Found]", force: bool, in_flight: int
+    ) -> None:
+        from pipeline.batches import Batches
+        from pipeline.submission import Desk
+        from pipeline.submitting import Submission
+        from pipeline.watching import Watch
+
+        desk = Desk(to, options, force=force)
+        batch = Batches(desk.ledger.redis).create(places, desk.destination, options.to_message())
+        self.watch = Watch(batch.id, desk.ledger)
+        self.submission = Submission(found, desk, batch.id, in_flight=in_flight)
+
+    def said(self) -> str:
+        """Return how far the submission is, such as `37 done already, 2 new`."""
+        return str(self.submission.count)
+
+    def ended(self, stack: "Stack | None") -> "Iterator[list[Row]]":
+        """Yield the rows that have ended, each once, and between them nothing, so that the view moves."""
+        background = asked.Background(self.submission)
+        try:
+            while True:
+                if stack:
+                    stack.tend()
+                try:
+                    is_submitted = background.is_over
+                    yield self.watch.look()
+                    if stack:
+                        # After looking: a pool says that it failed before it answers any episode.
+                        stack.check_pools()
+                    if is_submitted and self.watch.is_over:
+                        return
+                except BrokerError:
+                    if not stack or background.error:
+                        raise
+                    continue  # our own Valkey has died; tend() starts it again with what it had written down
+                time.sleep(TICK_S)
+        finally:
+            background.stop()
+
+
+def _why_not_writable(to: str) -> str:
+    from pipeline.storage import as_uri, open_storage
+
+    try:
+        open_storage(as_uri(to)).check_writable()
+    except DuetError as error:
+        return str(error)
+    return ""
+
+
+def _refuse(found: "Iterator[Found]", sentence: str, *, as_json: bool) -> int:
+    """Say of every episode that it cannot be done; return the exit status."""
+    from pipeline import display
+    from pipeline.rows import Row
+    from pipeline.sources import Rejected, Skipped
+
+    for it in found:
+        if isinstance(it, Skipped):
+            continue
+        row = Row.of_rejected(it) if isinstance(it, Rejected) else Row(it.name, error=sentence)
+        if as_json:
+            print(json.dumps(row.to_json()))
+        else:
+            console.print(display.line(row), markup=False, highlight=False, soft_wrap=True)
+    return FAILED

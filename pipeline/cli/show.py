@@ -1,0 +1,44 @@
+"""`duet show`: what an episode is about, for a person."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.complete import episodes
+from pipeline.cli.console import bad_usage, console
+from pipeline.library import NOTES, PLACE
+
+
+def show(
+    episode: Annotated[
+        str,
+        typer.Argument(
+            metavar="EPISODE", help="Its folder, its name or id, or a part of them.", autocompletion=episodes
+        ),
+    ],
+    place: Annotated[str, typer.Option("--in", metavar="PLACE", help="A folder or s3://bucket/prefix.")] = PLACE,
+    in_browser: Annotated[bool, typer.Option("--open", help="Open the notes in the program for such files.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole result, as result.json has it.")] = False,
+) -> None:
+    """Print the notes of an episode, or its transcript where there are none; needs no broker."""
+    from rich.markdown import Markdown
+
+    from pipeline.library import find_episode
+    from pipeline.storage import open_storage
+
+    storage = open_storage(find_episode(episode, place))
+    if as_json:
+        sys.stdout.write(storage.get("result.json").decode())
+        return
+    notes = next((name for name in NOTES if storage.exists(name)), None)
+    if notes is None:
+        bad_usage(f"{storage.uri} has neither notes nor a transcript; `duet show {episode} --json` says why.")
+    if in_browser:
+        typer.launch(str(storage.local_path(notes)))
+        return
+    text = storage.get(notes).decode()
+    if console.is_terminal and notes.endswith(".md"):
+        console.print(Markdown(text))
+    else:
+        sys.stdout.write(text)

@@ -1,0 +1,115 @@
+"""`duet status`: how batches and jobs are."""
+
+import json
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.complete import batch_ids
+from pipeline.cli.console import console
+
+if TYPE_CHECKING:
+    from pipeline.batch import Batch
+
+LISTED = 20
+EXAMPLES = 10
+
+
+def status(
+    id: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID]", help="A batch, by its id, the start of it, or `last`; or a job.", autocompletion=batch_ids
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one a batch.")] = False,
+) -> None:
+    """Say how the newest batches are, or how one is; exit status 1 where an episode of it failed."""
+    from pipeline.batch import Batch
+    from pipeline.batches import Batches
+    from pipeline.ledger import Ledger
+
+    ledger = Ledger()
+    if id is None:
+        _list([Batch(it, ledger) for it in reversed(Batches(ledger.redis).ids()[-LISTED:])], as_json=as_json)
+        return
+    if record := ledger.get(id):
+        _print_job(record.model_dump(mode="json"), as_json=as_json)
+        raise typer.Exit(int(record.state in ("failed", "cancelled")))
+    batch = Batch(id, ledger)
+    progress = batch.progress()
+    if as_json:
+        print(json.dumps(_as_json(batch)))
+    else:
+        _print_batch(batch)
+    raise typer.Exit(int(progress.failed > 0))
+
+
+def _list(batches: "list[Batch]", *, as_json: bool) -> None:
+    from rich.table import Table
+
+    if as_json:
+        for batch in batches:
+            print(json.dumps(_as_json(batch)))
+        return
+    if not batches:
+        console.print("No batch has been submitted to this broker. Example: duet submit podcasts/ --to results")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("batch", "episodes", "states", "from"):
+        table.add_column(name, justify="right" if name == "episodes" else "left", overflow="fold")
+    for batch in batches:
+        progress = batch.progress()
+        growing = "" if progress.is_submitted else " and more to come"
+        table.add_row(batch.id, f"{progress.total}{growing}", _states(batch), " ".join(batch.record.places))
+    console.print(table)
+
+
+def _print_batch(batch: "Batch") -> None:
+    progress, record = batch.progress(), batch.record
+    growing = "" if progress.is_submitted else ", and more to come"
+    before = f" ({progress.done_before} done already)" if progress.done_before else ""
+    lines = [
+        f"Batch {batch.id}: {progress.ended} of {progress.total} episodes have ended{growing}{before}.",
+        f"  {_states(batch)}",
+        f"  from {' '.join(record.places)}",
+        f"  to   {record.destination.removeprefix('file://')}",
+    ]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    failed = [f"{it.source}: {it.reason}" for it in islice(batch.rejected, EXAMPLES)]
+    failed += [f"{job.spec.episode.source}: {reason}" for job, reason in islice(batch.failures(), EXAMPLES)]
+    for line in failed[:EXAMPLES]:
+        console.print(f"  ✗ {line}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if progress.failed > EXAMPLES:
+        console.print(f"  ... and {progress.failed - EXAMPLES} more that failed", style="red")
+
+
+def _print_job(record: dict[str, object], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(record))
+        return
+    from rich.pretty import pprint
+
+    pprint(record, console=console, expand_all=True)
+
+
+def _states(batch: "Batch") -> str:
+    return ", ".join(f"{count} {state.value}" for state, count in batch.progress().states.items()) or "nothing"
+
+
+def _as_json(batch: "Batch") -> dict[str, object]:
+    progress, record = batch.progress(), batch.record
+    return {
+        "batch": batch.id,
+        "episodes": progress.total,
+        "ended": progress.ended,
+        "failed": progress.failed,
+        "done_before": progress.done_before,
+        "is_submitted": progress.is_submitted,
+        "states": {state.value: count for state, count in progress.states.items()},
+        "places": record.places,
+        "destination": record.destination,
+        "created_at": record.created_at,
+    }

@@ -1,0 +1,79 @@
+"""`duet submit`: a batch for the workers that are there."""
+
+import json
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli import asked
+from pipeline.cli.console import INTERRUPTED, TICK_S, console, interruptible, messages
+
+if TYPE_CHECKING:
+    from pipeline.submitting import Submission
+
+
+def submit(
+    places: asked.Places,
+    to: asked.To,
+    language: asked.Language = None,
+    vocabulary: asked.Vocabulary = None,
+    questions: asked.Questions = None,
+    translate_to: asked.TranslateTo = None,
+    second_opinion: asked.SecondOpinion = "doubtful",
+    force: asked.Force = False,
+    in_flight: Annotated[
+        int | None,
+        typer.Option("--in-flight", min=1, help="Episodes on the queues and at work at once; stays until the last."),
+    ] = None,
+    priority: Annotated[
+        int | None, typer.Option(min=0, max=9, help="0 is served first; by default short episodes before long ones.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Put every episode at some places onto the queues, and leave; `duet watch` shows how they do.
+
+    Needs a broker with workers: `duet up` in another window, or DUET_BROKER_URL.
+    """
+    from pipeline.batches import Batches
+    from pipeline.storage import as_uri, open_storage
+    from pipeline.submission import Desk
+    from pipeline.submitting import Submission
+
+    options = asked.options(language, vocabulary, questions, translate_to, second_opinion)
+    desk = Desk(to, options, force=force, priority=priority)
+    found = asked.found_at(places)
+    open_storage(as_uri(to)).check_writable()
+    batch = Batches(desk.ledger.redis).create(places, desk.destination, options.to_message()).id
+    submission = Submission(found, desk, batch, in_flight=in_flight)
+    with interruptible("Interrupted. The same command goes on where this one stopped.", INTERRUPTED):
+        _run(submission)
+    count = submission.count
+    if as_json:
+        rest = {"rejected": count.rejected, "skipped": count.skipped}
+        print(json.dumps({"batch": batch, "new": count.new, "done": count.done, "under_way": count.under_way} | rest))
+    else:
+        console.print(f"Batch {batch}: {count}. `duet watch {batch}` shows how it does.", highlight=False)
+        _tell_rejected(batch, count.rejected)
+    raise typer.Exit(int(count.rejected > 0))
+
+
+def _run(submission: "Submission") -> None:
+    background = asked.Background(submission)
+    started = time.monotonic()
+    with messages.status("Reading ...") if messages.is_terminal else console.status("") as view:
+        if not messages.is_terminal:
+            view.stop()
+        try:
+            while not background.is_over:
+                time.sleep(TICK_S / 5 if time.monotonic() - started < 1.0 else TICK_S)
+                view.update(f"Reading: {submission.count}, {submission.count.read_bytes / 1e6:,.0f} MB")
+        finally:
+            background.stop()
+
+
+def _tell_rejected(batch: str, count: int) -> None:
+    from pipeline.batches import Batches
+
+    for rejected in Batches().rejected(batch) if count else ():
+        messages.print(rejected.reason, style="red", markup=False, highlight=False)

@@ -1,0 +1,50 @@
+"""`duet watch`: a batch as it goes."""
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.complete import batch_ids
+from pipeline.cli.console import INTERRUPTED, TICK_S, interruptible
+from pipeline.cli.follow import follow
+
+if TYPE_CHECKING:
+    from pipeline.rows import Row
+    from pipeline.watching import Watch
+
+
+def watch(
+    id: Annotated[
+        str,
+        typer.Argument(
+            metavar="[ID]", help="A batch, by its id or the start of it; else the newest.", autocompletion=batch_ids
+        ),
+    ] = "last",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one an episode that ended.")] = False,
+) -> None:
+    """Show a batch until all its episodes have ended; exit status 1 where one failed.
+
+    Ctrl-C ends the showing, not the work.
+    """
+    from pipeline.batch import Batch
+    from pipeline.ledger import Ledger
+    from pipeline.watching import Watch
+
+    ledger = Ledger()
+    batch = Batch(id, ledger)
+    watch = Watch(batch.id, ledger)
+    farewell = f"The work goes on; `duet watch {batch.id}` shows it again, `duet cancel {batch.id}` ends it."
+    with interruptible(farewell, INTERRUPTED):
+        since = batch.record.created_at
+        code = follow(watch, _looks(watch), lambda: f"batch {batch.id}", since, as_json=as_json)
+    raise typer.Exit(code)
+
+
+def _looks(watch: "Watch") -> "Iterator[list[Row]]":
+    while True:
+        yield watch.look()
+        if watch.is_over:
+            return
+        time.sleep(TICK_S)

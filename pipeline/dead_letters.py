@@ -1,0 +1,88 @@
+"""The jobs that ended without all that was asked for, and why."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipeline.clock import iso
+from pipeline.job import Job
+from pipeline.ledger import JobRecord, Ledger
+from pipeline.pools import ready_pools
+from pipeline.retrying import missing_legs
+from pipeline.types import JobState, Leg
+
+ENDS = (JobState.FAILED, JobState.PARTIAL)
+PAGE = 1000
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """One of these jobs."""
+
+    record: JobRecord
+
+    @property
+    def id(self) -> str:
+        """The job's id."""
+        return self.record.spec.job
+
+    @property
+    def missing(self) -> tuple[Leg, ...]:
+        """The legs that did not end well; none where the audio itself is flawed, or the merge went wrong."""
+        return missing_legs(self.record)
+
+    @property
+    def can_be_mended(self) -> bool:
+        """Whether doing it again may give more: a flaw of the audio stays."""
+        return self.record.state is JobState.FAILED or bool(self.missing)
+
+    @property
+    def waits_for_voxtral(self) -> bool:
+        """Whether all that is missing is a Voxtral that was switched off."""
+        outcome = self.record.legs["voxtral"].outcome
+        return self.missing == ("voxtral",) and outcome is not None and outcome.status == "skipped"
+
+    def to_json(self) -> dict[str, object]:
+        """Return the line that `duet failed --json` prints."""
+        spec, ended_at = self.record.spec, self.record.ended_at
+        return {
+            "job": spec.job,
+            "attempt": spec.attempt,
+            "source": spec.episode.source,
+            "status": self.record.state.value,
+            "missing": list(self.missing),
+            "ended_at": iso(ended_at) if ended_at else None,
+            "uri": spec.uri,
+            "reason": self.record.reason,
+        }
+
+
+def dead_letters(ledger: Ledger) -> Iterator[DeadLetter]:
+    """Yield the jobs that ended failed or partial, oldest first.
+
+    Raises:
+        BrokerError: there is no broker, or it does not answer.
+    """
+    jobs = ledger.jobs()
+    for first in range(0, len(jobs), PAGE):
+        for record in ledger.get_many(jobs[first : first + PAGE]):
+            if record and record.state in ENDS:
+                yield DeadLetter(record)
+
+
+def failed_jobs(ledger: Ledger | None = None) -> list[Job]:
+    """Return the jobs that ended failed or partial, oldest first; `Job.retry` does what is missing.
+
+    Args:
+        ledger: one to share between many calls; by default each call opens its own.
+
+    Raises:
+        BrokerError: there is no broker, or it does not answer.
+    """
+    ledger = ledger or Ledger()
+    return [Job(letter.record.spec, ledger) for letter in dead_letters(ledger)]
+
+
+def why_voxtral_is_off() -> str:
+    """Return what Voxtral's pool says of why it hears nothing; empty where it hears, or has said nothing yet."""
+    model = ready_pools().get("voxtral", {}).get("model", "")
+    return model.removeprefix("off: ") if model.startswith("off: ") else ""

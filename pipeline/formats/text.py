@@ -1,0 +1,35 @@
+"""What both models left, as it is, and as plain text."""
+
+from pipeline.formats.base import AnalysisFormat, TranscriptFormat
+from pipeline.paragraphs import paragraphs
+from pipeline.types import Analysis, EpisodeResult, MergedTranscript
+
+
+class WhisperJson(TranscriptFormat):
+    """openai-whisper's JSON with words: what Whisper heard, as it left it."""
+
+    file = "transcript.json"
+
+    def of(self, transcript: MergedTranscript) -> str:
+        """Return JSON; validates against `schemas/transcript.schema.json`."""
+        return transcript.as_heard().to_json().decode()
+
+
+class PlainText(TranscriptFormat):
+    """Paragraphs, with a new one after each longer pause."""
+
+    file = "transcript.txt"
+
+    def of(self, transcript: MergedTranscript) -> str:
+        """Return the text, a blank line between paragraphs."""
+        return "\n\n".join("".join(it.text for it in group).strip() for group in paragraphs(transcript)) + "\n"
+
+
+class AnalysisJson(AnalysisFormat):
+    """What was understood, with the times at which it is said."""
+
+    file = "analysis.json"
+
+    def of(self, analysis: Analysis, result: EpisodeResult) -> str:
+        """Return JSON; validates against `schemas/analysis.schema.json`."""
+        return analysis.to_json().decode()

@@ -1,0 +1,110 @@
+"""Folders and prefixes that are watched: what is put there is submitted once it has stopped growing.
+
+What was taken is remembered in Redis by its version; the file itself is never touched. Should Redis forget, all
+is submitted again, and what is done is found to be done.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import AudioError, DuetError
+from pipeline.ledger import Ledger
+from pipeline.sources import LocalFile, Source, find
+from pipeline.sources.bucket import BucketObject
+from pipeline.storage import as_uri, join
+from pipeline.submission import Desk
+
+logger = logging.getLogger(__name__)
+BESIDE = "-results"
+"""Without a destination, results go to a folder beside the inbox, of its name and this."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of a file."""
+
+    version: str
+    """Its size and time of change, or its ETag."""
+    since: float
+    """When this version was first seen, in seconds since the epoch."""
+    taken: bool = False
+
+
+class Inbox:
+    """One watched place."""
+
+    def __init__(self, place: str, destination: str | None, ledger: Ledger) -> None:
+        self.place = place.rstrip("/")
+        self.destination = as_uri(destination) if destination else as_uri(f"{self.place}{BESIDE}")
+        self._ledger = ledger
+        self._redis: Any = ledger.redis
+        self._key = f"duet:inbox:{hashlib.sha256(as_uri(self.place).encode()).hexdigest()[:16]}"
+
+    def look(self, now: float, settle_s: float) -> int:
+        """Submit what is there and has not changed for that many seconds, and return how many those were.
+
+        Raises:
+            BrokerError: the broker does not answer.
+        """
+        taken = 0
+        for source in self._episodes():
+            seen = self._seen(source.name)
+            version = _version(source)
+            if version is None:
+                continue  # it is gone again
+            if seen is None or seen.version != version:
+                self._note(source.name, Seen(version, now))
+            elif not seen.taken and now - seen.since >= settle_s and self._submit(source):
+                self._note(source.name, replace(seen, taken=True))
+                taken += 1
+        return taken
+
+    def _episodes(self) -> Iterator[LocalFile | BucketObject]:
+        try:
+            yield from (it for it in find(self.place) if isinstance(it, LocalFile | BucketObject))
+        except AudioError:
+            return  # nothing is there yet
+        except DuetError as error:
+            logger.warning("The inbox %s cannot be read: %s", self.place, error)
+
+    def _submit(self, source: Source) -> bool:
+        """Submit a file; False where that is worth another try at the next look."""
+        try:
+            desk = Desk(self._mirrored(source), ledger=self._ledger)
+            desk.start([desk.prepare(source)])
+            logger.info("Took %s", source.name)
+        except AudioError as error:
+            logger.warning("%s stays in the inbox: %s", source.name, error)
+        except DuetError as error:
+            logger.warning("%s is tried again: %s", source.name, error)
+            return False
+        return True
+
+    def _mirrored(self, source: Source) -> str:
+        """Return where the results of a file go: the destination's folder of the same name as its own."""
+        own = source.name if "://" in source.name else str(Path(source.name).absolute())
+        root = self.place if "://" in self.place else str(Path(self.place).expanduser().absolute())
+        folder = own.removeprefix(root).strip("/").rpartition("/")[0]
+        return join(self.destination, *folder.split("/")) if folder else self.destination
+
+    def _seen(self, name: str) -> Seen | None:
+        found = self._redis.hget(self._key, name)
+        return Seen(**json.loads(found)) if found else None
+
+    def _note(self, name: str, seen: Seen) -> None:
+        self._redis.hset(self._key, name, json.dumps(asdict(seen)))
+
+
+def _version(source: LocalFile | BucketObject) -> str | None:
+    if isinstance(source, BucketObject):
+        return f"{source.item.tag} {source.item.size_bytes}"
+    try:
+        found = source.path.stat()
+    except OSError:
+        return None
+    return f"{found.st_size} {found.st_mtime_ns}"

@@ -1,0 +1,61 @@
+"""The episodes at a destination, read from what they left there; no broker is needed."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from pipeline.errors import StorageError
+from pipeline.merge import read_manifest
+from pipeline.storage import as_uri, join, open_storage
+from pipeline.types import EpisodeResult
+
+PLACE = "results"
+"""Where results are looked for when nothing is said."""
+THREADS = 8
+NOTES = ("notes.md", "transcript.txt")
+"""What a person reads first, the best first."""
+
+
+def names(place: str) -> list[str]:
+    """Return the names of the episodes' folders at a destination.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    return open_storage(as_uri(place)).folders()
+
+
+def episodes(place: str) -> Iterator[tuple[str, EpisodeResult]]:
+    """Yield the name of each episode's folder and its result, in the order of names; those at work are left out.
+
+    Raises:
+        StorageError: the destination cannot be read.
+    """
+    uri = as_uri(place)
+    with ThreadPoolExecutor(THREADS) as threads:
+        found = names(place)
+        results = threads.map(lambda name: read_manifest(open_storage(join(uri, name))), found)
+        for name, result in zip(found, results, strict=True):
+            if result:
+                yield name, result
+
+
+def find_episode(episode: str, place: str) -> str:
+    """Return the URI of an episode's folder.
+
+    Args:
+        episode: its folder, or at the destination its name, its id, or a part of either that only it has.
+        place: the destination.
+
+    Raises:
+        StorageError: there is no such episode, or there are several.
+    """
+    if open_storage(as_uri(episode)).exists("result.json"):
+        return as_uri(episode)
+    matches = [name for name in names(place) if episode.lower() in name]
+    exact = [name for name in matches if episode in (name, name.rpartition("-")[2], name.rpartition("-")[0])]
+    chosen = exact if len(exact) == 1 else matches
+    if not chosen:
+        raise StorageError(f"There is no episode {episode!r} in {place}; `duet ls {place}` lists them.")
+    if len(chosen) > 1:
+        raise StorageError(f"Several episodes match {episode!r}: {', '.join(chosen[:5])}; give more of the name.")
+    return join(as_uri(place), chosen[0])

@@ -1,0 +1,21 @@
+"""Who goes first: a single episode before a batch, short before long, and whoever has waited long enough."""
+
+from pipeline.types import Episode
+
+SINGLE = 2
+"""Of an episode that is submitted by itself."""
+SHORT, MEDIUM, LONG = 4, 5, 6
+"""Of episodes of a batch."""
+MEDIUM_FROM_BYTES = 15_000_000
+"""About a quarter of an hour of MP3 at 128 kbit/s."""
+LONG_FROM_BYTES = 60_000_000
+"""About an hour."""
+
+
+def priority_of(episode: Episode, asked: int | None = None) -> int:
+    """Return what was asked for; else the priority within a batch, by size, as the length is not known yet."""
+    if asked is not None:
+        return asked
+    if episode.size_bytes < MEDIUM_FROM_BYTES:
+        return SHORT
+    return MEDIUM if episode.size_bytes < LONG_FROM_BYTES else LONG

@@ -1,0 +1,104 @@
+"""`batch.html` and `batch.json`: what became of a batch, the failures first.
+
+The page is one file that opens without a network; its links lead to the episodes' folders beside it.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from itertools import islice
+from string import Template
+
+from pipeline.batches import Batches, BatchRecord
+from pipeline.clock import hms, iso
+from pipeline.errors import DuetError
+from pipeline.ledger import Ledger
+from pipeline.report.page import counts, plot_points, table_row
+from pipeline.report.plot import Plot
+from pipeline.rows import Row
+from pipeline.storage import open_storage
+from pipeline.types import JobState
+
+PAGE = 500
+THREADS = 8
+JSON_NAME, HTML_NAME = "batch.json", "batch.html"
+WORST_FIRST = (
+    JobState.FAILED,
+    JobState.CANCELLED,
+    JobState.SUBMITTED,
+    JobState.RUNNING,
+    JobState.TRANSCRIBED,
+    JobState.PARTIAL,
+    JobState.COMPLETED,
+)
+
+
+def write_report(batch: str, ledger: Ledger) -> str:
+    """Write both files at the batch's destination, in place of those of an earlier batch, and return the page's URI.
+
+    Raises:
+        StorageError, TransientError: the destination refuses.
+        BrokerError: the broker does not answer.
+    """
+    batches = Batches(ledger.redis)
+    record = batches.get(batch)
+    rows = sorted(_rows(batches, record, ledger), key=lambda row: (WORST_FIRST.index(row.state), row.name))
+    storage = open_storage(record.destination)
+    storage.put(JSON_NAME, _json(batches, record, rows))
+    storage.put(HTML_NAME, _html(batches, record, rows).encode())
+    return f"{storage.uri}/{HTML_NAME}"
+
+
+def _rows(batches: Batches, record: BatchRecord, ledger: Ledger) -> Iterator[Row]:
+    yield from (Row.of_rejected(it) for it in batches.rejected(record.id))
+    entries = batches.entries(record.id)
+    while page := list(islice(entries, PAGE)):
+        known = ledger.get_many([entry.job for entry in page])
+        yield from (Row(entry.source, entry, it) for entry, it in zip(page, known, strict=True))
+
+
+def _json(batches: Batches, record: BatchRecord, rows: list[Row]) -> bytes:
+    report = {
+        "schema_version": "1.0",
+        "batch": record.id,
+        "created_at": iso(record.created_at),
+        "written_at": iso(time.time()),
+        "places": record.places,
+        "destination": record.destination,
+        "options": record.options,
+        "states": counts(rows),
+        "episodes": [row.to_json() for row in rows],
+        "skipped": [{"source": it.source, "reason": it.reason} for it in batches.skipped(record.id)],
+    }
+    return (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _html(batches: Batches, record: BatchRecord, rows: list[Row]) -> str:
+    with ThreadPoolExecutor(THREADS) as threads:
+        there = threads.map(_files, rows)
+        table = "\n".join(table_row(row, record.destination, own) for row, own in zip(rows, there, strict=True))
+    audio_s = sum(row.audio_s or 0.0 for row in rows)
+    ended_at = max((row.record.ended_at for row in rows if row.record and row.record.ended_at), default=time.time())
+    parts = {
+        "style": files(__name__).joinpath("report.css").read_text(encoding="utf-8"),
+        "batch": record.id,
+        "episodes": f"{len(rows):,}",
+        "audio": hms(audio_s),
+        "took": hms(max(0.0, ended_at - record.created_at)),
+        "when": iso(record.created_at)[:16].replace("T", " "),
+        "counts": "".join(f'<li class="{name}"><b>{count:,}</b> {name}</li>' for name, count in counts(rows).items()),
+        "skipped": f"{batches.count(record.id, 'skipped'):,}",
+        "plot": Plot(plot_points(rows)).svg(),
+        "rows": table,
+    }
+    return Template(files(__name__).joinpath("report.html").read_text(encoding="utf-8")).substitute(parts)
+
+
+def _files(row: Row) -> frozenset[str]:
+    """Return the names of what an episode has left; none where that cannot be said now."""
+    try:
+        return frozenset(open_storage(row.uri).list()) if row.uri else frozenset()
+    except DuetError:
+        return frozenset()

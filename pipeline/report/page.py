@@ -1,0 +1,80 @@
+"""The parts of the report's page that are made from its rows."""
+
+import html
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote
+
+from pipeline.clock import hms
+from pipeline.report.plot import Point
+from pipeline.rows import Row
+from pipeline.types import Leg
+
+LINKS = {"notes.md": "notes", "player.html": "listen", "transcript.txt": "transcript"}
+"""What an episode may have left, and how a link to it is called."""
+LEGS: tuple[Leg, Leg] = ("whisper", "voxtral")
+
+
+def counts(rows: Iterable[Row]) -> dict[str, int]:
+    """Return how many rows are in each state, by the order in which they come."""
+    return dict(Counter(row.state.value for row in rows))
+
+
+def plot_points(rows: Iterable[Row]) -> list[Point]:
+    """Return how long each leg worked on each episode that it did in this batch."""
+    return [
+        Point(row.audio_s, outcome.work_s, leg, title(row))
+        for row in rows
+        if row.record and row.audio_s and not row.was_done
+        for leg in LEGS
+        if (outcome := row.record.legs[leg].outcome) and outcome.status == "ok" and not outcome.reused
+    ]
+
+
+def title(row: Row) -> str:
+    """Return what a person calls the episode: the feed's title, else the file's name."""
+    publication = row.record.spec.episode.publication if row.record else None
+    return (publication.title if publication else "") or row.name
+
+
+def table_row(row: Row, destination: str, files: frozenset[str]) -> str:
+    """Return a row of the table with links to those of an episode's files that are there."""
+    cells = [
+        f'<th scope="row">{html.escape(title(row))}{_links(row, destination, files)}</th>',
+        _figure("length", hms(row.audio_s) if row.audio_s else ""),
+        *(_figure(leg.capitalize(), _work(row, leg)) for leg in LEGS),
+        _figure("transcript after", _seconds(row.transcript_s)),
+        _figure("total", _seconds(row.total_s)),
+        f'<td><span class="{row.state.value}">{row.state.value}{" already" if row.was_done else ""}</span></td>',
+        f'<td class="reason">{html.escape(row.reason)}</td>',
+    ]
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _figure(name: str, text: str) -> str:
+    """Return a cell that carries its column's name, for narrow screens."""
+    return f'<td data-name="{name}">{text}</td>' if text else "<td></td>"
+
+
+def _links(row: Row, destination: str, files: frozenset[str]) -> str:
+    if not row.uri:
+        return ""
+    folder = quote(row.uri.removeprefix(destination).lstrip("/")) if not row.uri.startswith("file:") else _below(row)
+    links: Sequence[str] = [f'<a href="{folder}/{name}">{said}</a>' for name, said in LINKS.items() if name in files]
+    return f" <small>{' '.join(links)}</small>" if links else ""
+
+
+def _below(row: Row) -> str:
+    """Return the last part of a `file://` URI, which is quoted already."""
+    return (row.uri or "").rpartition("/")[2]
+
+
+def _work(row: Row, leg: Leg) -> str:
+    outcome = row.record.legs[leg].outcome if row.record else None
+    if outcome is None or outcome.status != "ok":
+        return outcome.status if outcome else ""
+    return "reused" if outcome.reused else _seconds(outcome.work_s)
+
+
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.1f} s" if seconds < 60 else hms(seconds)

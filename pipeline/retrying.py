@@ -1,0 +1,70 @@
+"""Beginning a job again that ended without all that was asked for: just what is missing is done."""
+
+import time
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import redis
+from kombu.exceptions import OperationalError
+
+from pipeline import canvas
+from pipeline.broker import unreachable
+from pipeline.errors import AudioError
+from pipeline.ledger import JobRecord, Ledger
+from pipeline.merge import read_manifest
+from pipeline.priorities import SINGLE
+from pipeline.storage import open_storage
+from pipeline.types import JobSpec, JobState, Leg
+
+
+def missing_legs(record: JobRecord) -> tuple[Leg, ...]:
+    """Return the legs of a job that did not end well."""
+    return tuple(leg for leg, it in record.legs.items() if it.outcome is None or it.outcome.status != "ok")
+
+
+def begin_again(record: JobRecord, ledger: Ledger, priority: int = SINGLE) -> JobSpec:
+    """Put a job that has ended onto the queues once more, and return its new attempt; others stay as they are.
+
+    A leg that was ok finds its product and does nothing; one that failed goes on at its checkpoints.
+
+    Raises:
+        AudioError: the audio is not where it was.
+        BrokerError: the broker does not answer.
+        StorageError: the place of the results refuses.
+        TransientError: it cannot answer now.
+    """
+    if not record.state.is_final or record.state is JobState.COMPLETED:
+        return record.spec
+    if missing_legs(record):
+        _check_audio(record.spec)
+    spec = _next_attempt(record.spec).model_copy(update={"priority": priority})
+    if ledger.begin(spec):
+        try:
+            canvas.send(spec)
+        except (OperationalError, redis.RedisError) as error:
+            raise unreachable(error) from None
+        ledger.note(spec, sent_at=time.time())
+    return spec
+
+
+def _next_attempt(spec: JobSpec) -> JobSpec:
+    """Return the attempt that follows; what an attempt that was to begin afresh has brought to its end counts."""
+    manifest = read_manifest(open_storage(spec.uri))
+    is_its_own = manifest is not None and (manifest.job, manifest.attempt) == (spec.job, spec.attempt)
+    return spec.model_copy(update={"attempt": spec.attempt + 1, "fresh": spec.fresh and not is_its_own})
+
+
+def _check_audio(spec: JobSpec) -> None:
+    parts = urlsplit(spec.audio_uri)
+    if parts.scheme == "file":
+        is_there = Path(unquote(parts.path)).is_file()
+    elif parts.scheme == "s3":
+        folder, _, name = spec.audio_uri.rpartition("/")
+        is_there = open_storage(folder).exists(name)
+    else:
+        is_there = True  # only the leg that fetches it can tell
+    if not is_there:
+        raise AudioError(
+            f"The audio of {spec.episode.source} is no longer at {spec.audio_uri}; "
+            "put it back there, or submit the episode from where it is now."
+        )

@@ -1,0 +1,175 @@
+"""Which workers are alive and what each has taken, so that nothing is lost with one of them.
+
+Every worker keeps the messages that it has taken and not finished in a hash of its own. It says that it is
+there every few seconds; the sweeper counts its looks since. A worker that was silent for `MISSED_LOOKS` of
+them is lost. Looks are counted, not seconds: while the broker is away nobody looks, so nobody is given up.
+"""
+
+import os
+import platform
+import socket
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pipeline.celery import client_app
+from pipeline.settings import settings
+
+if TYPE_CHECKING:
+    import redis
+
+WORKER_VARIABLE = "DUET_WORKER_ID"
+"""Tells a worker's child processes which worker they belong to."""
+INDEX = "duet:workers"
+MISSED_LOOKS = 5
+REMEMBERED_S = 24 * 3600
+"""How long it is known of a worker that is gone whether it was told to stop."""
+NAMESPACE = Path("/proc/self/ns/pid")
+
+# KEYS: index, worker, then fields and values. A worker that says that it is there has missed nothing.
+_SAY_ALIVE = """
+redis.call('SADD', KEYS[1], ARGV[1])
+redis.call('HSET', KEYS[2], 'missed', 0, unpack(ARGV, 2))
+redis.call('PERSIST', KEYS[2])
+"""
+# KEYS: guard, index. ARGV: milliseconds between two looks. However many look, a look counts once.
+_LOOK = """
+if not redis.call('SET', KEYS[1], 1, 'NX', 'PX', ARGV[1]) then return 0 end
+for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
+  redis.call('HINCRBY', 'duet:worker:' .. id, 'missed', 1)
+end
+return 1
+"""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One start of one worker."""
+
+    id: str
+    place: str
+    """Machine and process namespace, within which `pid` is meant."""
+    pid: int
+
+    @classmethod
+    def here(cls, node: str) -> Self:
+        """Return a new worker with Celery's node name in this process."""
+        return cls(f"{node}.{uuid.uuid4().hex[:8]}", _place(), os.getpid())
+
+    @property
+    def is_known_dead(self) -> bool:
+        """Whether its process is gone; False also where that cannot be known from here."""
+        return self.place == _place() and not is_running(self.pid)
+
+    @property
+    def transport_options(self) -> dict[str, str]:
+        """What tells kombu to keep this worker's messages apart from those of others."""
+        taken = taken_key(self.id)
+        return {
+            "unacked_key": taken,
+            "unacked_index_key": f"{taken}:index",
+            "unacked_mutex_key": f"{taken}:mutex",
+        }
+
+
+class Roster:
+    """The list of workers in Redis."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self.redis: Any = client
+        self._say_alive = client.register_script(_SAY_ALIVE)
+        self._look = client.register_script(_LOOK)
+
+    def say_alive(self, worker: Worker, *, stopping: bool = False) -> None:
+        """Note that a worker is there, and whether its legs are to hand over what they do."""
+        fields: list[str | int] = ["place", worker.place, "pid", worker.pid, "stopping", int(stopping)]
+        self._say_alive([INDEX, worker_key(worker.id)], [worker.id, *fields])
+
+    def look(self) -> None:
+        """Count one look for every worker that has not said since the last one that it is there."""
+        self._look([f"{INDEX}:looked", INDEX], [int(settings().sweep_interval_s * 800)])
+
+    def all(self) -> list[Worker]:
+        """Return the workers on the list."""
+        found = {it: self.redis.hgetall(worker_key(it)) for it in self.redis.smembers(INDEX)}
+        return [Worker(it, fields.get("place", ""), int(fields.get("pid", 0))) for it, fields in found.items()]
+
+    def lost(self) -> list[Worker]:
+        """Return the workers that are no more."""
+        return [
+            worker
+            for worker in self.all()
+            if worker.is_known_dead or is_lost(self.redis.hget(worker_key(worker.id), "missed"))
+        ]
+
+    def forget(self, worker: Worker) -> None:
+        """Strike a worker off that holds no message; one that does holds them until they are put back."""
+        if not self.redis.exists(taken_key(worker.id)):
+            key = worker_key(worker.id)
+            with self.redis.pipeline() as pipe:
+                pipe.srem(INDEX, worker.id)
+                pipe.hset(key, "missed", MISSED_LOOKS)
+                pipe.expire(key, REMEMBERED_S)
+                pipe.execute()
+
+    def taken_keys(self) -> list[str]:
+        """Return the keys of all messages that workers have taken."""
+        return [taken_key(worker_id) for worker_id in self.redis.smembers(INDEX)]
+
+
+def restore_lost(url: str, roster: Roster) -> int:
+    """Put the messages of all lost workers back into their queues, and return how many there were."""
+    restored = 0
+    for worker in roster.lost():
+        restored += restore(url, worker)
+        roster.forget(worker)
+    return restored
+
+
+def restore(url: str, worker: Worker) -> int:
+    """Put the messages that a worker has taken back into their queues, and return how many there were."""
+    with client_app(url).connection_for_write() as connection:
+        channel = connection.default_channel
+        channel.unacked_key = taken_key(worker.id)
+        channel.unacked_index_key = f"{taken_key(worker.id)}:index"
+        tags = [_text(tag) for tag in channel.client.hkeys(channel.unacked_key)]
+        for tag in tags:
+            channel.qos.restore_by_tag(tag)
+    return len(tags)
+
+
+def is_lost(missed: str | None) -> bool:
+    """Whether a worker that missed so many looks, or is not on the list, is given up."""
+    return missed is None or int(missed) >= MISSED_LOOKS
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process of this machine is there."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def worker_key(worker_id: str) -> str:
+    """Return the Redis key of what is known of a worker."""
+    return f"duet:worker:{worker_id}"
+
+
+def taken_key(worker_id: str) -> str:
+    """Return the Redis key of the messages that a worker has taken."""
+    return f"duet:taken:{worker_id}"
+
+
+def _text(tag: bytes | str) -> str:
+    return tag.decode() if isinstance(tag, bytes) else tag
+
+
+def _place() -> str:
+    """Return what tells apart machines, and containers on one machine that number their processes anew."""
+    namespace = NAMESPACE.readlink().name if NAMESPACE.is_symlink() else ""
+    return f"{socket.gethostname()} {platform.system()} {namespace}"

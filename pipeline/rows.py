@@ -1,0 +1,94 @@
+"""One episode of a batch as tables and `--json` show it."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from pipeline.batches import Entry
+from pipeline.ledger import JobRecord
+from pipeline.sources.source import Rejected
+from pipeline.types import JobState
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was asked for and what is known of it by now."""
+
+    source: str
+    entry: Entry | None = None
+    record: JobRecord | None = None
+    error: str = ""
+    """Why it could not be submitted."""
+
+    @classmethod
+    def of_rejected(cls, rejected: Rejected) -> Self:
+        """Return the row of something that could not be submitted."""
+        return cls(rejected.source, error=rejected.reason)
+
+    @property
+    def state(self) -> JobState:
+        """Where the episode is."""
+        if self.error:
+            return JobState.FAILED
+        return self.record.state if self.record else JobState.CANCELLED
+
+    @property
+    def name(self) -> str:
+        """The last part of its source, for tables."""
+        return self.source.rstrip("/").rpartition("/")[2] or self.source
+
+    @property
+    def was_done(self) -> bool:
+        """Whether its results were there before it was submitted."""
+        return bool(self.entry and self.entry.was_done)
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of its audio."""
+        return self.entry.size_bytes if self.entry else 0
+
+    @property
+    def uri(self) -> str | None:
+        """The folder of its results."""
+        return self.entry.uri if self.entry else None
+
+    @property
+    def audio_s(self) -> float | None:
+        """Length in seconds, when it is known."""
+        return self.record.audio_s if self.record else None
+
+    @property
+    def transcript_s(self) -> float | None:
+        """Seconds from submitting to the transcript, if that was now."""
+        if self.was_done or not self.record or not self.record.transcribed_at:
+            return None
+        return self.record.transcribed_at - self.record.submitted_at
+
+    @property
+    def total_s(self) -> float | None:
+        """Seconds from submitting to the end, if that was now."""
+        if self.was_done or not self.record or not self.record.ended_at:
+            return None
+        return self.record.ended_at - self.record.submitted_at
+
+    @property
+    def reason(self) -> str:
+        """What is missing or went wrong."""
+        return self.error or (self.record.reason if self.record else "The broker has forgotten it.")
+
+    def to_json(self) -> dict[str, object]:
+        """Return the line that `--json` prints."""
+        return {
+            "episode": self.record.spec.episode.id if self.record else None,
+            "job": self.entry.job if self.entry else None,
+            "source": self.source,
+            "status": self.state.value,
+            "audio_s": _rounded(self.audio_s),
+            "transcript_s": _rounded(self.transcript_s),
+            "total_s": _rounded(self.total_s),
+            "uri": self.uri,
+            "reason": self.reason,
+        }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 2)

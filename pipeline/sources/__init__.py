@@ -1,0 +1,97 @@
+"""Where episodes come from: files, folders, patterns, buckets, addresses of the web, feeds."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pipeline.errors import AudioError, DuetError
+from pipeline.sources.folder import LocalFile, local_episodes
+from pipeline.sources.kinds import HEAD_BYTES, has_audio_suffix, why_not_audio
+from pipeline.sources.source import Found, Rejected, Skipped, Source
+
+__all__ = ["Found", "LocalFile", "Rejected", "Skipped", "Source", "find", "find_all", "find_one"]
+
+
+def find(place: str | Path) -> Iterator[Found]:
+    """Yield the episodes at a place, and what there is no episode, with the reason.
+
+    Args:
+        place: a file, a folder, a pattern such as `shows/**/*.mp3`, `s3://bucket/prefix`, or the address of
+            audio or of a podcast feed.
+
+    Raises:
+        AudioError: there is nothing there, or no audio in it.
+        AddressError, StorageError, TransientError: the place cannot be read.
+    """
+    skipped: list[Skipped] = []
+    found_any = False
+    for found in _found(str(place)):
+        if found_any:
+            yield found
+        elif isinstance(found, Skipped):
+            skipped.append(found)
+        else:
+            found_any = True
+            yield from skipped
+            yield found
+    if not found_any:
+        example = f" ({skipped[0].source}: {skipped[0].reason})" if skipped else ""
+        raise AudioError(f"{place} holds no audio file{example}.")
+
+
+def find_all(places: Iterable[str | Path]) -> Iterator[Found]:
+    """Yield what is found at several places; one that cannot be read is rejected and never stops the rest."""
+    for place in places:
+        try:
+            yield from find(place)
+        except DuetError as error:
+            yield Rejected(str(place), str(error))
+
+
+def find_one(place: str | Path) -> Source:
+    """Return the one episode at a place.
+
+    Raises:
+        AudioError: there is none, or there are several.
+        AddressError, StorageError, TransientError: the place cannot be read.
+    """
+    if "://" not in str(place):
+        return LocalFile(Path(place))  # what is wrong with it shows when it is read
+    episodes = list(islice((it for it in find(place) if not isinstance(it, Skipped)), 2))
+    if isinstance(episodes[0], Rejected):
+        raise AudioError(episodes[0].reason)
+    if len(episodes) > 1:
+        raise AudioError(f"{place} holds several episodes; submit_all() takes them.")
+    return episodes[0]
+
+
+def _found(place: str) -> Iterator[Found]:
+    scheme = place.partition("://")[0].lower() if "://" in place else ""
+    if scheme == "s3":
+        from pipeline.sources.bucket import bucket_episodes
+
+        return bucket_episodes(place)
+    if scheme in ("http", "https"):
+        return _on_the_web(place)
+    if scheme == "file":
+        return local_episodes(unquote(urlsplit(place).path))
+    if scheme:
+        raise AudioError(f"{place}: Duet reads files, folders, s3://, https:// and feeds.")
+    return local_episodes(place)
+
+
+def _on_the_web(url: str) -> Iterator[Found]:
+    from pipeline.download import first_bytes
+    from pipeline.sources.feed import feed_episodes
+    from pipeline.sources.web import WebAudio
+
+    path = urlsplit(url).path
+    if has_audio_suffix(path):
+        yield WebAudio(url)
+        return
+    media_type, head = first_bytes(url, HEAD_BYTES)
+    if media_type.startswith(("audio/", "video/")) or (head and why_not_audio(path, head) is None):
+        yield WebAudio(url)
+    else:
+        yield from feed_episodes(url)

@@ -1,0 +1,105 @@
+"""Episodes in a bucket: every object below a prefix that is audio."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from pipeline.admission import check_source
+from pipeline.digests import Digests
+from pipeline.errors import AudioError
+from pipeline.ids import EPISODE_HEX_DIGITS, slug
+from pipeline.sources.kinds import HEAD_BYTES, has_audio_suffix, is_partial, why_not_audio
+from pipeline.sources.source import Found, Rejected, Skipped
+from pipeline.storage import Storage
+from pipeline.storage.s3 import S3Object, S3Storage
+from pipeline.types import Episode
+
+NEVER_AUDIO = frozenset([".json", ".txt", ".srt", ".vtt", ".md", ".html", ".xml", ".jpg", ".jpeg", ".png", ".pdf"])
+"""Of other endings the content is looked at, which takes a request each."""
+
+
+@dataclass(frozen=True)
+class BucketObject:
+    """Audio in a bucket, which the pools read where it is."""
+
+    storage: S3Storage
+    item: S3Object
+
+    @property
+    def name(self) -> str:
+        """The object's URI."""
+        return f"{self.storage.uri}/{self.item.name}"
+
+    def recall(self, digests: Digests) -> Episode | None:
+        """Return the episode if an object with this name and ETag has been read before."""
+        check_source(self.name)
+        known = digests.get(self._key)
+        return self._episode(*known) if known else None
+
+    def read(self, digests: Digests) -> Episode:
+        """Return the episode; the bytes of a new object are read once, and kept nowhere."""
+        if known := self.recall(digests):
+            return known
+        digest = hashlib.sha256()
+        for block in self.storage.blocks(self.item.name):
+            digest.update(block)
+        episode = digest.hexdigest()[:EPISODE_HEX_DIGITS]
+        digests.put(self._key, episode, self.item.size_bytes)
+        return self._episode(episode, self.item.size_bytes)
+
+    def bring(self, storage: Storage, name: str) -> str:
+        """Return the object's own URI."""
+        return self.name
+
+    @property
+    def _key(self) -> str:
+        endpoint = self.storage.client.meta.endpoint_url
+        return f"s3 {endpoint} {self.name} {self.item.tag} {self.item.size_bytes}"
+
+    def _episode(self, digest: str, size_bytes: int) -> Episode:
+        return Episode(id=digest, source=self.name, slug=slug(self.item.name), size_bytes=size_bytes)
+
+
+def bucket_episodes(uri: str) -> Iterator[Found]:
+    """Yield the object at a URI, or what lies below it, page by page.
+
+    Raises:
+        AudioError: there is nothing.
+        StorageError: the bucket is not there or refuses.
+    """
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise AudioError(f"{uri!r} names no bucket; write s3://bucket/prefix.")
+    if prefix and not prefix.endswith("/"):
+        folder, _, name = prefix.rpartition("/")
+        around = S3Storage(bucket, folder)
+        # Of all that begins with the name, the name itself is listed first.
+        first = next(around.objects(name), None)
+        if first and first.name == name:
+            yield BucketObject(around, first) if first.size_bytes else _judged(around, first)
+            return
+    storage = S3Storage(bucket, prefix.strip("/"))
+    found = False
+    for item in storage.objects():
+        found = True
+        yield _judged(storage, item)
+    if not found:
+        raise AudioError(f"{uri} holds nothing; check the spelling.")
+
+
+def _judged(storage: S3Storage, item: S3Object) -> Found:
+    name = f"{storage.uri}/{item.name}"
+    if any(part.startswith(".") for part in PurePosixPath(item.name).parts):
+        return Skipped(name, "it is hidden")
+    if is_partial(item.name):
+        return Skipped(name, "it is a download that has not ended")
+    if not item.size_bytes:
+        empty = f"{name} is empty (0 bytes); upload it again."
+        return Rejected(name, empty) if has_audio_suffix(item.name) else Skipped(name, "it is empty")
+    if has_audio_suffix(item.name):
+        return BucketObject(storage, item)
+    if PurePosixPath(item.name).suffix.lower() in NEVER_AUDIO:
+        return Skipped(name, "it is not audio")
+    reason = why_not_audio(item.name, storage.head(item.name, HEAD_BYTES))
+    return Skipped(name, reason) if reason else BucketObject(storage, item)

@@ -1,0 +1,158 @@
+"""Episodes in files: one file, a folder with everything below it, or a pattern."""
+
+import glob
+import os
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.admission import check_source
+from pipeline.digests import Digests
+from pipeline.errors import AudioError
+from pipeline.ids import episode_id, slug
+from pipeline.sources.kinds import HEAD_BYTES, has_audio_suffix, is_partial, why_not_audio
+from pipeline.sources.source import Found, Rejected, Skipped
+from pipeline.storage import Storage
+from pipeline.types import Episode
+
+RACY_S = 2.0
+"""A file changed so short a time ago may change again within the same tick of its clock."""
+MARK = "result.json"
+"""A folder that holds it is one of our own results."""
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """Audio in a file that the pools can read where it is, or that goes along to a bucket."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The path as it was given or found."""
+        return str(self.path)
+
+    def recall(self, digests: Digests) -> Episode | None:
+        """Return the episode if a file with this inode, size and time has been read before."""
+        known = digests.get(_key(self._stat()))
+        return self._episode(*known) if known else None
+
+    def read(self, digests: Digests) -> Episode:
+        """Return the episode, from one pass over the file's bytes if it is new or has changed."""
+        if known := self.recall(digests):
+            return known
+        before = self._stat()
+        if not before.st_size:
+            raise AudioError(f"{self.path} is empty (0 bytes); copy it again from where it came.")
+        try:
+            with self.path.open("rb") as audio:
+                digest = episode_id(audio)
+        except OSError as error:
+            raise AudioError(f"{self.path} cannot be read: {error.strerror}.") from None
+        if _key(before) == _key(self._stat()) and time.time() - before.st_mtime > RACY_S:
+            digests.put(_key(before), digest, before.st_size)
+        return self._episode(digest, before.st_size)
+
+    def bring(self, storage: Storage, name: str) -> str:
+        """Upload the file where results go to a bucket; a folder's pools read it where it is."""
+        if storage.uri.startswith("file://"):
+            return self.path.absolute().as_uri()
+        if not storage.exists(name):
+            storage.put(name, self.path)
+        return f"{storage.uri}/{name}"
+
+    def _episode(self, digest: str, size_bytes: int) -> Episode:
+        return Episode(id=digest, source=self.name, slug=slug(self.path.name), size_bytes=size_bytes)
+
+    def _stat(self) -> os.stat_result:
+        check_source(self.path.absolute().as_uri())
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            raise AudioError(f"{self.path} is not there; check the spelling.") from None
+        except OSError as error:
+            raise AudioError(f"{self.path} cannot be read: {error.strerror}.") from None
+        if stat.S_ISDIR(found.st_mode):
+            raise AudioError(f"{self.path} is a folder; submit_folder() takes folders.")
+        if not stat.S_ISREG(found.st_mode):
+            raise AudioError(f"{self.path} is not a file that can be read twice; save the audio as a file.")
+        return found
+
+
+def local_episodes(place: str) -> Iterator[Found]:
+    """Yield a file, or what lies below a folder or matches a pattern, in the order of names.
+
+    Raises:
+        AudioError: there is no such path, or nothing matches the pattern.
+    """
+    path = Path(place).expanduser()
+    if path.is_dir():
+        yield from _below(path, set())
+    elif path.exists():
+        yield LocalFile(path)
+    elif glob.has_magic(place):
+        # Unlike Path.glob it takes a pattern that begins anywhere, and follows links.
+        matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207
+        if not matches:
+            raise AudioError(f"Nothing matches {place}; check the spelling.")
+        for match in map(Path, matches):
+            # What a pattern names is meant: only folders are looked through by content.
+            yield from () if match.is_dir() and "**" in place else _one(match)
+    else:
+        raise AudioError(f"{path} is not there; check the spelling.")
+
+
+def _one(path: Path) -> Iterator[Found]:
+    if path.is_dir():
+        yield from _below(path, set())
+    else:
+        yield _judged(path)
+
+
+def _below(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Found]:
+    """Yield what lies in a folder, then what lies in those below; links are followed, each folder once."""
+    try:
+        own = folder.stat()
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        yield Rejected(str(folder), f"{folder} cannot be read: {error.strerror}.")
+        return
+    if (own.st_dev, own.st_ino) in seen:
+        yield Skipped(str(folder), "it leads to a folder that was searched already")
+        return
+    seen.add((own.st_dev, own.st_ino))
+    if folder / MARK in entries:
+        return  # our own results, in the midst of the episodes
+    folders = []
+    for entry in entries:
+        if entry.name.startswith("."):
+            yield Skipped(str(entry), "it is hidden")
+        elif entry.is_dir():
+            folders.append(entry)
+        else:
+            yield _judged(entry)
+    for below in folders:
+        yield from _below(below, seen)
+
+
+def _judged(path: Path) -> Found:
+    name = str(path)
+    if is_partial(name) or path.with_name(f"{path.name}.aria2").exists():
+        return Skipped(name, "it is a download that has not ended")
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            return Skipped(name, "it is no regular file")
+        if not found.st_size and has_audio_suffix(name):
+            return Rejected(name, f"{path} is empty (0 bytes); copy it again from where it came.")
+        with path.open("rb") as file:
+            reason = why_not_audio(name, file.read(HEAD_BYTES))
+    except OSError as error:
+        return Rejected(name, f"{path} cannot be read: {error.strerror}.")
+    return Skipped(name, reason) if reason else LocalFile(path)
+
+
+def _key(found: os.stat_result) -> str:
+    return f"file {found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"

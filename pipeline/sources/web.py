@@ -1,0 +1,78 @@
+"""Episodes on the web: an address of audio, or what a feed encloses."""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from pipeline.digests import Digests
+from pipeline.download import Download, version_of
+from pipeline.errors import AudioError
+from pipeline.ids import episode_id, slug
+from pipeline.settings import settings
+from pipeline.sources.kinds import HEAD_BYTES, why_not_audio
+from pipeline.storage import Storage
+from pipeline.types import Episode, Publication
+
+
+@dataclass(frozen=True)
+class WebAudio:
+    """Audio at an address of the web, which is downloaded here and brought to where the results go."""
+
+    url: str
+    publication: Publication | None = None
+    declared: str = ""
+    """What the feed says of the file, so that a new one under the same address is seen."""
+
+    @property
+    def name(self) -> str:
+        """The address."""
+        return self.url
+
+    def recall(self, digests: Digests) -> Episode | None:
+        """Return the episode if what the feed, or the server, says of its bytes has not changed.
+
+        A feed's word is enough: many hosts put other advertisements into the same episode for everybody who
+        asks, so its bytes differ each time.
+        """
+        key = self._key()
+        known = digests.get(key) if key else None
+        return self._episode(*known) if known else None
+
+    def read(self, digests: Digests) -> Episode:
+        """Download the audio, going on where an earlier download broke off, and return the episode."""
+        path = Download(self.url).fetch(settings().download_limit_bytes)
+        with path.open("rb") as audio:
+            if reason := why_not_audio(urlsplit(self.url).path, audio.read(HEAD_BYTES)):
+                Download(self.url).forget()
+                raise AudioError(f"{self.url} cannot be used: {reason}.")
+            audio.seek(0)
+            digest = episode_id(audio)
+        size_bytes = path.stat().st_size
+        if key := self._key():
+            digests.put(key, digest, size_bytes)
+        return self._episode(digest, size_bytes)
+
+    def bring(self, storage: Storage, name: str) -> str:
+        """Put the download beside the results, for the pools to read, and drop it from the cache."""
+        storage.put(name, Download(self.url).body)
+        Download(self.url).forget()
+        return f"{storage.uri}/{name}"
+
+    def _key(self) -> str | None:
+        if self.publication:
+            return f"feed {self.publication.guid} {self.url} {self.declared}"
+        version = version_of(self.url)
+        return (
+            f"web {self.url} {version.etag} {version.last_modified} {version.size_bytes}" if version.is_known else None
+        )
+
+    def _episode(self, digest: str, size_bytes: int) -> Episode:
+        title = self.publication.title.replace("/", " ") if self.publication else ""
+        name = f"{title}." if title else unquote(PurePosixPath(urlsplit(self.url).path).name)
+        return Episode(
+            id=digest,
+            source=self.url,
+            slug=slug(name),
+            size_bytes=size_bytes,
+            publication=self.publication,
+        )

@@ -1,0 +1,196 @@
+"""From a source to a job: which episode it is, whether it is done, and if not, onto the queues."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from pathlib import PurePosixPath
+from threading import Lock
+from urllib.parse import urlsplit
+
+import redis
+from kombu.exceptions import OperationalError
+
+from pipeline import canvas
+from pipeline.admission import check_destination
+from pipeline.broker import unreachable
+from pipeline.digests import Digests
+from pipeline.ids import job_id
+from pipeline.ledger import JobRecord, Ledger
+from pipeline.merge import WORK, read_manifest
+from pipeline.priorities import priority_of
+from pipeline.settings import settings
+from pipeline.sources import Source
+from pipeline.storage import as_uri, join, open_storage
+from pipeline.types import Episode, EpisodeResult, JobSpec, JobState, Options
+
+SEND_GRACE_S = 10.0
+"""A job that was begun and not sent for this long was left by a client that died: it is sent again."""
+
+
+class Verdict(Enum):
+    """What becomes of a source that is submitted."""
+
+    NEW = "new"
+    """It is put to work."""
+    UNDER_WAY = "under way"
+    """It is at work already, for somebody else or since an earlier submission."""
+    DONE = "done"
+    """Its results are there."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A source whose audio is where the pools can read it, if it is to be put to work."""
+
+    source: str
+    spec: JobSpec
+    verdict: Verdict
+
+
+class Desk:
+    """Takes sources for one destination with one set of options; several threads may prepare at once."""
+
+    def __init__(
+        self,
+        destination: str,
+        options: Options | None = None,
+        *,
+        force: bool = False,
+        priority: int | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        self.destination = as_uri(destination)
+        check_destination(self.destination)
+        self.options = options or Options()
+        self.force = force
+        self.priority = priority
+        self._given_ledger = ledger
+        self._digests = Digests(settings().cache_dir / "digests.sqlite")
+        self._shelf = Shelf(self.destination)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger, opened when it is needed: what is wrong with a source is said first."""
+        return self._given_ledger or Ledger()
+
+    def prepare(self, source: Source) -> Prepared:
+        """Find out which episode a source holds and, unless that is done or under way, bring its audio.
+
+        Raises:
+            AudioError, AddressError: the audio is not to be had.
+            StorageError, TransientError: the source's bucket, or the destination, refuses.
+            BrokerError: the broker does not answer.
+        """
+        known = source.recall(self._digests)
+        looked_up = self._look_up(known) if known else None
+        if looked_up and looked_up.verdict is not Verdict.NEW:
+            return Prepared(source.name, looked_up.spec, looked_up.verdict)
+        episode = source.read(self._digests)
+        if looked_up is None or episode != known:
+            looked_up = self._look_up(episode)
+        spec, verdict = looked_up.spec, looked_up.verdict
+        return Prepared(source.name, self._brought(source, spec) if verdict is Verdict.NEW else spec, verdict)
+
+    def start(self, prepared: Sequence[Prepared]) -> list[Prepared]:
+        """Put what is new onto the queues and return it all as it then is, in its order.
+
+        Raises:
+            BrokerError: the broker does not answer. What it has taken is found again by the next submission.
+        """
+        new = [it.spec for it in prepared if it.verdict is Verdict.NEW]
+        won = {spec.job: spec for spec, is_ours in zip(new, self.ledger.begin_many(new), strict=True) if is_ours}
+        try:
+            canvas.send_many(won.values())
+        except (OperationalError, redis.RedisError) as error:
+            raise unreachable(error) from None
+        self.ledger.note_sent(list(won.values()))
+        return [self._ended_up(it, won) for it in prepared]
+
+    def _ended_up(self, prepared: Prepared, won: dict[str, JobSpec]) -> Prepared:
+        # Of two files with the same bytes, or two clients at once, one begins the job and the other finds it.
+        is_ours = won.pop(prepared.spec.job, None) is prepared.spec
+        lost = prepared.verdict is Verdict.NEW and not is_ours
+        return Prepared(prepared.source, prepared.spec, Verdict.UNDER_WAY) if lost else prepared
+
+    def _look_up(self, episode: Episode) -> "_LookedUp":
+        """Return the job of an episode, and whether anything is to be done for it."""
+        spec = self._spec(episode)
+        record = self.ledger.get(spec.job)
+        if not self.force:
+            if record and _is_under_way(record):
+                return _LookedUp(record.spec, Verdict.UNDER_WAY)
+            if result := self._result(spec):
+                self.ledger.adopt(spec, result)
+                return _LookedUp(spec, Verdict.DONE)
+        attempt = record.spec.attempt + 1 if record else 1
+        return _LookedUp(spec.model_copy(update={"attempt": attempt}), Verdict.NEW)
+
+    def _spec(self, episode: Episode) -> JobSpec:
+        folder = self._shelf.folder_of(episode)
+        return JobSpec(
+            job=job_id(episode.id, self.options, self.destination),
+            attempt=1,
+            episode=episode,
+            options=self.options,
+            audio_uri="",
+            uri=join(self.destination, folder or f"{episode.slug}-{episode.id}"),
+            priority=priority_of(episode, self.priority),
+            fresh=self.force,
+        )
+
+    def _result(self, spec: JobSpec) -> EpisodeResult | None:
+        """Return the result of a job that is done; None also where another job's result is there."""
+        if not self._shelf.folder_of(spec.episode):
+            return None
+        result = read_manifest(open_storage(spec.uri))
+        return result if result and result.job == spec.job and _is_settled(result) else None
+
+    def _brought(self, source: Source, spec: JobSpec) -> JobSpec:
+        suffix = PurePosixPath(urlsplit(spec.episode.source).path).suffix.lower()
+        name = f"{WORK}{spec.job}/audio{suffix}"
+        return spec.model_copy(update={"audio_uri": source.bring(open_storage(spec.uri), name)})
+
+
+@dataclass(frozen=True)
+class _LookedUp:
+    spec: JobSpec
+    verdict: Verdict
+
+
+class Shelf:
+    """The folders of a destination by the episode each is of; listed once, when first asked for.
+
+    An episode's folder is found by its digest at the end of the name, so an episode whose file has another
+    name now, or a feed another title, is the same episode.
+    """
+
+    def __init__(self, destination: str) -> None:
+        self.destination = destination
+        self._lock = Lock()
+
+    def folder_of(self, episode: Episode) -> str | None:
+        """Return the name of an episode's folder, or None where it has none; its own name comes first."""
+        with self._lock:
+            folders = self._folders.get(episode.id, [])
+        own = f"{episode.slug}-{episode.id}"
+        return own if own in folders else folders[0] if folders else None
+
+    @cached_property
+    def _folders(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name in open_storage(self.destination).folders():
+            found.setdefault(name.rpartition("-")[2], []).append(name)
+        return found
+
+
+def _is_under_way(record: JobRecord) -> bool:
+    abandoned = record.sent_at is None and time.time() - record.submitted_at > SEND_GRACE_S
+    return not record.state.is_final and not abandoned
+
+
+def _is_settled(result: EpisodeResult) -> bool:
+    return result.state in (JobState.COMPLETED, JobState.PARTIAL) and not any(
+        leg.status == "failed" for leg in result.legs.values()
+    )

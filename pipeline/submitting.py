@@ -1,0 +1,227 @@
+"""A batch on its way to the queues: read in parallel, sent in pages, no more in flight than allowed."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from threading import Event
+
+from pipeline.batches import Batches, Entry
+from pipeline.errors import BrokerError, DuetError
+from pipeline.ledger import Ledger
+from pipeline.sources import Found, Rejected, Skipped
+from pipeline.submission import Desk, Prepared, Verdict
+
+THREADS = 4
+"""That read, download and upload; hashing gives way to other threads."""
+AHEAD = 64
+"""Sources read before the queues take them, so that memory does not grow with the batch."""
+PAGE = 50
+PAGE_WAIT_S = 0.5
+"""How long an episode waits at most for others to be sent with it."""
+POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """How far the submission of a batch is: numbers of sources."""
+
+    new: int = 0
+    done: int = 0
+    """Whose results were there already."""
+    under_way: int = 0
+    """At work already, since an earlier submission or for somebody else."""
+    rejected: int = 0
+    skipped: int = 0
+    read_bytes: int = 0
+    """Size of the episodes so far."""
+
+    @property
+    def episodes(self) -> int:
+        """How many episodes there are so far, those that could not be submitted among them."""
+        return self.new + self.done + self.under_way + self.rejected
+
+    def __str__(self) -> str:
+        """Return `37 done already, 2 new`."""
+        parts = [
+            (self.done, "done already"),
+            (self.under_way, "under way already"),
+            (self.new, "new"),
+            (self.rejected, "rejected"),
+        ]
+        return ", ".join(f"{count} {name}" for count, name in parts if count) or "nothing to do"
+
+
+class Submission:
+    """Submits what is found, once, in the calling thread; `stop` may be called from another one."""
+
+    def __init__(
+        self,
+        found: Iterable[Found],
+        desk: Desk,
+        batch: str,
+        *,
+        in_flight: int | None = None,
+        on_progress: Callable[[Submitted], None] | None = None,
+    ) -> None:
+        self.count = Submitted()
+        self._found = found
+        self._desk = desk
+        self._batch = batch
+        self._batches = Batches(desk.ledger.redis)
+        self._gate = Gate(desk.ledger, in_flight)
+        self._on_progress = on_progress
+        self._stopped = Event()
+        self._jobs: set[str] = set()
+
+    def run(self) -> Submitted:
+        """Submit everything; one source that cannot be submitted never stops the rest.
+
+        Raises:
+            BrokerError: the broker does not answer; nothing of what follows could be submitted either.
+        """
+        page: list[Prepared] = []
+        for outcomes in self._prepared():
+            for outcome in outcomes:
+                if isinstance(outcome, Prepared):
+                    page.append(outcome)
+                else:
+                    self._leave_out(outcome)
+            if len(page) >= PAGE or not outcomes:
+                self._start(page)
+                page = []
+        self._start(page)
+        if not self._stopped.is_set():
+            self._batches.close(self._batch)
+        return self.count
+
+    def stop(self) -> None:
+        """Let `run` return as soon as it can; what is on the queues stays there."""
+        self._stopped.set()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it was told to stop, here or by whoever cancelled the batch."""
+        if not self._stopped.is_set() and self._batches.is_cancelled(self._batch):
+            self._stopped.set()
+        return self._stopped.is_set()
+
+    def _prepared(self) -> Iterator[list[Prepared | Rejected | Skipped]]:
+        """Yield what becomes of the sources while the next ones are being read; nothing, where that takes long."""
+        with _threads() as threads:
+            ahead: dict[Future[Prepared | Rejected | Skipped], None] = {}
+            for found in self._found:
+                ahead[threads.submit(self._prepare, found)] = None
+                while len(ahead) >= AHEAD and not self._stopped.is_set():
+                    yield _taken(ahead)
+                if self._stopped.is_set():
+                    return
+            while ahead and not self._stopped.is_set():
+                yield _taken(ahead)
+
+    def _prepare(self, found: Found) -> Prepared | Rejected | Skipped:
+        if isinstance(found, Rejected | Skipped):
+            return found
+        try:
+            return self._desk.prepare(found)
+        except BrokerError:
+            raise
+        except DuetError as error:
+            return Rejected(found.name, str(error))
+
+    def _start(self, page: list[Prepared]) -> None:
+        while page and not self.is_stopped:
+            room = self._gate.room()
+            if not room:
+                self._stopped.wait(POLL_S)
+                continue
+            ready, page = page[:room], page[room:]
+            started = self._desk.start([it for it in ready if self._is_first(it)])
+            self._gate.enter([it.spec.job for it in started if it.verdict is Verdict.NEW])
+            self._batches.add(self._batch, [_entry(it) for it in started])
+            for it in started:
+                self._tell(it.verdict, it.spec.episode.size_bytes)
+
+    def _is_first(self, prepared: Prepared) -> bool:
+        if prepared.spec.job not in self._jobs:
+            self._jobs.add(prepared.spec.job)
+            return True
+        self._leave_out(Skipped(prepared.source, "it is the same audio as another one of this batch"))
+        return False
+
+    def _leave_out(self, outcome: Rejected | Skipped) -> None:
+        if isinstance(outcome, Rejected):
+            self._batches.reject(self._batch, [outcome])
+            self.count = replace(self.count, rejected=self.count.rejected + 1)
+        else:
+            self._batches.skip(self._batch, [outcome])
+            self.count = replace(self.count, skipped=self.count.skipped + 1)
+        self._report()
+
+    def _tell(self, verdict: Verdict, size_bytes: int) -> None:
+        count = self.count
+        self.count = replace(
+            count,
+            new=count.new + (verdict is Verdict.NEW),
+            done=count.done + (verdict is Verdict.DONE),
+            under_way=count.under_way + (verdict is Verdict.UNDER_WAY),
+            read_bytes=count.read_bytes + size_bytes,
+        )
+        self._report()
+
+    def _report(self) -> None:
+        if self._on_progress:
+            self._on_progress(self.count)
+
+
+class Gate:
+    """Lets so many jobs of a batch be in flight at once; None lets all."""
+
+    def __init__(self, ledger: Ledger, limit: int | None) -> None:
+        self._ledger = ledger
+        self._limit = limit
+        self._inside: set[str] = set()
+
+    def enter(self, jobs: Iterable[str]) -> None:
+        """Count jobs that were put to work."""
+        if self._limit is not None:
+            self._inside.update(jobs)
+
+    def room(self) -> int:
+        """Return how many more may be put to work now."""
+        if self._limit is None:
+            return PAGE
+        if len(self._inside) >= self._limit:
+            jobs = list(self._inside)
+            for job, state in zip(jobs, self._ledger.states(jobs), strict=True):
+                if state is None or state.is_final:
+                    self._inside.discard(job)
+        return self._limit - len(self._inside)
+
+
+def _taken(ahead: "dict[Future[Prepared | Rejected | Skipped], None]") -> list[Prepared | Rejected | Skipped]:
+    """Wait a moment, then take what is done out of what is under way, in the order in which it was found."""
+    done, _ = wait(ahead, PAGE_WAIT_S, FIRST_COMPLETED)
+    taken = [it for it in ahead if it in done]
+    for it in taken:
+        del ahead[it]
+    return [it.result() for it in taken]
+
+
+def _entry(it: Prepared) -> Entry:
+    return Entry(
+        job=it.spec.job,
+        source=it.source,
+        uri=it.spec.uri,
+        size_bytes=it.spec.episode.size_bytes,
+        was_done=it.verdict is Verdict.DONE,
+    )
+
+
+@contextmanager
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    threads = ThreadPoolExecutor(THREADS, thread_name_prefix="duet-read")
+    try:
+        yield threads
+    finally:
+        threads.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,35 @@
+"""What Voxtral heard where Whisper was unsure."""
+
+from typing import Literal
+
+from pipeline.types.model import Model
+
+
+class Stretch(Model):
+    """A stretch of the episode that is to be heard once more."""
+
+    start_s: float
+    end_s: float
+    segments: tuple[int, ...] = ()
+    """Ids of the segments it is about; none where speech was detected and Whisper heard nothing."""
+
+
+class Reading(Stretch):
+    """A stretch, and what was heard there."""
+
+    text: str
+
+
+class SecondOpinion(Model):
+    """How hearing the doubtful stretches once more ended."""
+
+    status: Literal["ok", "failed", "skipped"]
+    reason: str = ""
+    """Why it is not ok, in a sentence a person can act on."""
+    readings: tuple[Reading, ...] = ()
+    model: str = ""
+    device: str = ""
+    waited_s: float | None = None
+    """Seconds from asking until it was at work."""
+    work_s: float = 0.0
+    tries: int = 1

@@ -1,0 +1,114 @@
+"""A batch as it goes: what has ended since the last look, what is at work now, and the sums."""
+
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+from pipeline.batches import Batches, Entry
+from pipeline.following import LOOK_PAGE, Follower
+from pipeline.ledger import Ledger
+from pipeline.rows import Row
+from pipeline.types import JobState
+
+SHOWN_ROWS = 20
+"""More rows than this would not fit a usual terminal."""
+LOOKING_SHARE = 0.1
+"""Of the time, at most, that is spent on asking the broker."""
+
+
+@dataclass
+class Sums:
+    """What all episodes that have ended come to."""
+
+    states: Counter[JobState] = field(default_factory=Counter)
+    done_before: int = 0
+    audio_s: float = 0.0
+    done_bytes: int = 0
+    """Size of what was done by this batch."""
+    ended_at: float = 0.0
+    """When the last of them ended, in seconds since the epoch."""
+
+    def add(self, row: Row) -> None:
+        """Count a row that has ended."""
+        self.states[row.state] += 1
+        self.done_before += row.was_done
+        self.audio_s += row.audio_s or 0.0
+        self.ended_at = max(self.ended_at, (row.record and row.record.ended_at) or 0.0)
+        self.done_bytes += 0 if row.was_done else row.size_bytes
+
+    @property
+    def episodes(self) -> int:
+        """How many have ended."""
+        return self.states.total()
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether an episode failed, or was cancelled."""
+        return bool(self.states[JobState.FAILED] or self.states[JobState.CANCELLED])
+
+
+class Watch:
+    """Looks at a batch again and again; holds what is shown, not all there is."""
+
+    def __init__(self, batch: str, ledger: Ledger) -> None:
+        self.sums = Sums()
+        self.latest: deque[Row] = deque(maxlen=SHOWN_ROWS)
+        """The rows that have ended last."""
+        self.started_at = time.time()
+        self.batch = batch
+        self.ledger = ledger
+        self._batches = Batches(ledger.redis)
+        self._follower = Follower(batch, ledger)
+        self._rejected = 0
+        self._next_look_at = 0.0
+
+    def look(self) -> list[Row]:
+        """Return the rows that have ended since the last look; nothing where looking again would be too soon."""
+        started = time.monotonic()
+        if started < self._next_look_at:
+            return []
+        ended = self._row_of_rejected() + self._rows([entry for entry, _ in self._follower.look()])
+        for row in ended:
+            self.sums.add(row)
+        self.latest.extend(ended)
+        now = time.monotonic()
+        self._next_look_at = now + (now - started) / LOOKING_SHARE
+        return ended
+
+    @property
+    def open_count(self) -> int:
+        """How many episodes have not ended."""
+        return len(self._follower.open)
+
+    @property
+    def open_bytes(self) -> int:
+        """Size of the episodes that have not ended."""
+        return sum(entry.size_bytes for entry in self._follower.open.values())
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all has been submitted and has ended."""
+        return self._follower.is_complete
+
+    def shown(self) -> list[Row]:
+        """Return the rows that are worth a look now: at work, then waiting, after those that have ended last."""
+        at_work = (JobState.RUNNING, JobState.TRANSCRIBED)
+        states = self._follower.states
+        busy = [entry for job, entry in self._follower.open.items() if states.get(job) in at_work][:SHOWN_ROWS]
+        idle = [entry for job, entry in self._follower.open.items() if states.get(job) not in at_work]
+        rows = self._rows(busy + idle[: max(0, (SHOWN_ROWS - len(busy)) // 2)])
+        room = SHOWN_ROWS - len(rows)
+        return [*list(self.latest)[max(0, len(self.latest) - room) :], *rows] if room else rows
+
+    def _rows(self, entries: list[Entry]) -> list[Row]:
+        rows: list[Row] = []
+        for first in range(0, len(entries), LOOK_PAGE):
+            page = entries[first : first + LOOK_PAGE]
+            records = self.ledger.get_many([entry.job for entry in page])
+            rows += [Row(entry.source, entry, record) for entry, record in zip(page, records, strict=True)]
+        return rows
+
+    def _row_of_rejected(self) -> list[Row]:
+        new = [Row.of_rejected(it) for it in self._batches.rejected(self._follower.batch, self._rejected)]
+        self._rejected += len(new)
+        return new

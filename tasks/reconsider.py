@@ -1,0 +1,107 @@
+"""The second opinion: Voxtral hears once more what Whisper was unsure of, before the job ends."""
+
+import time
+from typing import Any
+
+from celery import Task
+from celery.exceptions import Ignore, Reject
+from celery.utils.log import get_task_logger
+
+from pipeline.admission import admit
+from pipeline.broker import connect
+from pipeline.celery import PRIORITIES, app
+from pipeline.errors import BrokerError, CancelledError, DuetError, TransientError
+from pipeline.ledger import Ledger
+from pipeline.merge import read_transcript
+from pipeline.opinion import doubtful
+from pipeline.settings import settings
+from pipeline.types import JobSpec, Reading, SecondOpinion
+from tasks.audio import local_audio
+from tasks.checkpoint import save_opinion, saved_opinion
+from tasks.context import LegContext, Stop
+from tasks.lease import Lease
+from tasks.patience import has_tries_left, kept_while_the_broker_is_away, put_back, try_later
+from workers import pool
+from workers.engines import Analyst
+from workers.voxtral import Skipped
+
+logger = get_task_logger(__name__)
+RETRY_DELAY_S = 5
+LOST = "The process at work was ended before it was done; it may need more memory."
+
+
+@app.task(bind=True, name="tasks.reconsider", typing=False, default_retry_delay=RETRY_DELAY_S)  # type: ignore[untyped-decorator]
+def reconsider(self: Task, message: dict[str, Any]) -> dict[str, Any]:
+    """Keep what Voxtral hears in the doubtful stretches for `tasks.conclude`, which comes next in any case."""
+    with kept_while_the_broker_is_away():
+        spec = admit(message)
+        ledger = Ledger(connect(patient=True))
+        lease = Lease(ledger.redis, spec.task_id("opinion"))
+        if not lease.acquire():
+            put_back(self, countdown=settings().sweep_interval_s)
+        try:
+            context = LegContext(spec, "voxtral", ledger, lease, lambda _: None)
+            if context.is_cancelled() and context.stop is Stop.CANCELLED:
+                return {"status": "skipped", "reason": "The job has ended."}
+            opinion = saved_opinion(context.storage, spec) or _opinion(self, context, lease, _waited_s(ledger, spec))
+            save_opinion(context.storage, spec, opinion)
+        except TransientError as error:
+            try_later(self, error)
+        finally:
+            lease.release()
+        return {"status": opinion.status, "reason": opinion.reason}
+
+
+def _opinion(task: Task, context: LegContext, lease: Lease, waited_s: float) -> SecondOpinion:
+    """Return what Voxtral hears; a failure is an opinion that is not there, with the reason."""
+    if lease.was_left_behind:  # what costs a process once is not worth another
+        return SecondOpinion(status="failed", reason=LOST)
+    started = time.monotonic()
+    try:
+        analyst = pool.analyst()
+        if isinstance(analyst, Skipped):
+            return SecondOpinion(status="skipped", reason=analyst.reason)
+        readings = _readings(analyst, context)
+    except (Ignore, Reject, BrokerError):
+        raise
+    except CancelledError as error:
+        return _stopped(task, context, str(error))
+    except TransientError as error:
+        if has_tries_left(task):
+            raise
+        return SecondOpinion(status="failed", reason=str(error))
+    except DuetError as error:
+        return SecondOpinion(status="failed", reason=str(error))
+    except Exception as error:
+        logger.exception("the second opinion on %s failed", context.spec.job)
+        reason = f"Unexpected {type(error).__name__}: {error}. The worker's log has the details."
+        return SecondOpinion(status="failed", reason=reason)
+    return SecondOpinion(
+        status="ok",
+        readings=readings,
+        model=analyst.model,
+        device=analyst.device,
+        waited_s=waited_s,
+        work_s=round(time.monotonic() - started, 3),
+        tries=task.request.retries + 1,
+    )
+
+
+def _readings(analyst: Analyst, context: LegContext) -> tuple[Reading, ...]:
+    spec = context.spec
+    stretches = doubtful(read_transcript(context.storage))
+    return analyst.transcribe(local_audio(spec), stretches, spec.options, context.checkpoints, context.is_cancelled)
+
+
+def _stopped(task: Task, context: LegContext, reason: str) -> SecondOpinion:
+    if context.stop is Stop.HANDOVER:
+        put_back(task, priority=PRIORITIES[0])
+    if context.stop is Stop.LEASE_LOST:
+        raise Ignore  # another process does it now
+    return SecondOpinion(status="skipped", reason=reason)
+
+
+def _waited_s(ledger: Ledger, spec: JobSpec) -> float:
+    record = ledger.get(spec.job)
+    asked_at = record.opinion_asked_at if record else None
+    return round(max(0.0, time.time() - (asked_at or time.time())), 3)

@@ -1,0 +1,72 @@
+"""Batches without workers: audio that need not sound, and jobs that end when the test says so."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pipeline.clock import iso
+from pipeline.ledger import JobRecord, Ledger
+from pipeline.merge import write_manifest
+from pipeline.settings import settings
+from pipeline.storage import open_storage
+from pipeline.types import EpisodeResult, JobSpec, JobState, LegOutcome
+
+ID3 = b"ID3\x04\x00\x00\x00\x00\x00\x00"
+
+
+def write_audio(folder: Path, *names: str) -> None:
+    """Write files that look like audio, each with bytes of its own."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(ID3 + name.encode())
+
+
+def end_jobs(ledger: Ledger, jobs: Iterable[str], state: JobState = JobState.COMPLETED) -> None:
+    """Let jobs end as the merge does: the manifest first, then the state."""
+    for job in jobs:
+        record = ledger.get(job)
+        assert record
+        if state is not JobState.CANCELLED:
+            write_manifest(result_of(record.spec, state), open_storage(record.spec.uri))
+        ledger.advance(record.spec, state, ended_at=time.time(), reason="" if state is JobState.COMPLETED else "So.")
+
+
+def result_of(spec: JobSpec, state: JobState) -> EpisodeResult:
+    """Return a result with both legs."""
+    status = "failed" if state is JobState.FAILED else "ok"
+    return EpisodeResult(
+        job=spec.job,
+        attempt=spec.attempt,
+        episode=spec.episode,
+        options=spec.options,
+        state=state,
+        audio_s=60.0,
+        legs={
+            "whisper": LegOutcome(leg="whisper", status=status, audio_s=60.0),
+            "voxtral": LegOutcome(leg="voxtral", status=status),
+        },
+        submitted_at=iso(time.time()),
+    )
+
+
+def records(ledger: Ledger) -> list[JobRecord]:
+    """Return every job there is."""
+    return [record for record in ledger.get_many(ledger.jobs()) if record]
+
+
+@contextmanager
+def own_settings(url: str, cache: Path, **variables: str) -> Iterator[None]:
+    """Let this process use a broker, a cache of its own, and further settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DUET_BROKER_URL", url)
+        patch.setenv("DUET_CACHE_DIR", str(cache))
+        patch.setenv("DUET_STATE_DIR", str(cache))
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        settings.cache_clear()
+        yield
+    settings.cache_clear()

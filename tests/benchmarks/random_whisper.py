@@ -1,0 +1,74 @@
+"""Whispers with random weights and windows of noise: for measuring speed and memory, never quality.
+
+The text's context is cut so that a window of 30 s gets 120 tokens, speech's four a second; no guard sends a
+window round again.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from whisper.model import ModelDimensions, Whisper
+
+from workers.audio import SAMPLE_RATE_HZ
+from workers.device import Place
+from workers.plan.geometry import whisper_dimensions
+from workers.turns import NoTurns, Turns
+from workers.whisper import WhisperEngine
+from workers.whisper.hearing import Care
+from workers.whisper.precision import FP16, FP32
+from workers.whisper.speech import FRAME_SAMPLES
+from workers.whisper.windows import Window
+
+SPOKEN_TOKENS = 120
+WINDOW_S = 30
+SMALL = ModelDimensions(80, 1500, 128, 2, 2, 51865, 2 * SPOKEN_TOKENS, 128, 2, 2)
+"""Instead of the real geometry, where there is no card."""
+CARE = Care(beams=0, second_look=False, temperatures=())
+
+
+def dimensions(place: Place, name: str) -> ModelDimensions:
+    """Return the real geometry of a name on a card, and a small one on a CPU."""
+    if place.device.type != "cuda":
+        return SMALL
+    real = whisper_dimensions(name)
+    real.n_text_ctx = 2 * SPOKEN_TOKENS
+    return real
+
+
+def random_model(place: Place, name: str) -> Whisper:
+    """Return openai-whisper's model, with weights that give finite numbers."""
+    torch.manual_seed(0)
+    with place.device:
+        model = Whisper(dimensions(place, name)).eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            torch.nn.init.normal_(weight, std=0.02)
+    return model.half() if place.device.type == "cuda" else model
+
+
+def random_engine(place: Place, name: str, batch: int, turns: Turns | NoTurns | None = None) -> WhisperEngine:
+    """Return the fast leg's engine around it, in the precision of the device."""
+    precision = FP16 if place.device.type == "cuda" else FP32
+    model = random_model(place, name)
+    return WhisperEngine(model, name, precision=precision, batch_size=batch, care=CARE, turns=turns)
+
+
+def noise_windows(count: int) -> list[Window]:
+    """Return so many windows of 30 s."""
+    samples = (np.random.default_rng(0).standard_normal((count, WINDOW_S * SAMPLE_RATE_HZ)) / 10).astype(np.float32)
+    speech = np.ones(WINDOW_S * SAMPLE_RATE_HZ // FRAME_SAMPLES, np.float32)
+    return [Window(part, ((0.0, float(index * WINDOW_S)),), speech) for index, part in enumerate(samples)]
+
+
+def stock_options() -> dict[str, Any]:
+    """Return what makes `whisper.transcribe` do equally much: greedy, no second try, whole windows."""
+    return {
+        "language": "en",
+        "temperature": 0.0,
+        "without_timestamps": True,
+        "condition_on_previous_text": False,
+        "compression_ratio_threshold": None,
+        "logprob_threshold": None,
+        "no_speech_threshold": None,
+    }

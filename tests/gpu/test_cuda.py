@@ -1,0 +1,98 @@
+"""Both engines and the plan on a real card; skipped without one. Weights are real for Whisper base, else random.
+
+Each test that limits this process's memory gives it back.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import jiwer
+import pytest
+import torch
+
+from pipeline.types import Options
+from tests import voxtral_checkpoint
+from tests.benchmarks.random_whisper import noise_windows, random_engine
+from tests.voxtral_sound import noise
+from workers import claim
+from workers.device import Place, choose, identity
+from workers.plan import WhisperShare, cards
+from workers.plan.activations import whisper_bytes
+from workers.plan.geometry import whisper_geometry
+from workers.plan.wanted import NoRoomError
+from workers.voxtral import loading, quantize, weights
+from workers.weights import load_whisper
+from workers.whisper import WhisperEngine
+from workers.whisper.language import Vote
+
+pytestmark = [
+    pytest.mark.cuda,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+    pytest.mark.xdist_group("cuda"),
+]
+ENGLISH = Options(language="en")
+
+
+@pytest.fixture
+def card() -> Iterator[Place]:
+    place = choose("cuda:0")
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(place.device)
+    yield place
+    torch.cuda.set_per_process_memory_fraction(1.0, place.device)
+    torch.cuda.empty_cache()
+
+
+def test_whisper_hears_on_a_card_what_it_hears_on_a_cpu(
+    card: Place, whisper_base: Path, episodes: dict[str, Path]
+) -> None:
+    heard = []
+    for device in (torch.device("cpu"), card.device):
+        engine = WhisperEngine(load_whisper(str(whisper_base), device), "base")
+        heard.append(engine.transcribe(episodes["corner-shop"], ENGLISH, lambda done_s, total_s: None).text)
+    assert jiwer.wer(heard[0], heard[1]) < 0.03
+
+
+@pytest.mark.parametrize("batch", [1, 8, 16])
+def test_whisper_medium_takes_what_the_plan_says(card: Place, batch: int) -> None:
+    engine = random_engine(card, "medium", batch)
+    torch.cuda.reset_peak_memory_stats(card.device)
+    list(engine.finished(iter(noise_windows(batch)), ENGLISH))
+    geometry = whisper_geometry("medium")
+    planned = 2 * geometry.parameters + whisper_bytes(geometry, "fp16", batch)
+    assert 0.9 * planned <= torch.cuda.max_memory_allocated(card.device) <= 1.1 * planned
+
+
+def test_a_process_gets_no_more_than_its_share_and_goes_on_with_less_at_once(card: Place) -> None:
+    # Given a share with room for the weights and half of the batch
+    engine = random_engine(card, "medium", 8)
+    geometry = whisper_geometry("medium")
+    share = WhisperShare("medium", "fp16", 2 * geometry.parameters, int(1.2 * whisper_bytes(geometry, "fp16", 4)), 8)
+    claim.limit(card, share)
+
+    # When a batch of eight is heard
+    windows = [(window, str(window.start_s)) for window in noise_windows(8)]
+    heard = engine._hear(windows, Vote(ENGLISH), ENGLISH)
+
+    # Then all are, in smaller batches, within the share
+    assert len(heard) == 8
+    assert engine.room.size == 4
+    assert torch.cuda.max_memory_reserved(card.device) <= share.allocated_bytes * 1.02
+
+
+def test_a_share_that_is_taken_is_refused(card: Place) -> None:
+    total_bytes = int(cards.of(card).total_bytes)
+    with pytest.raises(NoRoomError, match="GiB are free"):
+        claim.check_room(card, WhisperShare("huge", "fp16", total_bytes, total_bytes, 1))
+
+
+def test_a_card_is_found_by_its_uuid(card: Place) -> None:
+    assert choose(identity(card.device)) == card
+
+
+@pytest.mark.parametrize("bits", [None, "int8", "nf4"])
+def test_voxtral_answers_on_a_card(card: Place, tmp_path: Path, bits: quantize.Quantize | None) -> None:
+    folder = voxtral_checkpoint.build(tmp_path, hidden=64)
+    voxtral = loading.load(weights.check(folder), card, bits)
+    (answer,) = voxtral.listen([voxtral.hear(noise(40))]).ask("What is this about?", 8)
+    assert answer.tokens

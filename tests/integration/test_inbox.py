@@ -1,0 +1,143 @@
+"""The inbox: what is put there is taken once it has stopped growing, and never touched."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from beat.inbox import look_into_inboxes
+from pipeline.inbox import Inbox
+from pipeline.ledger import Ledger
+from pipeline.settings import settings
+from pipeline.storage import open_storage
+from tests.batches import ID3, end_jobs, own_settings, records, write_audio
+from tests.services import S3Server, start_s3, start_valkey
+
+pytestmark = pytest.mark.xdist_group("remote-sources")
+SETTLE_S = 10.0
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with start_valkey(tmp_path_factory.mktemp("valkey")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with start_s3(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def ledger(valkey: str, s3: S3Server, tmp_path: Path) -> Iterator[Ledger]:
+    with own_settings(valkey, tmp_path / "cache", **s3.environment):
+        ledger = Ledger()
+        ledger.redis.flushdb()
+        yield ledger
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    return tmp_path / "in"
+
+
+def sources(ledger: Ledger) -> list[str]:
+    return sorted(Path(record.spec.episode.source).name for record in records(ledger))
+
+
+def test_a_file_is_taken_once_it_has_stopped_growing(ledger: Ledger, folder: Path) -> None:
+    inbox = Inbox(str(folder), None, ledger)
+    write_audio(folder, "1.mp3")
+    assert inbox.look(100.0, SETTLE_S) == 0
+    with (folder / "1.mp3").open("ab") as file:
+        file.write(b"more")
+    assert inbox.look(111.0, SETTLE_S) == 0, "it has grown"
+    assert inbox.look(115.0, SETTLE_S) == 0
+    assert inbox.look(121.0, SETTLE_S) == 1
+    assert inbox.look(200.0, SETTLE_S) == 0, "it is taken once"
+
+    (record,) = records(ledger)
+    assert record.spec.episode.size_bytes == (folder / "1.mp3").stat().st_size
+
+
+def test_results_go_to_a_mirror_of_the_tree_and_the_file_stays_as_it_is(ledger: Ledger, folder: Path) -> None:
+    write_audio(folder, "show/season 1/ep.mp3", "top.mp3")
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*.mp3")}
+    inbox = Inbox(str(folder), None, ledger)
+    inbox.look(100.0, SETTLE_S)
+
+    assert inbox.look(120.0, SETTLE_S) == 2
+    end_jobs(ledger, ledger.jobs())
+
+    results = folder.with_name("in-results")
+    assert len(list(results.glob("top-*/result.json"))) == 1
+    assert len(list(results.glob("show/season 1/ep-*/result.json"))) == 1
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*.mp3")} == before
+
+
+def test_a_file_that_is_changed_later_is_a_new_episode(ledger: Ledger, folder: Path) -> None:
+    write_audio(folder, "1.mp3")
+    inbox = Inbox(str(folder), None, ledger)
+    inbox.look(100.0, SETTLE_S)
+    inbox.look(120.0, SETTLE_S)
+    (folder / "1.mp3").write_bytes(ID3 + b"another take")
+
+    inbox.look(130.0, SETTLE_S)
+    assert inbox.look(150.0, SETTLE_S) == 1
+    assert sources(ledger) == ["1.mp3", "1.mp3"]
+
+
+def test_what_is_no_episode_or_not_whole_waits(ledger: Ledger, folder: Path) -> None:
+    write_audio(folder, "1.mp3.part")
+    (folder / "notes.txt").write_text("Show notes.")
+    (folder / "empty.mp3").touch()
+    inbox = Inbox(str(folder), None, ledger)
+    inbox.look(100.0, SETTLE_S)
+    assert inbox.look(120.0, SETTLE_S) == 0
+
+    (folder / "1.mp3.part").rename(folder / "1.mp3")
+    inbox.look(130.0, SETTLE_S)
+
+    assert inbox.look(150.0, SETTLE_S) == 1
+
+
+def test_after_a_broker_that_forgot_all_nothing_is_done_twice(ledger: Ledger, folder: Path) -> None:
+    write_audio(folder, "1.mp3")
+    inbox = Inbox(str(folder), None, ledger)
+    inbox.look(100.0, SETTLE_S)
+    inbox.look(120.0, SETTLE_S)
+    end_jobs(ledger, ledger.jobs())
+    ledger.redis.flushdb()
+
+    inbox.look(200.0, SETTLE_S)
+    inbox.look(220.0, SETTLE_S)
+
+    assert ledger.redis.keys("whisper*") == []
+
+
+def test_a_prefix_is_watched_too(ledger: Ledger, s3: S3Server) -> None:
+    bucket = open_storage(f"s3://{s3.bucket}/inbox")
+    bucket.put("show/ep.mp3", ID3 + b"from the bucket")
+    inbox = Inbox(bucket.uri, f"s3://{s3.bucket}/out", ledger)
+    inbox.look(100.0, SETTLE_S)
+
+    assert inbox.look(120.0, SETTLE_S) == 1
+    (record,) = records(ledger)
+    assert record.spec.audio_uri == f"{bucket.uri}/show/ep.mp3"
+    assert record.spec.uri.startswith(f"s3://{s3.bucket}/out/show/ep-")
+
+
+def test_the_clock_looks_into_every_inbox_and_one_that_is_not_there_is_no_trouble(
+    ledger: Ledger, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_audio(folder, "1.mp3")
+    monkeypatch.setenv("DUET_INBOX", f"{tmp_path / 'nowhere'},{folder}")
+    monkeypatch.setenv("DUET_INBOX_SETTLE_S", "0.001")
+    settings.cache_clear()
+
+    look_into_inboxes()
+    look_into_inboxes()
+
+    assert sources(ledger) == ["1.mp3"]

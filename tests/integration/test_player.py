@@ -1,0 +1,224 @@
+"""The player in a real Chromium, without a network, as a listener uses it."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.doubts import judged
+from pipeline.formats import FORMATS
+from pipeline.opinion import with_readings
+from pipeline.player import with_audio
+from pipeline.types import Analysis, Chapter, EpisodeResult, KeyPoint, OwnAnswer, Quote, Reading
+from tests.results import result, segment, transcript
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.xdist_group("player"),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs an installed Chromium; none is on the PATH"),
+]
+SENTENCES = [
+    "Good morning, and welcome to the garden hour.",
+    "Today we talk about roses & bees, and why <i>both</i> like the sun.",
+    "I'm sidejo joined by Costa.",
+    "Let us begin with the soil and the café.",
+    "If it feels sticky, please wait another week.",
+    "Thank you for listening, and happy gardening!",
+]
+STARTS = [0.0, 8.0, 16.0, 24.0, 32.0, 44.0]
+
+
+def made(audio: str | None) -> EpisodeResult:
+    segments = [
+        segment(text, start_s, probability=0.25 if "sidejo" in text else 0.95)
+        for text, start_s in zip(SENTENCES, STARTS, strict=True)
+    ]
+    spoken = with_readings(
+        judged(transcript(*segments, audio_s=59.0)),
+        [Reading(start_s=16.0, end_s=18.0, segments=(2,), text="I'm joined by Costa.")],
+    )
+    analysis = Analysis(
+        source="voxtral",
+        model="voxtral",
+        title="Roses & </script> bees",
+        summary="What <b>roses</b> like.",
+        chapters=(Chapter(start_s=0.0, title="Roses"), Chapter(start_s=24.0, title="Soil")),
+        key_points=(KeyPoint(text="Wait another week.", start_s=32.0),),
+        quotes=(Quote(text="Happy gardening!", start_s=45.5),),
+        answers=(OwnAnswer(question="Who pays?", answer=None),),
+        heard_s=59.0,
+    )
+    return result(spoken, analysis).model_copy(update={"audio": audio})
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-quic"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, episodes: dict[str, Path]) -> Path:
+    """A folder as `duet run` leaves it: the audio in one place, the page in another."""
+    folder = tmp_path_factory.mktemp("player")
+    (folder / "results" / "show").mkdir(parents=True)
+    (folder / "podcasts").mkdir()
+    shutil.copy(episodes["garden-hour"], folder / "podcasts" / "garden hour.mp3")
+    return folder
+
+
+class Open:
+    """A page that is open, and what it complained of."""
+
+    def __init__(self, browser: object, path: Path, **context: object) -> None:
+        self.context = browser.new_context(offline=True, **context)  # type: ignore[attr-defined]
+        self.page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("console", lambda it: self.complaints.append(it.text) if it.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(path.as_uri())
+
+    @property
+    def seconds(self) -> float:
+        found: float = self.page.evaluate("document.getElementById('audio').currentTime")
+        return found
+
+    def wait_for_audio(self) -> None:
+        self.page.wait_for_function("document.getElementById('audio').readyState > 0")
+
+    def word(self, text: str) -> object:
+        return self.page.locator("#transcript span", has_text=text).first
+
+
+@pytest.fixture
+def it(browser: object, folder: Path) -> Iterator[Open]:
+    path = folder / "results" / "show" / "player.html"
+    path.write_text(FORMATS["player"].render(made("../../podcasts/garden%20hour.mp3")), "utf-8")
+    opened = Open(browser, path)
+    opened.wait_for_audio()
+    yield opened
+    opened.context.close()
+    assert opened.complaints == []
+
+
+def test_a_click_on_a_word_moves_the_audio_there(it: Open) -> None:
+    it.page.locator("#transcript span", has_text="sticky").click()
+
+    it.page.wait_for_function("Math.abs(document.getElementById('audio').currentTime - 32.9) < 0.05")
+    assert it.page.locator("#transcript .now").inner_text() == "sticky,"
+
+
+def test_the_word_that_is_being_said_is_marked_while_it_plays(it: Open) -> None:
+    it.page.locator("#transcript span", has_text="Good").click()
+    it.page.keyboard.press(" ")
+
+    it.page.wait_for_function("document.querySelector('#transcript .now')?.textContent === 'welcome'")
+    it.page.keyboard.press(" ")
+    assert it.page.evaluate("document.getElementById('audio').paused")
+
+
+def test_search_finds_words_without_case_and_accents_and_across_them(it: Open) -> None:
+    it.page.keyboard.press("/")
+    it.page.keyboard.type("THE CAFE")
+    assert it.page.locator("#count").inner_text() == "1 of 1"
+    assert it.page.locator(".hit").all_inner_texts() == ["the", "café."]
+
+    it.page.locator("#query").fill("the")
+    assert it.page.locator("#count").inner_text() == "1 of 5"
+    it.page.keyboard.press("Enter")
+    assert it.page.locator("#count").inner_text() == "2 of 5"
+
+    it.page.locator("#query").fill("nowhere")
+    assert it.page.locator("#count").inner_text() == "0 of 0"
+    it.page.keyboard.press("Escape")
+    assert it.page.locator(".hit").count() == 0
+
+
+def test_a_chapter_a_point_and_a_quote_lead_to_their_places(it: Open) -> None:
+    places = {"#chapters li:nth-child(2)": 24.0, "ul li:has-text('Wait another')": 32.0, "blockquote": 45.5}
+    for place, seconds in places.items():
+        it.page.locator(f"{place} .at").first.click()
+        it.page.keyboard.press("Escape")
+        it.page.wait_for_function(f"Math.abs(document.getElementById('audio').currentTime - {seconds}) < 1.5")
+        it.page.evaluate("document.getElementById('audio').pause()")
+    assert it.page.locator("#chapters .now b").inner_text() == "Soil"
+
+
+def test_a_doubtful_word_is_underlined_and_tells_both_readings(it: Open) -> None:
+    assert it.page.locator(".doubt").all_inner_texts() == ["sidejo"]
+
+    it.page.keyboard.press("d")
+
+    readings = it.page.locator("#readings").inner_text()
+    assert readings == "Whisper: I'm sidejo joined by Costa.\nVoxtral: I'm joined by Costa."
+    assert it.seconds == pytest.approx(16.3, abs=0.05)
+
+
+def test_the_keys_do_what_the_page_says(it: Open) -> None:
+    it.page.keyboard.press("ArrowDown")
+    it.page.wait_for_function("document.getElementById('audio').currentTime > 7")
+    it.page.keyboard.press("ArrowRight")
+    it.page.wait_for_function("document.getElementById('audio').currentTime > 12")
+    it.page.keyboard.press("ArrowLeft")
+    it.page.wait_for_function("document.getElementById('audio').currentTime < 9")
+    it.page.keyboard.press("]")
+    assert it.page.evaluate("document.getElementById('audio').playbackRate") == 1.25
+    it.page.keyboard.press("?")
+    assert it.page.locator("#keys").is_visible()
+
+
+def test_what_was_said_is_text_and_never_markup(it: Open) -> None:
+    assert it.page.title() == "Roses & </script> bees"
+    assert "why <i>both</i> like" in it.page.locator("#transcript").inner_text()
+    assert "What <b>roses</b> like." in it.page.locator("#summary").inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_a_phone_by_day_and_by_night(browser: object, folder: Path, scheme: str) -> None:
+    path = folder / "results" / "show" / "phone.html"
+    path.write_text(FORMATS["player"].render(made("../../podcasts/garden%20hour.mp3")), "utf-8")
+    opened = Open(browser, path, viewport={"width": 360, "height": 640}, color_scheme=scheme, has_touch=True)
+
+    assert opened.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    back = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, back.removeprefix("rgb(").rstrip(")").split(","))) < 200) == (scheme == "dark")
+    opened.page.locator("#transcript .doubt").first.tap()
+    assert opened.page.locator("#readings").is_visible()
+    assert opened.complaints == []
+    opened.context.close()
+
+
+def test_without_its_audio_the_page_asks_for_it(browser: object, folder: Path) -> None:
+    path = folder / "results" / "show" / "alone.html"
+    path.write_text(FORMATS["player"].render(made(None)), "utf-8")
+    opened = Open(browser, path)
+    assert opened.page.locator("#missing").is_visible()
+
+    opened.page.locator("#file").set_input_files(folder / "podcasts" / "garden hour.mp3")
+    opened.wait_for_audio()
+    opened.page.locator("#transcript span", has_text="sticky").click()
+
+    opened.page.wait_for_function("Math.abs(document.getElementById('audio').currentTime - 32.9) < 0.05")
+    assert opened.page.locator("#missing").is_hidden()
+    assert opened.complaints == []
+    opened.context.close()
+
+
+def test_the_audio_can_be_in_the_page_itself(browser: object, tmp_path: Path, episodes: dict[str, Path]) -> None:
+    path = tmp_path / "one-file.html"
+    path.write_text(with_audio(made(None), episodes["science-chat"]), "utf-8")
+    opened = Open(browser, path)
+    opened.wait_for_audio()
+
+    opened.page.locator("#transcript span", has_text="Today").click()
+
+    opened.page.wait_for_function("Math.abs(document.getElementById('audio').currentTime - 8) < 0.05")
+    assert opened.complaints == []
+    opened.context.close()

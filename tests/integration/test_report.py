@@ -1,0 +1,113 @@
+"""The report of a batch: the failures first, links that lead somewhere, and nothing from outside."""
+
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from pipeline import JobState, submit_folder
+from pipeline.ledger import Ledger
+from pipeline.storage import open_storage
+from pipeline.types import LegOutcome
+from tests.batches import end_jobs, own_settings, write_audio
+from tests.services import start_valkey
+
+pytestmark = pytest.mark.xdist_group("valkey")
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with start_valkey(tmp_path_factory.mktemp("valkey")) as url:
+        yield url
+
+
+@pytest.fixture
+def ledger(valkey: str, tmp_path: Path) -> Iterator[Ledger]:
+    with own_settings(valkey, tmp_path / "cache"):
+        ledger = Ledger()
+        ledger.redis.flushdb()
+        yield ledger
+
+
+class Links(HTMLParser):
+    """Collects what a page refers to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.found += [value for name, value in attributes if name in ("href", "src") and value]
+
+
+def links(page: str) -> list[str]:
+    parser = Links()
+    parser.feed(page)
+    return [link for link in parser.found if link != "data:,"]
+
+
+@pytest.fixture
+def reported(ledger: Ledger, tmp_path: Path) -> Path:
+    """A folder with the report of a batch with an episode of each kind; its name asks to be quoted."""
+    write_audio(tmp_path / "show", "a done.mp3", "b <img src=x onerror=alert(1)>.mp3", "c failed.mp3", "d.mp3")
+    (tmp_path / "show" / "empty.mp3").touch()
+    (tmp_path / "show" / "notes.txt").write_text("Show notes.")
+    to = tmp_path / "my results #1"
+    batch = submit_folder(tmp_path / "show", to)
+    jobs = sorted(batch, key=lambda job: job.spec.episode.source)
+    for job in jobs[:2]:
+        for leg, work_s in (("whisper", 12.5), ("voxtral", 140.0)):
+            outcome = LegOutcome(leg=leg, status="ok", audio_s=1800.0, work_s=work_s)
+            ledger.note_leg(job.spec, leg, outcome=outcome.model_dump_json())
+        open_storage(job.uri).put("notes.md", b"# Notes\n")
+    end_jobs(ledger, [job.id for job in jobs[:2]])
+    end_jobs(ledger, [jobs[2].id], JobState.FAILED)
+
+    assert batch.write_report() == f"{to.as_uri()}/batch.html"
+    return to
+
+
+def test_the_failures_come_first(reported: Path) -> None:
+    page = (reported / "batch.html").read_text()
+
+    states = re.findall(r'<td><span class="(\w+)">', page)
+
+    assert states == ["failed", "failed", "submitted", "completed", "completed"]
+    assert "empty.mp3 is empty (0 bytes)" in page
+
+
+def test_every_link_leads_to_a_file_and_nothing_comes_from_outside(reported: Path) -> None:
+    found = links((reported / "batch.html").read_text())
+
+    assert len(found) == 2
+    for link in found:
+        assert "://" not in link
+        assert (reported / unquote(link)).is_file(), link
+
+
+def test_names_are_shown_and_never_run(reported: Path) -> None:
+    page = (reported / "batch.html").read_text()
+
+    assert "<img" not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page
+
+
+def test_each_leg_of_each_episode_is_a_point_of_the_plot(reported: Path) -> None:
+    page = (reported / "batch.html").read_text()
+
+    assert len(re.findall(r'<circle class="whisper"', page)) == 2
+    assert len(re.findall(r'<circle class="voxtral"', page)) == 2
+    assert "1800 s, voxtral 140.0 s" in page
+
+
+def test_the_json_says_the_same(reported: Path) -> None:
+    report = json.loads((reported / "batch.json").read_text())
+
+    assert report["states"] == {"failed": 2, "submitted": 1, "completed": 2}
+    assert len(report["episodes"]) == 5
+    assert [it["reason"] for it in report["skipped"]] == ["it is not audio"]
+    assert report["places"] == [str(reported.parent / "show")]

@@ -1,0 +1,101 @@
+"""The plan's memory model against the real engines: at real size, over tensors without data.
+
+Each tensor that an engine makes is counted while it is alive; the model may say at most a tenth more than
+the peak, and never less.
+"""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from transformers import AutoProcessor, VoxtralConfig, VoxtralForConditionalGeneration
+from whisper.model import AudioEncoder, TextDecoder
+
+from tests import voxtral_checkpoint
+from tests.allocator import Alive
+from workers.device import Place
+from workers.plan import activations
+from workers.plan.geometry import MINI, voxtral_geometry, whisper_geometry
+from workers.voxtral.model import Heard, VoxtralModel
+from workers.whisper.decoder import Decoder, Memory
+from workers.whisper.encoder import Encoder
+from workers.whisper.precision import FP16
+
+HEADS = [(0, head) for head in range(10)]
+SPOKEN_TOKENS = 120
+"""Of 30 seconds at speech's four tokens a second."""
+
+
+@pytest.fixture
+def without_data() -> Iterator[None]:
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
+        yield
+
+
+@pytest.mark.parametrize(
+    ("name", "mels", "width", "heads", "layers", "text_layers", "batch"),
+    [
+        ("base", 80, 512, 8, 6, 6, 8),
+        ("large-v3", 128, 1280, 20, 32, 32, 2),
+        ("turbo", 128, 1280, 20, 32, 4, 8),
+    ],
+)
+def test_a_batch_of_windows(
+    without_data: None, name: str, mels: int, width: int, heads: int, layers: int, text_layers: int, batch: int
+) -> None:
+    # Given the engine's encoder and decoder in the precision of a card
+    shell = SimpleNamespace(
+        encoder=AudioEncoder(mels, 1500, width, heads, layers),
+        decoder=TextDecoder(51866, 448, width, heads, text_layers),
+        device=torch.device("cpu"),
+        dims=SimpleNamespace(n_text_ctx=448, n_text_head=heads, n_text_state=width),
+    )
+    encoder, decoder = Encoder(shell, FP16), Decoder(shell, FP16)  # type: ignore[arg-type]
+
+    # When a batch is encoded, decoded, one window in eight decoded again by beams, and its words aligned
+    with Alive() as alive:
+        features = list(encoder(torch.empty(batch, mels, 3000)))
+        memory = Memory(decoder, features)
+        decoder.read([[1, 2, 3, 4]] * batch, memory, remember=True)
+        decoder.logits(decoder.step(torch.zeros(batch, dtype=torch.long), 5, list(range(batch)), memory))
+        again = Memory(decoder, features[: -(-batch // activations.AGAIN)], copies=activations.BEAMS)
+        del again
+        decoder.read([[1] * SPOKEN_TOKENS] * batch, memory, heads=HEADS)
+
+    # Then the plan says what that took
+    planned = activations.whisper_bytes(whisper_geometry(name), "fp16", batch)
+    assert alive.peak_bytes <= planned <= 1.1 * alive.peak_bytes
+
+
+@pytest.fixture(scope="module")
+def processor(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return AutoProcessor.from_pretrained(voxtral_checkpoint.build(tmp_path_factory.mktemp("voxtral")))
+
+
+@pytest.mark.parametrize(("section_s", "rows"), [(30, 1), (600, 2)])
+def test_a_batch_of_sections(processor: Any, without_data: None, section_s: float, rows: int) -> None:
+    # Given Voxtral Mini in 16 bits
+    config = VoxtralConfig(audio_token_id=24)
+    shell = VoxtralForConditionalGeneration._from_config(config, dtype=torch.bfloat16).eval()
+    voxtral = VoxtralModel(shell, processor, Place(torch.device("cpu"), torch.bfloat16))
+    chunks = int(section_s // 30)
+
+    # When sections are encoded, prefilled, and a token is generated
+    with Alive() as alive:
+        heard = [Heard(_features(shell, chunks), chunks) for _ in range(rows)]
+        listening = voxtral.listen(heard)
+        shell(input_ids=torch.zeros(rows, 1, dtype=torch.long), past_key_values=listening._cache, use_cache=True)
+
+    # Then the plan says what that took
+    planned = activations.voxtral_bytes(voxtral_geometry(MINI), "bf16", section_s, rows)
+    assert alive.peak_bytes <= planned <= 1.1 * alive.peak_bytes
+
+
+def _features(shell: Any, chunks: int) -> torch.Tensor:
+    mels = torch.empty(chunks, 128, 3000, dtype=torch.bfloat16)
+    return torch.cat(
+        [shell.get_audio_features(part, return_dict=True).pooler_output for part in mels.split(8)],
+    )

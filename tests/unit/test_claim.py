@@ -1,0 +1,226 @@
+"""How a pool's process takes its share of the device, and what it says of itself meanwhile."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline.errors import EngineError
+from pipeline.pools import POOL_VARIABLE, pool_states, ready_pools
+from pipeline.settings import settings
+from tests.services import start_valkey
+from workers import claim, device
+from workers.device import GIB, Place
+from workers.held import Held, Idle
+from workers.plan import WhisperShare, cards
+from workers.plan.wanted import NoRoomError
+from workers.standing import standing
+from workers.turns import NoTurns, Turns, turns
+
+CPU = Place(torch.device("cpu"), torch.float32)
+T4 = Place(torch.device("cuda", 0), torch.float16)
+SHARE = WhisperShare("whisper-medium", "fp16", int(1.4 * GIB), int(1.6 * GIB), 6)
+
+
+@pytest.fixture
+def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    with start_valkey(tmp_path) as url:
+        monkeypatch.setenv("DUET_BROKER_URL", url)
+        monkeypatch.setenv(POOL_VARIABLE, "whisper")
+        settings.cache_clear()
+        standing.cache_clear()
+        yield url
+    standing.cache_clear()
+    settings.cache_clear()
+
+
+class FakeCards:
+    """torch.cuda as it is on a machine with two T4, of which the calls are recorded."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, free_gib: float) -> None:
+        self.calls: list[tuple[str, Any]] = []
+        self.free_bytes = int(free_gib * GIB)
+        for name in ("is_available", "device_count", "get_device_properties", "mem_get_info", "get_device_name"):
+            monkeypatch.setattr(torch.cuda, name, getattr(self, name))
+        for name in ("set_device", "set_per_process_memory_fraction"):
+            monkeypatch.setattr(torch.cuda, name, lambda *args, name=name: self.calls.append((name, args)))
+        monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 0)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation)
+        monkeypatch.setattr(torch.cuda, "device", lambda device: threading.Lock())
+
+    def is_available(self) -> bool:
+        return True
+
+    def device_count(self) -> int:
+        return 2
+
+    def get_device_properties(self, index: Any) -> Any:
+        number = getattr(index, "index", index)
+        return SimpleNamespace(name="Tesla T4", total_memory=int(14.6 * GIB), uuid=f"{number}abc-def")
+
+    def mem_get_info(self, device: Any) -> tuple[int, int]:
+        return self.free_bytes, int(14.6 * GIB)
+
+    def get_device_name(self, device: Any) -> str:
+        return "Tesla T4"
+
+
+def test_a_card_is_chosen_by_its_index_or_its_uuid(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeCards(monkeypatch, 14)
+    assert device.choose("cuda:1") == device.choose("GPU-1abc-def") == Place(torch.device("cuda", 1), torch.float16)
+    assert device.identity(torch.device("cuda", 1)) == "GPU-1abc-def"
+    with pytest.raises(EngineError, match="GPU-7 names 0 devices; torch sees GPU-0abc-def, GPU-1abc-def"):
+        device.choose("GPU-7")
+
+
+def test_a_process_is_kept_to_its_share_of_the_card(monkeypatch: pytest.MonkeyPatch, broker: str) -> None:
+    # Given a card with room
+    card = FakeCards(monkeypatch, 14)
+
+    # When a model is loaded
+    with claim.claimed(T4, SHARE):
+        loading = pool_states()["whisper"]
+        assert not ready_pools()
+
+    # Then torch has been told the share's tensors as a part of the whole, and Redis what is going on
+    assert card.calls == [
+        ("set_device", (T4.device,)),
+        ("set_per_process_memory_fraction", (pytest.approx(3.0 / 14.6, rel=1e-6), T4.device)),
+    ]
+    assert loading["status"] == "loading"
+    assert loading["device"] == "cuda:0 (Tesla T4)"
+    assert loading["device_id"] == "GPU-0abc-def"
+    assert (loading["share_bytes"], loading["batch"]) == (str(SHARE.bytes), "6")
+
+
+def test_a_share_that_somebody_else_has_taken_is_refused_with_the_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeCards(monkeypatch, 2.5)
+    monkeypatch.setattr(claim, "holders", lambda device_id: [(4711, int(11.9 * GIB))])
+    with pytest.raises(NoRoomError) as refused, claim.claimed(T4, SHARE):
+        pass
+    assert str(refused.value).startswith(
+        "whisper-medium is to have 3.0 GiB of Tesla T4, and 2.5 of its 14.6 GiB are free, process 4711 has 11.9;"
+    )
+
+
+def test_a_full_machine_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cards, "_machine_bytes", lambda name: float(GIB))
+    with pytest.raises(NoRoomError, match=r"3\.0 GiB of this machine's CPU, and 1\.0 of its 1\.0 GiB are free"):
+        claim.check_room(CPU, SHARE)
+
+
+def test_models_are_loaded_one_after_the_other(broker: str) -> None:
+    # Given two pools that start at once on one device
+    spans = []
+
+    def load() -> None:
+        with claim.claimed(CPU, SHARE):
+            began = time.monotonic()
+            time.sleep(0.2)
+            spans.append((began, time.monotonic()))
+
+    both = [threading.Thread(target=load) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+
+    # Then one has ended before the other begins
+    first, second = sorted(spans)
+    assert first[1] <= second[0]
+
+
+def test_how_much_is_loaded_is_told(monkeypatch: pytest.MonkeyPatch, broker: str) -> None:
+    held = iter([0, int(0.43 * SHARE.weights_bytes)])
+    told = threading.Event()
+    say = standing().say
+
+    def record(**fields: object) -> None:
+        say(**fields)
+        if fields.get("percent"):
+            told.set()
+
+    monkeypatch.setattr(standing(), "say", record)
+    monkeypatch.setattr(claim, "TICK_S", 0.01)
+    monkeypatch.setattr(claim, "held_bytes", lambda place: next(held, int(0.43 * SHARE.weights_bytes)))
+    with claim.claimed(CPU, SHARE):
+        assert told.wait(10)
+    assert pool_states()["whisper"]["percent"] == "43"
+
+
+def test_a_process_of_no_pool_asks_no_broker() -> None:
+    standing.cache_clear()
+    with claim.claimed(CPU, SHARE):
+        assert isinstance(turns(CPU.device), NoTurns)
+
+
+def test_the_slow_leg_waits_for_the_fast_one_but_not_for_ever(broker: str) -> None:
+    # Given a fast leg at work
+    fast, slow = Turns("GPU-1"), Turns("GPU-1")
+    slow.give_way()
+    with fast.first():
+        time.sleep(0.05)  # the slow leg's step
+        began = time.monotonic()
+        slow.give_way()
+        waited_s = time.monotonic() - began
+
+        # Then the slow leg waits as many times its own step as is its patience
+        assert 0.2 < waited_s < 2
+        other = Turns("GPU-2")
+        time.sleep(0.05)
+        began = time.monotonic()
+        other.give_way()
+        assert time.monotonic() - began < 0.2, "another device is nobody's business"
+
+    # And not at all when the fast leg has ended
+    time.sleep(0.05)
+    began = time.monotonic()
+    slow.give_way()
+    assert time.monotonic() - began < 0.2
+
+
+def test_turns_outlive_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DUET_BROKER_URL", "redis://localhost:1/0")
+    settings.cache_clear()
+    alone = Turns("GPU-1")
+    with alone.first():
+        alone.give_way()
+    settings.cache_clear()
+
+
+def test_what_is_dropped_is_loaded_again() -> None:
+    loads = iter(["first", "second"])
+    held = Held(lambda: next(loads))
+    assert not held.is_held
+    assert [held.get(), held.get()] == ["first", "first"]
+    held.drop()
+    assert held.get() == "second"
+
+
+def test_an_idle_process_lets_go_and_one_at_work_does_not() -> None:
+    let_go = threading.Event()
+    idle = Idle(0.05, let_go.set)
+    idle.begin()
+    assert not let_go.wait(0.2)
+    idle.end()
+    assert let_go.wait(10)
+    never = Idle(None, let_go.set)
+    let_go.clear()
+    never.begin()
+    never.end()
+    assert not let_go.wait(0.1)
+
+
+def test_unloading_gives_the_cards_memory_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_back = []
+    monkeypatch.setattr(claim, "uses_cuda", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append(True))
+    monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda: 3 * GIB)
+    claim.give_back()
+    assert given_back == [True]
+    assert claim.peak_bytes() == 3 * GIB

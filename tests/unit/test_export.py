@@ -1,0 +1,82 @@
+"""`duet export` as a person calls it."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from pipeline.cli import app
+from pipeline.cli.export import Form
+from pipeline.errors import StorageError
+from pipeline.formats import FORMATS, rendered
+from tests.results import merged, result, segment
+from tests.unit.test_formats import SHOW
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """What an episode left, of which only the manifest is still there."""
+    (tmp_path / "result.json").write_bytes(SHOW.to_json())
+    return tmp_path
+
+
+def export(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["export", *map(str, arguments)])
+
+
+def test_the_command_line_knows_every_form() -> None:
+    assert [form.value for form in Form] == list(FORMATS)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_form_is_made_again_byte_by_byte_from_the_manifest_alone(folder: Path, name: str) -> None:
+    done = export(folder, "--format", name)
+
+    assert done.exit_code == 0, done.output
+    assert done.stdout_bytes == rendered(SHOW)[FORMATS[name].file]
+
+
+def test_the_manifest_itself_may_be_named(folder: Path) -> None:
+    assert export(folder / "result.json", "--format", "txt").stdout == FORMATS["txt"].render(SHOW)
+
+
+def test_all_forms_go_to_a_folder(folder: Path, tmp_path: Path) -> None:
+    done = export(folder, "--to", tmp_path / "again")
+
+    assert done.exit_code == 0, done.output
+    assert {file.name: file.read_bytes() for file in (tmp_path / "again").iterdir()} == rendered(SHOW)
+
+
+def test_the_player_may_hold_the_audio(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "show.mp3").write_bytes(b"not really audio")
+
+    done = export(folder, "--format", "player", "--audio", tmp_path / "show.mp3")
+
+    assert 'src="data:audio/mpeg;base64,bm90IHJlYWxseSBhdWRpbw=="' in done.stdout
+
+
+def test_several_forms_need_a_folder(folder: Path) -> None:
+    done = export(folder)
+
+    assert done.exit_code == 2
+    assert "add --to FOLDER" in done.stderr
+
+
+def test_audio_that_is_not_there_is_said(folder: Path) -> None:
+    done = export(folder, "--format", "player", "--audio", "nothing.mp3")
+
+    assert done.exit_code == 2
+    assert "nothing.mp3 is not there" in done.stderr
+
+
+def test_a_folder_without_a_manifest_is_said(tmp_path: Path) -> None:
+    assert isinstance(export(tmp_path, "--format", "srt").exception, StorageError)
+    (tmp_path / "result.json").write_text("{}")
+    damaged = export(tmp_path, "--format", "srt").exception
+    assert "damaged or of another version" in str(damaged)
+
+
+def test_a_form_that_there_is_nothing_for_is_said(tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_bytes(result(merged(segment("Hello there.", 0.0))).to_json())
+
+    assert "has nothing for chapters.json" in str(export(tmp_path, "--format", "chapters").exception)

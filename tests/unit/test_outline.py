@@ -1,0 +1,142 @@
+"""The outline that stands in for Voxtral: made of the transcript, marked, and about the right things."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.types import Analysis, Segment, Transcript
+from workers.outline import outline
+from workers.outline.sentences import sentences
+
+EPISODES = Path(__file__).parents[1] / "episodes"
+
+BREAD = (
+    "Good bread needs time and good flour. A sourdough starter rises slowly in a warm kitchen.",
+    "Knead the dough until the dough is smooth. The oven must be hot before the bread goes in.",
+    "A baker weighs the flour and the water. The crust of a bread tells you how hot the oven was.",
+    "We bake bread twice a week in that oven. Let the dough rest, then shape the dough with wet hands.",
+)
+STARS = (
+    "A telescope gathers the light of distant stars. The bigger the mirror, the more light it gathers.",
+    "Galaxies are islands of stars. Astronomers measure how fast galaxies move away from the telescope.",
+    "A dying star throws its gas into space. From such gas new stars and planets form.",
+    "The telescope in orbit sees stars that no mirror on the ground sees. Planets pass before their stars.",
+)
+
+
+def transcript(*texts: str, segment_s: float = 10.0, language: str = "en") -> Transcript:
+    segments = tuple(
+        Segment(id=index, start_s=index * segment_s, end_s=(index + 1) * segment_s, text=text)
+        for index, text in enumerate(texts)
+    )
+    return Transcript(
+        text=" ".join(texts),
+        language=language,
+        segments=segments,
+        audio_s=segment_s * len(texts),
+        model="base",
+    )
+
+
+def test_chapters_begin_where_the_subject_changes() -> None:
+    found = outline(transcript(*BREAD * 4, *STARS * 4, segment_s=12.0))
+    assert found.source == "outline"
+    assert found.model == "outline"
+    assert len(found.chapters) == 2
+    assert found.chapters[0].start_s == 0
+    assert abs(found.chapters[1].start_s - 12.0 * 16) <= 24
+    assert {"bread", "dough", "oven", "flour"} & set(found.chapters[0].title.casefold().replace(",", "").split())
+    assert {"stars", "telescope", "galaxies"} & set(found.chapters[1].title.casefold().replace(",", "").split())
+    topics = " ".join(found.topics).casefold()
+    assert "stars" in topics
+    assert "dough" in topics
+    assert not {"the", "is", "of"} & set(topics.split())
+
+
+def test_chatter_between_two_subjects_hides_neither() -> None:
+    found = outline(transcript(*BREAD * 4, *["Yeah, well, so, um, you know. Right, right."] * 12, *STARS * 4))
+    assert len(found.chapters) in (2, 3)
+    assert "dough" in found.chapters[0].title.casefold()
+    assert "stars" in found.chapters[-1].title.casefold()
+
+
+def test_every_sentence_is_one_that_was_said() -> None:
+    spoken = transcript(*BREAD, *STARS)
+    found = outline(spoken)
+    assert all(point.text in spoken.text for point in found.key_points)
+    assert found.summary_sentence in spoken.text
+    assert all(f"{part}." in spoken.text for part in found.summary.rstrip(".").split(". "))
+    assert len({point.text for point in found.key_points}) == len(found.key_points) == 5
+    assert Analysis.from_json(found.to_json()) == found
+
+
+def test_nothing_said_gives_an_empty_outline() -> None:
+    found = outline(transcript())
+    assert (found.summary, found.chapters, found.topics, found.source) == ("", (), (), "outline")
+    assert outline(transcript("Hm.")).summary == "Hm."
+    assert outline(transcript("♪ ♪ ♪")).topics == ()
+
+
+def test_speech_without_punctuation_and_other_scripts() -> None:
+    endless = ["so we talked about bread and flour and then about bread again and the oven"] * 30
+    assert len(list(sentences(transcript(*endless)))) > 10
+    found = outline(transcript(*["Хлеб пекут из муки. Тесто для хлеба отдыхает."] * 6, language="ru"))
+    assert any("хлеб" in topic or "тесто" in topic for topic in found.topics)
+    assert outline(transcript("面包需要时间。面粉很重要。", language="zh")).summary
+
+
+def test_a_sentence_across_segments_is_one() -> None:
+    found = list(sentences(transcript("We bake bread and", "we eat it. Then", "we sleep.")))
+    assert [sentence.text for sentence in found] == ["We bake bread and we eat it.", "Then we sleep."]
+    assert found[0].start_s == 0
+    assert 10 < found[1].start_s < 20
+
+
+@pytest.mark.parametrize(
+    ("name", "about", "summary"),
+    [
+        ("garden-hour", {"tomatoes", "soil", "garden", "leaves", "weather", "plant"}, "compost"),
+        ("corner-shop", {"Open Door Foundation", "bakery", "Laura", "bread"}, "bread"),
+        ("science-chat", {"light", "blue", "sky", "red", "sun", "scattered", "sunset", "air"}, "Blue light"),
+    ],
+)
+def test_the_topics_of_a_minute_are_what_it_is_about(name: str, about: set[str], summary: str) -> None:
+    found = outline(transcript(*(EPISODES / f"{name}.txt").read_text("utf-8").splitlines()))
+    assert set(found.topics) == about, "and none of finally, today, please, outside"
+    assert summary in found.summary_sentence
+    assert not any("welcome" in point.text.casefold() for point in found.key_points[:2])
+
+
+def test_how_people_talk_is_no_topic() -> None:
+    chat = "Yeah, um, okay, so uh, I'm gonna say the telescope is, you know, kinda great. Yeah, right, really."
+    assert outline(transcript(*[chat] * 8)).topics == ("telescope",)
+
+
+def test_abbreviations_and_numbers_end_no_sentence() -> None:
+    found = sentences(transcript("Dr. Miller paid 3.5 dollars, e.g. for bread. Then he left."))
+    assert [sentence.text for sentence in found] == ["Dr. Miller paid 3.5 dollars, e.g. for bread.", "Then he left."]
+
+
+def test_three_hours_take_a_moment() -> None:
+    lines = [*BREAD, *STARS] * 130
+    program = (
+        "import sys, time\n"
+        "from workers.outline import outline\n"
+        "from pipeline.types import Transcript\n"
+        "spoken = Transcript.from_json(sys.stdin.read())\n"
+        "started_s = time.process_time()\n"
+        "outline(spoken)\n"
+        "print(time.process_time() - started_s)\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        input=transcript(*lines).to_json().decode(),
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert float(run.stdout) < 20

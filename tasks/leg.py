@@ -59,6 +59,10 @@ class LegTask(Task):  # type: ignore[misc]  # celery has no types
 
     def _run_leg(self, context: LegContext, ledger: Ledger) -> dict[str, Any]:
         spec, started = context.spec, time.monotonic()
+        if self.leg not in spec.options.legs:
+            outcome = self._skipped("It was not asked for.")
+            ledger.note_leg(spec, self.leg, outcome=outcome.model_dump_json())
+            return outcome.to_message()
         if not ledger.note_leg(spec, self.leg, started_at=_first_start(ledger, spec, self.leg)):
             return self._skipped("The job was cancelled.").to_message()
         ledger.advance(spec, JobState.RUNNING)

@@ -15,14 +15,13 @@ from pipeline.errors import BrokerError, DuetError, TransientError
 from pipeline.ledger import JobRecord, Ledger
 from pipeline.merge import merge_legs, read_manifest, second_opinion_on, write_manifest, write_results
 from pipeline.storage import Storage, open_storage
-from pipeline.types import Analysis, JobSpec, JobState, Leg, LegOutcome, SecondOpinion, Transcript
+from pipeline.types import LEGS, Analysis, JobSpec, JobState, Leg, LegOutcome, SecondOpinion, Transcript
 from tasks.checkpoint import saved_opinion
 from tasks.patience import has_tries_left, kept_while_the_broker_is_away, try_later
 
 logger = get_task_logger(__name__)
 RETRY_DELAY_S = 5
 """Seconds before a merge is tried again whose process was killed."""
-LEGS: tuple[Leg, Leg] = ("whisper", "voxtral")
 
 
 @app.task(bind=True, name="tasks.merge", typing=False, default_retry_delay=RETRY_DELAY_S)  # type: ignore[untyped-decorator]

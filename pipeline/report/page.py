@@ -8,11 +8,10 @@ from urllib.parse import quote
 from pipeline.clock import hms
 from pipeline.report.plot import Point
 from pipeline.rows import Row
-from pipeline.types import Leg
+from pipeline.types import LEGS, Leg
 
 LINKS = {"notes.md": "notes", "player.html": "listen", "transcript.txt": "transcript"}
 """What an episode may have left, and how a link to it is called."""
-LEGS: tuple[Leg, Leg] = ("whisper", "voxtral")
 
 
 def counts(rows: Iterable[Row]) -> dict[str, int]:

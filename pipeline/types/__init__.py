@@ -14,6 +14,7 @@ from pipeline.types.analysis import (
 from pipeline.types.figures import Figures, LegFigures
 from pipeline.types.job import (
     FINAL_STATES,
+    LEGS,
     Episode,
     JobSpec,
     JobState,
@@ -31,6 +32,7 @@ from pipeline.types.transcript import Segment, Transcript, Word
 
 __all__ = [
     "FINAL_STATES",
+    "LEGS",
     "ActionItem",
     "Analysis",
     "Anchored",

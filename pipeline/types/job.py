@@ -1,9 +1,9 @@
 """What is asked for, and where it stands."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pipeline.types.model import Model
 
@@ -28,6 +28,13 @@ class JobState(StrEnum):
 FINAL_STATES = frozenset({JobState.COMPLETED, JobState.PARTIAL, JobState.FAILED, JobState.CANCELLED})
 
 Leg = Literal["whisper", "voxtral"]
+LEGS: tuple[Leg, ...] = get_args(Leg)
+
+
+def _in_order(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
+    return tuple(leg for leg in LEGS if leg in legs)
+
+
 OwnQuestion = Annotated[str, Field(min_length=1, max_length=500)]
 
 
@@ -51,13 +58,15 @@ class Options(Model):
     """Whether Voxtral writes a reply to the episode, as a listener would."""
     second_opinion: Literal["full", "doubtful", "off"] = "doubtful"
     """What Voxtral, too, writes down word for word, to be compared: all of it, or what Whisper was unsure of."""
+    legs: Annotated[tuple[Leg, ...], Field(min_length=1), AfterValidator(_in_order)] = LEGS
+    """Which models hear the episode: both; the fast one alone, for a transcript; the slow one alone."""
 
     def of_leg(self, leg: Leg) -> dict[str, object]:
         """Return the options that a leg's work depends on; a new option touches both until it is said here."""
         others = {"whisper": VOXTRAL_ONLY, "voxtral": WHISPER_ONLY}[leg]
         if leg == "voxtral" and self.second_opinion == "full":
             others = others - {"language"}
-        return self.model_dump(mode="json", exclude=set(others))
+        return self.model_dump(mode="json", exclude={*others, "legs"})
 
 
 WHISPER_ONLY = frozenset({"language", "mixed_languages", "task", "vocabulary"})

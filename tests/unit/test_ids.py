@@ -53,6 +53,8 @@ def test_a_slash_at_the_end_of_the_destination_changes_nothing() -> None:
         (Options(language="de"), "s3://b/p"),
         (Options(task="translate"), "s3://b/p"),
         (Options(vocabulary=("Duet",)), "s3://b/p"),
+        (Options(legs=("whisper",)), "s3://b/p"),
+        (Options(legs=("voxtral",)), "s3://b/p"),
         (Options(), "s3://b/q"),
         (Options(), "file:///b/p"),
     ],
@@ -94,3 +96,15 @@ def test_a_long_name_is_cut_between_words() -> None:
 @given(st.text(max_size=100))
 def test_any_name_gives_a_folder_that_every_system_and_s3_can_have(name: str) -> None:
     assert re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?", slug(name))
+
+
+def test_which_legs_are_asked_for_has_one_spelling() -> None:
+    backwards = Options(legs=("voxtral", "whisper", "voxtral"))
+
+    assert backwards == Options()
+    with pytest.raises(ValueError, match="legs"):
+        Options(legs=())
+
+
+def test_the_work_of_a_leg_does_not_depend_on_the_other_one() -> None:
+    assert Options(legs=("whisper",)).of_leg("whisper") == Options().of_leg("whisper")

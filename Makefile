@@ -26,7 +26,7 @@ lint: .venv/test.stamp
 	touch $@
 
 .venv/test.stamp: $(PINS)
-	PYTHON=$(PYTHON) $(INSTALL) worker,embedded,quantize,flower,test,deploy,lint
+	PYTHON=$(PYTHON) $(INSTALL) worker,embedded,quantize,flower,serve,test,deploy,lint
 	touch $@ .venv/demo.stamp
 
 clean:

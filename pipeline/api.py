@@ -8,7 +8,7 @@ from pipeline.batches import Batches
 from pipeline.job import Job
 from pipeline.ledger import Ledger
 from pipeline.priorities import SINGLE
-from pipeline.sources import find_all, find_one
+from pipeline.sources import Source, find_all, find_one
 from pipeline.storage import as_uri, open_storage
 from pipeline.submission import SEND_GRACE_S, Desk, Verdict
 from pipeline.submitting import Submission, Submitted
@@ -18,7 +18,7 @@ __all__ = ["SEND_GRACE_S", "submit", "submit_all", "submit_feed", "submit_folder
 
 
 def submit(
-    source: str | Path,
+    source: str | Path | Source,
     to: str | Path = "results",
     options: Options | None = None,
     *,
@@ -33,7 +33,8 @@ def submit(
     finished is not done twice.
 
     Args:
-        source: path of an audio or video file, `s3://bucket/key`, or its address on the web.
+        source: path of an audio or video file, `s3://bucket/key`, its address on the web, or what `find_one`
+            found there.
         to: folder, `file://` or `s3://` URI under which the episode's own folder is made.
         options: what to ask for; each option changes the job's id.
         force: do it all again, whatever is there.
@@ -48,7 +49,7 @@ def submit(
         TransientError: a server is not able to answer now.
     """
     desk = Desk(str(to), options, force=force, priority=priority, ledger=ledger)
-    prepared = desk.prepare(find_one(source))
+    prepared = desk.prepare(find_one(source) if isinstance(source, str | Path) else source)
     (started,) = desk.start([prepared])
     if started.verdict is Verdict.UNDER_WAY and (record := desk.ledger.get(started.spec.job)):
         return Job(record.spec, desk.ledger)

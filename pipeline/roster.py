@@ -86,6 +86,15 @@ class Roster:
         fields: list[str | int] = ["place", worker.place, "pid", worker.pid, "stopping", int(stopping)]
         self._say_alive([INDEX, worker_key(worker.id)], [worker.id, *fields])
 
+    def pools(self) -> set[str]:
+        """Return the pools of which a worker was heard lately."""
+        workers = list(self.redis.smembers(INDEX))
+        with self.redis.pipeline(transaction=False) as pipe:
+            for worker in workers:
+                pipe.hget(worker_key(worker), "missed")
+            heard = [not is_lost(missed) for missed in pipe.execute()]
+        return {worker.partition("@")[0] for worker, is_heard in zip(workers, heard, strict=True) if is_heard}
+
     def look(self) -> None:
         """Count one look for every worker that has not said since the last one that it is there."""
         self._look([f"{INDEX}:looked", INDEX], [int(settings().sweep_interval_s * 800)])

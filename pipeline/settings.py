@@ -101,6 +101,18 @@ class Settings(BaseSettings):
     """Seconds for which a file must not have changed before it is taken."""
     sweep_interval_s: float = Field(default=10.0, gt=0)
     """Seconds between two looks of the sweeper; a worker that was silent for five looks is lost."""
+    serve_host: str = "127.0.0.1"
+    """Address that `duet serve` listens on; another than this machine's needs an API key."""
+    serve_to: str = "results"
+    """Where results of what `duet serve` takes go: a folder, `file:///folder` or `s3://bucket/prefix`."""
+    serve_upload_limit_bytes: int = Field(default=2_000_000_000, gt=0)
+    """Size above which `duet serve` refuses an upload."""
+    serve_wait_s: float = Field(default=300.0, ge=0)
+    """Seconds that a request waits for its answer at most; then it is answered with links."""
+    serve_requests_per_minute: int = Field(default=1200, ge=1)
+    """How many requests a key may make that has no limit of its own."""
+    serve_at_once: int = Field(default=256, ge=1)
+    """How many uploads of such a key may be at work at once."""
     client_timeout_s: float = 5.0
     """Seconds after which a client says that the broker does not answer."""
 

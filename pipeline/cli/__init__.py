@@ -13,10 +13,12 @@ from pipeline.cli.doctor import doctor
 from pipeline.cli.down import down
 from pipeline.cli.export import export
 from pipeline.cli.failed import failed
+from pipeline.cli.keys import keys
 from pipeline.cli.ls import ls
 from pipeline.cli.plan import plan
 from pipeline.cli.retry import retry
 from pipeline.cli.run import run
+from pipeline.cli.serve import serve
 from pipeline.cli.show import show
 from pipeline.cli.status import status
 from pipeline.cli.submit import submit
@@ -48,6 +50,8 @@ app.command(epilog="Example: duet export results/show-0123456789abcdef --format 
 app.command(epilog="Example: duet doctor --storage s3://bucket/prefix")(doctor)
 app.command(epilog="Example: duet failed --json")(failed)
 app.command(epilog="Example: duet retry --failed")(retry)
+app.command(epilog="Example: duet serve --to s3://bucket/prefix")(serve)
+app.add_typer(keys, name="keys")
 
 
 def main() -> NoReturn:

@@ -180,5 +180,12 @@
     const action = keys[event.key];
     if (action) { event.preventDefault(); action(); }
   });
+  // A link may lead to a moment: player.html#t=62.5
+  const asked = /^#t=(\d+(?:\.\d+)?)$/.exec(location.hash);
+  if (asked) {
+    seek(Number(asked[1]));
+    const word = words[lastBefore(starts, Number(asked[1]) + 0.02)];
+    if (word) show(word);
+  }
   mark();
 })();

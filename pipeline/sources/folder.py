@@ -57,11 +57,7 @@ class LocalFile:
 
     def bring(self, storage: Storage, name: str) -> str:
         """Upload the file where results go to a bucket; a folder's pools read it where it is."""
-        if storage.uri.startswith("file://"):
-            return self.path.absolute().as_uri()
-        if not storage.exists(name):
-            storage.put(name, self.path)
-        return f"{storage.uri}/{name}"
+        return bring_file(self.path, storage, name)
 
     def _episode(self, digest: str, size_bytes: int) -> Episode:
         return Episode(id=digest, source=self.name, slug=slug(self.path.name), size_bytes=size_bytes)
@@ -79,6 +75,19 @@ class LocalFile:
         if not stat.S_ISREG(found.st_mode):
             raise AudioError(f"{self.path} is not a file that can be read twice; save the audio as a file.")
         return found
+
+
+def bring_file(path: Path, storage: Storage, name: str) -> str:
+    """Return where the pools read a file: in its place, or under that name where results go to a bucket.
+
+    Raises:
+        StorageError, TransientError: the bucket refuses.
+    """
+    if storage.uri.startswith("file://"):
+        return path.absolute().as_uri()
+    if not storage.exists(name):
+        storage.put(name, path)
+    return f"{storage.uri}/{name}"
 
 
 def local_episodes(place: str) -> Iterator[Found]:

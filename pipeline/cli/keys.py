@@ -1,0 +1,68 @@
+"""`duet keys`: who may use `duet serve`."""
+
+import json
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from pipeline.cli import at_hand
+from pipeline.cli.console import console, messages
+
+keys = typer.Typer(no_args_is_help=True, help="API keys of `duet serve`: add, ls, revoke.")
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Limit = typer.Option(min=1, help="Else the server's own limit.")
+
+
+@keys.command(epilog="Example: duet keys add newsroom --at-once 20")
+def add(
+    name: Annotated[str, typer.Argument(help="Whose it is, or what for.")],
+    requests_per_minute: Annotated[int | None, Limit] = None,
+    at_once: Annotated[int | None, Limit] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a key and show it, once; the broker keeps only its digest."""
+    from pipeline.http.keys import Keys
+
+    with at_hand.broker():
+        kept, key = Keys().add(name, requests_per_minute, at_once)
+    if as_json:
+        print(json.dumps({"id": kept.id, "name": name, "key": key}))
+    else:
+        print(key)
+        messages.print(f"This is the only time that the key is shown; `duet keys revoke {kept.id}` ends it.")
+
+
+@keys.command(epilog="Example: duet keys ls")
+def ls(as_json: Json = False) -> None:
+    """List the keys, without the keys themselves."""
+    from pipeline.http.keys import Keys
+
+    with at_hand.broker():
+        found = Keys().all()
+    if as_json:
+        for key in found:
+            print(key.model_dump_json(exclude={"digest"}))
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("id", "name", "made", "revoked", "a minute", "at once"):
+        table.add_column(column)
+    for key in found:
+        own = [str(it) if it else "" for it in (key.requests_per_minute, key.at_once)]
+        table.add_row(key.id, key.name, _day(key.created_at), _day(key.revoked_at), *own)
+    console.print(table if found else "There are no keys; `duet keys add NAME` makes one.")
+
+
+@keys.command(epilog="Example: duet keys revoke 3f9a1c22")
+def revoke(name: Annotated[str, typer.Argument(metavar="KEY", help="Its id, or its name if no other has it.")]) -> None:
+    """End a key, at once and for good."""
+    from pipeline.http.keys import Keys
+
+    with at_hand.broker():
+        key = Keys().revoke(name)
+    console.print(f"{key.id} ({key.name}) is revoked.", highlight=False)
+
+
+def _day(epoch_s: float | None) -> str:
+    return datetime.fromtimestamp(epoch_s).strftime("%d %b %Y %H:%M") if epoch_s else ""

@@ -1,0 +1,77 @@
+"""`duet serve`: HTTP in front of the queues."""
+
+import socket
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.console import bad_usage, console, interruptible
+from pipeline.errors import StackError
+
+STOP_S = 5
+"""How long answers that are on their way may take once the server is told to stop; streams never end by themselves."""
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; another than this machine's needs a key.")] = "",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 chooses a free one.")] = 8000,
+    to: Annotated[str, typer.Option("--to", metavar="URI", help="Where results go; else DUET_SERVE_TO.")] = "",
+) -> None:
+    """Serve uploads, jobs, events and the home page over HTTP until Ctrl-C.
+
+    Needs a broker with workers: `duet up` in another window, or DUET_BROKER_URL. Without any API key it listens
+    on this machine alone; `duet keys add NAME` makes one.
+    """
+    from pipeline.broker import broker_url
+    from pipeline.http.keys import Keys
+    from pipeline.settings import settings
+
+    try:
+        import uvicorn
+
+        from pipeline.http.application import make_application
+    except ImportError as error:
+        raise StackError(f"`duet serve` needs the package {error.name}; install duet[serve].") from None
+    broker_url()  # without any the server could do nothing
+    host = host or settings().serve_host
+    is_loopback = host in ("127.0.0.1", "::1", "localhost")
+    if not is_loopback and not any(key.revoked_at is None for key in Keys().all()):
+        bad_usage(f"On {host} anybody could send audio: make a key first with `duet keys add NAME`.")
+    application = make_application(to or settings().serve_to, is_loopback=is_loopback)
+    with interruptible("Duet's server has ended; what it took is on the queues.", 0), _listening(host, port) as door:
+        console.print(f"Duet is at http://{_written(host)}:{door.getsockname()[1]}; Ctrl-C ends it.", highlight=False)
+        config = uvicorn.Config(
+            application,
+            access_log=False,
+            log_config=_logging(),
+            timeout_graceful_shutdown=STOP_S,
+            server_header=False,
+        )
+        uvicorn.Server(config).run(sockets=[door])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        reason = error.strerror or error
+        raise StackError(f"{_written(host)}:{port} cannot be listened on: {reason}; choose another --port.") from None
+
+
+def _written(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _logging() -> dict[str, object]:
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "loggers": {
+            "pipeline": {"handlers": ["stderr"], "level": "INFO"},
+            "uvicorn": {"handlers": ["stderr"], "level": "WARNING"},
+            "python_multipart": {"handlers": ["stderr"], "level": "ERROR"},  # what does not fit is told to the client
+        },
+    }

@@ -1,0 +1,1 @@
+"""Duet over HTTP (`duet serve`): upload, wait, follow, read; needs the extra `serve`."""

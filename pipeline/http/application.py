@@ -1,0 +1,83 @@
+"""The application: its routes, what they share, and what is said of them in OpenAPI."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from pipeline.admission import check_destination
+from pipeline.http import (
+    events,
+    health,
+    hearing,
+    home,
+    jobs,
+    listening,
+    openai_compatible,
+    problems,
+    search,
+    session,
+    uploads,
+)
+from pipeline.http.health import Readiness
+from pipeline.http.live import Live
+from pipeline.http.orders import limiters
+from pipeline.http.request_ids import RequestIds
+from pipeline.http.transcript_index import TranscriptIndex
+from pipeline.settings import settings
+from pipeline.storage import as_uri
+
+DESCRIPTION = """Podcast episodes to transcripts in seconds and to what was said in them in minutes.
+
+Send audio to `/transcribe`, `/analyze` or `/hybrid`; the same audio with the same options is the same job, so a
+request that broke off can be sent again. What goes wrong is `application/problem+json`; each answer has an
+`X-Request-ID`."""
+
+
+def make_application(to: str, *, is_loopback: bool) -> ASGIApp:
+    """Return the application.
+
+    Args:
+        to: folder or URI below which results go.
+        is_loopback: whether only this machine can reach it; then it needs no key for as long as there are none.
+
+    Raises:
+        StorageError: the destination is none, or uploads cannot be kept there.
+    """
+    destination = as_uri(to)
+    check_destination(destination)
+    folder = uploads.folder_for(destination)
+    uploads.prepare(folder)
+    application = FastAPI(title="Duet", version=version("duet"), description=DESCRIPTION, lifespan=_lifespan)
+    application.state.to = destination
+    application.state.uploads = folder
+    application.state.is_loopback = is_loopback
+    application.state.index = TranscriptIndex(settings().cache_dir / "transcripts.sqlite")
+    application.state.readiness = Readiness(destination)
+    for module in (hearing, openai_compatible, jobs, events, listening, search, session, health, home):
+        application.include_router(module.router)
+    problems.handle(application)
+    _describe(application)
+    return RequestIds(application)
+
+
+@asynccontextmanager
+async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
+    application.state.live = Live()
+    application.state.limiters = limiters()
+    yield
+
+
+def _describe(application: FastAPI) -> None:
+    """Add to OpenAPI what the routes refer to and FastAPI does not see."""
+    describe = application.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = describe()
+        schema["components"]["schemas"]["Problem"] = problems.Problem.model_json_schema()
+        return schema
+
+    application.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation has it

@@ -1,0 +1,46 @@
+"""The broker as the server uses it: one ledger for all threads, one client for the event loop."""
+
+import asyncio
+from functools import lru_cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import redis.asyncio
+
+from pipeline.broker import broker_url
+from pipeline.ledger import Ledger
+
+CONNECTIONS = 32
+
+
+def ledger() -> Ledger:
+    """Return the ledger of the broker that there is now: a `duet up` that is started again has another address.
+
+    Raises:
+        BrokerError: there is no broker.
+    """
+    return _ledger_at(broker_url())
+
+
+@lru_cache(maxsize=1)
+def _ledger_at(url: str) -> Ledger:
+    return Ledger()
+
+
+def client() -> Any:
+    """Return the client of the running event loop; what it answers is text.
+
+    Raises:
+        BrokerError: there is no broker.
+    """
+    own = _clients.setdefault(asyncio.get_running_loop(), {})
+    url = broker_url()
+    if url not in own:
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
+            url.replace("redis+socket://", "unix://", 1), decode_responses=True, max_connections=CONNECTIONS
+        )
+        own[url] = redis.asyncio.Redis(connection_pool=pool)
+    return own[url]
+
+
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Any]] = WeakKeyDictionary()

@@ -1,0 +1,65 @@
+"""Server-sent events: of one job until it ends, and of all."""
+
+from collections.abc import AsyncIterable, Iterator
+from contextlib import aclosing
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from pipeline.http.access import caller
+from pipeline.http.jobs import Known
+from pipeline.http.live import Live
+from pipeline.http.problems import responses
+from pipeline.http.views import has_transcript, view
+from pipeline.ledger import JobRecord
+
+router = APIRouter(tags=["jobs"], dependencies=[Depends(caller)])
+
+
+class Teller:
+    """Makes events of a job's records: `progress` each time, `transcribed` and `completed` once each."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._told: set[tuple[str, int, str]] = set()
+
+    def events(self, record: JobRecord) -> Iterator[ServerSentEvent]:
+        """Yield what is to be said of a record, with the job as data."""
+        shown = view(record, self._request)
+        milestones = {"transcribed": has_transcript(record), "completed": record.state.is_final}
+        new = [name for name, is_reached in milestones.items() if is_reached and self._is_new(record, name)]
+        for name in new or ["progress"]:
+            yield ServerSentEvent(event=name, data=shown)
+
+    def _is_new(self, record: JobRecord, name: str) -> bool:
+        milestone = (record.spec.job, record.spec.attempt, name)
+        is_new = milestone not in self._told
+        self._told.add(milestone)
+        return is_new
+
+
+@router.get("/jobs/{job}/events", response_class=EventSourceResponse, responses=responses(404))
+async def job_events(request: Request, record: Known) -> AsyncIterable[ServerSentEvent]:
+    """Follow a job until it ends, whatever its end is: `progress`, `transcribed`, `completed`, each with the job."""
+    teller, live = Teller(request), _live(request)
+    async with aclosing(live.follow(record.spec.job)) as records:
+        async for found in records:
+            for event in teller.events(found):
+                yield event
+            if found.state.is_final:
+                return
+
+
+@router.get("/events", response_class=EventSourceResponse, responses=responses())
+async def all_events(request: Request) -> AsyncIterable[ServerSentEvent]:
+    """Follow all jobs that are at work or change, without an end."""
+    teller, live = Teller(request), _live(request)
+    async with aclosing(live.follow()) as records:
+        async for found in records:
+            for event in teller.events(found):
+                yield event
+
+
+def _live(request: Request) -> Live:
+    found: Live = request.app.state.live
+    return found

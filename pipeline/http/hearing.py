@@ -1,0 +1,69 @@
+"""Sending audio: `/transcribe` (the fast leg), `/analyze` (the slow leg), `/hybrid` (both)."""
+
+from functools import partial
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from pipeline.errors import WaitTimeoutError
+from pipeline.http.access import place
+from pipeline.http.jobs import record_of
+from pipeline.http.orders import body, order, received, submitted
+from pipeline.http.problems import responses
+from pipeline.http.views import Answer, view
+from pipeline.job import Job
+from pipeline.settings import settings
+from pipeline.types import LEGS
+
+router = APIRouter(tags=["send audio"], dependencies=[Depends(place)])
+EXAMPLE = "https://example.org/ep-042.mp3"
+LONGEST_S = 3600.0
+Wait = Annotated[
+    float | None,
+    Query(ge=0, le=LONGEST_S, description="Seconds to wait for the answer; the server waits no longer than it is set."),
+]
+OTHERS = responses(400, 413, 415, 507) | {202: {"description": "It is at work; `links` say where.", "model": Answer}}
+
+
+@router.post("/transcribe", openapi_extra=body(EXAMPLE), responses=OTHERS)
+async def transcribe(request: Request, response: Response, wait: Wait = None) -> Answer:
+    """Have Whisper write down what is said, and answer with the transcript.
+
+    It waits for it by itself; what takes longer than the server waits is answered with 202 and links.
+    """
+    job = await submitted(request, await received(request, partial(order, legs=("whisper",))))
+    return await _answer(request, response, job, "transcript", settings().serve_wait_s if wait is None else wait)
+
+
+@router.post("/analyze", openapi_extra=body(EXAMPLE), responses=OTHERS)
+async def analyze(request: Request, response: Response, wait: Wait = 0.0) -> Answer:
+    """Have Voxtral understand what is said: summary, chapters, key points, quotes, answers."""
+    job = await submitted(request, await received(request, partial(order, legs=("voxtral",))))
+    return await _answer(request, response, job, "result", wait or 0.0)
+
+
+@router.post("/hybrid", openapi_extra=body(EXAMPLE), responses=OTHERS)
+async def hybrid(request: Request, response: Response, wait: Wait = 0.0) -> Answer:
+    """Have both models hear it: the transcript in seconds, what was said in minutes, both merged."""
+    job = await submitted(request, await received(request, partial(order, legs=LEGS)))
+    return await _answer(request, response, job, "result", wait or 0.0)
+
+
+async def _answer(
+    request: Request, response: Response, job: Job, awaited: Literal["transcript", "result"], wait_s: float
+) -> Answer:
+    """Return the job with what was waited for, or as it is after that time, which is 202."""
+    response.headers["Location"] = f"{request.scope.get('root_path', '')}/jobs/{job.id}"
+    wait_s = min(wait_s, settings().serve_wait_s)
+    found: dict[str, object] = {}
+    try:
+        if awaited == "transcript":
+            found["transcript"] = await job.atranscript(wait_s)
+        else:
+            result = await job.aresult(wait_s)
+            found["analysis"] = result.analysis
+            found["transcript"] = await job.atranscript(0.0) if result.legs["whisper"].status == "ok" else None
+    except WaitTimeoutError:
+        response.status_code = 202
+    record = await record_of(job.id)
+    return Answer(**view(record, request).model_dump(), **found)

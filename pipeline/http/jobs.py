@@ -1,0 +1,111 @@
+"""Jobs: how they are, what they have left, and ending them."""
+
+from typing import Annotated, Literal, get_args
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
+
+from pipeline.http.access import caller
+from pipeline.http.broker import ledger
+from pipeline.http.problems import responses
+from pipeline.http.views import JobView, Page, has_result, has_transcript, view
+from pipeline.job import Job
+from pipeline.ledger import INDEX, JobRecord
+from pipeline.storage import content_type, open_storage
+from pipeline.types import EpisodeResult, JobSpec
+
+router = APIRouter(tags=["jobs"], dependencies=[Depends(caller)])
+MOST = 200
+Id = Annotated[
+    str, Path(pattern=r"^[0-9a-f]{16}-[0-9a-f]{8}$", description="A job's id.", examples=["0123456789abcdef-01234567"])
+]
+Form = Literal["srt", "vtt", "txt", "json"]
+KEPT = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
+
+
+async def record_of(job: str) -> JobRecord:
+    """Return what is known of a job; 404 where nothing is."""
+    record = await to_thread.run_sync(lambda: ledger().get(job))
+    if record is None:
+        raise HTTPException(404, f"There is no job {job!r} on this server's broker.")
+    return record
+
+
+async def job_record(job: Id) -> JobRecord:
+    """Return what is known of the job in a path; 404 where nothing is."""
+    return await record_of(job)
+
+
+Known = Annotated[JobRecord, Depends(job_record)]
+
+
+@router.get("/jobs", responses=responses())
+async def list_jobs(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
+    offset: Annotated[int, Query(ge=0, le=10**9, description="How many of the newest to leave out.")] = 0,
+) -> Page:
+    """List the broker's jobs, newest first, whoever has submitted them."""
+    count, records = await to_thread.run_sync(_newest, offset, limit)
+    return Page(jobs=[view(record, request) for record in records], count=count)
+
+
+@router.get("/jobs/{job}", responses=responses(404))
+async def get_job(request: Request, record: Known) -> JobView:
+    """Tell how a job is."""
+    return view(record, request)
+
+
+@router.delete("/jobs/{job}", responses=responses(404))
+async def cancel_job(request: Request, record: Known) -> JobView:
+    """End a job, whether it waits or is at work; one that has ended stays as it is, and so do its results."""
+    await to_thread.run_sync(Job(record.spec, ledger()).cancel)
+    return view(await record_of(record.spec.job), request)
+
+
+@router.get(
+    "/jobs/{job}/transcript.{form}",
+    response_class=Response,
+    responses=responses(404, 409, 502)
+    | {
+        200: {
+            "description": "The transcript.",
+            "content": {content_type(f"transcript.{it}"): {} for it in get_args(Form)},
+        }
+    },
+)
+async def get_transcript(record: Known, form: Form) -> Response:
+    """Return the transcript as captions (SRT, WebVTT), paragraphs, or openai-whisper's JSON with word times."""
+    if not has_transcript(record):
+        raise missing(record, "transcript")
+    return await to_thread.run_sync(transcript_file, record.spec, form)
+
+
+@router.get("/jobs/{job}/result", responses=responses(404, 409, 502))
+async def get_result(record: Known) -> EpisodeResult:
+    """Return `result.json`: transcript, analysis, figures, and what is missing and why."""
+    if not has_result(record):
+        raise missing(record, "result")
+    return await to_thread.run_sync(Job(record.spec, ledger()).result, 0.0)
+
+
+def transcript_file(spec: JobSpec, form: Form) -> Response:
+    """Return a form of the transcript as it lies in storage; may block."""
+    name = f"transcript.{form}"
+    return Response(open_storage(spec.uri).get(name), media_type=content_type(name), headers=KEPT)
+
+
+def missing(record: JobRecord, what: str) -> HTTPException:
+    """Return the answer for something that a job has not left: 409 where it may come, else 404."""
+    if record.state.is_final:
+        return HTTPException(404, f"Job {record.spec.job} is {record.state.value} and has no {what}. {record.reason}")
+    events = f"/jobs/{record.spec.job}/events"
+    return HTTPException(
+        409, f"Job {record.spec.job} is {record.state.value}; {events} tells when its {what} is there."
+    )
+
+
+def _newest(offset: int, limit: int) -> tuple[int, list[JobRecord]]:
+    own = ledger()
+    ids = own.redis.zrevrange(INDEX, offset, offset + limit - 1)
+    return own.redis.zcard(INDEX), [record for record in own.get_many(ids) if record]

@@ -1,0 +1,124 @@
+"""What changes about jobs, for whoever listens: one subscription and one look a tick, however many they are."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from pipeline.broker import readable_errors
+from pipeline.http.broker import client
+from pipeline.ledger import OPEN, JobRecord
+from pipeline.types import JobState
+
+PREFIX = "duet:job:"
+TICK_S = 0.5
+PAGE = 1000
+AT_WORK = (JobState.RUNNING.value, JobState.TRANSCRIBED.value)
+
+
+class Listener:
+    """Somebody who wants to know of one job, or of all; what is not fetched in time is replaced by what is newer."""
+
+    def __init__(self, job: str | None) -> None:
+        self.job = job
+        self.news: dict[str, JobRecord] = {}
+        self.rung = asyncio.Event()
+
+    def tell(self, record: JobRecord) -> None:
+        """Take a record, if it is of interest."""
+        if self.job in (None, record.spec.job):
+            self.news[record.spec.job] = record
+            self.rung.set()
+
+
+class Live:
+    """Looks at what changes for as long as somebody listens."""
+
+    def __init__(self) -> None:
+        self._listeners: set[Listener] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._last: dict[str, dict[str, str]] = {}
+        """What was known of the jobs that are looked at in each tick: those at work, and those listened to."""
+
+    async def follow(self, job: str | None = None) -> AsyncGenerator[JobRecord, None]:
+        """Yield the records of a job, or of all, as they change.
+
+        Raises:
+            BrokerError: the broker does not answer.
+        """
+        listener = Listener(job)
+        self._listeners.add(listener)
+        if job:
+            self._last[job] = {}  # it is told how the job is now
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        task = self._task
+        try:
+            while True:
+                rung = asyncio.create_task(listener.rung.wait())
+                await asyncio.wait({rung, task}, return_when=asyncio.FIRST_COMPLETED)
+                rung.cancel()
+                if task.done():
+                    task.result()  # raises what ended it
+                    return
+                listener.rung.clear()
+                news, listener.news = listener.news, {}
+                for record in news.values():
+                    yield record
+        finally:
+            self._listeners.discard(listener)
+            if not self._listeners and self._task:
+                self._task.cancel()
+                self._task = None
+                self._last.clear()
+
+    async def _run(self) -> None:
+        redis = client()
+        with readable_errors():
+            async with redis.pubsub(ignore_subscribe_messages=True) as changes:
+                await changes.psubscribe(f"{PREFIX}*")
+                for job in await _at_work(redis):
+                    self._last.setdefault(job, {})
+                while True:
+                    await self._look(redis, await _changed(changes))
+
+    async def _look(self, redis: Any, changed: set[str]) -> None:
+        """Tell of the jobs that have changed since the last look."""
+        jobs = list(changed | self._last.keys())
+        async with redis.pipeline(transaction=False) as pipe:
+            for job in jobs:
+                pipe.hgetall(f"{PREFIX}{job}")
+            found = await pipe.execute()
+        for job, fields in zip(jobs, found, strict=True):
+            if fields and fields != self._last.get(job):
+                record = JobRecord.from_hash(fields)
+                for listener in self._listeners:
+                    listener.tell(record)
+            if fields.get("state") in AT_WORK or any(it.job == job for it in self._listeners):
+                self._last[job] = fields
+            else:
+                self._last.pop(job, None)
+
+
+async def _changed(changes: Any) -> set[str]:
+    """Return the jobs of which something was published within a tick."""
+    loop = asyncio.get_running_loop()
+    until, jobs = loop.time() + TICK_S, set()
+    while (left_s := until - loop.time()) > 0:
+        message = await changes.get_message(timeout=left_s)
+        if message:
+            jobs.add(message["channel"].removeprefix(PREFIX))
+            until = min(until, loop.time() + TICK_S / 5)
+    return jobs
+
+
+async def _at_work(redis: Any) -> list[str]:
+    """Return the jobs that are at work, of all that are open."""
+    jobs = list(await redis.smembers(OPEN))
+    found = []
+    for first in range(0, len(jobs), PAGE):
+        page = jobs[first : first + PAGE]
+        async with redis.pipeline(transaction=False) as pipe:
+            for job in page:
+                pipe.hget(f"{PREFIX}{job}", "state")
+            found += [job for job, state in zip(page, await pipe.execute(), strict=True) if state in AT_WORK]
+    return found

@@ -1,0 +1,120 @@
+"""OpenAI's transcription endpoints (https://platform.openai.com/docs/api-reference/audio), for clients that exist.
+
+They change their base URL to `http://this-server/v1` and send one of Duet's keys as theirs. What they may ask
+for besides and Whisper has no use for is taken and left.
+"""
+
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+from pydantic import BaseModel, Field, ValidationError
+
+from pipeline.http import forms
+from pipeline.http.access import place
+from pipeline.http.jobs import transcript_file
+from pipeline.http.orders import Order, received, submitted
+from pipeline.http.problems import misfit, responses
+from pipeline.http.uploads import UploadedFile
+from pipeline.job import Job
+from pipeline.settings import settings
+from pipeline.types import Options, Transcript
+
+router = APIRouter(prefix="/v1", tags=["OpenAI's clients"], dependencies=[Depends(place)])
+Task = Literal["transcribe", "translate"]
+Granularity = Literal["word", "segment"]
+GRANULARITIES = "timestamp_granularities[]"
+
+
+class Wanted(BaseModel):
+    """The fields of OpenAI's form that mean something here."""
+
+    model: str = Field(default="", description="Any name; the server has its own model.", examples=["whisper-1"])
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
+    prompt: str = Field(default="", max_length=2000, description="Names and terms that are said, with commas between.")
+    response_format: Literal["json", "text", "srt", "verbose_json", "vtt"] = "json"
+    temperature: float = Field(default=0.0, ge=0.0, le=1.0, description="Taken and left: Duet decodes greedily.")
+    stream: Literal[False] = Field(default=False, description="Not there; /jobs/{job}/events streams.")
+    granularities: list[Granularity] = Field(default_factory=list, alias=GRANULARITIES)
+
+
+def _body() -> dict[str, Any]:
+    fields = Wanted.model_json_schema(by_alias=True)["properties"]
+    fields["stream"] = {"type": "boolean", "enum": [False]}
+    form = {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}, **fields}}
+    return {
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form | {"required": ["file"]}}}}
+    }
+
+
+def _answers() -> dict[int | str, dict[str, Any]]:
+    said: dict[str, Any] = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
+    texts = {kind: {"schema": {"type": "string"}} for kind in ("text/plain", "application/x-subrip", "text/vtt")}
+    content = {"application/json": {"schema": said}, **texts}
+    return responses(400, 413, 415, 504, 507) | {200: {"description": "What was said.", "content": content}}
+
+
+@router.post("/audio/transcriptions", openapi_extra=_body(), response_class=Response, responses=_answers())
+async def transcriptions(request: Request) -> Response:
+    """Write down what is said, in the language it is said in."""
+    return await _heard(request, "transcribe")
+
+
+@router.post("/audio/translations", openapi_extra=_body(), response_class=Response, responses=_answers())
+async def translations(request: Request) -> Response:
+    """Write down in English what is said."""
+    return await _heard(request, "translate")
+
+
+async def _heard(request: Request, task: Task) -> Response:
+    wanted: list[Wanted] = []
+    job = await submitted(request, await received(request, partial(_order, task=task, wanted=wanted)))
+    transcript = await job.atranscript(settings().serve_wait_s)
+    response = await _rendered(job, transcript, wanted[0], task)
+    response.headers["Location"] = f"{request.scope.get('root_path', '')}/jobs/{job.id}"
+    return response
+
+
+def _order(fields: forms.Fields, upload: UploadedFile | None, *, task: Task, wanted: list[Wanted]) -> Order:
+    if upload is None:
+        raise HTTPException(422, "Send the audio as `file` in multipart/form-data.")
+    try:
+        own = Wanted.model_validate({name: _value(name, given) for name, given in fields.items()})
+    except ValidationError as error:
+        raise misfit(error, "body") from None
+    wanted.append(own)
+    vocabulary = tuple(term for part in own.prompt.split(",") if (term := part.strip()))
+    return Order(upload, Options(language=own.language, task=task, vocabulary=vocabulary, legs=("whisper",)))
+
+
+def _value(name: str, given: list[Any]) -> Any:
+    return given if name == GRANULARITIES else given[-1]
+
+
+async def _rendered(job: Job, transcript: Transcript, wanted: Wanted, task: Task) -> Response:
+    match wanted.response_format:
+        case "json":
+            return JSONResponse({"text": transcript.text})
+        case "verbose_json":
+            return JSONResponse(_verbose(transcript, wanted.granularities or ["segment"], task))
+        case "text":
+            return PlainTextResponse(f"{transcript.text}\n")
+        case form:
+            return await to_thread.run_sync(transcript_file, job.spec, form)
+
+
+def _verbose(transcript: Transcript, granularities: list[Granularity], task: Task) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "task": task,
+        "language": transcript.language,
+        "duration": transcript.audio_s,
+        "text": transcript.text,
+    }
+    if "segment" in granularities:
+        found["segments"] = [it.model_dump(mode="json", exclude={"words", "language"}) for it in transcript.segments]
+    if "word" in granularities:
+        words = [word for segment in transcript.segments for word in segment.words]
+        found["words"] = [{"word": it.word.strip(), "start": it.start_s, "end": it.end_s} for it in words]
+    return found

@@ -1,0 +1,166 @@
+"""What a request asks for: audio and options, checked; and the job that comes of it."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import HTTPException, Request
+from pydantic import Field, ValidationError
+
+from pipeline.api import submit
+from pipeline.errors import AudioError, BrokerError, StorageError
+from pipeline.http import forms
+from pipeline.http.broker import ledger
+from pipeline.http.problems import misfit
+from pipeline.http.uploads import UploadedFile
+from pipeline.job import Job
+from pipeline.priorities import SINGLE
+from pipeline.sources import Source, find_one
+from pipeline.storage import join
+from pipeline.types import LEGS, Leg, Options
+
+LISTS = frozenset(["vocabulary", "questions"])
+UPLOADS_AT_ONCE = 8
+"""That are put onto the queues; on the disk they come all at once."""
+DOWNLOADS_AT_ONCE = 16
+SHELVES: dict[tuple[Leg, ...], str] = {LEGS: "hybrid", ("whisper",): "transcribe", ("voxtral",): "analyze"}
+"""The folders below the server's destination: whoever asks for less must not overwrite what another asked for."""
+
+
+class Asked(Options):
+    """The fields of a request besides the file."""
+
+    url: Annotated[str, Field(pattern=r"^(https?|s3)://[^\s]+$", max_length=2000)] | None = None
+    """Where the audio is, `https://` or `s3://`, if it does not come along as `file`."""
+    force: bool = False
+    """Do it all again, whatever is there."""
+    priority: int = Field(default=SINGLE, ge=0, le=9)
+    """0 is served first."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """Audio, and what is to be done with it."""
+
+    source: UploadedFile | str
+    options: Options
+    force: bool = False
+    priority: int = SINGLE
+
+
+async def received(request: Request, understand: Callable[[forms.Fields, UploadedFile | None], Order]) -> Order:
+    """Return the order in a request's body, whose file is on the disk then."""
+    fields, upload = await forms.read(request, request.app.state.uploads)
+    try:
+        return understand(fields, upload)
+    except BaseException:
+        if upload:
+            await to_thread.run_sync(upload.clear_away, None)
+        raise
+
+
+async def submitted(request: Request, asked: Order) -> Job:
+    """Put an order onto the queues, once its audio is where the pools read it, and return its job."""
+    limiter = _limiter(request, "uploads" if isinstance(asked.source, UploadedFile) else "downloads")
+    return await to_thread.run_sync(_submit, asked, request.app.state.to, limiter=limiter)
+
+
+def _submit(asked: Order, to: str) -> Job:
+    """Submit, and clear the upload away unless the job's pools read it, or may: a broker that failed may have begun."""
+    upload = asked.source if isinstance(asked.source, UploadedFile) else None
+    try:
+        job = submit(
+            upload or _found(str(asked.source)),
+            join(to, _shelf(asked.options)),
+            asked.options,
+            force=asked.force,
+            priority=asked.priority,
+            ledger=ledger(),
+        )
+    except BrokerError:
+        raise
+    except BaseException:
+        if upload:
+            upload.clear_away(None)
+        raise
+    if upload:
+        upload.clear_away(job.spec)
+    return job
+
+
+def _found(url: str) -> Source:
+    try:
+        return find_one(url)
+    except StorageError as error:
+        raise AudioError(str(error)) from None  # it is the client's address that is wrong, not our storage
+
+
+def _shelf(options: Options) -> str:
+    """Return where results for such options go, so that each job has a folder of its own."""
+    own = options.model_dump(mode="json", exclude_defaults=True, exclude={"legs"})
+    digest = hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:8]
+    return f"{SHELVES[options.legs]}-{digest}" if own else SHELVES[options.legs]
+
+
+def order(fields: forms.Fields, upload: UploadedFile | None, *, legs: tuple[Leg, ...]) -> Order:
+    """Return what a form or an object asks for; 422 where it does not fit."""
+    asked = _asked(fields)
+    if (asked.url is None) == (upload is None):
+        raise HTTPException(422, "Send either the audio as `file`, or its address as `url`.")
+    options = Options.model_validate(asked.model_dump(include=set(Options.model_fields)) | {"legs": legs})
+    return Order(upload or asked.url or "", options, asked.force, asked.priority)
+
+
+def _asked(fields: forms.Fields) -> Asked:
+    if unknown := fields.keys() - set(Asked.model_fields) | fields.keys() & {"legs"}:
+        raise HTTPException(422, f"There is no field {sorted(unknown)[0]!r}; /docs shows which there are.")
+    values = {name: value for name, given in fields.items() if (value := _value(name, given)) not in ("", None, [])}
+    try:
+        return Asked.model_validate(values)
+    except ValidationError as error:
+        raise misfit(error, "body") from None
+
+
+def _value(name: str, given: list[Any]) -> Any:
+    """Return the value of a field; an empty one in a form is as good as none."""
+    if name in LISTS:
+        return [it for it in given if it != ""]
+    if len(given) != 1:
+        raise HTTPException(422, f"{name}: give it once.")
+    return given[0]
+
+
+def _limiter(request: Request, kind: str) -> CapacityLimiter:
+    limiters: Mapping[str, CapacityLimiter] = request.app.state.limiters
+    return limiters[kind]
+
+
+def limiters() -> dict[str, CapacityLimiter]:
+    """Return how many threads may submit at once: what is downloaded for an hour must not keep uploads waiting."""
+    return {"uploads": CapacityLimiter(UPLOADS_AT_ONCE), "downloads": CapacityLimiter(DOWNLOADS_AT_ONCE)}
+
+
+def body(example: str) -> dict[str, Any]:
+    """Return what OpenAPI is to say of the body of a request with an order."""
+    fields: dict[str, Any] = Asked.model_json_schema()["properties"]
+    fields.pop("legs")
+    optional = {name: it for name, it in fields.items() if name != "url"}
+    address = {"type": "string", "pattern": r"^(https?|s3)://[^\s]+$", "maxLength": 2000}
+    file = {"type": "string", "format": "binary", "description": "Audio or video, of any kind that FFmpeg reads."}
+    form = {"type": "object", "properties": {"file": file, **optional}, "required": ["file"]}
+    sheet = {"type": "object", "properties": {"url": address, **optional}, "required": ["url"]}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {"schema": form | {"additionalProperties": False}},
+                "application/json": {
+                    "schema": sheet | {"additionalProperties": False},
+                    "example": {"url": example, "language": "en"},
+                },
+            },
+        }
+    }

@@ -1,0 +1,113 @@
+"""What goes wrong, as `application/problem+json` (RFC 9457): one sentence that says what to do."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field, ValidationError
+from starlette.exceptions import HTTPException
+
+from pipeline.errors import (
+    AddressError,
+    AudioError,
+    BrokerError,
+    CancelledError,
+    DuetError,
+    JobFailedError,
+    SettingsError,
+    StorageError,
+    TransientError,
+    WaitTimeoutError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+STATUSES: dict[type[DuetError], int] = {
+    AddressError: 422,
+    AudioError: 422,
+    SettingsError: 422,
+    JobFailedError: 422,
+    CancelledError: 409,
+    StorageError: 502,
+    BrokerError: 503,
+    TransientError: 503,
+    WaitTimeoutError: 504,
+}
+AGAIN_S = {503: "5", 504: "5"}
+
+
+class Problem(BaseModel):
+    """What went wrong."""
+
+    type: str = "about:blank"
+    title: str = Field(examples=["Unprocessable Content"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["notes.pdf cannot be used: it is not audio but application/pdf."])
+    instance: str = Field(examples=["/transcribe"])
+    request_id: str = Field(examples=["0c4f8e6d2b1a4e7f9d3c5b7a1e2f4d6c"])
+    errors: list[dict[str, Any]] | None = None
+    """Which parts of the request do not fit, each with its place and a sentence."""
+    error: dict[str, Any] | None = None
+    """The same as OpenAI's clients look for it."""
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI is to say of answers with these statuses, besides those that any request may have."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": content}
+        for status in sorted({401, 403, 422, 429, 503, *statuses})
+    }
+
+
+def handle(application: FastAPI) -> None:
+    """Have an application answer so whatever goes wrong."""
+    application.add_exception_handler(DuetError, _of_ours)
+    application.add_exception_handler(HTTPException, _of_http)
+    application.add_exception_handler(RequestValidationError, _of_request)
+    application.add_exception_handler(Exception, _of_anything)
+
+
+def misfit(error: ValidationError, where: str) -> RequestValidationError:
+    """Return the error for a part of a request that is checked later than FastAPI does."""
+    return RequestValidationError([{**it, "loc": (where, *it["loc"])} for it in error.errors(include_url=False)])
+
+
+def _of_ours(request: Request, error: Exception) -> JSONResponse:
+    status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), 500)
+    headers = {"Retry-After": AGAIN_S[status]} if status in AGAIN_S else {}
+    return _answer(request, status, str(error), headers)
+
+
+def _of_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return _answer(request, error.status_code, str(error.detail), dict(error.headers or {}))
+
+
+def _of_request(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [{"place": ".".join(map(str, it["loc"])), "message": it["msg"]} for it in error.errors()]
+    detail = "; ".join(f"{it['place']}: {it['message']}" for it in errors[:3])
+    return _answer(request, 422, f"The request does not fit: {detail}.", {}, errors)
+
+
+def _of_anything(request: Request, error: Exception) -> JSONResponse:
+    return _answer(request, 500, f"Unexpected {type(error).__name__}; the server's log has the details.", {})
+
+
+def _answer(
+    request: Request, status: int, detail: str, headers: dict[str, str], errors: list[dict[str, Any]] | None = None
+) -> JSONResponse:
+    title = HTTPStatus(status).phrase
+    is_for_openai = request.url.path.startswith("/v1/")
+    problem = Problem(
+        title=title,
+        status=status,
+        detail=detail,
+        instance=request.url.path,
+        request_id=request.scope.get("state", {}).get("request_id", ""),
+        errors=errors,
+        error={"message": detail, "type": title, "code": status} if is_for_openai else None,
+    )
+    return JSONResponse(problem.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)

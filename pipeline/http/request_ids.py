@@ -1,0 +1,43 @@
+"""A name for each request, in every answer and in the log."""
+
+import logging
+import re
+import time
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADER = "X-Request-ID"
+USUAL = re.compile(r"[\w.:-]{1,100}", re.ASCII)
+logger = logging.getLogger(__name__)
+
+
+class RequestIds:
+    """Takes a request's id from its header or makes one, returns it in the answer, and logs a line with it."""
+
+    def __init__(self, application: ASGIApp) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(HEADER, "")
+        own = given if USUAL.fullmatch(given) else uuid4().hex
+        scope.setdefault("state", {})["request_id"] = own
+        began, status = time.monotonic(), 0
+
+        async def send_named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[HEADER] = own
+            await send(message)
+
+        try:
+            await self._application(scope, receive, send_named)
+        finally:
+            took_ms = 1000 * (time.monotonic() - began)
+            logger.info("%s %s %d %.0f ms %s", scope["method"], scope["path"], status, took_ms, own)

@@ -1,0 +1,57 @@
+"""`/search`: where something is said, in all transcripts of the broker's jobs."""
+
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field
+
+from pipeline.http.access import caller
+from pipeline.http.broker import ledger
+from pipeline.http.problems import responses
+from pipeline.http.transcript_index import MARKS, Hit, TranscriptIndex
+from pipeline.http.views import view
+
+router = APIRouter(tags=["jobs"], dependencies=[Depends(caller)])
+
+
+class Place(BaseModel):
+    """A place in an episode where what was looked for is said."""
+
+    job: str
+    name: str = Field(description="What the audio is called.")
+    start_s: float
+    parts: list[str] = Field(description="What is said there; every second part is what was looked for.")
+
+
+class Found(BaseModel):
+    """What was found by now."""
+
+    places: list[Place]
+    unread: int = Field(description="Transcripts that are still to be read; ask again to have them searched too.")
+
+
+@router.get("/search", responses=responses())
+async def search(
+    request: Request,
+    q: Annotated[str, Query(min_length=1, max_length=200, description="Words, all of which are to be said.")],
+    limit: Annotated[int, Query(ge=1, le=100)] = 30,
+) -> Found:
+    """Find where some words are said, without case and accents; the last one may be unfinished."""
+    unread, hits = await to_thread.run_sync(_search, request.app.state.index, q, limit)
+    records = await to_thread.run_sync(ledger().get_many, [hit.job for hit in hits])
+    places = [
+        Place(job=hit.job, name=view(record, request).name, start_s=hit.start_s, parts=_parts(hit.excerpt))
+        for hit, record in zip(hits, records, strict=True)
+        if record
+    ]
+    return Found(places=places, unread=unread)
+
+
+def _search(index: TranscriptIndex, words: str, limit: int) -> tuple[int, list[Hit]]:
+    return index.fill(ledger()), index.search(words, limit)
+
+
+def _parts(excerpt: str) -> list[str]:
+    begin, end = MARKS
+    return excerpt.replace(end, begin).split(begin)

@@ -1,0 +1,148 @@
+"""Audio that is sent along: to the disk as it comes, counted, looked at and hashed, never whole in memory."""
+
+import errno
+import hashlib
+import re
+import shutil
+import time
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from fastapi import HTTPException
+
+from pipeline.digests import Digests
+from pipeline.errors import StorageError
+from pipeline.ids import EPISODE_HEX_DIGITS, slug
+from pipeline.settings import settings
+from pipeline.sources.folder import bring_file
+from pipeline.sources.kinds import HEAD_BYTES, why_not_audio
+from pipeline.storage import Storage
+from pipeline.types import Episode, JobSpec
+
+FOLDER = "uploads"
+UNFINISHED = ".part"
+LITTER_S = 24 * 3600.0
+"""An upload that has not grown for so long was left by a server that died."""
+
+
+@dataclass(frozen=True)
+class UploadedFile:
+    """Audio that was sent along, whole and on the disk; what `pipeline.submit` takes as a source."""
+
+    path: Path
+    name: str
+    """The name that the client gave it."""
+    episode: str
+    """First 16 hex digits of the SHA-256 of its bytes."""
+    size_bytes: int
+
+    def recall(self, digests: Digests) -> Episode:
+        """Return the episode."""
+        return Episode(id=self.episode, source=self.name, slug=slug(self.name), size_bytes=self.size_bytes)
+
+    def read(self, digests: Digests) -> Episode:
+        """Return the episode; its bytes were read as they came."""
+        return self.recall(digests)
+
+    def bring(self, storage: Storage, name: str) -> str:
+        """Leave it here for the pools to read, or put it beside results that go to a bucket."""
+        return bring_file(self.path, storage, name)
+
+    def clear_away(self, spec: JobSpec | None) -> None:
+        """Remove the file unless it is what a job's pools read."""
+        if spec is None or spec.audio_uri != self.path.as_uri():
+            shutil.rmtree(self.path.parent, ignore_errors=True)
+
+
+class Upload:
+    """A file on its way to the disk; its methods may block."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.name = _plain(name)
+        self._folder = folder / uuid.uuid4().hex
+        self._digest = hashlib.sha256()
+        self._head = b""
+        self._size_bytes = 0
+        try:
+            self._folder.mkdir(parents=True)
+            self._file = (self._folder / UNFINISHED).open("xb")
+        except OSError as error:
+            raise _no_room(error) from None
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes; 413 where they are too many, 415 where they are no audio, 507 where there is no room."""
+        self._size_bytes += len(data)
+        limit_bytes = settings().serve_upload_limit_bytes
+        if self._size_bytes > limit_bytes:
+            raise HTTPException(413, f"{self.name} is larger than the {limit_bytes} bytes that this server takes.")
+        if len(self._head) < HEAD_BYTES:
+            self._head += data[: HEAD_BYTES - len(self._head)]
+            if len(self._head) == HEAD_BYTES:
+                self._check_kind()
+        self._digest.update(data)
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise _no_room(error) from None
+
+    def finish(self) -> UploadedFile:
+        """Return the file, now that all of it is here."""
+        self._check_kind()
+        path = self._folder / self.name
+        try:
+            self._file.close()
+            (self._folder / UNFINISHED).replace(path)
+        except OSError as error:
+            raise _no_room(error) from None
+        return UploadedFile(path, self.name, self._digest.hexdigest()[:EPISODE_HEX_DIGITS], self._size_bytes)
+
+    def drop(self) -> None:
+        """Remove what is here of it."""
+        with suppress(OSError):
+            self._file.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _check_kind(self) -> None:
+        if not self._head:
+            raise HTTPException(422, f"{self.name} is empty (0 bytes); send it again.")
+        if reason := why_not_audio(self.name, self._head):
+            raise HTTPException(415, f"{self.name} cannot be used: {reason}.")
+
+
+def folder_for(destination: str) -> Path:
+    """Return where uploads are kept: beside results in a folder, where the pools read them; else in the cache."""
+    parts = urlsplit(destination)
+    base = Path(unquote(parts.path)) if parts.scheme == "file" else settings().cache_dir.absolute()
+    return base / FOLDER
+
+
+def prepare(folder: Path) -> None:
+    """Have the folder there, and clear away what a server that died has left half done.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(f"*/{UNFINISHED}"):
+            if time.time() - left.stat().st_mtime > LITTER_S:
+                shutil.rmtree(left.parent, ignore_errors=True)
+    except OSError as error:
+        raise StorageError(
+            f"{folder} cannot be used for uploads: {error.strerror}; choose another folder with --to."
+        ) from None
+
+
+def _plain(name: str) -> str:
+    """Return a file's name without what has a meaning to a file system or a terminal."""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    return re.sub(r"[^\w .,()'&+-]", "_", last).strip(" .")[-120:] or "upload"
+
+
+def _no_room(error: OSError) -> HTTPException:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return HTTPException(507, "The server has no room for this upload; try again when it has.")
+    return HTTPException(500, f"The upload cannot be kept: {error.strerror}.")

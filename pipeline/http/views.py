@@ -1,0 +1,115 @@
+"""What the server says of a job."""
+
+from typing import Literal
+
+from fastapi import Request
+from pydantic import BaseModel, Field
+
+from pipeline.clock import iso
+from pipeline.ledger import RANKS, JobRecord, LegRecord
+from pipeline.types import Analysis, JobState, Leg, Options, Transcript
+
+FORMS = ("json", "txt", "srt", "vtt")
+
+
+class LegView(BaseModel):
+    """How far one model is with an episode."""
+
+    status: Literal["waiting", "running", "ok", "failed", "skipped"]
+    done_s: float = Field(description="Seconds of audio that were heard.", examples=[312.5])
+    total_s: float | None = Field(description="Seconds of audio there are, as soon as they are known.")
+    text: str = Field(description="The last line that was heard.", examples=["Good morning, and welcome."])
+    work_s: float | None = Field(description="Seconds at work, once it has ended.")
+    model: str
+    reason: str = Field(description="Why it is not ok.")
+
+
+class JobView(BaseModel):
+    """A job, and where to go from here."""
+
+    id: str = Field(examples=["0123456789abcdef-01234567"])
+    state: JobState
+    reason: str = Field(description="What is missing or went wrong.")
+    name: str = Field(description="What the audio is called.", examples=["ep-042.mp3"])
+    audio_s: float | None
+    size_bytes: int
+    submitted_at: str = Field(examples=["2026-01-02T03:04:05.678+00:00"])
+    transcribed_at: str | None
+    ended_at: str | None
+    options: Options
+    legs: dict[Leg, LegView]
+    links: dict[str, str] = Field(
+        description="What there is to be had by now.",
+        examples=[{"self": "/jobs/0123456789abcdef-01234567", "events": "/jobs/0123456789abcdef-01234567/events"}],
+    )
+
+
+class Answer(JobView):
+    """A job with what was waited for."""
+
+    transcript: Transcript | None = None
+    analysis: Analysis | None = None
+
+
+class Page(BaseModel):
+    """Some of the jobs, newest first."""
+
+    jobs: list[JobView]
+    count: int = Field(description="How many there are in all.")
+
+
+def view(record: JobRecord, request: Request) -> JobView:
+    """Return what is said of a job."""
+    spec = record.spec
+    publication = spec.episode.publication
+    return JobView(
+        id=spec.job,
+        state=record.state,
+        reason=record.reason,
+        name=(publication.title if publication else "") or spec.episode.source.rstrip("/").rpartition("/")[2],
+        audio_s=record.audio_s,
+        size_bytes=spec.episode.size_bytes,
+        submitted_at=iso(record.submitted_at),
+        transcribed_at=iso(record.transcribed_at) if record.transcribed_at else None,
+        ended_at=iso(record.ended_at) if record.ended_at else None,
+        options=spec.options,
+        legs={leg: _leg(it, record) for leg, it in record.legs.items()},
+        links=links(record, request.scope.get("root_path", "")),
+    )
+
+
+def links(record: JobRecord, root: str) -> dict[str, str]:
+    """Return where to read what there is of a job."""
+    own = f"{root}/jobs/{record.spec.job}"
+    found = {"self": own, "events": f"{own}/events", "audio": f"{own}/audio"}
+    if has_transcript(record):
+        found |= {form: f"{own}/transcript.{form}" for form in FORMS}
+    if has_result(record):
+        found |= {"result": f"{own}/result", "player": f"{own}/player"}
+    return found
+
+
+def has_transcript(record: JobRecord) -> bool:
+    """Whether the fast leg has left a transcript."""
+    outcome = record.legs["whisper"].outcome
+    return RANKS[record.state] >= RANKS[JobState.TRANSCRIBED] and outcome is not None and outcome.status == "ok"
+
+
+def has_result(record: JobRecord) -> bool:
+    """Whether the job has left a `result.json`."""
+    return record.state.is_final and record.state is not JobState.CANCELLED
+
+
+def _leg(leg: LegRecord, record: JobRecord) -> LegView:
+    outcome = leg.outcome
+    status = outcome.status if outcome else "waiting" if leg.started_at is None else "running"
+    length_s = record.audio_s
+    return LegView(
+        status=status,
+        done_s=length_s or leg.done_s if status == "ok" else leg.done_s,
+        total_s=leg.total_s or length_s,
+        text=leg.text,
+        work_s=outcome.work_s if outcome else None,
+        model=outcome.model if outcome else "",
+        reason=outcome.reason if outcome else "",
+    )

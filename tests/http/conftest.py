@@ -1,0 +1,25 @@
+"""One fleet with fast engines, and one server before it, for all tests of HTTP."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.fleet import Fleet
+from tests.http.server import Server, serve
+
+
+@pytest.fixture(scope="session")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    fleet = Fleet(tmp_path_factory.mktemp("http-fleet"))
+    try:
+        fleet.start_all()
+        yield fleet
+    finally:
+        fleet.stop()
+
+
+@pytest.fixture(scope="session")
+def server(fleet: Fleet) -> Iterator[Server]:
+    """A server on this machine, which needs no key."""
+    with serve(fleet, fleet.results / "http") as running:
+        yield running

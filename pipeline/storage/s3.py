@@ -19,6 +19,7 @@ from botocore.exceptions import (
     ConnectionError,
     FlexibleChecksumError,
     HTTPClientError,
+    IncompleteReadError,
     NoCredentialsError,
     PartialCredentialsError,
 )
@@ -34,6 +35,7 @@ PROBE = ".duet-probe"
 BLOCK_BYTES = 1 << 20
 NOT_FOUND = {"404", "NoSuchKey", "NotFound"}
 REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "401"}
+CHANGED = {"412", "PreconditionFailed"}
 BUSY = {
     "429",
     "500",
@@ -131,6 +133,13 @@ class S3Storage:
             wanted = f"bytes=0-{count - 1}"
             return self.client.get_object(Bucket=self.bucket, Key=self._key(name), Range=wanted)["Body"].read()
 
+    def part(self, it: S3Object, first: int, count: int) -> Iterator[bytes]:
+        """Yield some of an object's bytes in blocks; of another version than the one listed, none."""
+        wanted = f"bytes={first}-{first + count - 1}"
+        with self._readable_errors(it.name):
+            answer = self.client.get_object(Bucket=self.bucket, Key=self._key(it.name), Range=wanted, IfMatch=it.tag)
+            yield from answer["Body"].iter_chunks(BLOCK_BYTES)
+
     def blocks(self, name: str) -> Iterator[bytes]:
         """Yield an object's bytes in blocks, so that memory does not grow with its size."""
         with self._readable_errors(name):
@@ -148,8 +157,7 @@ class S3Storage:
             with self._readable_errors(name):
                 self.client.head_bucket(Bucket=self.bucket)  # of an object alone, S3 says "not there" in either case
             raise StorageError(f"{self.uri}/{name} is not there.")
-        key = hashlib.sha256(f"{self.uri}/{name}\n{tag}".encode()).hexdigest()
-        cached = settings().cache_dir / "objects" / key[:2] / f"{key[2:34]}{PurePosixPath(name).suffix}"
+        cached = self.cached_path(name, tag)
         if not cached.is_file():
             unfinished = cached.with_name(f"{cached.name}.{uuid.uuid4().hex[:8]}.part")
             with self._readable_errors(name):
@@ -160,6 +168,11 @@ class S3Storage:
                 finally:
                     unfinished.unlink(missing_ok=True)
         return cached
+
+    def cached_path(self, name: str, tag: str) -> Path:
+        """Return where a version of an object is kept on this machine once it has been fetched."""
+        key = hashlib.sha256(f"{self.uri}/{name}\n{tag}".encode()).hexdigest()
+        return settings().cache_dir / "objects" / key[:2] / f"{key[2:34]}{PurePosixPath(name).suffix}"
 
     def check_writable(self) -> None:
         """Upload and remove a small object."""
@@ -193,6 +206,8 @@ class S3Storage:
                 f"{where}: {self.client.meta.endpoint_url} does not answer ({type(error).__name__}); "
                 "check DUET_S3_ENDPOINT_URL and the network."
             ) from None
+        except IncompleteReadError:
+            raise TransientError(f"{where}: the answer broke off.") from None
         except FlexibleChecksumError:
             raise TransientError(f"{where}: what arrived is not what was sent; its checksum does not fit.") from None
         except OSError as error:
@@ -208,6 +223,8 @@ class S3Storage:
             return StorageError(f"{where}: there is no bucket {self.bucket!r}; create it or name another one.")
         if code in NOT_FOUND:
             return StorageError(f"{where} is not there.")
+        if code in CHANGED:
+            return StorageError(f"{where} was written anew while it was read; try again when that is done.")
         if code in REFUSED:
             return StorageError(
                 f"{where}: S3 refuses the credentials ({code}); check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY "

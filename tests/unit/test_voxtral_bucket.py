@@ -9,12 +9,13 @@ from shutil import copytree
 import pytest
 
 from pipeline.errors import WeightsError
+from pipeline.models import sums
 from pipeline.settings import settings
 from pipeline.storage import open_storage
-from pipeline.storage.s3 import S3Storage
+from pipeline.storage.s3 import S3Object, S3Storage
 from tests import voxtral_checkpoint
 from tests.services import S3Server, start_s3
-from workers.voxtral import digests, weights
+from workers.voxtral import weights
 
 pytestmark = pytest.mark.xdist_group("s3")
 
@@ -29,7 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = voxtral_checkpoint.build(tmp_path_factory.mktemp("voxtral"))
     lines = [f"{sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.iterdir())]
-    (folder / digests.LIST).write_text("".join(lines))
+    (folder / sums.LIST).write_text("".join(lines))
     return folder
 
 
@@ -77,7 +78,7 @@ def test_a_model_is_downloaded_once(checkpoint: Path, monkeypatch: pytest.Monkey
     assert folder.parent.parent == settings().cache_dir / "voxtral"
     assert {path.name for path in folder.iterdir()} == {path.name for path in checkpoint.iterdir()}
     assert weights.check(folder).parameters == weights.check(checkpoint).parameters
-    monkeypatch.setattr(S3Storage, "local_path", lambda *_: pytest.fail("fetched again"))
+    monkeypatch.setattr(S3Storage, "part", lambda *_: pytest.fail("fetched again"))
     assert weights.find(f"{uri}/") == folder
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
@@ -86,16 +87,16 @@ def test_a_model_is_downloaded_once(checkpoint: Path, monkeypatch: pytest.Monkey
 def test_of_a_model_that_changed_only_the_changed_files_are_fetched(checkpoint: Path) -> None:
     uri = upload(checkpoint, "s3://podcasts/models/changed")
     before = weights.find(uri)
-    (checkpoint / digests.LIST).unlink()
+    (checkpoint / sums.LIST).unlink()
     flip(checkpoint / "model.safetensors")
-    open_storage(uri).delete(digests.LIST)
+    open_storage(uri).delete(sums.LIST)
     upload(checkpoint, uri)
     after = weights.find(uri)
     assert after != before
     assert (after / "model.safetensors").read_bytes() == (checkpoint / "model.safetensors").read_bytes()
     assert (before / "model.safetensors").read_bytes() != (checkpoint / "model.safetensors").read_bytes()
     assert (after / "tekken.json").samefile(before / "tekken.json")
-    assert not (after / digests.LIST).exists(), "what is gone from the bucket is gone here"
+    assert not (after / sums.LIST).exists(), "what is gone from the bucket is gone here"
     assert weights.find(uri) == after
 
 
@@ -106,8 +107,8 @@ def test_while_the_bucket_does_not_answer_the_version_used_last_has_to_do(
     uri = upload(checkpoint, "s3://podcasts/models/gone")
     weights.find(uri)
     (checkpoint / "generation_config.json").write_text("{}")
-    (checkpoint / digests.LIST).unlink()
-    open_storage(uri).delete(digests.LIST)
+    (checkpoint / sums.LIST).unlink()
+    open_storage(uri).delete(sums.LIST)
     folder = weights.find(upload(checkpoint, uri))
     monkeypatch.setenv("DUET_S3_ENDPOINT_URL", "http://127.0.0.1:9")
     settings.cache_clear()
@@ -121,16 +122,16 @@ def test_an_interrupted_download_leaves_no_half_of_a_folder_and_goes_on(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uri = upload(checkpoint, "s3://podcasts/models/interrupted")
-    local_path, fetched = S3Storage.local_path, []
+    part, fetched = S3Storage.part, []
 
-    def break_off(self: S3Storage, name: str) -> Path:
+    def break_off(self: S3Storage, it: S3Object, first: int, count: int) -> Iterator[bytes]:
         if len(fetched) == 2:
             raise KeyboardInterrupt
-        fetched.append(name)
-        return local_path(self, name)
+        fetched.append(it.name)
+        return part(self, it, first, count)
 
     with monkeypatch.context() as patch:
-        patch.setattr(S3Storage, "local_path", break_off)
+        patch.setattr(S3Storage, "part", break_off)
         with pytest.raises(KeyboardInterrupt):
             weights.find(uri)
     assert [path for path in (settings().cache_dir / "voxtral").rglob("*") if path.is_file()] == []
@@ -151,7 +152,7 @@ def test_a_bit_that_flipped_in_the_bucket_is_found_and_nothing_kept(checkpoint: 
 
 @pytest.mark.usefixtures("use")
 def test_what_is_not_there_is_missing_and_not_damaged() -> None:
-    with pytest.raises(weights.NotFoundError, match="none of Voxtral's files"):
+    with pytest.raises(weights.NotFoundError, match="none of the model's files"):
         weights.find("s3://podcasts/nothing")
     with pytest.raises(weights.NotFoundError, match="no bucket 'elsewhere'"):
         weights.find("s3://elsewhere/voxtral")
@@ -175,15 +176,15 @@ def test_a_flipped_bit_is_found_by_the_digests(checkpoint: Path, name: str) -> N
 
 def test_digests_are_checked_once(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     weights.check(checkpoint)
-    monkeypatch.setattr(digests, "differing", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(sums, "differing", lambda *_: pytest.fail("read again"))
     weights.check(checkpoint)
 
 
 def test_a_list_that_is_none(checkpoint: Path) -> None:
     digest = "a" * 64
-    path = checkpoint / digests.LIST
+    path = checkpoint / sums.LIST
     path.write_text(f"{digest} *./one.json\n{digest}  folder/two.json\n\n{digest.upper()}  three four.json\n")
-    assert digests.read(path) == {"one.json": digest, "three four.json": digest}
+    assert sums.read(path) == {"one.json": digest, "three four.json": digest}
     path.write_text("<html>not found</html>\n")
     with pytest.raises(WeightsError, match="not a list as sha256sum writes it"):
         weights.check(checkpoint)

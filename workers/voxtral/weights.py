@@ -9,10 +9,12 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from pipeline.errors import StorageError, TransientError, WeightsError
-from workers.voxtral import bucket, digests
+from pipeline.models import cache, sums
+from pipeline.models.folder import download
+from pipeline.models.name import FILES, ModelName
+from pipeline.settings import settings
 
-# The repository also holds the same weights a second time in another layout; 9 GB we never read.
-_FILES = ("*.json", "model*.safetensors")
+_FILES = FILES["voxtral"]
 
 
 class NotFoundError(WeightsError):
@@ -31,13 +33,15 @@ class Weights:
 def find(model: str) -> Path:
     """Return the folder of a model given as a path, an S3 URI or a hub id, fetched from there at need.
 
+    What has a hub id is looked for in the bucket of DUET_MODEL_CACHE_URI first.
+
     Raises:
         NotFoundError: the path is not there, or bucket or hub cannot be reached and the model is not in the cache.
         WeightsError: `model` is none of these, or what was fetched is damaged.
     """
     if model.startswith("s3://"):
         try:
-            return bucket.download(model, _FILES)
+            return download(model, _FILES, settings().cache_dir / "voxtral")
         except (StorageError, TransientError) as error:
             raise NotFoundError(str(error)) from None
     folder = Path(model).expanduser()
@@ -53,7 +57,7 @@ def find(model: str) -> Path:
             f"DUET_VOXTRAL_MODEL={model!r} is neither a folder, a bucket nor a hub id; give the path of "
             "the model's folder, its s3://bucket/prefix, or an id such as mistralai/Voxtral-Mini-3B-2507."
         )
-    return _from_hub(model)
+    return cache.from_cache(ModelName("voxtral", model)) or _from_hub(model)
 
 
 def at_hand(model: str) -> Path | None:
@@ -72,7 +76,7 @@ def at_hand(model: str) -> Path | None:
     try:
         return Path(snapshot_download(model, allow_patterns=list(_FILES), local_files_only=True))
     except LocalEntryNotFoundError:
-        return None
+        return cache.at_hand(ModelName("voxtral", model))
 
 
 def check(folder: Path) -> Weights:
@@ -100,7 +104,7 @@ def check(folder: Path) -> Weights:
     names = ["model.safetensors"]
     if index.is_file():
         names = sorted(set(_read_json(index).get("weight_map", {}).values()))
-    digests.verify(folder)
+    sums.verify(folder)
     return Weights(folder, sum(_count(folder / name) for name in names))
 
 

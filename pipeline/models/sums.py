@@ -22,47 +22,70 @@ def verify(folder: Path) -> None:
     if not (folder / LIST).is_file():
         return
     expected = read(folder / LIST)
-    state = [str(folder.absolute())]
-    for name, digest in expected.items():
-        if (folder / name).is_file():
-            known = (folder / name).stat()
-            state.append(f"{name} {digest} {known.st_size} {known.st_mtime_ns}")
-    done = settings().cache_dir / "verified" / sha256("\n".join(state).encode()).hexdigest()
-    if done.is_file():
+    if _note(folder, expected).is_file():
         return
     if damaged := differing(folder, expected):
         raise WeightsError(
             f"{folder / damaged[0]} is damaged (its SHA-256 is not the one in {LIST}); copy or download it again."
         )
+    note_verified(folder, expected)
+
+
+def note_verified(folder: Path, expected: dict[str, str]) -> None:
+    """Keep in Duet's cache that a folder's files have been found to be what is expected."""
+    note = _note(folder, expected)
     try:
-        done.parent.mkdir(parents=True, exist_ok=True)
-        done.touch()
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.touch()
     except OSError:
         pass  # then they are checked again next time, which only takes time
+
+
+def _note(folder: Path, expected: dict[str, str]) -> Path:
+    state = [str(folder.absolute())]
+    for name, digest in expected.items():
+        if (folder / name).is_file():
+            known = (folder / name).stat()
+            state.append(f"{name} {digest} {known.st_size} {known.st_mtime_ns}")
+    return settings().cache_dir / "verified" / sha256("\n".join(state).encode()).hexdigest()
 
 
 def differing(folder: Path, expected: dict[str, str]) -> list[str]:
     """Return the names of the files that are there and have another digest than expected."""
     found = []
     for name, digest in expected.items():
-        if (folder / name).is_file():
-            with (folder / name).open("rb") as file:
-                if file_digest(file, "sha256").hexdigest() != digest:
-                    found.append(name)
+        if (folder / name).is_file() and sha256_of(folder / name) != digest:
+            found.append(name)
     return found
 
 
+def sha256_of(path: Path) -> str:
+    """Return a file's digest in hex."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
 def read(path: Path) -> dict[str, str]:
+    """Return the digests by file name from a list, as `parsed` does."""
+    return parsed(path.read_text("utf-8", "replace"), str(path))
+
+
+def written(digests: dict[str, str]) -> str:
+    """Return a list of digests by file name as `sha256sum` writes it."""
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
+
+
+def parsed(text: str, where: str) -> dict[str, str]:
     """Return the digests by file name from a list as `sha256sum` writes it; files in other folders are left out.
 
     Raises:
         WeightsError: this is no such list.
     """
     found: dict[str, str] = {}
-    for line in path.read_text("utf-8", "replace").splitlines():
+    for line in text.splitlines():
         match = _LINE.fullmatch(line)
         if match is None and line.strip():
-            raise WeightsError(f"{path} is not a list as sha256sum writes it; write it anew or delete it.")
+            raise WeightsError(f"{where} is not a list as sha256sum writes it; write it anew or delete it.")
         if match is not None and "/" not in (name := match[2].removeprefix("./")):
             found[name] = match[1].lower()
     return found

@@ -1,0 +1,151 @@
+"""`duet models`: weights in a bucket near the pools, put there, taken from there, listed and checked."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.console import FAILED, bad_usage, console, messages
+from pipeline.cli.workers import worker_side
+
+if TYPE_CHECKING:
+    from pipeline.models.fetch import OnBytes
+    from pipeline.models.name import ModelName
+
+MB = 10**6
+
+Where = Annotated[str | None, typer.Argument(metavar="[URI]", help="s3://bucket/prefix; else DUET_MODEL_CACHE_URI.")]
+Which = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model", metavar="NAME", help="whisper/base, voxtral/<hub id>; may be repeated. Else the settings'."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+
+models = typer.Typer(help="Models' weights in a bucket, for pools on new machines.", no_args_is_help=True)
+
+
+@models.command(epilog="Example: duet models push s3://bucket/models --model whisper/large-v3")
+def push(
+    uri: Where = None,
+    model: Which = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="PATH", help="A checkpoint or a model's folder; else as a pool would."),
+    ] = None,
+) -> None:
+    """Put models into a bucket, with the digests of their files; what is there already is left alone."""
+    from pipeline.models.shelf import push as put
+
+    place, names = _place(uri), _names(model)
+    if source is not None and len(names) != 1:
+        bad_usage("--from is one model; say which one it is with --model.")
+    for name in names:
+        found = source or _found(name)
+        put(place, name, found.expanduser(), partial(_say_there, name))
+
+
+@models.command(epilog="Example: duet models pull s3://bucket/models --model whisper/large-v3")
+def pull(uri: Where = None, model: Which = None) -> None:
+    """Fetch models into this machine's cache, where its pools find them; goes on where it was interrupted."""
+    from pipeline.models.cache import pull as take
+    from pipeline.models.shelf import shelved
+
+    place, names = _place(uri), _names(model)
+    sizes = {it.name: it.size_bytes for it in shelved(place)}
+    for name in names:
+        with _progress(str(name), sizes.get(name, 0)) as on_bytes:
+            folder = take(place, name, on_bytes)
+        console.print(f"{name}: {folder}", soft_wrap=True, highlight=False)
+
+
+@models.command(epilog="Example: duet models ls s3://bucket/models")
+def ls(uri: Where = None, as_json: AsJson = False) -> None:
+    """List the models that a bucket holds."""
+    from pipeline.models.shelf import shelved
+
+    place = _place(uri)
+    found = shelved(place)
+    if as_json:
+        for it in found:
+            print(json.dumps({"model": str(it.name), "bytes": it.size_bytes, "whole": it.is_whole}))
+    elif not found:
+        console.print(f"{place} holds no models. Example: duet models push {place} --model whisper/base")
+    for it in found if not as_json else ():
+        note = "" if it.is_whole else "   not whole yet: push it again"
+        line = f"{it.name!s:<50} {it.size_bytes / MB:>10,.1f} MB{note}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@models.command(epilog="Example: duet models verify s3://bucket/models")
+def verify(uri: Where = None, model: Which = None, as_json: AsJson = False) -> None:
+    """Read all of the models in a bucket and compare them with their digests; exit status 1 where one is not whole.
+
+    Without --model all that there are. Every byte crosses the network, which costs outside of the bucket's region.
+    """
+    from pipeline.models.shelf import check, shelved
+
+    place = _place(uri)
+    sizes = {it.name: it.size_bytes for it in shelved(place)}
+    names = _names(model) if model else sorted(sizes)
+    is_bad = not names
+    if not names:
+        console.print(f"{place} holds no models.")
+    for name in names:
+        with _progress(str(name), sizes.get(name, 0)) as on_bytes:
+            findings = list(check(place, name, on_bytes))
+        is_bad |= any(it.trouble for it in findings)
+        for it in findings:
+            if as_json:
+                print(json.dumps({"model": str(name), "file": it.file, "ok": not it.trouble, "trouble": it.trouble}))
+            else:
+                style = "red" if it.trouble else None
+                console.print(f"{name}: {it.file}: {it.trouble or 'ok'}", style=style, markup=False, highlight=False)
+    raise typer.Exit(FAILED if is_bad else 0)
+
+
+def _say_there(name: "ModelName", file: str) -> None:
+    console.print(f"{name}: {file} is there", markup=False, highlight=False)
+
+
+def _place(uri: str | None) -> str:
+    from pipeline.settings import settings
+
+    return uri or settings().model_cache_uri or bad_usage("Say which s3://bucket/prefix, or set DUET_MODEL_CACHE_URI.")
+
+
+def _names(asked: Sequence[str] | None) -> "list[ModelName]":
+    from pipeline.models.name import ModelName, is_name
+    from pipeline.settings import settings
+
+    if asked:
+        return [ModelName.parse(text) for text in asked]
+    own = settings()
+    for variable, model in (("DUET_WHISPER_MODEL", own.whisper_model), ("DUET_VOXTRAL_MODEL", own.voxtral_model)):
+        if not is_name(model):
+            bad_usage(f"{variable}={model!r} is a place and not a name; say which model it is with --model.")
+    return [ModelName("whisper", own.whisper_model), ModelName("voxtral", own.voxtral_model)]
+
+
+def _found(name: "ModelName") -> Path:
+    """Return where a pool of this machine has a model, or gets it from."""
+    if name.leg == "whisper":
+        found: Path = worker_side("workers.weights", "models push without --from").whisper_checkpoint(name.name)
+    else:
+        found = worker_side("workers.voxtral.weights", "models push without --from").find(name.name)
+    return found
+
+
+@contextmanager
+def _progress(name: str, total_bytes: int) -> "Iterator[OnBytes]":
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=messages, transient=True) as bar:
+        task = bar.add_task(name, total=total_bytes or None)
+        yield lambda count: bar.advance(task, count)

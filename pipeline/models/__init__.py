@@ -1,0 +1,1 @@
+"""Models' weights in a bucket near the pools: put there once, taken from there by every new machine."""

@@ -1,0 +1,56 @@
+"""The bucket of DUET_MODEL_CACHE_URI: what a new machine takes its weights from before it asks a hub."""
+
+import logging
+from pathlib import Path
+
+from pipeline.errors import StorageError, TransientError
+from pipeline.models import sums
+from pipeline.models.fetch import OnBytes, ignore
+from pipeline.models.folder import bucket_at, download, last_used
+from pipeline.models.name import ModelName
+from pipeline.settings import settings
+from pipeline.storage import join
+
+logger = logging.getLogger(__name__)
+
+
+def from_cache(name: ModelName) -> Path | None:
+    """Return the folder of a model, fetched at need from the bucket that the settings name.
+
+    None where they name none, where the bucket has not got it, or cannot be asked: then the hub has to do.
+
+    Raises:
+        WeightsError: what the bucket has is damaged, or there is no room for it.
+    """
+    uri = settings().model_cache_uri
+    if uri is None:
+        return None
+    try:
+        return pull(uri, name)
+    except (StorageError, TransientError) as error:
+        logger.warning("%s %s is looked for elsewhere.", error, name)
+        return None
+
+
+def at_hand(name: ModelName) -> Path | None:
+    """Return the folder of a model that has come from that bucket before."""
+    uri = settings().model_cache_uri
+    return last_used(join(uri, name.prefix), _versions(name)) if uri else None
+
+
+def pull(uri: str, name: ModelName, on_bytes: OnBytes = ignore) -> Path:
+    """Return the local folder of a model in a bucket, fetched at need.
+
+    Raises:
+        StorageError: the bucket refuses, or has not got the whole model.
+        TransientError: the bucket does not answer, and the model is not here.
+        WeightsError: a file is damaged, or there is no room for it.
+    """
+    where = join(uri, name.prefix)
+    if at_hand(name) is None and not bucket_at(where).exists(sums.LIST):
+        raise StorageError(f"{where} is not there, or not all of it (it has no {sums.LIST}); `duet models push` it.")
+    return download(where, name.patterns, _versions(name), on_bytes)
+
+
+def _versions(name: ModelName) -> Path:
+    return settings().cache_dir / name.leg / "versions"

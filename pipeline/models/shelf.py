@@ -1,0 +1,138 @@
+"""What models a bucket holds, putting one there, and whether all of one is still what was put there."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from hashlib import sha256
+from pathlib import Path
+
+from pipeline.errors import StorageError, WeightsError
+from pipeline.models import sums
+from pipeline.models.fetch import OnBytes, ignore
+from pipeline.models.folder import bucket_at
+from pipeline.models.name import ModelName
+from pipeline.models.parts import read_in_order
+from pipeline.storage import join
+from pipeline.storage.s3 import S3Object, S3Storage
+
+UNFINISHED = f"{sums.LIST}.unfinished"
+"""In the bucket while a model is being put there: what of it has arrived."""
+
+
+@dataclass
+class Shelved:
+    """A model in a bucket."""
+
+    name: ModelName
+    files: list[S3Object] = field(default_factory=list)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it was put there."""
+        return any(it.name == sums.LIST for it in self.files)
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of all its files."""
+        return sum(it.size_bytes for it in self.files)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one file of a model."""
+
+    file: str
+    trouble: str = ""
+    """Why it is not what was put there; empty where it is."""
+
+
+def shelved(uri: str) -> list[Shelved]:
+    """Return the models in a bucket.
+
+    Raises:
+        StorageError, TransientError: the bucket refuses, or does not answer.
+    """
+    found: dict[ModelName, Shelved] = {}
+    for it in bucket_at(uri).objects():
+        prefix, _, file = it.name.rpartition("/")
+        try:
+            name = ModelName.parse(prefix)
+        except WeightsError:
+            continue  # something else that lies in the same bucket
+        found.setdefault(name, Shelved(name)).files.append(S3Object(file, it.tag, it.size_bytes, it.changed_at))
+    return [found[name] for name in sorted(found)]
+
+
+def push(uri: str, name: ModelName, source: Path, on_file: Callable[[str], None]) -> None:
+    """Put a model into a bucket: its files, then the list of their digests, without which nobody takes it.
+
+    Files that are there already, by an earlier push that was interrupted or of the same model, are left alone.
+
+    Args:
+        uri: the `s3://bucket/prefix` that holds models.
+        name: which model it is.
+        source: its folder, or its only file.
+        on_file: told of each file when it is there.
+
+    Raises:
+        WeightsError: the source has none of the model's files.
+        StorageError, TransientError: the bucket refuses, or does not answer.
+    """
+    storage = bucket_at(join(uri, name.prefix))
+    files = _files(source, name)
+    digests = {target: sums.sha256_of(path) for target, path in files.items()}
+    there = _there(storage)
+    for target, path in files.items():
+        if there.pop(target, "") != digests[target]:
+            storage.put(UNFINISHED, sums.written(there).encode())
+            storage.delete(sums.LIST)
+            storage.put(target, path)
+        there[target] = digests[target]
+        on_file(target)
+    storage.put(sums.LIST, sums.written(digests).encode())
+    storage.delete(UNFINISHED)
+
+
+def check(uri: str, name: ModelName, on_bytes: OnBytes = ignore) -> Iterator[Finding]:
+    """Read all of a model in a bucket and yield of each file whether it is what was put there.
+
+    Raises:
+        StorageError, TransientError: the bucket refuses, does not answer, or has not got the whole model.
+    """
+    storage = bucket_at(join(uri, name.prefix))
+    files = {it.name: it for it in storage.objects()}
+    if sums.LIST not in files:
+        raise StorageError(f"{storage.uri} has no {sums.LIST}, so it is not a whole model; `duet models push` it.")
+    for file, digest in _read_list(storage, sums.LIST).items():
+        if file not in files:
+            yield Finding(file, "it is missing")
+            continue
+        found = sha256()
+        for block in read_in_order(storage, files[file]):
+            found.update(block)
+            on_bytes(len(block))
+        yield Finding(file, "" if found.hexdigest() == digest else "it is damaged: its SHA-256 is another one")
+
+
+def _files(source: Path, name: ModelName) -> dict[str, Path]:
+    """Return the files of a model by what they are to be called; Whisper's is one, called as the model is."""
+    if name.leg == "whisper":
+        found = [source] if source.is_file() else sorted(source.glob("*.pt")) if source.is_dir() else []
+        files = {f"{name.name}.pt": found[0]} if len(found) == 1 else {}
+    else:
+        inside: Sequence[Path] = sorted(source.iterdir()) if source.is_dir() else ()
+        files = {it.name: it for it in inside if any(fnmatch(it.name, one) for one in name.patterns)}
+    if not files:
+        raise WeightsError(f"{source} is not {name}: it has no {' and no '.join(name.patterns)}; name what holds it.")
+    return files
+
+
+def _there(storage: S3Storage) -> dict[str, str]:
+    """Return the digests of the files that the bucket has of a model, and that were put there as they should."""
+    names = {it.name for it in storage.objects()}
+    lists = [_read_list(storage, one) for one in (sums.LIST, UNFINISHED) if one in names]
+    return {file: digest for one in lists for file, digest in one.items() if file in names}
+
+
+def _read_list(storage: S3Storage, name: str) -> dict[str, str]:
+    return sums.parsed(storage.get(name).decode("utf-8", "replace"), f"{storage.uri}/{name}")

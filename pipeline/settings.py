@@ -94,6 +94,12 @@ class Settings(BaseSettings):
     stop_grace_s: float = Field(default=100.0, gt=0)
     """Seconds after SIGTERM in which a leg may save what it has and hand over; then it is put back as it is.
     Stay below what the platform allows: 120 for a spot notice."""
+    notice: Listed = ()
+    """Where it is said that this machine is about to be taken away, separated by commas: `ec2` for EC2's metadata
+    service, or the path of a file that is then put there (it may hold the seconds that are left). The worker then
+    stops as on SIGTERM, in the time that is left."""
+    notice_interval_s: float = Field(default=5.0, gt=0)
+    """Seconds between two looks for such a notice."""
     priority_age_s: float = Field(default=600.0, gt=0)
     """Seconds of waiting after which an episode goes up one of the ten priorities, so that nothing starves."""
     inbox: Listed = ()

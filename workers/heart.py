@@ -14,6 +14,7 @@ from pipeline.broker import broker_url, connect
 from pipeline.errors import BrokerError
 from pipeline.roster import WORKER_VARIABLE, Roster, Worker, restore, restore_lost
 from pipeline.settings import settings
+from workers.notice import grace_s
 from workers.taken import keep_apart
 
 logger = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ def hand_over(how: str, **_: Any) -> None:
     for heart in _hearts:
         heart.stop()
     if how == "Warm":
-        last_call = threading.Timer(settings().stop_grace_s, os.kill, (os.getpid(), signal.SIGQUIT))
+        last_call = threading.Timer(grace_s(), os.kill, (os.getpid(), signal.SIGQUIT))
         last_call.daemon = True
         last_call.start()
 

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
@@ -69,7 +68,7 @@ async def known(request: Request, key: str) -> Caller:
 def check_same_site(request: Request) -> None:
     """Refuse (403) what a page of another site has a browser ask."""
     origin = request.headers.get("origin")
-    is_foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    is_foreign = origin is not None and origin.partition("://")[2] != request.headers.get("host")
     if is_foreign or request.headers.get("sec-fetch-site") == "cross-site":
         raise HTTPException(403, "Pages of other sites may not use this server through a browser; send a key.")
 
@@ -88,7 +87,8 @@ async def place(found: Annotated[Caller, Depends(caller)]) -> AsyncIterator[Call
 
 def _is_asked_here(request: Request) -> bool:
     """Whether the address that was asked for is this machine's: a name that leads here may be anyone's."""
-    return request.url.hostname in LOOPBACK
+    host = request.headers.get("host", "")
+    return (host.removeprefix("[").partition("]")[0] if host.startswith("[") else host.partition(":")[0]) in LOOPBACK
 
 
 def _caller(key: str, name: str, requests_per_minute: int | None, at_once: int | None) -> Caller:

@@ -120,7 +120,7 @@ async def read(request: Request, folder: Path) -> tuple[Fields, UploadedFile | N
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
     if kind == b"application/json":
-        return _listed(await _json(request)), None
+        return {name: [value] for name, value in (await _json(request)).items()}, None
     if kind != b"multipart/form-data":
         raise HTTPException(415, "Send the audio as multipart/form-data, or its address as application/json.")
     if not options.get(b"boundary"):
@@ -172,7 +172,3 @@ async def _json(request: Request) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise HTTPException(422, "The JSON has to be an object with the field `url`.")
     return found
-
-
-def _listed(fields: dict[str, Any]) -> Fields:
-    return {name: value if isinstance(value, list) else [value] for name, value in fields.items()}

@@ -127,7 +127,8 @@ def _asked(fields: forms.Fields) -> Asked:
 def _value(name: str, given: list[Any]) -> Any:
     """Return the value of a field; an empty one in a form is as good as none."""
     if name in LISTS:
-        return [it for it in given if it != ""]
+        values = given[0] if len(given) == 1 and isinstance(given[0], list) else given
+        return [it for it in values if it != ""]
     if len(given) != 1:
         raise HTTPException(422, f"{name}: give it once.")
     return given[0]

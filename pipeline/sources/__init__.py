@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pipeline.errors import AudioError, DuetError
+from pipeline.errors import AddressError, AudioError, DuetError
 from pipeline.sources.folder import LocalFile, local_episodes
 from pipeline.sources.kinds import HEAD_BYTES, has_audio_suffix, why_not_audio
 from pipeline.sources.source import Found, Rejected, Skipped, Source
@@ -86,7 +86,10 @@ def _on_the_web(url: str) -> Iterator[Found]:
     from pipeline.sources.feed import feed_episodes
     from pipeline.sources.web import WebAudio
 
-    path = urlsplit(url).path
+    try:
+        path = urlsplit(url).path
+    except ValueError as error:
+        raise AddressError(f"{url!r} is no address ({error}).") from None
     if has_audio_suffix(path):
         yield WebAudio(url)
         return

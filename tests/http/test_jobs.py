@@ -160,6 +160,7 @@ def test_audio_on_the_web_is_fetched_but_never_from_a_private_address(server: Se
         ({"json": {"language": "en"}}, 422, "Send either the audio as `file`"),
         ({"json": {"url": "file:///etc/passwd"}}, 422, "body.url"),
         ({"json": {"url": "/etc/passwd"}}, 422, "body.url"),
+        ({"json": {"url": "http://[::1/ep.mp3"}}, 422, "is no address"),
         ({"json": {"url": "https://example.org/ep.mp3", "langauge": "en"}}, 422, "There is no field 'langauge'"),
         ({"json": {"url": "https://example.org/ep.mp3", "language": "English"}}, 422, "body.language"),
         ({"json": ["https://example.org/ep.mp3"]}, 422, "has to be an object"),

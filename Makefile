@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALL := .ci/install
 PINS := setup.cfg .ci/constraints.txt .ci/install
 
-.PHONY: demo test lint soak clean
+.PHONY: demo test lint soak release-check clean
 
 demo: .venv/demo.stamp  ## Transcribe the sample episodes into results/
 	$(BIN)/duet run tests/episodes --to results
@@ -21,6 +21,9 @@ lint: .venv/test.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+release-check: .venv/release.stamp  ## Whether this commit can be released; publishes nothing
+	.ci/release-check
+
 .venv/demo.stamp: $(PINS)
 	PYTHON=$(PYTHON) $(INSTALL) worker,embedded
 	touch $@
@@ -28,6 +31,11 @@ lint: .venv/test.stamp
 .venv/test.stamp: $(PINS)
 	PYTHON=$(PYTHON) $(INSTALL) worker,embedded,quantize,flower,serve,test,deploy,lint
 	touch $@ .venv/demo.stamp
+
+# The licences are those of everything that a user may install.
+.venv/release.stamp: $(PINS)
+	PYTHON=$(PYTHON) $(INSTALL) worker,embedded,quantize,flower,serve,release
+	touch $@
 
 clean:
 	rm -rf .venv results build *.egg-info

@@ -7,6 +7,7 @@ from typing import NoReturn
 import typer
 
 from pipeline.cli.beat import beat
+from pipeline.cli.bench import bench
 from pipeline.cli.cancel import cancel
 from pipeline.cli.console import FAILED, complain
 from pipeline.cli.doctor import doctor
@@ -47,6 +48,7 @@ app.command(epilog="Example: duet down")(down)
 app.command(epilog="Example: DUET_BROKER_URL=redis://host:6379/0 duet worker whisper")(worker)
 app.command(epilog="Example: DUET_BROKER_URL=redis://host:6379/0 duet beat")(beat)
 app.command(epilog="Example: duet plan --gpu t4 --whisper medium")(plan)
+app.command(epilog="Example: duet bench --paths episode.mp3 --price-per-hour 0.80")(bench)
 app.command(epilog="Example: duet export results/show-0123456789abcdef --format srt > show.srt")(export)
 app.command(epilog="Example: duet doctor --storage s3://bucket/prefix")(doctor)
 app.command(epilog="Example: duet failed --json")(failed)

@@ -1,0 +1,73 @@
+"""`duet bench`: how fast the ways through Duet are on this machine, and what they cost."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from pipeline.cli.console import INTERRUPTED, bad_usage, console, interruptible, messages
+from pipeline.cli.workers import worker_side
+
+
+def bench(
+    audio: Annotated[Path, typer.Argument(metavar="AUDIO", help="An episode; a long one tells more than a short one.")],
+    paths: Annotated[
+        bool, typer.Option("--paths", help="Whisper alone, Voxtral alone, one after the other, both at once.")
+    ] = False,
+    price_per_hour: Annotated[
+        float | None, typer.Option(min=0, help="What an hour of this machine costs; else DUET_GPU_COST_PER_HOUR.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each is measured; the medians are shown.")] = 3,
+    voxtral: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Use this Voxtral, also where there is no card: a folder or a hub id."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Measure this machine with its settings, on an audio file of yours.
+
+    The device must be free of other work, `duet up` included. Models are loaded before anything is timed.
+    """
+    if not paths:
+        bad_usage("Say what is to be measured: --paths.")
+    if not audio.is_file():
+        bad_usage(f"There is no file {audio}; give an audio file.")
+    from pipeline.settings import settings
+    from pipeline.stack import Stack
+
+    compare = worker_side("workers.bench.paths", "bench").compare
+    price = settings().gpu_cost_per_hour if price_per_hour is None else price_per_hour
+    chosen = {"DUET_VOXTRAL_MODEL": voxtral, "DUET_VOXTRAL": "on"} if voxtral else {}
+    with interruptible("Interrupted.", INTERRUPTED), Stack("run") as stack:
+        variables = chosen | {"DUET_BROKER_URL": stack.url}
+        found = compare(audio.absolute(), rounds, price, variables, lambda text: messages.print(text, style="dim"))
+    if as_json:
+        print(json.dumps(asdict(found)))
+    else:
+        show(found)
+
+
+def show(found: Any) -> None:
+    """Print a comparison as a table, and what is to be known of it."""
+    grid = Table(box=None, pad_edge=False)
+    for title in ("path", "seconds", "real-time factor", "times real time", "first text s", "cost per audio hour"):
+        grid.add_column(title, justify="left" if title == "path" else "right")
+    for way in found.ways:
+        cost = "" if way.cost_per_audio_hour is None else f"{way.cost_per_audio_hour:.4f}"
+        figures = (way.work_s, way.real_time_factor, 1 / way.real_time_factor, way.first_text_s)
+        grid.add_row(way.name, *(f"{it:.{places}f}" for it, places in zip(figures, (2, 4, 1, 2), strict=True)), cost)
+    console.print(f"{found.audio_s:.0f} s of audio; {_described(found.whisper)}")
+    if reason := found.voxtral.get("skipped"):
+        console.print(f"Skipped: voxtral-only, one-after-the-other, hybrid. {reason}", style="yellow", markup=False)
+    else:
+        console.print(_described(found.voxtral))
+    console.print(grid)
+    if not any(way.cost_per_audio_hour is not None for way in found.ways):
+        console.print("For the cost of an audio hour say --price-per-hour.")
+
+
+def _described(leg: dict[str, Any]) -> str:
+    return f"{leg['model']} on {leg['device']}"

@@ -1,0 +1,1 @@
+"""Measuring the ways through Duet on this machine; `duet bench` shows them."""

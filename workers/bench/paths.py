@@ -1,0 +1,182 @@
+"""The ways through Duet on the same audio: Whisper alone, Voxtral alone, one after the other, both at once.
+
+Both legs run in processes like those of the pools, which have loaded their models before anything is timed, keep
+to the same plan and take the same turns on the device. Queues, uploads, the merge and the second opinion are not
+in these figures.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import EngineError
+from pipeline.pools import environment
+
+STOP_S = 20.0
+
+
+@dataclass(frozen=True)
+class Way:
+    """What one way through Duet took, each figure the median of its rounds."""
+
+    name: str
+    work_s: float
+    """Seconds from the start until all of it is there."""
+    first_text_s: float
+    """Seconds from the start until there is something to read."""
+    real_time_factor: float
+    """Seconds of work for a second of audio: 0.1 is ten times faster than real time."""
+    cost_per_audio_hour: float | None
+    """In the money of the price that was given for an hour of the machine; None where none was."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The ways that could be measured, and why the others could not."""
+
+    audio_s: float
+    whisper: dict[str, Any]
+    """The fast leg's `model` and `device`."""
+    voxtral: dict[str, Any]
+    """The slow leg's, or `skipped` with the reason."""
+    ways: tuple[Way, ...]
+
+
+class Leg:
+    """A leg's process."""
+
+    def __init__(self, name: str, variables: Mapping[str, str]) -> None:
+        self.name = name
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "workers.bench.leg", name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**environment(name), **variables},
+            start_new_session=True,
+        )
+
+    def begin(self, audio: Path) -> None:
+        """Have it work through a file."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(str(audio)) + "\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> dict[str, Any]:
+        """Wait for what it says next.
+
+        Raises:
+            EngineError: it cannot load its model or read the audio, or it has ended.
+        """
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            status = self._process.wait()
+            raise EngineError(f"The process of {self.name} ended with status {status}; see above for why.")
+        said: dict[str, Any] = json.loads(line)
+        if "error" in said:
+            raise EngineError(said["error"])
+        return said
+
+    def work(self, audio: Path) -> dict[str, Any]:
+        """Have it work through a file, and wait for the end."""
+        self.begin(audio)
+        return self.answer()
+
+    def stop(self) -> None:
+        """End it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def compare(
+    audio: Path, rounds: int, price_per_hour: float | None, variables: Mapping[str, str], said: Callable[[str], None]
+) -> Comparison:
+    """Measure every way that this machine has, round after round.
+
+    Args:
+        audio: an audio file; it is decoded each time, as for a job.
+        rounds: how often each way is gone.
+        price_per_hour: what an hour of this machine costs.
+        variables: settings of the legs, the broker's address among them.
+        said: is told what is being done.
+
+    Raises:
+        EngineError: a model that was asked for cannot be had, or the audio cannot be read.
+    """
+    with _legs(variables) as (whisper, voxtral):
+        said("Loading the models.")
+        # One after the other: each counts what is free on the device.
+        fast, slow = whisper.answer(), voxtral.answer()
+        ways = _ways(whisper, voxtral) if "skipped" not in slow else {"whisper-only": whisper.work}
+        said("Once without counting: the first run of anything is slow.")
+        audio_s = whisper.work(audio)["audio_s"]
+        if "skipped" not in slow:
+            voxtral.work(audio)
+        taken: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
+        for number in range(rounds):
+            for name, go in ways.items():
+                said(f"Round {number + 1} of {rounds}: {name}.")
+                taken[name].append(go(audio))
+    found = tuple(_way(name, runs, audio_s, price_per_hour) for name, runs in taken.items())
+    return Comparison(audio_s, fast, slow, found)
+
+
+def _ways(whisper: Leg, voxtral: Leg) -> dict[str, Callable[[Path], dict[str, Any]]]:
+    return {
+        "whisper-only": whisper.work,
+        "voxtral-only": voxtral.work,
+        "one-after-the-other": lambda audio: _in_turn(whisper, voxtral, audio),
+        "hybrid": lambda audio: _at_once(whisper, voxtral, audio),
+    }
+
+
+def _in_turn(whisper: Leg, voxtral: Leg, audio: Path) -> dict[str, Any]:
+    began_s = time.monotonic()
+    first_text_s = whisper.work(audio)["first_text_s"]
+    voxtral.work(audio)
+    return {"work_s": time.monotonic() - began_s, "first_text_s": first_text_s}
+
+
+def _at_once(whisper: Leg, voxtral: Leg, audio: Path) -> dict[str, Any]:
+    began_s = time.monotonic()
+    whisper.begin(audio)
+    voxtral.begin(audio)
+    answers = [whisper.answer(), voxtral.answer()]
+    return {"work_s": time.monotonic() - began_s, "first_text_s": min(it["first_text_s"] for it in answers)}
+
+
+def _way(name: str, runs: list[dict[str, Any]], audio_s: float, price_per_hour: float | None) -> Way:
+    work_s = statistics.median(run["work_s"] for run in runs)
+    factor = work_s / audio_s
+    return Way(
+        name=name,
+        work_s=work_s,
+        first_text_s=statistics.median(run["first_text_s"] for run in runs),
+        real_time_factor=factor,
+        cost_per_audio_hour=None if price_per_hour is None else factor * price_per_hour,
+    )
+
+
+@contextmanager
+def _legs(variables: Mapping[str, str]) -> Iterator[tuple[Leg, Leg]]:
+    legs: list[Leg] = []
+    try:
+        for name in ("whisper", "voxtral"):
+            legs.append(Leg(name, variables))
+        yield legs[0], legs[1]
+    finally:
+        for leg in legs:
+            leg.stop()

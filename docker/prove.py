@@ -1,9 +1,11 @@
 """Carries out the Dockerfile and the compose file on a machine without a container engine, and says what that proved.
 
-    python docker/prove.py FOLDER [--target client --target worker ...]
+    python docker/prove.py FOLDER
+
+With `--target client` only that image is made anew, and the others are those of an earlier run.
 
 As root, on Debian, with debootstrap and buildah from there and Duet's own .venv (extras embedded, test, deploy).
-FOLDER is for the base system and the images (10 GB). The base image is a Debian of debootstrap's in place of
+FOLDER is for the base system and the images (30 GB). The base image is a Debian of debootstrap's in place of
 `python:*-slim-bookworm`: the same release, with Debian's Python 3.11. Then the services start from those images as
 the compose file has them, the broker and the S3 server from wheels, and an episode goes through. What this cannot
 prove: the base images themselves, limits, networks, read-only roots and restarts, which an engine sees to, and CUDA.
@@ -18,6 +20,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -106,24 +109,24 @@ def look_inside(build: Builder, target: str, image: str) -> None:
         return subprocess.run(build.command(container, {}, list(command)), capture_output=True, text=True)
 
     user = run("id", "-u").stdout.strip()
-    left = [name for name in ("pip", "pip3", "gcc", "cc", "make") if run("sh", "-c", f"command -v {name}").stdout]
+    tools = ("/opt/duet/bin/pip", "/usr/local/bin/pip", "gcc", "cc", "make")  # the base's own pip is at /usr/bin
+    left = [name for name in tools if run("sh", "-c", f"command -v {name}").stdout]
     torch = run("python", "-c", "import torch; print(torch.__version__)").stdout.strip()
     doctor = run("duet", "doctor", "--only", "python", "--only", "packages")
     write = run("touch", "/opt/duet/mark").returncode
     say(f"{target}: user {user}, can write to its code: {not write}, torch: {torch or 'none'}, tools left: {left}")
-    if user != "10001" or not write or bool(torch) != (target != "client") or doctor.returncode:
+    if user != "10001" or not write or bool(torch) != (target != "client") or doctor.returncode or left:
         sys.exit(f"{target} is not as it should be: {doctor.stdout}")
     build("rm", container)
 
 
-def compose() -> dict[str, Any]:
+def compose(folder: Path) -> dict[str, Any]:
     """Return the services as docker compose reads them, with made-up passwords."""
-    text = re.sub(r"^([A-Z_]+)=$", rf"\1={PASSWORD}", (ROOT / ".env.example").read_text(), flags=re.MULTILINE)
-    found = subprocess.run(
-        [BIN / "../lib/python3.11/site-packages/compose/docker-compose", "--env-file", "/dev/stdin",
-         "--profile", "commands", "config", "--format", "json"],
-        input=text, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT,
-    ).stdout  # fmt: skip
+    own = folder / "env"
+    own.write_text(re.sub(r"^([A-Z_]+)=$", rf"\1={PASSWORD}", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
+    program = Path(sysconfig.get_path("purelib")) / "compose/docker-compose"
+    command = [program, "--env-file", own, "--profile", "commands", "config", "--format", "json"]
+    found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT).stdout
     services: dict[str, Any] = json.loads(found)["services"]
     return services
 
@@ -215,12 +218,13 @@ def _ended(process: "subprocess.Popen[bytes]") -> Iterator[None]:
 
 def go_through(build: Builder, folder: Path) -> None:
     """Start the stack, send the sample episodes, and read what came of them."""
-    services = compose()
+    services = compose(folder)
     stack = Stack(build, folder, services)
     ours = [name for name, it in services.items() if "build" in it and name != "duet"]
     with ExitStack() as running:
         running.enter_context(servers(services, folder))
         time.sleep(5)
+        subprocess.run(stack.command("duet", ["duet", "keys", "add", "proof"]), check=True, stdout=subprocess.DEVNULL)
         for name in ours:
             running.enter_context(stack.running(name))
         for name in ours:
@@ -272,8 +276,7 @@ def main() -> None:
         image = build_target(build, target, folder)
         if target != "sbom":
             look_inside(build, target, image)
-    if {"client", "worker"} <= set(targets):
-        go_through(build, folder)
+    go_through(build, folder)
     follow_the_guide(build, folder)
 
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 BASE, GPU = ROOT / "docker-compose.yml", ROOT / "docker-compose.gpu.yml"
 EXAMPLE = ROOT / ".env.example"
 POOLS = ("whisper", "voxtral", "cpu")
-OURS = {"worker-whisper", "worker-voxtral", "worker-cpu", "beat", "flower"}
+OURS = {"worker-whisper", "worker-voxtral", "worker-cpu", "beat", "flower", "api"}
 
 
 def compose_command() -> str:

@@ -10,6 +10,7 @@ from celery import Task
 from beat.ageing import age
 from beat.inbox import look_into_inboxes
 from beat.roll_call import roll_call
+from beat.scaling import scale
 from beat.sweeper import sweep
 from beat.telemetry import sample
 from pipeline.celery import PRIORITIES, app
@@ -29,6 +30,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "age": every(min(30.0, settings().priority_age_s / 4), age),
     "inbox": every(settings().inbox_settle_s / 2, look_into_inboxes),
     "roll_call": every(settings().sweep_interval_s, roll_call),
+    "scale": every(30.0, scale),
     "sweep": every(3 * settings().sweep_interval_s, sweep),
     "telemetry": every(10.0, sample),
 }

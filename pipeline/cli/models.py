@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MB = 10**6
 
-Where = Annotated[str | None, typer.Argument(metavar="[URI]", help="s3://bucket/prefix; else DUET_MODEL_CACHE_URI.")]
+Where = Annotated[str | None, typer.Argument(metavar="URI", help="s3://bucket/prefix; else DUET_MODEL_CACHE_URI.")]
 Which = Annotated[
     list[str] | None,
     typer.Option(

@@ -75,7 +75,10 @@ def _bucket(folder: Path, stream_mb_s: float | None) -> Iterator[S3Storage]:
 
 def _compare(storage: S3Storage, folder: Path, size_bytes: int, rounds: int) -> None:
     source = folder / "weights.pt"
-    source.write_bytes(random.Random(1).randbytes(size_bytes))
+    chance = random.Random(1)
+    with source.open("wb") as file:
+        for _ in range(size_bytes // MB):
+            file.write(chance.randbytes(MB))
     storage.put(source.name, source)
     with source.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()

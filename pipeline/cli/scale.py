@@ -1,0 +1,32 @@
+"""`duet scale`: how many GPU hosts there should be now, and why."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.console import console
+
+
+def scale(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Say how many GPU hosts there should be for what waits; the clock asks for them where DUET_SCALE says whom."""
+    from pipeline.ledger import Ledger
+    from pipeline.scaling.drivers import driver
+    from pipeline.scaling.scaler import Scaler
+    from pipeline.settings import settings
+
+    look = Scaler(Ledger(), driver(settings().scale or "print")).look()
+    now, decision = look.situation, look.decision
+    if as_json:
+        told = {"hosts": now.hosts, "wanted": decision.hosts, "reason": decision.reason, "jobs": now.jobs}
+        print(json.dumps(told | {"backlog_s": dict(now.backlog_s), "speeds": dict(now.speeds)}))
+        return
+    for leg, seconds in now.backlog_s.items():
+        speed = f"{now.speeds[leg]:.1f} times real time on a host" if leg in now.speeds else "no speed measured yet"
+        console.print(f"{leg:<8} {seconds / 3600:>8.2f} h of audio to hear, {speed}", highlight=False)
+    line = f"{decision.hosts} GPU hosts wanted, {now.hosts} there: {decision.reason}."
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if settings().scale is None:
+        console.print("Nobody is told: set DUET_SCALE to print or asg:<group> on the machines of the cpu pool.")

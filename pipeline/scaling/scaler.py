@@ -1,0 +1,94 @@
+"""One look at what waits, and the number of hosts that follows from it, asked for and remembered in Redis."""
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipeline.broker import readable_errors
+from pipeline.errors import SettingsError
+from pipeline.ledger import Ledger
+from pipeline.scaling.backlog import bytes_per_s, open_records, recent_records, speeds, waiting
+from pipeline.scaling.decision import Decision, Limits, Need, Situation, decide
+from pipeline.scaling.drivers import Driver
+from pipeline.settings import settings
+
+KEY = "duet:scale"
+"""What was decided last, and from what."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What there was, and what followed from it."""
+
+    situation: Situation
+    decision: Decision
+
+
+class Scaler:
+    """Decides by the settings, and has a driver do it."""
+
+    def __init__(self, ledger: Ledger, driver: Driver) -> None:
+        self._ledger = ledger
+        self._driver = driver
+        self._limits = limits()
+
+    def look(self) -> Look:
+        """Return how many hosts there should be; nobody is asked for them.
+
+        Raises:
+            BrokerError: the broker does not answer.
+            ScalingError: the driver cannot be asked how many there are.
+        """
+        recent, at = recent_records(self._ledger), time.time()
+        before = self._remembered()
+        asked = self._driver.hosts()
+        now = Situation(
+            at=at,
+            waiting=waiting(open_records(self._ledger), bytes_per_s(recent), at),
+            speeds=speeds(recent),
+            hosts=int(before.get("hosts", self._limits.min_hosts)) if asked is None else asked,
+        )
+        history = tuple(Need(**it) for it in before.get("history", ()))
+        return Look(now, decide(now, self._limits, history))
+
+    def act(self) -> tuple[Look, int]:
+        """Ask for as many hosts as there should be, and return what was seen and how many it will be.
+
+        Raises:
+            BrokerError, ScalingError: as `look` does; or the driver refuses.
+        """
+        look = self.look()
+        hosts = self._driver.ask_for(look.decision.hosts)
+        kept = {"hosts": hosts, "at": look.situation.at, "history": [asdict(it) for it in look.decision.history]}
+        with readable_errors():
+            self._ledger.redis.set(KEY, json.dumps(kept))
+        return look, hosts
+
+    def _remembered(self) -> dict[str, Any]:
+        with readable_errors():
+            kept = self._ledger.redis.get(KEY)
+        found: dict[str, Any] = json.loads(kept) if kept else {}
+        return found
+
+
+def limits() -> Limits:
+    """Return the settings' limits.
+
+    Raises:
+        SettingsError: there is a budget and no price.
+    """
+    own = settings()
+    if own.scale_budget_per_hour is not None and not own.gpu_cost_per_hour:
+        raise SettingsError(
+            "DUET_SCALE_BUDGET_PER_HOUR says what all hosts may cost and not what one does; set DUET_GPU_COST_PER_HOUR."
+        )
+    return Limits(
+        drain_target_s=own.drain_target_s,
+        start_s=own.scale_start_s,
+        shrink_after_s=own.scale_down_after_s,
+        min_hosts=own.scale_min_hosts,
+        max_hosts=own.scale_max_hosts,
+        price_per_hour=own.gpu_cost_per_hour,
+        budget_per_hour=own.scale_budget_per_hour,
+    )

@@ -4,13 +4,15 @@ import time
 
 from beat.periodic import PeriodicTask
 from pipeline.ageing import promote
-from pipeline.broker import connect
+from pipeline.broker import broker_url, connect, keeps_state
 from pipeline.celery import app
 from pipeline.settings import settings
 
 
 @app.task(base=PeriodicTask, name="beat.age")  # type: ignore[untyped-decorator]
 def age() -> None:
-    """Move up what has waited long enough."""
+    """Move up what has waited long enough; where there are no priorities, nothing."""
+    if not keeps_state(broker_url()):
+        return
     with connect() as client:
         promote(client, time.time(), settings().priority_age_s)

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import redis.asyncio
 from redis.exceptions import RedisError
 
-from pipeline.broker import broker_url, readable_errors, unreachable
+from pipeline.broker import readable_errors, state_url, unreachable
 from pipeline.errors import WaitTimeoutError
 from pipeline.ledger import RANKS, RECHECK_S, JobRecord
 from pipeline.types import JobState
@@ -107,4 +107,4 @@ _bells: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Bell]] = WeakKeyD
 def bell() -> Bell:
     """Return the bell of the running event loop."""
     own = _bells.setdefault(asyncio.get_running_loop(), {})
-    return own.setdefault(broker_url(), Bell(broker_url()))
+    return own.setdefault(state_url(), Bell(state_url()))

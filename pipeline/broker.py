@@ -1,4 +1,7 @@
-"""Which Redis or Valkey carries the queues, and how to reach it."""
+"""What carries the queues, which Redis or Valkey keeps the state of the work, and how to reach that.
+
+They are one and the same, unless the broker can carry messages and nothing else (SQS).
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,13 +31,34 @@ def broker_url() -> str:
     raise BrokerError("There is no broker: set DUET_BROKER_URL=redis://host:6379/0, or start one with `duet up`.")
 
 
+def keeps_state(url: str) -> bool:
+    """Whether a broker also keeps states and results: Redis and Valkey do."""
+    return url.partition("://")[0] not in ("sqs",)
+
+
+def state_url() -> str:
+    """Return where job states, results, locks and the roster are, in kombu's form.
+
+    Raises:
+        BrokerError: the broker keeps none and no other place is configured, or two places are.
+    """
+    broker, configured = broker_url(), settings().state_url
+    if keeps_state(broker):
+        if configured not in (None, broker):
+            raise BrokerError("DUET_STATE_URL is for a broker that keeps no state, such as sqs://; unset it here.")
+        return broker
+    if configured is None or not keeps_state(configured):
+        raise BrokerError("SQS carries messages and keeps no state; set DUET_STATE_URL=redis://host:6379/0 as well.")
+    return configured
+
+
 def connect(url: str | None = None, *, patient: bool = False) -> "redis.Redis":
-    """Return a client of the broker, for job states; it connects when it is used.
+    """Return a client of what keeps the state of the work; it connects when it is used.
 
     A person who submits wants to know at once that the broker is not there; a leg that has worked for an
     hour waits about a minute for it (`patient`) before its end is lost.
     """
-    url = url or broker_url()
+    url = url or state_url()
     address = url.replace("redis+socket://", "unix://", 1)
     try:
         return redis.Redis.from_url(
@@ -46,14 +70,14 @@ def connect(url: str | None = None, *, patient: bool = False) -> "redis.Redis":
             health_check_interval=30,
         )
     except ValueError as error:
-        raise BrokerError(f"DUET_BROKER_URL={url!r} cannot be used: {error}.") from None
+        raise BrokerError(f"{_setting()}={url!r} cannot be used: {error}.") from None
 
 
 def unreachable(error: Exception) -> BrokerError:
     """Return the sentence for a broker that does not answer."""
     return BrokerError(
-        f"The broker at {_without_password(broker_url())} does not answer ({error}); "
-        "start it, or set DUET_BROKER_URL to one that runs."
+        f"The broker at {_without_password(state_url())} does not answer ({error}); "
+        f"start it, or set {_setting()} to one that runs."
     )
 
 
@@ -64,6 +88,10 @@ def readable_errors() -> Iterator[None]:
         yield
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise unreachable(error) from None
+
+
+def _setting() -> str:
+    return "DUET_STATE_URL" if settings().state_url else "DUET_BROKER_URL"
 
 
 def _without_password(url: str) -> str:

@@ -8,9 +8,10 @@ from functools import lru_cache
 from celery import Celery
 from kombu.entity import Queue
 
-from pipeline.broker import broker_url
+from pipeline.broker import broker_url, keeps_state, state_url
 from pipeline.errors import BrokerError
 from pipeline.settings import settings
+from pipeline.sqs import without_redis
 
 QUEUES = {"whisper": "tasks.transcribe", "voxtral": "tasks.analyze", "cpu": "tasks.merge"}
 """Each queue and the task that gives it its purpose."""
@@ -20,8 +21,13 @@ PRIORITIES = list(range(10))
 DEFAULT_PRIORITY = 5
 
 
-def make_app(url: str | None) -> Celery:
-    """Return an application with everything that Duet relies on; without a URL it can be imported, not used."""
+def make_app(url: str | None, results: str | None = None) -> Celery:
+    """Return an application with everything that Duet relies on; without a URL it can be imported, not used.
+
+    Args:
+        url: what carries the queues.
+        results: where results and chords are counted; None: there too.
+    """
     application = Celery(
         "pipeline",
         include=[
@@ -31,6 +37,7 @@ def make_app(url: str | None) -> Celery:
             "tasks.merge",
             "workers.pool",
             "workers.heart",
+            "workers.noted",
             "beat.schedule",
         ],
         set_as_current=False,
@@ -39,7 +46,7 @@ def make_app(url: str | None) -> Celery:
     visibility_timeout_s = settings().leg_time_limit_s + VISIBILITY_MARGIN_S
     application.conf.update(
         broker_url=url,
-        result_backend=url,
+        result_backend=results or url,
         broker_connection_retry_on_startup=True,
         broker_transport_options={
             "visibility_timeout": visibility_timeout_s,
@@ -72,7 +79,8 @@ def make_app(url: str | None) -> Celery:
         result_chord_expires=0,
         result_expires=7 * 24 * 3600,
     )
-
+    if url and not keeps_state(url):
+        without_redis(application)
     return application
 
 
@@ -83,15 +91,16 @@ def client_app(url: str) -> Celery:
     An application keeps its connections for as long as it lives, and a client may well outlive a broker: a
     `duet up` that is started again has another address.
     """
-    return make_app(url)
+    return make_app(url, None if keeps_state(url) else state_url())
 
 
-def _url_or_none() -> str | None:
+def _own_app() -> Celery:
     try:
-        return broker_url()
+        url = broker_url()
+        return make_app(url, None if keeps_state(url) else state_url())
     except BrokerError:
-        return None  # the client is told so when it submits; `duet --help` must work all the same
+        return make_app(None)  # the client is told so when it submits; `duet --help` must work all the same
 
 
-app = make_app(_url_or_none())
+app = _own_app()
 app.set_current()

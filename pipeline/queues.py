@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.broker import connect
+from pipeline.broker import broker_url, connect, keeps_state
 from pipeline.celery import PRIORITIES, QUEUES, client_app
 from pipeline.ledger import Ledger
 from pipeline.roster import INDEX, Roster
+from pipeline.sqs import waiting_ids
 from pipeline.types import JobState
 
 PRIORITY_SEPARATOR = "\x06\x16"
@@ -18,9 +19,15 @@ PAGE = 1000
 
 def task_ids(client: Any) -> set[str]:
     """Return the ids of all tasks whose messages are in a queue or with a worker."""
-    waiting = (text for queue in QUEUES for name in lists_of(queue) for text in _pages(client, name))
     taken = (json.loads(text)[0] for key in Roster(client).taken_keys() for text in client.hvals(key))
-    return {name for it in (*map(_parsed, waiting), *taken) if (name := _task_id(it))}
+    held = {name for it in taken if (name := _task_id(it))}
+    return held | (_in_lists(client) if keeps_state(broker_url()) else waiting_ids(client))
+
+
+def _in_lists(client: Any) -> set[str]:
+    """Return the ids of the tasks that wait in a Redis."""
+    texts = (text for queue in QUEUES for name in lists_of(queue) for text in _pages(client, name))
+    return {name for it in map(_parsed, texts) if (name := _task_id(it))}
 
 
 def lists_of(queue: str) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from pipeline.broker import connect, keeps_state
 from pipeline.celery import client_app
 from pipeline.settings import settings
 
@@ -137,7 +138,15 @@ def restore_lost(url: str, roster: Roster) -> int:
 
 
 def restore(url: str, worker: Worker) -> int:
-    """Put the messages that a worker has taken back into their queues, and return how many there were."""
+    """Put the messages that a worker has taken back into their queues, and return how many there were.
+
+    Where the broker is no Redis they are forgotten, and the sweeper sends again what nobody else has.
+    """
+    if not keeps_state(url):
+        client: Any = connect()
+        count = int(client.hlen(taken_key(worker.id)))
+        client.delete(taken_key(worker.id))
+        return count
     with client_app(url).connection_for_write() as connection:
         channel = connection.default_channel
         channel.unacked_key = taken_key(worker.id)

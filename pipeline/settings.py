@@ -24,8 +24,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DUET_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     broker_url: str | None = None
-    """Redis or Valkey that carries queues, results and job states, `redis://host:6379/0`;
-    unset: the embedded one of this user, if it runs."""
+    """Redis or Valkey that carries queues, results and job states, `redis://host:6379/0`; or SQS, `sqs://`, which
+    carries the queues alone; unset: the embedded one of this user, if it runs."""
+    state_url: str | None = None
+    """Redis or Valkey for results and job states where the broker is none; else they are with the broker."""
     state_dir: Path = Field(default_factory=lambda: _xdg("XDG_STATE_HOME", ".local/state"))
     """Where the embedded stack keeps its append-only file, its logs and the list of its processes."""
     cache_dir: Path = Field(default_factory=lambda: _xdg("XDG_CACHE_HOME", ".cache"))

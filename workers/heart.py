@@ -10,7 +10,7 @@ import redis
 from celery.signals import celeryd_init, worker_shutdown, worker_shutting_down
 from kombu.exceptions import OperationalError
 
-from pipeline.broker import broker_url, connect
+from pipeline.broker import broker_url, connect, keeps_state
 from pipeline.errors import BrokerError
 from pipeline.roster import WORKER_VARIABLE, Roster, Worker, restore, restore_lost
 from pipeline.settings import settings
@@ -71,7 +71,8 @@ def join(sender: str, conf: Any, **_: Any) -> None:
     """Join the roster before the first message is taken, and put back what died with workers of this machine."""
     worker = Worker.here(sender)
     os.environ[WORKER_VARIABLE] = worker.id
-    keep_apart(worker, conf)
+    if keeps_state(broker_url()):
+        keep_apart(worker, conf)
     heart = Heart(worker)
     _hearts.append(heart)
     heart.beat()

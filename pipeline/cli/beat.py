@@ -8,11 +8,11 @@ def beat() -> None:
 
     It sends what is to be done from time to time. A second one does no harm.
     """
-    from pipeline.broker import broker_url
+    from pipeline.broker import state_url
     from pipeline.pools import beat_command, environment
     from pipeline.settings import settings
 
-    broker_url()
+    state_url()
     settings().state_dir.mkdir(parents=True, exist_ok=True)
     os.chdir(settings().state_dir)
     argv = beat_command()

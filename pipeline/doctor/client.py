@@ -11,11 +11,12 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from pipeline.broker import broker_url, connect, readable_errors
+from pipeline.broker import broker_url, connect, keeps_state, readable_errors
 from pipeline.celery import client_app
 from pipeline.doctor.check import Check, Probe, failed, ok, warning
 from pipeline.errors import BrokerError
 from pipeline.pools import LOADING, POOLS, pool_states
+from pipeline.roster import Roster
 from pipeline.settings import settings
 from pipeline.storage import as_uri, open_storage
 
@@ -132,8 +133,7 @@ def _clock() -> Check:
 def _pool(pool: str, host: str | None) -> Check:
     name = f"pool-{pool}"
     state = pool_states().get(pool, {})
-    answers = client_app(broker_url()).control.ping(timeout=PING_S)
-    nodes = [node for answer in answers for node in answer if node.startswith(f"{pool}@{host or ''}")]
+    nodes = [node for node in _nodes() if node.startswith(f"{pool}@{host or ''}")]
     if not nodes:
         where = f" on {host}" if host else ""
         return failed(name, f"no worker answers{where}", f"start it with `duet worker {pool}`, or all with `duet up`")
@@ -145,6 +145,16 @@ def _pool(pool: str, host: str | None) -> Check:
         return ok(name, f"{nodes[0]}, idle: it has given its memory back and loads again when there is work")
     since = f"ready since {time.strftime('%F %T', time.localtime(float(state['since'])))}"
     return ok(name, ", ".join(filter(None, [*nodes, since, state.get("model")])))
+
+
+def _nodes() -> list[str]:
+    """Return the workers that answer; where the broker carries no questions, those on the roster."""
+    if keeps_state(broker_url()):
+        return [node for answer in client_app(broker_url()).control.ping(timeout=PING_S) for node in answer]
+    with readable_errors():
+        roster = Roster(connect())
+        lost = {worker.id for worker in roster.lost()}
+        return [worker.id.rpartition(".")[0] for worker in roster.all() if worker.id not in lost]
 
 
 def _one_device() -> Check:

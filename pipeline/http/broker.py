@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import redis.asyncio
 
-from pipeline.broker import broker_url
+from pipeline.broker import state_url
 from pipeline.ledger import Ledger
 
 CONNECTIONS = 32
@@ -19,7 +19,7 @@ def ledger() -> Ledger:
     Raises:
         BrokerError: there is no broker.
     """
-    return _ledger_at(broker_url())
+    return _ledger_at(state_url())
 
 
 @lru_cache(maxsize=1)
@@ -34,7 +34,7 @@ def client() -> Any:
         BrokerError: there is no broker.
     """
     own = _clients.setdefault(asyncio.get_running_loop(), {})
-    url = broker_url()
+    url = state_url()
     if url not in own:
         pool = redis.asyncio.BlockingConnectionPool.from_url(
             url.replace("redis+socket://", "unix://", 1), decode_responses=True, max_connections=CONNECTIONS

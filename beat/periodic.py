@@ -18,6 +18,8 @@ class PeriodicTask(Task):  # type: ignore[misc]  # celery has no types
     typing = False
     ignore_result = True
     max_retries = 0
+    send_events = False
+    """Who watches looks for episodes; the clock's tasks would be most of what there is to see."""
     time_limit = 30
     """Seconds that a run may take, at most; the lock lasts as long."""
 

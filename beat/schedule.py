@@ -6,6 +6,7 @@ A new one is a module here with a task of `base=PeriodicTask`, and a line in `SC
 from typing import Any
 
 from celery import Task
+from celery.signals import beat_init
 
 from beat.ageing import age
 from beat.inbox import look_into_inboxes
@@ -13,6 +14,7 @@ from beat.roll_call import roll_call
 from beat.scaling import scale
 from beat.sweeper import sweep
 from beat.telemetry import sample
+from beat.webhooks import send
 from pipeline.celery import PRIORITIES, app
 from pipeline.settings import settings
 
@@ -33,6 +35,13 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "scale": every(30.0, scale),
     "sweep": every(3 * settings().sweep_interval_s, sweep),
     "telemetry": every(10.0, sample),
+    "webhooks": every(settings().sweep_interval_s, send),
 }
 
 app.conf.beat_schedule = SCHEDULE
+
+
+@beat_init.connect  # type: ignore[untyped-decorator]
+def send_quietly(**_: Any) -> None:
+    """Have the clock tell nobody that it sends: a task that is never seen to end would seem to hang."""
+    app.conf.task_send_sent_event = False

@@ -17,6 +17,7 @@ from pipeline.api import SEND_GRACE_S
 from pipeline.broker import connect
 from pipeline.celery import app
 from pipeline.ledger import JobRecord, Ledger
+from pipeline.metrics import events
 from pipeline.queues import task_ids
 from pipeline.types import JobState
 
@@ -84,6 +85,7 @@ def _send_again(ledger: Ledger, record: JobRecord, step: str) -> None:
         return
     if not ledger.note(spec, resends=record.resends + 1):
         return
+    ledger.count(events.step_retried(step, "vanished"))
     logger.warning("%s waits for %s, which is nowhere; sending it again.", spec.job, step)
     if step == "merge":
         canvas.send_merge(spec, [outcome for it in record.legs.values() if (outcome := it.outcome)])

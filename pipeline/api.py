@@ -13,6 +13,7 @@ from pipeline.storage import as_uri, open_storage
 from pipeline.submission import SEND_GRACE_S, Desk, Verdict
 from pipeline.submitting import Submission, Submitted
 from pipeline.types import Options
+from pipeline.webhooks import Webhooks
 
 __all__ = ["SEND_GRACE_S", "submit", "submit_all", "submit_feed", "submit_folder"]
 
@@ -24,6 +25,8 @@ def submit(
     *,
     force: bool = False,
     priority: int = SINGLE,
+    on_transcribed: str | None = None,
+    on_completed: str | None = None,
     ledger: Ledger | None = None,
 ) -> Job:
     """Put one episode to work and return its job at once.
@@ -39,6 +42,8 @@ def submit(
         options: what to ask for; each option changes the job's id.
         force: do it all again, whatever is there.
         priority: 0 (first) to 9 (last); by default it goes before every batch.
+        on_transcribed: an address that is told, signed, when the transcript is there; not where it is already.
+        on_completed: one that is told when the job has ended, however it did. See docs/watching.md.
         ledger: one to share between many calls; by default each call opens its own.
 
     Raises:
@@ -48,7 +53,8 @@ def submit(
         StorageError: the destination is of no kind that Duet knows, is not below DUET_ALLOWED_ROOTS, or refuses.
         TransientError: a server is not able to answer now.
     """
-    desk = Desk(str(to), options, force=force, priority=priority, ledger=ledger)
+    hooks = Webhooks(on_transcribed, on_completed)
+    desk = Desk(str(to), options, force=force, priority=priority, ledger=ledger, webhooks=hooks)
     prepared = desk.prepare(find_one(source) if isinstance(source, str | Path) else source)
     (started,) = desk.start([prepared])
     if started.verdict is Verdict.UNDER_WAY and (record := desk.ledger.get(started.spec.job)):
@@ -64,11 +70,21 @@ def submit_folder(
     force: bool = False,
     priority: int | None = None,
     in_flight: int | None = None,
+    on_transcribed: str | None = None,
+    on_completed: str | None = None,
     on_progress: Callable[[Submitted], None] | None = None,
 ) -> Batch:
     """Submit every episode below a folder, or below an `s3://bucket/prefix`; see `submit_all`."""
     return submit_all(
-        [folder], to, options, force=force, priority=priority, in_flight=in_flight, on_progress=on_progress
+        [folder],
+        to,
+        options,
+        force=force,
+        priority=priority,
+        in_flight=in_flight,
+        on_transcribed=on_transcribed,
+        on_completed=on_completed,
+        on_progress=on_progress,
     )
 
 
@@ -80,10 +96,22 @@ def submit_feed(
     force: bool = False,
     priority: int | None = None,
     in_flight: int | None = None,
+    on_transcribed: str | None = None,
+    on_completed: str | None = None,
     on_progress: Callable[[Submitted], None] | None = None,
 ) -> Batch:
     """Submit every episode of a podcast feed, RSS or Atom; see `submit_all`."""
-    return submit_all([url], to, options, force=force, priority=priority, in_flight=in_flight, on_progress=on_progress)
+    return submit_all(
+        [url],
+        to,
+        options,
+        force=force,
+        priority=priority,
+        in_flight=in_flight,
+        on_transcribed=on_transcribed,
+        on_completed=on_completed,
+        on_progress=on_progress,
+    )
 
 
 def submit_all(
@@ -94,6 +122,8 @@ def submit_all(
     force: bool = False,
     priority: int | None = None,
     in_flight: int | None = None,
+    on_transcribed: str | None = None,
+    on_completed: str | None = None,
     on_progress: Callable[[Submitted], None] | None = None,
 ) -> Batch:
     """Submit every episode at several places and return their batch when all are on the queues.
@@ -109,6 +139,7 @@ def submit_all(
         priority: 0 (first) to 9 (last) for all; by default short episodes go before long ones.
         in_flight: how many episodes may be on the queues and at work at once; the call then takes as long as
             all but the last of them. None puts all onto the queues.
+        on_transcribed, on_completed: as for `submit`, of each episode.
         on_progress: called with the counts so far, in the calling thread, after each episode.
 
     Raises:
@@ -117,7 +148,8 @@ def submit_all(
     """
     names = [str(place) for place in places]
     open_storage(as_uri(to)).check_writable()
-    desk = Desk(str(to), options, force=force, priority=priority)
+    hooks = Webhooks(on_transcribed, on_completed)
+    desk = Desk(str(to), options, force=force, priority=priority, webhooks=hooks)
     batch = Batches(desk.ledger.redis).create(names, desk.destination, desk.options.to_message()).id
     Submission(find_all(names), desk, batch, in_flight=in_flight, on_progress=on_progress).run()
     return Batch(batch, desk.ledger)

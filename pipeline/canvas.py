@@ -29,6 +29,11 @@ _one_thread_at_a_time = Lock()
 """`denied_join_result` changes a variable of Celery's module, for every thread."""
 
 
+def step_of(task: str) -> str:
+    """Return the step that a task of that name does."""
+    return next(step for step, (name, _) in STEPS.items() if name == task)
+
+
 def send(spec: JobSpec) -> None:
     """Put a job's chord onto the queues.
 
@@ -118,10 +123,9 @@ def _task(app: Celery, spec: JobSpec, step: str, *, immutable: bool = True) -> S
         queue=queue,
         task_id=spec.task_id(step),
         priority=spec.priority,
-        shadow=f"{name.rpartition('.')[2]} {spec.episode.slug}",
-        # What Flower shows of the message; making it from the message itself costs more than sending it.
+        # What Flower shows and finds it by; making that from the message costs more than sending it.
         argsrepr=spec.episode.source,
-        kwargsrepr="{}",
+        kwargsrepr=repr({"job": spec.job}),
     )
 
 

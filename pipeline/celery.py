@@ -35,6 +35,7 @@ def make_app(url: str | None, results: str | None = None) -> Celery:
             "tasks.analyze",
             "tasks.reconsider",
             "tasks.merge",
+            "tasks.deliver",
             "workers.pool",
             "workers.heart",
             "workers.noted",

@@ -11,6 +11,11 @@ def hms(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{s:02d}" if hours else f"{minutes}:{s:02d}"
 
 
+def clock_time(seconds: float) -> str:
+    """Return `01:02:03`."""
+    return timestamp(round(seconds) * 1000, ".").partition(".")[0]
+
+
 def timestamp(milliseconds: int, decimal_mark: str) -> str:
     """Return `00:02:03.456`."""
     hours, milliseconds = divmod(milliseconds, 3_600_000)

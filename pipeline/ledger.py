@@ -4,7 +4,7 @@ Storage is the truth for results; the ledger is the truth for work in flight.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import redis
@@ -12,7 +12,12 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.broker import connect, readable_errors
 from pipeline.errors import WaitTimeoutError
+from pipeline.metrics import events
+from pipeline.metrics.counted import KEY as COUNTED
+from pipeline.metrics.counted import Counts
+from pipeline.transitions import ADOPT, ADVANCE, BEGIN
 from pipeline.types import FINAL_STATES, EpisodeResult, JobSpec, JobState, Leg, LegOutcome, Segment
+from pipeline.webhooks.hooks import DUE, hooks_key
 
 RANKS = {JobState.SUBMITTED: 0, JobState.RUNNING: 1, JobState.TRANSCRIBED: 2} | dict.fromkeys(FINAL_STATES, 3)
 INDEX = "duet:jobs"
@@ -22,44 +27,6 @@ SEGMENTS_KEPT_S = 3600
 RECHECK_S = 2.0
 """A publication can be lost with its connection, so a waiting client looks for itself this often."""
 
-# KEYS: job, index, open. ARGV: job, attempt to follow, now, spec. Only the caller who saw the newest attempt wins.
-_BEGIN = """
-local attempt = tonumber(redis.call('HGET', KEYS[1], 'attempt') or '0')
-if attempt ~= tonumber(ARGV[2]) then return 0 end
-redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'attempt', attempt + 1, 'state', 'submitted', 'rank', 0, 'submitted_at', ARGV[3],
-           'spec', ARGV[4])
-redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
-redis.call('SADD', KEYS[3], ARGV[1])
-redis.call('PUBLISH', KEYS[1], 'submitted')
-return 1
-"""
-# KEYS: job, open. ARGV: attempt, state ('' for none), rank, job, then field, value, ...
-# A final state is never left, and a job whose manifest is being written can no longer be cancelled.
-_ADVANCE = """
-if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
-local rank = tonumber(redis.call('HGET', KEYS[1], 'rank'))
-if rank >= 3 then return 0 end
-if ARGV[2] ~= '' and tonumber(ARGV[3]) <= rank then return 0 end
-if ARGV[2] == 'cancelled' and redis.call('HGET', KEYS[1], 'sealed') then return 0 end
-if #ARGV > 4 then redis.call('HSET', KEYS[1], unpack(ARGV, 5)) end
-if tonumber(ARGV[3]) >= 3 then redis.call('SREM', KEYS[2], ARGV[4]) end
-if ARGV[2] ~= '' then
-  redis.call('HSET', KEYS[1], 'state', ARGV[2], 'rank', ARGV[3])
-  redis.call('PUBLISH', KEYS[1], ARGV[2])
-end
-return 1
-"""
-
-# KEYS: job, index. ARGV: attempt, state, now, spec, job, then field, value, ...
-_ADOPT = """
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('HSET', KEYS[1], 'attempt', ARGV[1], 'state', ARGV[2], 'rank', 3, 'submitted_at', ARGV[3],
-           'spec', ARGV[4], unpack(ARGV, 6))
-redis.call('ZADD', KEYS[2], ARGV[3], ARGV[5])
-return 1
-"""
-
 
 class LegRecord(BaseModel):
     """How far one leg of a job is."""
@@ -68,6 +35,7 @@ class LegRecord(BaseModel):
 
     started_at: float | None = None
     """When this attempt was first at it."""
+    ended_at: float | None = None
     done_s: float = 0.0
     total_s: float = 0.0
     text: str = ""
@@ -127,30 +95,31 @@ class Ledger:
     def __init__(self, client: "redis.Redis | None" = None) -> None:
         # redis-py types every answer as bytes or str; ours are str (`decode_responses`).
         self.redis: Any = client or connect()
-        self._begin = self.redis.register_script(_BEGIN)
-        self._advance = self.redis.register_script(_ADVANCE)
-        self._adopt = self.redis.register_script(_ADOPT)
+        self._begin = self.redis.register_script(BEGIN)
+        self._advance = self.redis.register_script(ADVANCE)
+        self._adopt = self.redis.register_script(ADOPT)
 
     def begin(self, spec: JobSpec) -> bool:
         """Open attempt `spec.attempt`; False when somebody else has begun it already."""
-        with readable_errors():
-            keys = [_key(spec.job), INDEX, OPEN]
-            return bool(self._begin(keys, [spec.job, spec.attempt - 1, time.time(), spec.model_dump_json()]))
+        (has_begun,) = self.begin_many([spec])
+        return has_begun
 
     def begin_many(self, specs: Sequence[JobSpec]) -> list[bool]:
         """Do what `begin` does for each of several jobs, by one round trip."""
+        counts = _flat(events.submitted())
         with readable_errors(), self.redis.pipeline(transaction=False) as pipe:
             for spec in specs:
-                keys = [_key(spec.job), INDEX, OPEN]
-                self._begin(keys, [spec.job, spec.attempt - 1, time.time(), spec.model_dump_json()], client=pipe)
+                keys = [_key(spec.job), INDEX, OPEN, COUNTED]
+                own = [spec.job, str(spec.attempt - 1), str(time.time()), spec.model_dump_json()]
+                self._begin(keys, own + counts, client=pipe)
             return [bool(won) for won in pipe.execute()]
 
     def note_sent(self, specs: Sequence[JobSpec]) -> None:
         """Write down that several jobs are on the queues, by one round trip."""
         with readable_errors(), self.redis.pipeline(transaction=False) as pipe:
             for spec in specs:
-                keys = [_key(spec.job), OPEN]
-                self._advance(keys, [spec.attempt, "", 0, spec.job, "sent_at", time.time()], client=pipe)
+                own = _move(spec.job, spec.attempt, "", 0, {"sent_at": time.time()})
+                self._advance(_keys(spec.job), own, client=pipe)
             pipe.execute()
 
     def adopt(self, spec: JobSpec, result: EpisodeResult) -> None:
@@ -161,22 +130,36 @@ class Ledger:
         with readable_errors():
             self._adopt([_key(spec.job), INDEX], own)
 
-    def advance(self, spec: JobSpec, state: JobState, **fields: object) -> bool:
-        """Move a job forwards to a state; False when it is there or further already, or in a newer attempt."""
-        return self._apply(spec.job, spec.attempt, state.value, RANKS[state], fields)
+    def advance(self, spec: JobSpec, state: JobState, counts: Counts | None = None, **fields: object) -> bool:
+        """Move a job forwards to a state; False when it is there or further already, or in a newer attempt.
 
-    def fail(self, job: str, attempt: int, reason: str) -> bool:
+        Args:
+            spec: the job.
+            state: the new state.
+            counts: what is counted if the job is moved, besides its end.
+            fields: what is written down with it.
+        """
+        return self._move(spec.job, spec.attempt, state, fields, counts or {})
+
+    def fail(self, job: str, attempt: int, reason: str, counts: Counts) -> bool:
         """End a job as failed of which only id and attempt are known; False when it has ended already."""
-        state = JobState.FAILED
-        return self._apply(job, attempt, state.value, RANKS[state], {"reason": reason, "ended_at": time.time()})
+        return self._move(job, attempt, JobState.FAILED, {"reason": reason, "ended_at": time.time()}, counts)
 
     def note(self, spec: JobSpec, **fields: object) -> bool:
         """Write fields of a job that has not ended; False when it has."""
-        return self._apply(spec.job, spec.attempt, "", 0, fields)
+        return self._apply(spec.job, _move(spec.job, spec.attempt, "", 0, fields))
 
-    def note_leg(self, spec: JobSpec, leg: Leg, **fields: object) -> bool:
-        """Write fields of one leg of a job that has not ended; False when it has."""
-        return self.note(spec, **{f"{leg}.{name}": value for name, value in fields.items()})
+    def note_leg(self, spec: JobSpec, leg: Leg, counts: Counts | None = None, /, **fields: object) -> bool:
+        """Write fields of one leg of a job that has not ended; False when it has.
+
+        Args:
+            spec: the job.
+            leg: the leg.
+            counts: what is counted if the first of the fields was not there: a task that runs twice counts once.
+            fields: what is written.
+        """
+        named = {f"{leg}.{name}": value for name, value in fields.items()}
+        return self._apply(spec.job, _move(spec.job, spec.attempt, "", 0, named, next(iter(named)), counts))
 
     def get(self, job: str) -> JobRecord | None:
         """Return what is known of a job, or None."""
@@ -190,6 +173,13 @@ class Ledger:
             for job in jobs:
                 pipe.hgetall(_key(job))
             return [JobRecord.from_hash(fields) if fields else None for fields in pipe.execute()]
+
+    def fields(self, jobs: Iterable[str], names: Sequence[str]) -> list[dict[str, str | None]]:
+        """Return some fields of each job as they are written, in their order, by one round trip."""
+        with readable_errors(), self.redis.pipeline(transaction=False) as pipe:
+            for job in jobs:
+                pipe.hmget(_key(job), names)
+            return [dict(zip(names, values, strict=True)) for values in pipe.execute()]
 
     def states(self, jobs: Sequence[str]) -> list[JobState | None]:
         """Return the state of each job, in their order, by one round trip; None where it is not known."""
@@ -254,10 +244,43 @@ class Ledger:
                     raise WaitTimeoutError(f"Job {job} is {state} after {timeout_s:g} s, not yet {reached.value}.")
                 changes.get_message(timeout=left_s)
 
-    def _apply(self, job: str, attempt: int, state: str, rank: int, fields: dict[str, object]) -> bool:
-        flat = [str(part) for pair in fields.items() for part in pair]
+    def count(self, counts: Counts) -> None:
+        """Count something that is written nowhere else."""
+        with readable_errors(), self.redis.pipeline() as pipe:
+            for field, amount in counts.items():
+                pipe.hincrbyfloat(COUNTED, field, amount)
+            pipe.execute()
+
+    def _move(self, job: str, attempt: int, state: JobState, fields: dict[str, object], counts: Counts) -> bool:
+        if state.is_final:
+            counts = counts | events.episode_ended(state)
+        return self._apply(job, _move(job, attempt, state.value, RANKS[state], fields, counts=counts))
+
+    def _apply(self, job: str, move: list[str | int]) -> bool:
         with readable_errors():
-            return bool(self._advance([_key(job), OPEN], [attempt, state, rank, job, *flat]))
+            return bool(self._advance(_keys(job), move))
+
+
+def _move(
+    job: str,
+    attempt: int,
+    state: str,
+    rank: int,
+    fields: dict[str, object],
+    new_field: str = "",
+    counts: Counts | None = None,
+) -> list[str | int]:
+    """Return the arguments of the script that moves a job."""
+    counted = _flat(counts or {})
+    return [attempt, state, rank, job, new_field, 6 + len(counted), *counted, *_flat(fields)]
+
+
+def _flat(pairs: Mapping[str, object]) -> list[str]:
+    return [str(part) for pair in pairs.items() for part in pair]
+
+
+def _keys(job: str) -> list[str]:
+    return [_key(job), OPEN, COUNTED, hooks_key(job), DUE]
 
 
 def _key(job: str) -> str:

@@ -15,7 +15,8 @@ POOLS = {"whisper": 1, "voxtral": 1, "cpu": 2}
 
 
 LOADING = "loading"
-"""The status of a pool whose model is not there yet; the others are `ready`, `idle` and `failed`."""
+"""The status of a pool whose model is not there yet."""
+STATUSES = (LOADING, "ready", "idle", "failed")
 
 
 def pool_key(pool: str) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pipeline.broker import connect, keeps_state
 from pipeline.celery import client_app
+from pipeline.pools import POOL_VARIABLE
 from pipeline.settings import settings
 
 if TYPE_CHECKING:
@@ -52,11 +53,12 @@ class Worker:
     place: str
     """Machine and process namespace, within which `pid` is meant."""
     pid: int
+    pool: str = ""
 
     @classmethod
     def here(cls, node: str) -> Self:
         """Return a new worker with Celery's node name in this process."""
-        return cls(f"{node}.{uuid.uuid4().hex[:8]}", _place(), os.getpid())
+        return cls(f"{node}.{uuid.uuid4().hex[:8]}", _place(), os.getpid(), os.environ.get(POOL_VARIABLE, ""))
 
     @property
     def is_known_dead(self) -> bool:
@@ -84,8 +86,8 @@ class Roster:
 
     def say_alive(self, worker: Worker, *, stopping: bool = False) -> None:
         """Note that a worker is there, and whether its legs are to hand over what they do."""
-        fields: list[str | int] = ["place", worker.place, "pid", worker.pid, "stopping", int(stopping)]
-        self._say_alive([INDEX, worker_key(worker.id)], [worker.id, *fields])
+        own: list[str | int] = ["place", worker.place, "pid", worker.pid, "pool", worker.pool]
+        self._say_alive([INDEX, worker_key(worker.id)], [worker.id, *own, "stopping", int(stopping)])
 
     def pools(self) -> set[str]:
         """Return the pools of which a worker was heard lately."""
@@ -103,7 +105,10 @@ class Roster:
     def all(self) -> list[Worker]:
         """Return the workers on the list."""
         found = {it: self.redis.hgetall(worker_key(it)) for it in self.redis.smembers(INDEX)}
-        return [Worker(it, fields.get("place", ""), int(fields.get("pid", 0))) for it, fields in found.items()]
+        return [
+            Worker(it, fields.get("place", ""), int(fields.get("pid", 0)), fields.get("pool", ""))
+            for it, fields in found.items()
+        ]
 
     def lost(self) -> list[Worker]:
         """Return the workers that are no more."""

@@ -139,6 +139,16 @@ class Settings(BaseSettings):
     """How many requests a key may make that has no limit of its own."""
     serve_at_once: int = Field(default=256, ge=1)
     """How many uploads of such a key may be at work at once."""
+    flower_auth: SecretStr | None = None
+    """`user:password` for Flower; with it `duet up` starts it."""
+    flower_port: int = Field(default=5555, ge=1, le=65535)
+    """Port of this machine at which `duet up` and `duet flower` show it."""
+    webhook_secret: SecretStr | None = None
+    """Signs webhooks: `whsec_` and 24 to 64 random bytes in base64; on every worker of the cpu pool."""
+    webhook_tries: int = Field(default=8, ge=1)
+    """How often an address is told of the same thing that does not answer with 2xx."""
+    webhook_backoff_s: float = Field(default=5.0, gt=0)
+    """Seconds before the second try; each further one waits four times as long, an hour at most."""
     client_timeout_s: float = 5.0
     """Seconds after which a client says that the broker does not answer."""
 

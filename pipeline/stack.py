@@ -15,6 +15,7 @@ import redis
 
 from pipeline.broker import EMBEDDED_URL_FILE, broker_url, connect
 from pipeline.errors import StackError
+from pipeline.flower import door
 from pipeline.pools import POOLS, beat_command, command, environment, pool_key, ready_pools
 from pipeline.settings import settings
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 VALKEY = "valkey"
 BEAT = "beat"
+FLOWER = "flower"
+LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 60.0
 POLL_S = 0.05
@@ -120,6 +123,11 @@ class Stack:
             own = {"DUET_BROKER_URL": self.url, "REMAP_SIGTERM": "SIGQUIT"}
             self.children.start(pool, command(pool), environment(pool) | own)
         self.children.start(BEAT, beat_command(), environment() | {"DUET_BROKER_URL": self.url})
+
+    def start_flower(self, port: int) -> None:
+        """Start Flower, for this machine's browsers."""
+        own = environment() | {"DUET_BROKER_URL": self.url}
+        self.children.start(FLOWER, door.command(LOOPBACK, port), own)
 
     def tend(self) -> None:
         """Start again what has died; a pool puts back what the one before it had taken.

@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 
 from pipeline import canvas
 from pipeline.admission import check_destination
-from pipeline.broker import unreachable
+from pipeline.broker import readable_errors, unreachable
 from pipeline.digests import Digests
 from pipeline.ids import job_id
 from pipeline.ledger import JobRecord, Ledger
@@ -24,6 +24,8 @@ from pipeline.settings import settings
 from pipeline.sources import Source
 from pipeline.storage import as_uri, join, open_storage
 from pipeline.types import Episode, EpisodeResult, JobSpec, JobState, Options
+from pipeline.webhooks import Webhooks
+from pipeline.webhooks.hooks import note_due, register
 
 SEND_GRACE_S = 10.0
 """A job that was begun and not sent for this long was left by a client that died: it is sent again."""
@@ -60,9 +62,12 @@ class Desk:
         force: bool = False,
         priority: int | None = None,
         ledger: Ledger | None = None,
+        webhooks: Webhooks | None = None,
     ) -> None:
         self.destination = as_uri(destination)
         check_destination(self.destination)
+        self.webhooks = webhooks or Webhooks()
+        self.webhooks.check()
         self.options = options or Options()
         self.force = force
         self.priority = priority
@@ -99,6 +104,9 @@ class Desk:
         Raises:
             BrokerError: the broker does not answer. What it has taken is found again by the next submission.
         """
+        at_work = [it.spec.job for it in prepared if it.verdict is not Verdict.DONE]
+        with readable_errors():
+            register(self.ledger.redis, at_work, self.webhooks)
         new = [it.spec for it in prepared if it.verdict is Verdict.NEW]
         won = {spec.job: spec for spec, is_ours in zip(new, self.ledger.begin_many(new), strict=True) if is_ours}
         try:
@@ -106,7 +114,17 @@ class Desk:
         except (OperationalError, redis.RedisError) as error:
             raise unreachable(error) from None
         self.ledger.note_sent(list(won.values()))
-        return [self._ended_up(it, won) for it in prepared]
+        ended_up = [self._ended_up(it, won) for it in prepared]
+        self._tell_late([it.spec for it in ended_up if it.verdict is Verdict.UNDER_WAY])
+        return ended_up
+
+    def _tell_late(self, specs: Sequence[JobSpec]) -> None:
+        """Have what jobs reached before the webhooks were registered be told all the same."""
+        if not self.webhooks.wanted or not specs:
+            return
+        records = filter(None, self.ledger.get_many([spec.job for spec in specs]))
+        with readable_errors():
+            note_due(self.ledger.redis, [(it.spec.job, it.spec.attempt, it.state) for it in records])
 
     def _ended_up(self, prepared: Prepared, won: dict[str, JobSpec]) -> Prepared:
         # Of two files with the same bytes, or two clients at once, one begins the job and the other finds it.

@@ -11,6 +11,8 @@ from kombu.exceptions import OperationalError
 
 from pipeline.errors import BrokerError, CancelledError
 from pipeline.ledger import Ledger, LegRecord
+from pipeline.metrics import events
+from pipeline.metrics.definitions import LOST, MEMORY
 from pipeline.settings import settings
 from pipeline.storage import Storage, open_storage
 from pipeline.types import JobSpec, Leg, Segment
@@ -53,6 +55,8 @@ class LegContext:
         self._looked_at = float("-inf")
         self._confirmed_at = time.monotonic()
         self.stop: Stop | None = None
+        self.reason = LOST
+        """By what the leg's failure is counted, should it fail."""
         self._last_text = ""
 
     @cached_property
@@ -95,6 +99,7 @@ class LegContext:
         pieces = self.checkpoints.count
         losses = known.losses + 1 if pieces <= known.pieces else 1
         self._ledger.note_leg(self.spec, self.leg, losses=losses, pieces=pieces)
+        self._ledger.count(events.step_retried(self.leg, LOST))
         return losses if losses >= MAX_LOSSES else 0
 
     def may_start_afresh(self) -> bool:
@@ -102,7 +107,10 @@ class LegContext:
         record = self._ledger.get(self.spec.job)
         before = record.legs[self.leg].fresh_starts if record else 0
         self._ledger.note_leg(self.spec, self.leg, fresh_starts=before + 1)
-        return before == 0
+        if before:
+            return False
+        self._ledger.count(events.step_retried(self.leg, MEMORY))
+        return True
 
     def on_segments(self, segments: Sequence[Segment]) -> None:
         """Hand segments to whoever reads them as they come."""

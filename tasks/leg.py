@@ -12,10 +12,14 @@ from pipeline.broker import connect
 from pipeline.celery import PRIORITIES
 from pipeline.errors import BrokerError, CancelledError, DeviceMemoryError, DuetError, TransientError
 from pipeline.ledger import Ledger
+from pipeline.metrics import events
+from pipeline.metrics.definitions import reason_of
 from pipeline.settings import settings
 from pipeline.types import JobSpec, JobState, Leg, LegOutcome
+from tasks.announcing import Announcer
 from tasks.checkpoint import finished_outcome, save_outcome
 from tasks.context import LegContext, Stop
+from tasks.deliver import tell_at_once
 from tasks.lease import Lease
 from tasks.patience import end_process, has_tries_left, kept_while_the_broker_is_away, put_back, try_later
 from workers.shortage import begin_smaller
@@ -38,6 +42,8 @@ class LegTask(Task):  # type: ignore[misc]  # celery has no types
     worker go."""
     default_retry_delay = 5
     """Seconds before a leg is tried again whose process was killed."""
+    resultrepr_maxsize = 4096
+    """Of an outcome with its reason, for Flower."""
     leg: ClassVar[Leg]
 
     def __call__(self, message: dict[str, Any]) -> dict[str, Any]:
@@ -53,7 +59,7 @@ class LegTask(Task):  # type: ignore[misc]  # celery has no types
             if not lease.acquire():
                 put_back(self, countdown=settings().sweep_interval_s)
             try:
-                return self._run_leg(LegContext(spec, self.leg, ledger, lease, self._publish), ledger)
+                return self._run_leg(LegContext(spec, self.leg, ledger, lease, Announcer(self)), ledger)
             finally:
                 lease.release()
 
@@ -61,17 +67,18 @@ class LegTask(Task):  # type: ignore[misc]  # celery has no types
         spec, started = context.spec, time.monotonic()
         if self.leg not in spec.options.legs:
             outcome = self._skipped("It was not asked for.")
-            ledger.note_leg(spec, self.leg, outcome=outcome.model_dump_json())
+            _note_end(ledger, spec, outcome)
             return outcome.to_message()
-        if not ledger.note_leg(spec, self.leg, started_at=_first_start(ledger, spec, self.leg)):
+        if not _note_start(ledger, spec, self.leg):
             return self._skipped("The job was cancelled.").to_message()
         ledger.advance(spec, JobState.RUNNING)
         outcome = self._outcome(context).model_copy(
             update={"work_s": round(time.monotonic() - started, 3), "tries": self.request.retries + 1}
         )
-        ledger.note_leg(spec, self.leg, outcome=outcome.model_dump_json())
+        _note_end(ledger, spec, outcome, context.reason)
         if self.leg == "whisper" and outcome.status == "ok":
             ledger.advance(spec, JobState.TRANSCRIBED, transcribed_at=time.time())
+            tell_at_once(ledger)
         return outcome.to_message()
 
     def _outcome(self, context: LegContext) -> LegOutcome:
@@ -87,31 +94,25 @@ class LegTask(Task):  # type: ignore[misc]  # celery has no types
             raise
         except CancelledError as error:
             return self._stopped(context, str(error))
-        except TransientError as error:
-            return self._retry_or_fail(error)
-        except DeviceMemoryError as error:
-            return self._out_of_memory(context, error)
-        except DuetError as error:
-            return LegOutcome(leg=self.leg, status="failed", reason=str(error))
-        except MemoryError:
-            return LegOutcome(
-                leg=self.leg,
-                status="failed",
-                reason="The worker ran out of memory; use a smaller model or a machine with more of it.",
-            )
         except Exception as error:
-            logger.exception("%s of %s failed", self.leg, context.spec.job)
-            return LegOutcome(
-                leg=self.leg,
-                status="failed",
-                reason=f"Unexpected {type(error).__name__}: {error}. The worker's log has the details.",
-            )
+            context.reason = reason_of(error)
+            return LegOutcome(leg=self.leg, status="failed", reason=self._sentence(context, error))
 
-    def _retry_or_fail(self, error: TransientError) -> LegOutcome:
-        if has_tries_left(self):
-            try_later(self, error)
-        tries = self.request.retries + 1
-        return LegOutcome(leg=self.leg, status="failed", reason=f"{error} It was tried {tries} times.")
+    def _sentence(self, context: LegContext, error: Exception) -> str:
+        """Return what to tell of an error that stays; after one that may pass, the leg is begun once more instead."""
+        match error:
+            case TransientError():
+                if has_tries_left(self):
+                    try_later(self, error)
+                return f"{error} It was tried {self.request.retries + 1} times."
+            case DeviceMemoryError():
+                return self._out_of_memory(context, error)
+            case DuetError():
+                return str(error)
+            case MemoryError():
+                return "The worker ran out of memory; use a smaller model or a machine with more of it."
+        logger.exception("%s of %s failed", self.leg, context.spec.job)
+        return f"Unexpected {type(error).__name__}: {error}. The worker's log has the details."
 
     def _stopped(self, context: LegContext, reason: str) -> LegOutcome:
         if context.stop is Stop.HANDOVER:
@@ -120,14 +121,13 @@ class LegTask(Task):  # type: ignore[misc]  # celery has no types
             raise Ignore  # another process does it now
         return self._skipped(reason)
 
-    def _out_of_memory(self, context: LegContext, error: DeviceMemoryError) -> LegOutcome:
+    def _out_of_memory(self, context: LegContext, error: DeviceMemoryError) -> str:
         """End this process, whose memory may be in shreds, for a fresh one that does less at once; but only once."""
         if context.may_start_afresh():
             logger.warning("%s A fresh process goes on.", error)
             begin_smaller()
             end_process()
-        reason = f"{error}; use a smaller model, or fewer bits for Voxtral (`duet plan` says what fits)."
-        return LegOutcome(leg=self.leg, status="failed", reason=reason)
+        return f"{error}; use a smaller model, or fewer bits for Voxtral (`duet plan` says what fits)."
 
     def _lost(self, losses: int) -> LegOutcome:
         reason = f"The process at work was ended before it was done, {losses} times in a row; it may need more memory."
@@ -136,12 +136,20 @@ class LegTask(Task):  # type: ignore[misc]  # celery has no types
     def _skipped(self, reason: str) -> LegOutcome:
         return LegOutcome(leg=self.leg, status="skipped", reason=reason)
 
-    def _publish(self, progress: dict[str, float | str]) -> None:
-        self.update_state(state="PROGRESS", meta=progress)
+
+def _note_start(ledger: Ledger, spec: JobSpec, leg: Leg) -> bool:
+    """Write down when this attempt was first at the leg; False when the job has ended.
+
+    A leg that is tried again did not wait until now.
+    """
+    record, now = ledger.get(spec.job), time.time()
+    if record is None or record.spec.attempt != spec.attempt:
+        return False
+    started_at = record.legs[leg].started_at or now
+    counts = events.leg_began(leg, started_at - record.submitted_at)
+    return ledger.note_leg(spec, leg, counts, started_at=started_at)
 
 
-def _first_start(ledger: Ledger, spec: JobSpec, leg: Leg) -> float:
-    """Return when this attempt was first at the leg: a leg that is tried again did not wait until now."""
-    record = ledger.get(spec.job)
-    is_this = record is not None and record.spec.attempt == spec.attempt
-    return (record.legs[leg].started_at if record and is_this else None) or time.time()
+def _note_end(ledger: Ledger, spec: JobSpec, outcome: LegOutcome, reason: str = "") -> None:
+    counts = events.leg_ended(outcome, reason)
+    ledger.note_leg(spec, outcome.leg, counts, outcome=outcome.model_dump_json(), ended_at=time.time())

@@ -10,13 +10,18 @@ from celery.utils.log import get_task_logger
 from pipeline import canvas
 from pipeline.admission import admit, admit_outcomes
 from pipeline.broker import connect
+from pipeline.canvas import step_of
 from pipeline.celery import app
 from pipeline.errors import BrokerError, DuetError, TransientError
 from pipeline.ledger import JobRecord, Ledger
 from pipeline.merge import merge_legs, read_manifest, second_opinion_on, write_manifest, write_results
+from pipeline.metrics import events
+from pipeline.metrics.counted import Counts
+from pipeline.metrics.definitions import reason_of
 from pipeline.storage import Storage, open_storage
 from pipeline.types import LEGS, Analysis, JobSpec, JobState, Leg, LegOutcome, SecondOpinion, Transcript
 from tasks.checkpoint import saved_opinion
+from tasks.deliver import tell_at_once
 from tasks.patience import has_tries_left, kept_while_the_broker_is_away, try_later
 
 logger = get_task_logger(__name__)
@@ -94,7 +99,8 @@ def _refuse(message: object, error: DuetError) -> dict[str, Any]:
     fields = message if isinstance(message, dict) else {}
     job, attempt = fields.get("job"), fields.get("attempt")
     if isinstance(job, str) and isinstance(attempt, int):
-        Ledger(connect(patient=True)).fail(job, attempt, str(error))
+        counts = events.step_failed("merge", reason_of(error))
+        Ledger(connect(patient=True)).fail(job, attempt, str(error), counts)
     return {"job": str(job), "state": JobState.FAILED.value, "reason": str(error)}
 
 
@@ -114,6 +120,7 @@ def _rescued_outcome(spec: JobSpec, leg: Leg, record: JobRecord | None) -> LegOu
 def _end_job(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> dict[str, Any]:
     """Write the manifest, then move the job to its final state; that order makes the manifest the proof."""
     ledger = Ledger(connect(patient=True))
+    cause = ""
     try:
         if not ledger.seal(spec) and (ended := _ended(spec, ledger)):
             return ended
@@ -126,19 +133,32 @@ def _end_job(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> dict[str
     except TransientError as error:
         if has_tries_left(task):
             try_later(task, error)
-        state, reason = JobState.FAILED, str(error)
+        state, reason, cause = JobState.FAILED, str(error), reason_of(error)
     except BrokerError:
         raise
     except DuetError as error:
-        state, reason = JobState.FAILED, _why_failed(error, legs)
+        state, reason, cause = JobState.FAILED, _why_failed(error, legs), reason_of(error)
     except Exception as error:
         logger.exception("merge of %s failed", spec.job)
-        state, reason = (
-            JobState.FAILED,
-            f"Unexpected {type(error).__name__}: {error}. The worker's log has the details.",
-        )
-    ledger.advance(spec, state, reason=reason, ended_at=time.time())
+        reason = f"Unexpected {type(error).__name__}: {error}. The worker's log has the details."
+        state, cause = JobState.FAILED, reason_of(error)
+    counts = _untold(legs, ledger.get(spec.job))
+    if cause:
+        counts |= events.step_failed(step_of(task.name), cause)
+    ledger.advance(spec, state, counts, reason=reason, ended_at=time.time())
+    tell_at_once(ledger)
     return _told(spec, state, reason)
+
+
+def _untold(legs: dict[Leg, LegOutcome], record: JobRecord | None) -> Counts:
+    """Return what the end of a job counts besides itself: how long it took, and legs that could not tell their end."""
+    if record is None:
+        return {}
+    counts = events.episode_took(time.time() - record.submitted_at)
+    for leg, outcome in legs.items():
+        if record.legs[leg].outcome is None:
+            counts |= events.leg_ended(outcome)
+    return counts
 
 
 def _outline(transcript: Transcript) -> Analysis:

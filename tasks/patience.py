@@ -12,7 +12,10 @@ from celery.exceptions import Ignore, Reject
 from celery.utils.log import get_task_logger
 from kombu.exceptions import OperationalError
 
+from pipeline.canvas import step_of
 from pipeline.errors import BrokerError, TransientError
+from pipeline.ledger import Ledger
+from pipeline.metrics import events
 from pipeline.settings import settings
 
 logger = get_task_logger(__name__)
@@ -32,6 +35,7 @@ def try_later(task: Task, error: TransientError) -> NoReturn:
     """
     delay_s = min(settings().retry_backoff_s * 2**task.request.retries, MAX_BACKOFF_S)
     logger.warning("%s Trying again in %.0f s.", error, delay_s)
+    Ledger().count(events.step_retried(step_of(task.name), "transient"))
     raise task.retry(exc=error, countdown=delay_s, max_retries=settings().retry_limit) from None
 
 

@@ -13,6 +13,8 @@ from pipeline.celery import PRIORITIES, app
 from pipeline.errors import BrokerError, CancelledError, DuetError, TransientError
 from pipeline.ledger import Ledger
 from pipeline.merge import read_transcript
+from pipeline.metrics import events
+from pipeline.metrics.definitions import reason_of
 from pipeline.opinion import doubtful
 from pipeline.settings import settings
 from pipeline.types import JobSpec, Reading, SecondOpinion
@@ -66,16 +68,10 @@ def _opinion(task: Task, context: LegContext, lease: Lease, waited_s: float) -> 
         raise
     except CancelledError as error:
         return _stopped(task, context, str(error))
-    except TransientError as error:
-        if has_tries_left(task):
-            raise
-        return SecondOpinion(status="failed", reason=str(error))
-    except DuetError as error:
-        return SecondOpinion(status="failed", reason=str(error))
     except Exception as error:
-        logger.exception("the second opinion on %s failed", context.spec.job)
-        reason = f"Unexpected {type(error).__name__}: {error}. The worker's log has the details."
-        return SecondOpinion(status="failed", reason=reason)
+        if isinstance(error, TransientError) and has_tries_left(task):
+            raise
+        return _failed(error, context.spec)
     return SecondOpinion(
         status="ok",
         readings=readings,
@@ -85,6 +81,15 @@ def _opinion(task: Task, context: LegContext, lease: Lease, waited_s: float) -> 
         work_s=round(time.monotonic() - started, 3),
         tries=task.request.retries + 1,
     )
+
+
+def _failed(error: Exception, spec: JobSpec) -> SecondOpinion:
+    Ledger().count(events.step_failed("opinion", reason_of(error)))
+    if isinstance(error, DuetError):
+        return SecondOpinion(status="failed", reason=str(error))
+    logger.error("the second opinion on %s failed", spec.job, exc_info=error)
+    reason = f"Unexpected {type(error).__name__}: {error}. The worker's log has the details."
+    return SecondOpinion(status="failed", reason=reason)
 
 
 def _readings(analyst: Analyst, context: LegContext) -> tuple[Reading, ...]:

@@ -14,8 +14,10 @@ from pipeline.cli.doctor import doctor
 from pipeline.cli.down import down
 from pipeline.cli.export import export
 from pipeline.cli.failed import failed
+from pipeline.cli.flower import flower
 from pipeline.cli.keys import keys
 from pipeline.cli.ls import ls
+from pipeline.cli.metrics import metrics
 from pipeline.cli.models import models
 from pipeline.cli.plan import plan
 from pipeline.cli.retry import retry
@@ -48,6 +50,8 @@ app.command(epilog='Example: duet up, and in another window: python -c "from pip
 app.command(epilog="Example: duet down")(down)
 app.command(epilog="Example: DUET_BROKER_URL=redis://host:6379/0 duet worker whisper")(worker)
 app.command(epilog="Example: DUET_BROKER_URL=redis://host:6379/0 duet beat")(beat)
+app.command(epilog="Example: DUET_FLOWER_AUTH=me:secret duet flower --port 5555")(flower)
+app.command(epilog="Example: duet metrics --port 9107")(metrics)
 app.command(epilog="Example: duet plan --gpu t4 --whisper medium")(plan)
 app.command(epilog="Example: duet bench --paths episode.mp3 --price-per-hour 0.80")(bench)
 app.command(epilog="Example: duet export results/show-0123456789abcdef --format srt > show.srt")(export)

@@ -37,6 +37,12 @@ SecondOpinion = Annotated[
     typer.Option("--second-opinion", help="What Voxtral writes down too, to be compared with Whisper's text."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Do it all again, whatever is there.")]
+OnTranscribed = Annotated[
+    str | None, typer.Option("--on-transcribed", metavar="URL", help="Told, signed, of each transcript that is there.")
+]
+OnCompleted = Annotated[
+    str | None, typer.Option("--on-completed", metavar="URL", help="Told, signed, of each episode that has ended.")
+]
 InFlight = Annotated[int, typer.Option("--in-flight", min=1, help="Episodes on the queues and at work at once.")]
 
 

@@ -22,6 +22,8 @@ def submit(
     translate_to: asked.TranslateTo = None,
     second_opinion: asked.SecondOpinion = "doubtful",
     force: asked.Force = False,
+    on_transcribed: asked.OnTranscribed = None,
+    on_completed: asked.OnCompleted = None,
     in_flight: Annotated[
         int | None,
         typer.Option("--in-flight", min=1, help="Episodes on the queues and at work at once; stays until the last."),
@@ -39,9 +41,11 @@ def submit(
     from pipeline.storage import as_uri, open_storage
     from pipeline.submission import Desk
     from pipeline.submitting import Submission
+    from pipeline.webhooks import Webhooks
 
     options = asked.options(language, vocabulary, questions, translate_to, second_opinion)
-    desk = Desk(to, options, force=force, priority=priority)
+    hooks = Webhooks(on_transcribed, on_completed)
+    desk = Desk(to, options, force=force, priority=priority, webhooks=hooks)
     found = asked.found_at(places)
     open_storage(as_uri(to)).check_writable()
     batch = Batches(desk.ledger.redis).create(places, desk.destination, options.to_message()).id

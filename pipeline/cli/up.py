@@ -1,18 +1,36 @@
 """`duet up`: the embedded stack, kept running."""
 
 import time
+from typing import Annotated
+
+import typer
 
 from pipeline.cli.console import TICK_S, console, interruptible
 
 
-def up() -> None:
-    """Keep the embedded stack running until Ctrl-C, for the Python API and for Flower."""
-    from pipeline.stack import Stack
+def up(
+    with_flower: Annotated[
+        bool | None,
+        typer.Option("--flower/--no-flower", help="Flower in the browser; by default where DUET_FLOWER_AUTH is set."),
+    ] = None,
+) -> None:
+    """Keep the embedded stack running until Ctrl-C: Valkey, the pools, the clock, and Flower if it has a password."""
+    from pipeline.flower import door
+    from pipeline.settings import settings
+    from pipeline.stack import LOOPBACK, Stack
 
+    port = settings().flower_port
+    is_shown = settings().flower_auth is not None if with_flower is None else with_flower
+    if is_shown:
+        door.check(LOOPBACK, port)
     with interruptible("Duet is down; what was waiting goes on when it is up again.", 0), Stack("up") as stack:
         stack.start_pools()
-        console.print("Duet is up; Ctrl-C ends it. Your submit() and `celery -A pipeline flower` find it.")
+        if is_shown:
+            stack.start_flower(port)
+        console.print("Duet is up; Ctrl-C ends it. Your submit() and `duet submit` find it.")
         console.print(f"Broker {stack.url}, logs in {stack.children.logs}", soft_wrap=True)
+        seen_at = f"http://{LOOPBACK}:{port}" if is_shown else "off; DUET_FLOWER_AUTH=user:password shows it"
+        console.print(f"Flower {seen_at}", soft_wrap=True, highlight=False)
         while True:
             stack.tend()
             time.sleep(TICK_S)

@@ -58,7 +58,7 @@ def sent(ledger: Ledger) -> list[str]:
     """Return the messages on the queue of the fast leg, all priorities, first served first."""
     lists = [f"whisper{PRIORITY_SEPARATOR}{step}" if step else "whisper" for step in range(10)]
     return [
-        json.loads(text)["headers"]["shadow"].removeprefix("transcribe ")
+        Path(json.loads(text)["headers"]["argsrepr"]).stem
         for name in lists
         for text in reversed(ledger.redis.lrange(name, 0, -1))
     ]

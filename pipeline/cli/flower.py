@@ -1,0 +1,28 @@
+"""`duet flower`: Flower in the foreground."""
+
+import os
+from typing import Annotated
+
+import typer
+
+
+def flower(
+    address: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for other machines.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="By default DUET_FLOWER_PORT.")] = None,
+) -> None:
+    """Show queues, pools and every task in the browser, until Ctrl-C; DUET_FLOWER_AUTH is the password.
+
+    It watches the broker of DUET_BROKER_URL, or that of a running `duet up`.
+    """
+    from pipeline.broker import broker_url
+    from pipeline.flower import door
+    from pipeline.pools import environment
+    from pipeline.settings import settings
+
+    broker_url()
+    port = port or settings().flower_port
+    door.check(address, port)
+    settings().state_dir.mkdir(parents=True, exist_ok=True)
+    os.chdir(settings().state_dir)
+    argv = door.command(address, port)
+    os.execvpe(argv[0], argv, environment())

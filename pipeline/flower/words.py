@@ -1,0 +1,69 @@
+"""How a task reads in Flower: `transcribe · ep-042.mp3 · 00:42:10`, how far it is, how it ended."""
+
+import ast
+import re
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from pipeline.clock import clock_time
+
+PROGRESS_EVENT = "task-progress"
+"""What a leg sends while it works; Celery makes of it a state of that name."""
+PROGRESS = "PROGRESS"
+_SOURCE = re.compile(r"'source': '((?:[^'\\]|\\.)*)'")
+
+
+def in_words(task: Any) -> Any:
+    """Return Flower's copy of a task, put into words.
+
+    Args:
+        task: a `celery.events.state.Task`; `args` holds the episode's source, as the canvas has it said, or the
+            message as Celery prints it where Celery itself has sent the task again.
+    """
+    if not (task.name or "").startswith("tasks."):
+        return task
+    result = _parsed(task.result)
+    source = _source(task.args or "")
+    length_s = getattr(task, "total_s", None) or result.get("audio_s")
+    parts = [task.name.removeprefix("tasks."), _title(source), clock_time(length_s) if length_s else ""]
+    task.name = " · ".join(filter(None, parts))
+    task.args = source
+    if task.state == PROGRESS and length_s:
+        task.state = f"{100 * task.done_s / length_s:.0f} %"
+        task.result = f"{clock_time(task.done_s)} of {clock_time(length_s)}"
+    elif result:
+        task.result = _told(result)
+    return task
+
+
+def _source(args: str) -> str:
+    found = _SOURCE.search(args)
+    return found[1] if found else args
+
+
+def _title(source: str) -> str:
+    path = urlsplit(source).path if "://" in source else source
+    return unquote(PurePosixPath(path).name)
+
+
+def _parsed(result: object) -> dict[str, Any]:
+    """Return the result that Celery's event holds as Python prints it; nothing where it was cut off."""
+    try:
+        value = ast.literal_eval(result) if isinstance(result, str) else None
+    except (ValueError, SyntaxError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _told(result: dict[str, Any]) -> str:
+    head = str(result.get("status") or result.get("state") or "")
+    if reason := result.get("reason"):
+        return f"{head}: {reason}"
+    if flaws := result.get("flaws"):
+        return f"{head}: {' '.join(flaws)}"
+    if result.get("reused"):
+        return f"{head}, done before"
+    if work_s := result.get("work_s"):
+        return f"{head} in {work_s:.1f} s, {result.get('model')} on {result.get('device')}"
+    return f"{head}, {result['uri']}" if result.get("uri") else head

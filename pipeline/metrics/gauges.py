@@ -1,0 +1,94 @@
+"""What can be measured now of queues, workers, pools and the device."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from prometheus_client.core import GaugeMetricFamily
+
+from pipeline import telemetry
+from pipeline.celery import QUEUES
+from pipeline.pools import POOLS, STATUSES, pool_states
+from pipeline.queues import lists_of
+from pipeline.roster import Roster, is_lost, taken_key, worker_key
+
+
+def queues(client: Any) -> Iterator[GaugeMetricFamily]:
+    """Yield what waits."""
+    waiting = GaugeMetricFamily(
+        "duet_queue_messages", "Messages that wait in a queue, those of all priorities.", labels=["queue"]
+    )
+    for queue in QUEUES:
+        with client.pipeline(transaction=False) as pipe:
+            for name in lists_of(queue):
+                pipe.llen(name)
+            waiting.add_metric([queue], sum(pipe.execute()))
+    yield waiting
+
+
+def workers(client: Any) -> Iterator[GaugeMetricFamily]:
+    """Yield which workers are there and what they hold."""
+    present = GaugeMetricFamily("duet_workers", "Workers that are there.", labels=["pool"])
+    taken = GaugeMetricFamily(
+        "duet_taken_messages", "Messages that workers have taken and not finished.", labels=["pool"]
+    )
+    there, held = _workers(client)
+    for pool in POOLS:
+        present.add_metric([pool], there[pool])
+        taken.add_metric([pool], held[pool])
+    yield from (present, taken)
+
+
+def _workers(client: Any) -> "tuple[Counter[str], Counter[str]]":
+    """Return how many workers of each pool are there, and how many messages those hold."""
+    there: Counter[str] = Counter()
+    held: Counter[str] = Counter()
+    for worker in Roster(client).all():
+        there[worker.pool] += not is_lost(client.hget(worker_key(worker.id), "missed"))
+        held[worker.pool] += client.hlen(taken_key(worker.id))
+    return there, held
+
+
+def pools() -> Iterator[GaugeMetricFamily]:
+    """Yield what the pools say of themselves, and what the clock has sampled of them."""
+    status = GaugeMetricFamily(
+        "duet_pool_status", "1 for what the pool's newest process says of itself.", labels=["pool", "status"]
+    )
+    states = pool_states()
+    for pool in POOLS:
+        for name in STATUSES:
+            status.add_metric([pool, name], float(states.get(pool, {}).get("status") == name))
+    yield status
+    samples = telemetry.read().pools
+    if samples:
+        age = GaugeMetricFamily("duet_clock_sample_age_seconds", "Seconds since the clock's last sample of the pools.")
+        age.add_metric([], max(0.0, time.time() - max(it.at for it in samples)))
+        yield age
+    busy = GaugeMetricFamily(
+        "duet_pool_busy_ratio", "Share of the time between two samples that a pool was at work.", labels=["pool"]
+    )
+    share = GaugeMetricFamily("duet_pool_memory_share_bytes", "Memory that the plan gives to a pool.", labels=["pool"])
+    peak = GaugeMetricFamily(
+        "duet_pool_memory_peak_bytes", "Most memory that a pool's process has held.", labels=["pool"]
+    )
+    for sample in samples:
+        busy.add_metric([sample.pool], sample.busy_share)
+        share.add_metric([sample.pool], sample.share_bytes)
+        peak.add_metric([sample.pool], sample.peak_bytes)
+    yield from (busy, share, peak)
+
+
+def devices() -> Iterator[GaugeMetricFamily]:
+    """Yield what the clock has sampled of the cards."""
+    labels = ["device", "name"]
+    used = GaugeMetricFamily("duet_device_memory_used_bytes", "Memory of a card that is taken.", labels=labels)
+    size = GaugeMetricFamily("duet_device_memory_size_bytes", "Memory that a card has.", labels=labels)
+    utilisation = GaugeMetricFamily(
+        "duet_device_utilisation_ratio", "Share of the last moments in which a kernel ran on a card.", labels=labels
+    )
+    for sample in telemetry.read().devices:
+        used.add_metric([sample.id, sample.name], sample.memory_used_bytes)
+        size.add_metric([sample.id, sample.name], sample.memory_total_bytes)
+        utilisation.add_metric([sample.id, sample.name], sample.utilisation)
+    yield from (used, size, utilisation)

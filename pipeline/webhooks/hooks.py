@@ -1,0 +1,82 @@
+"""Whom to tell, and what has happened of which somebody is to be told.
+
+Both lie in Redis. The script that moves a job notes in the same step that somebody is to be told
+(`pipeline/transitions.py`), so that nothing is forgotten with a process.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pipeline.addresses import check_url
+from pipeline.types import FINAL_STATES, JobState
+
+DUE = "duet:webhooks:due"
+"""Moves of jobs of which somebody is to be told: `<job> <attempt> <state>`."""
+Event = Literal["episode.transcribed", "episode.completed"]
+
+
+@dataclass(frozen=True)
+class Webhooks:
+    """The addresses that are told of a job; they are no part of what is asked for, so not of the job's id."""
+
+    on_transcribed: str | None = None
+    """Told as soon as the transcript is there."""
+    on_completed: str | None = None
+    """Told when the job has ended, however it did."""
+
+    def check(self) -> None:
+        """See that both may be told.
+
+        Raises:
+            AddressError: one is no address of the web, or not one that Duet may connect to.
+            TransientError: whether it is cannot be said now.
+        """
+        for url in filter(None, (self.on_transcribed, self.on_completed)):
+            check_url(url)
+
+    @property
+    def wanted(self) -> list[str]:
+        """What is written down: `<event> <url>`."""
+        pairs: list[tuple[Event, str | None]] = [
+            ("episode.transcribed", self.on_transcribed),
+            ("episode.completed", self.on_completed),
+        ]
+        return [f"{event} {url}" for event, url in pairs if url]
+
+
+def hooks_key(job: str) -> str:
+    """Return the Redis key of who is told of a job."""
+    return f"duet:job:{job}:webhooks"
+
+
+def event_of(state: JobState) -> Event | None:
+    """Return the event that reaching a state is."""
+    if state in FINAL_STATES:
+        return "episode.completed"
+    return "episode.transcribed" if state is JobState.TRANSCRIBED else None
+
+
+def register(client: Any, jobs: Iterable[str], hooks: Webhooks) -> None:
+    """Have the addresses be told of what happens to some jobs from now on, besides whoever is told already."""
+    if not hooks.wanted:
+        return
+    with client.pipeline() as pipe:
+        for job in jobs:
+            pipe.sadd(hooks_key(job), *hooks.wanted)
+        pipe.execute()
+
+
+def note_due(client: Any, reached: Iterable[tuple[str, int, JobState]]) -> None:
+    """Note that somebody is to be told of the states that attempts of jobs have reached."""
+    with client.pipeline() as pipe:
+        for job, attempt, state in reached:
+            if event_of(state):
+                pipe.sadd(DUE, f"{job} {attempt} {state.value}")
+        pipe.execute()
+
+
+def urls_of(client: Any, job: str, event: Event) -> list[str]:
+    """Return the addresses that are told of an event of a job."""
+    found = (wanted.partition(" ") for wanted in client.smembers(hooks_key(job)))
+    return sorted(url for name, _, url in found if name == event)

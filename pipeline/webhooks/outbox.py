@@ -1,0 +1,84 @@
+"""From what is due to messages on the cpu queue, one for each address."""
+
+import hashlib
+import json
+import time
+from typing import Any
+
+from pipeline.broker import broker_url
+from pipeline.celery import PRIORITIES, client_app
+from pipeline.clock import iso
+from pipeline.ledger import JobRecord, Ledger
+from pipeline.types import JobState, Model
+from pipeline.webhooks.hooks import DUE, Event, event_of, urls_of
+
+TASK = "tasks.deliver"
+
+
+class Delivery(Model):
+    """One thing to tell to one address; whoever gets it twice knows it by its id."""
+
+    id: str
+    url: str
+    body: str
+    """JSON: `type`, `timestamp`, `data`."""
+
+
+def send_due(ledger: Ledger) -> int:
+    """Put all that is due onto the queue and return how many messages those were.
+
+    What is struck off only afterwards may be sent twice, under the same id.
+
+    Raises:
+        BrokerError, redis.RedisError, kombu.exceptions.OperationalError: the broker does not answer.
+    """
+    sent = 0
+    for due in ledger.redis.smembers(DUE):
+        job, attempt, state = due.split(" ")
+        for delivery in _deliveries(ledger, job, int(attempt), JobState(state)):
+            _send(delivery)
+            sent += 1
+        ledger.redis.srem(DUE, due)
+    return sent
+
+
+def _deliveries(ledger: Ledger, job: str, attempt: int, state: JobState) -> list[Delivery]:
+    event, record = event_of(state), ledger.get(job)
+    if event is None or record is None or record.spec.attempt != attempt:
+        return []  # a newer attempt has begun, whose end is told
+    body = _body(event, state, record)
+    return [Delivery(id=_id(job, attempt, event, url), url=url, body=body) for url in urls_of(ledger.redis, job, event)]
+
+
+def _body(event: Event, state: JobState, record: JobRecord) -> str:
+    spec = record.spec
+    happened_at = (record.ended_at if state.is_final else record.transcribed_at) or time.time()
+    data: dict[str, Any] = {
+        "job": spec.job,
+        "attempt": spec.attempt,
+        "state": state.value,
+        "reason": record.reason if state.is_final else "",
+        "source": spec.episode.source,
+        "uri": spec.uri,
+        "audio_s": record.audio_s,
+    }
+    return json.dumps({"type": event, "timestamp": iso(happened_at), "data": data})
+
+
+def _id(job: str, attempt: int, event: Event, url: str) -> str:
+    whom = hashlib.sha256(url.encode()).hexdigest()[:8]
+    return f"msg_{job}.{attempt}.{event.rpartition('.')[2]}.{whom}"
+
+
+def _send(delivery: Delivery) -> None:
+    client_app(broker_url()).send_task(
+        TASK,
+        args=(delivery.to_message(),),
+        queue="cpu",
+        priority=PRIORITIES[0],
+        task_id=delivery.id,
+        ignore_result=True,
+        retry=False,
+        argsrepr=delivery.id,
+        kwargsrepr="{}",
+    )

@@ -1,0 +1,103 @@
+"""The words in which Flower tells, made from what Celery's events carry."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from pipeline.canvas import STEPS
+from pipeline.errors import SettingsError, StackError
+from pipeline.flower import door
+from pipeline.flower.words import in_words
+from pipeline.settings import settings
+from pipeline.types import LegOutcome
+from tests.duet import Duet
+from tests.services import free_ports
+
+OK = LegOutcome(leg="whisper", status="ok", audio_s=2530.0, work_s=41.5, model="whisper-base", device="cpu")
+
+
+def task(name: str = "tasks.transcribe", args: str = "/podcasts/ep-042.mp3", **fields: object) -> SimpleNamespace:
+    return SimpleNamespace(**({"name": name, "args": args, "result": None, "state": "STARTED"} | fields))
+
+
+@pytest.fixture
+def auth(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    yield monkeypatch
+    settings.cache_clear()
+
+
+def test_a_leg_at_work_says_what_it_does_and_how_far_it_is() -> None:
+    told = in_words(task(state="PROGRESS", done_s=1087.9, total_s=2530.0))
+
+    assert told.name == "transcribe · ep-042.mp3 · 00:42:10"
+    assert (told.state, told.result) == ("43 %", "00:18:08 of 00:42:10")
+
+
+def test_a_leg_that_has_ended_says_how() -> None:
+    told = in_words(task(state="SUCCESS", result=repr(OK.to_message())))
+    assert told.name == "transcribe · ep-042.mp3 · 00:42:10"
+    assert told.result == "ok in 41.5 s, whisper-base on cpu"
+
+    failed = LegOutcome(leg="voxtral", status="skipped", reason="It's off, as there is no card.")
+    told = in_words(task("tasks.analyze", state="SUCCESS", result=repr(failed.to_message())))
+    assert told.name == "analyze · ep-042.mp3"
+    assert told.result == "skipped: It's off, as there is no card."
+
+
+def test_a_task_that_celery_sent_again_reads_the_same() -> None:
+    # Given the arguments as Celery prints them, from a feed
+    args = "({'job': 'x', 'attempt': 1, 'episode': {'id': 'a', 'source': 'https://x.org/a%20b.mp3?t=1'}}, ...)"
+
+    told = in_words(task("tasks.merge", args, result="{'job': 'x', 'state': 'completed', 'uri': 'file:///r'}"))
+
+    assert (told.name, told.args) == ("merge · a b.mp3", "https://x.org/a%20b.mp3?t=1")
+    assert told.result == "completed, file:///r"
+
+
+@pytest.mark.parametrize("result", [None, "{'leg': 'whisper', 'sta...", "None", "42", "{"])
+def test_a_result_that_cannot_be_read_stays_as_it_is(result: str | None) -> None:
+    assert in_words(task(result=result)).result == result
+
+
+def test_tasks_of_others_stay_as_they_are() -> None:
+    other = task("celery.backend_cleanup", "()")
+    assert in_words(other) is other
+    assert other.name == "celery.backend_cleanup"
+    assert all(name.startswith("tasks.") for name, _ in STEPS.values())
+
+
+@pytest.mark.parametrize("value", ["", "me", "me:", ":secret"])
+def test_without_a_password_there_is_no_flower(auth: pytest.MonkeyPatch, value: str) -> None:
+    auth.setenv("DUET_FLOWER_AUTH", value)
+    settings.cache_clear()
+    with pytest.raises(SettingsError, match="DUET_FLOWER_AUTH"):
+        door.credentials()
+
+
+def test_a_port_that_is_taken_is_said_before_anything_starts(auth: pytest.MonkeyPatch) -> None:
+    import socket
+
+    auth.setenv("DUET_FLOWER_AUTH", "me:secret")
+    settings.cache_clear()
+    (port,) = free_ports(1)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        with pytest.raises(StackError, match=str(port)):
+            door.check("127.0.0.1", port)
+
+
+def test_the_password_is_on_no_command_line(auth: pytest.MonkeyPatch) -> None:
+    auth.setenv("DUET_FLOWER_AUTH", "me:secret")
+    settings.cache_clear()
+    assert "secret" not in " ".join(door.command("127.0.0.1", 5555))
+
+
+def test_duet_up_says_in_one_sentence_that_flower_needs_a_password(duet: Duet) -> None:
+    done = duet("up", "--flower")
+
+    assert done.code == 1
+    assert done.err.count(".") == 1
+    assert "DUET_FLOWER_AUTH=user:password" in done.err
+    assert not (duet.state / "broker.url").exists()

@@ -29,7 +29,7 @@ release-check: .venv/release.stamp  ## Whether this commit can be released; publ
 	touch $@
 
 .venv/test.stamp: $(PINS)
-	PYTHON=$(PYTHON) $(INSTALL) worker,embedded,quantize,flower,metrics,serve,test,deploy,lint
+	PYTHON=$(PYTHON) $(INSTALL) worker,embedded,quantize,flower,metrics,otel,serve,test,deploy,lint
 	touch $@ .venv/demo.stamp
 
 # The licences are those of everything that a user may install.

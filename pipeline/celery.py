@@ -4,10 +4,13 @@ Why each setting is as it is stands in docs/design.md, "Settings that must not b
 """
 
 from functools import lru_cache
+from typing import Any
 
 from celery import Celery
+from celery.signals import setup_logging
 from kombu.entity import Queue
 
+from pipeline import logs
 from pipeline.broker import broker_url, keeps_state, state_url
 from pipeline.errors import BrokerError
 from pipeline.settings import settings
@@ -36,6 +39,7 @@ def make_app(url: str | None, results: str | None = None) -> Celery:
             "tasks.reconsider",
             "tasks.merge",
             "tasks.deliver",
+            "tasks.telling",
             "workers.pool",
             "workers.heart",
             "workers.noted",
@@ -93,6 +97,12 @@ def client_app(url: str) -> Celery:
     `duet up` that is started again has another address.
     """
     return make_app(url, None if keeps_state(url) else state_url())
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def set_up_logs(loglevel: int, **_: Any) -> None:
+    """Have workers and the clock log as everything else of Duet does."""
+    logs.set_up(loglevel)
 
 
 def _own_app() -> Celery:

@@ -139,6 +139,8 @@ class Settings(BaseSettings):
     """How many requests a key may make that has no limit of its own."""
     serve_at_once: int = Field(default=256, ge=1)
     """How many uploads of such a key may be at work at once."""
+    log_format: Literal["auto", "json", "text"] = "auto"
+    """How background processes log: `json`, one object a line, or `text`; `auto`: text on a terminal."""
     flower_auth: SecretStr | None = None
     """`user:password` for Flower; with it `duet up` starts it."""
     flower_port: int = Field(default=5555, ge=1, le=65535)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import redis
 from kombu.exceptions import OperationalError
 
-from pipeline import canvas
+from pipeline import canvas, traces
 from pipeline.admission import check_destination
 from pipeline.broker import readable_errors, unreachable
 from pipeline.digests import Digests
@@ -104,6 +104,7 @@ class Desk:
         Raises:
             BrokerError: the broker does not answer. What it has taken is found again by the next submission.
         """
+        began_at = time.time()
         at_work = [it.spec.job for it in prepared if it.verdict is not Verdict.DONE]
         with readable_errors():
             register(self.ledger.redis, at_work, self.webhooks)
@@ -114,6 +115,9 @@ class Desk:
         except (OperationalError, redis.RedisError) as error:
             raise unreachable(error) from None
         self.ledger.note_sent(list(won.values()))
+        for spec in won.values():
+            told = {"job": spec.job, "episode": spec.episode.id, "attempt": spec.attempt, "priority": spec.priority}
+            traces.add_span("submit", spec.job, spec.attempt, began_at, time.time(), told)
         ended_up = [self._ended_up(it, won) for it in prepared]
         self._tell_late([it.spec for it in ended_up if it.verdict is Verdict.UNDER_WAY])
         return ended_up

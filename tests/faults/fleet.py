@@ -1,5 +1,6 @@
 """A broker, workers and a clock of a test's own, each a real process that can be killed, paused and started."""
 
+import json
 import os
 import shutil
 import signal
@@ -241,6 +242,12 @@ def wait_until(condition: Callable[[], object], what: str, timeout_s: float = TI
     while not condition():
         assert time.monotonic() < deadline, f"after {timeout_s:g} s still not: {what}"
         time.sleep(POLL_S)
+
+
+def log_lines(process: Process) -> list[dict[str, Any]]:
+    """Return what a process has logged; what is no line of Duet's log, such as Celery's banner, left out."""
+    lines = process.log.read_text().splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
 
 def runs(stage: Stage, leg: str, stem: str) -> list[tuple[float, float]]:

@@ -10,7 +10,7 @@ import pytest
 from pipeline import JobState, canvas, submit
 from pipeline.ledger import Ledger
 from pipeline.roster import Roster, restore
-from tests.faults.fleet import TIMEOUT_S, Fleet, is_consistent, runs, wait_until, windows
+from tests.faults.fleet import TIMEOUT_S, Fleet, is_consistent, log_lines, runs, wait_until, windows
 
 pytestmark = pytest.mark.xdist_group("fleet")
 PROCESSES, THREADS = 5, 10
@@ -94,8 +94,9 @@ def test_a_merge_that_comes_again_changes_nothing(fleet: Fleet) -> None:
 
 
 def sent_back(fleet: Fleet, task_id: str) -> int:
-    logs = [process.log.read_text() for name, process in fleet.processes.items() if name.startswith("whisper")]
-    return sum(log.count(f"{task_id}] ignored") for log in logs)
+    workers = [process for name, process in fleet.processes.items() if name.startswith("whisper")]
+    lines = [line for worker in workers for line in log_lines(worker)]
+    return sum(line["event"] == "ignored" and "{job}.{leg}.{attempt}".format(**line) == task_id for line in lines)
 
 
 def has_ended(fleet: Fleet, stem: str) -> bool:

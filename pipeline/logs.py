@@ -1,0 +1,75 @@
+"""One line an event: JSON for programs, words on a terminal; never a secret, and never what was said in an episode."""
+
+import logging
+import re
+import sys
+from functools import lru_cache
+from typing import Any
+
+import structlog
+
+from pipeline.settings import settings
+
+_USERINFO = re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s@?#\"']*@", re.IGNORECASE)
+_SIGNED = re.compile(r"([?&](?:X-Amz-[A-Za-z]+|Signature|token|key)=)[^&\s'\"]+", re.IGNORECASE)
+CHATTY = ("celery.app.trace", "celery.worker.strategy", "botocore", "urllib3", "httpx")
+"""They say what our own lines say too, or print results and addresses whole."""
+
+
+def set_up(level: int = logging.INFO) -> None:
+    """Have every line of this process, of Celery and other libraries too, go to the error stream in one form."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendered()],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    logging.captureWarnings(True)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.add_logger_name,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+
+
+def without_secrets(_: object, __: str, line: str) -> str:
+    """Return a line without passwords in addresses, signatures of links, and the secrets among the settings."""
+    line = _SIGNED.sub(r"\1***", _USERINFO.sub(r"\1***@", line))
+    for secret in _secrets():
+        line = line.replace(secret, "***")
+    return line
+
+
+def _rendered() -> list[Any]:
+    form = settings().log_format
+    if form == "text" or (form == "auto" and sys.stderr.isatty()):
+        # Prettier tracebacks print local variables, which may hold anything.
+        plain = structlog.dev.plain_traceback
+        chosen: Any = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
+    else:
+        chosen = structlog.processors.JSONRenderer(ensure_ascii=False)
+    return [structlog.processors.format_exc_info, chosen, without_secrets]
+
+
+@lru_cache(maxsize=1)
+def _secrets() -> tuple[str, ...]:
+    own = settings()
+    kept = (own.voxtral_key, own.webhook_secret, own.flower_auth)
+    return tuple(value for it in kept if it and (value := it.get_secret_value()))

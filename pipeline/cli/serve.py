@@ -22,7 +22,7 @@ def serve(
     Needs a broker with workers: `duet up` in another window, or DUET_BROKER_URL. Without any API key it listens
     on this machine alone; `duet keys add NAME` makes one.
     """
-    from pipeline.broker import broker_url
+    from pipeline.broker import state_url
     from pipeline.http.keys import Keys
     from pipeline.settings import settings
 
@@ -32,7 +32,7 @@ def serve(
         from pipeline.http.application import make_application
     except ImportError as error:
         raise StackError(f"`duet serve` needs the package {error.name}; install duet[serve].") from None
-    broker_url()  # without any the server could do nothing
+    state_url()  # without any the server could do nothing
     host = host or settings().serve_host
     is_loopback = host in ("127.0.0.1", "::1", "localhost")
     if not is_loopback and not any(key.revoked_at is None for key in Keys().all()):

@@ -30,7 +30,7 @@ async def get_session(found: Annotated[Caller, Depends(caller)]) -> Session:
     return Session(name=found.name, needs_key=found.id != ANYBODY)
 
 
-@router.post("", responses=responses())
+@router.post("", responses=responses(400))
 async def begin_session(request: Request, response: Response, given: Key) -> Session:
     """Keep a key until the browser is closed."""
     check_same_site(request)

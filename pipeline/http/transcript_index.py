@@ -20,6 +20,10 @@ MARKS = ("\x02", "\x03")
 """Around each word that was found, in an excerpt."""
 
 
+NO_WORD = str.maketrans("", "", '"\0')
+"""What would end a word of a question to SQLite."""
+
+
 @dataclass(frozen=True)
 class Hit:
     """A place where something was said."""
@@ -71,7 +75,7 @@ class TranscriptIndex:
 
     def search(self, words: str, limit: int) -> list[Hit]:
         """Return where all of some words are said, the best places first; the last word may be unfinished."""
-        terms = [f'"{word}"' for it in words.split() if (word := it.replace('"', ""))]
+        terms = [f'"{word}"' for it in words.split() if (word := it.translate(NO_WORD))]
         if not terms:
             return []
         question = (

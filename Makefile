@@ -34,7 +34,7 @@ release-check: .venv/release.stamp  ## Whether this commit can be released; publ
 
 # The licences are those of everything that a user may install.
 .venv/release.stamp: $(PINS)
-	PYTHON=$(PYTHON) $(INSTALL) worker,embedded,quantize,flower,serve,release
+	PYTHON=$(PYTHON) $(INSTALL) worker,embedded,quantize,flower,metrics,otel,serve,sqs,release
 	touch $@
 
 clean:

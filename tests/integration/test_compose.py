@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 BASE, GPU = ROOT / "docker-compose.yml", ROOT / "docker-compose.gpu.yml"
 EXAMPLE = ROOT / ".env.example"
 POOLS = ("whisper", "voxtral", "cpu")
-OURS = {"worker-whisper", "worker-voxtral", "worker-cpu", "beat", "flower", "api"}
+OURS = {"worker-whisper", "worker-voxtral", "worker-cpu", "beat", "flower", "api", "metrics"}
 
 
 def compose_command() -> str:
@@ -104,7 +104,8 @@ def test_without_its_profile_there_is_no_s3_server_and_nothing_waits_for_one(fil
 
 
 def test_nothing_is_open_to_other_machines(filled: Path) -> None:
-    found = services(BASE, environment=filled)
+    found = services(BASE, environment=filled, COMPOSE_PROFILES="s3,watch")
+    assert {"prometheus", "grafana"} <= set(found)
     published = [port for it in found.values() for port in it.get("ports", ())]
     assert published
     assert {port["host_ip"] for port in published} == {"127.0.0.1"}

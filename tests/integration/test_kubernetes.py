@@ -1,5 +1,6 @@
 """The manifests: rendered by kustomize, held against the schemas of the API; no cluster is needed for that."""
 
+import re
 import shutil
 import subprocess
 from functools import cache
@@ -111,3 +112,15 @@ def test_what_selects_pods_finds_some() -> None:
     for policy in of_kind("base", "NetworkPolicy").values():
         for expression in policy["spec"]["podSelector"].get("matchExpressions", ()):
             assert set(expression["values"]) <= components
+
+
+def test_what_scales_is_measured() -> None:
+    asked = {
+        name
+        for it in of_kind("gpu", "ScaledObject").values()
+        for trigger in it["spec"]["triggers"]
+        for name in re.findall(r"\bduet_\w+", trigger["metadata"]["query"])
+    }
+    assert asked == {"duet_queue_messages", "duet_taken_messages", "duet_oldest_wait_seconds"}
+    measured = "".join(path.read_text() for path in (ROOT / "pipeline/metrics").glob("*.py"))
+    assert all(f'"{name}"' in measured for name in asked)

@@ -1,6 +1,7 @@
 """What every test may use: the sample episodes, and real weights."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from workers.weights import whisper_checkpoint
 # Tests run side by side on few cores; threads that spin while they wait would take them from each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ["HF_HUB_OFFLINE"] = "1"
+# A shell that starts the tests in its background has all that they start ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 EPISODES = Path(__file__).parent / "episodes"
 

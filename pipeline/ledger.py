@@ -65,6 +65,8 @@ class JobRecord(BaseModel):
     reason: str = ""
     resends: int = 0
     """How often the sweeper had to send something of it again."""
+    endings: int = 0
+    """How often a merge of it was begun since one last ended by itself."""
     opinion_asked_at: float | None = None
     """When Voxtral was asked to hear once more what Whisper was unsure of; both legs have ended then."""
     legs: dict[Leg, LegRecord]

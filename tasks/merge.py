@@ -12,7 +12,7 @@ from pipeline.admission import admit, admit_outcomes
 from pipeline.broker import connect
 from pipeline.canvas import step_of
 from pipeline.celery import app
-from pipeline.errors import BrokerError, DuetError, TransientError
+from pipeline.errors import BrokerError, DuetError, EngineError, TransientError
 from pipeline.ledger import JobRecord, Ledger
 from pipeline.merge import merge_legs, read_manifest, second_opinion_on, write_manifest, write_results
 from pipeline.metrics import events
@@ -27,6 +27,8 @@ from tasks.patience import has_tries_left, kept_while_the_broker_is_away, try_la
 logger = get_task_logger(__name__)
 RETRY_DELAY_S = 5
 """Seconds before a merge is tried again whose process was killed."""
+MAX_LOSSES = 4
+"""A merge whose process was lost so often in a row is what ends it."""
 
 
 @app.task(bind=True, name="tasks.merge", typing=False, default_retry_delay=RETRY_DELAY_S)  # type: ignore[untyped-decorator]
@@ -126,12 +128,14 @@ def _end_job(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> dict[str
             return ended
         storage = open_storage(spec.uri)
         record = ledger.get(spec.job)
+        _note_begun(spec, ledger, record)
         result = merge_legs(spec, legs, storage, record, _outline, _opinion(spec, storage, record))
         result = write_results(result, storage)
         write_manifest(result, storage)
         state, reason = result.state, result.reason
     except TransientError as error:
         if has_tries_left(task):
+            ledger.note(spec, endings=0)
             try_later(task, error)
         state, reason, cause = JobState.FAILED, str(error), reason_of(error)
     except BrokerError:
@@ -159,6 +163,20 @@ def _untold(legs: dict[Leg, LegOutcome], record: JobRecord | None) -> Counts:
         if record.legs[leg].outcome is None:
             counts |= events.leg_ended(outcome)
     return counts
+
+
+def _note_begun(spec: JobSpec, ledger: Ledger, record: JobRecord | None) -> None:
+    """Write down that the end of a job is begun; Celery does not count the loss of a whole worker.
+
+    Raises:
+        EngineError: its process was lost too often already.
+    """
+    begun = record.endings if record else 0
+    if begun >= MAX_LOSSES:
+        raise EngineError(
+            f"The process that merges was ended before it was done, {begun} times in a row; it may need more memory."
+        )
+    ledger.note(spec, endings=begun + 1)
 
 
 def _outline(transcript: Transcript) -> Analysis:

@@ -50,7 +50,8 @@ class Stage:
         return self._flag(f"hold-{point}", "")
 
     def die(self, point: str, how: str) -> Path:
-        """Have the process end at a point: `once`, `always`, `worker` (parent too), `hog` (by using up memory).
+        """Have the process end at a point: `once`, `always`, `worker` (parent too, once), `workers` (parent too,
+        always), `hog` (by using up memory).
 
         With `fail` the process stays, and the engine says that it cannot; with `no memory`, that its device has
         no more.
@@ -91,9 +92,9 @@ def _end(flag: Path) -> None:
         raise DeviceMemoryError("The device has no memory for 2 windows at once")
     if how == "hog":
         _use_up_memory()
-    if how != "always":
+    if how not in ("always", "workers"):
         flag.unlink()
-    if how == "worker":
+    if how in ("worker", "workers"):
         os.kill(os.getppid(), signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline import JobState
+from pipeline.errors import JobFailedError
 from pipeline.roster import Roster, worker_key
 from tests.faults.fleet import TIMEOUT_S, Fleet, is_consistent, runs, wait_until, windows
 
@@ -79,3 +80,23 @@ def test_an_episode_that_uses_up_all_memory_ends_with_a_reason_and_its_neighbour
     assert result.state is JobState.PARTIAL
     assert "ended before it was done, 4 times in a row" in result.reason
     assert len(runs(fleet.stage, "voxtral", "hog")) == 4
+
+
+def test_a_merge_that_takes_its_worker_with_it_every_time_ends_with_a_reason(fleet: Fleet) -> None:
+    # Given an episode whose merge ends the whole worker, which somebody starts again each time
+    fleet.stage.die("manifest.doomed", "workers")
+    job = fleet.submit("doomed")
+    worker = fleet.processes["cpu"]
+
+    def has_ended() -> bool:
+        if not worker.is_running:
+            worker.start()
+        return job.state.is_final
+
+    # When nobody steps in
+    wait_until(has_ended, "the job has ended")
+
+    # Then it is not tried for ever
+    assert job.state is JobState.FAILED
+    with pytest.raises(JobFailedError, match="ended before it was done, 4 times in a row"):
+        job.result(timeout=TIMEOUT_S)

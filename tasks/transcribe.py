@@ -5,7 +5,7 @@ from pipeline.doubts import judged
 from pipeline.merge import transcribed, write_transcript
 from pipeline.quality import flaws
 from pipeline.settings import chosen
-from pipeline.types import LegOutcome
+from pipeline.types import JobSpec, LegOutcome, Options
 from tasks.audio import local_audio
 from tasks.context import LegContext
 from tasks.leg import LegTask
@@ -19,7 +19,7 @@ def transcribe(self: LegTask, leg: LegContext) -> LegOutcome:
     engine = pool.transcriber()
     transcript = engine.transcribe(
         audio,
-        leg.spec.options,
+        _told(leg.spec),
         leg.report,
         checkpoints=leg.checkpoints,
         on_segments=leg.on_segments,
@@ -36,3 +36,11 @@ def transcribe(self: LegTask, leg: LegContext) -> LegOutcome:
         device=engine.device,
         settings=chosen("whisper_model", "device"),
     )
+
+
+def _told(spec: JobSpec) -> Options:
+    """Return the options with the names that the publisher spells out added to the person's own vocabulary."""
+    published = spec.episode.publication.names if spec.episode.publication else ()
+    own = spec.options.vocabulary
+    added = tuple(name for name in published if name not in own)
+    return spec.options.model_copy(update={"vocabulary": (*own, *added)})

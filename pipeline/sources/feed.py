@@ -13,6 +13,7 @@ from pipeline.clock import iso
 from pipeline.download import Download
 from pipeline.errors import AudioError
 from pipeline.sources.kinds import has_audio_suffix
+from pipeline.sources.names import names_in
 from pipeline.sources.source import Found, Skipped
 from pipeline.sources.web import WebAudio
 from pipeline.types import Publication, PublishedFile
@@ -70,9 +71,16 @@ def _publication(url: str, show: Any, entry: Any, transcripts: dict[str, list[Pu
         published_at=iso(calendar.timegm(parsed)) if parsed else None,
         season=_number(entry.get("itunes_season") or entry.get("podcast_season")),
         number=_number(entry.get("itunes_episode") or entry.get("podcast_episode")),
+        names=names_in(str(entry.get("title", "")), _notes(entry)),
         transcripts=tuple(transcripts.get(guid, ()) or ([_published(url, last)] if _has_url(last) else ())),
         chapters=_published(url, chapters) if _has_url(chapters) else None,
     )
+
+
+def _notes(entry: Any) -> str:
+    """Return the longest of what the feed tells of an episode, as HTML."""
+    told = [str(content.get("value", "")) for content in entry.get("content", [])]
+    return max([*told, str(entry.get("summary", ""))], key=len)
 
 
 def _transcripts(file: Path) -> dict[str, list[PublishedFile]]:

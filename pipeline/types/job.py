@@ -97,6 +97,8 @@ class Publication(Model):
     season: int | None = None
     number: int | None = None
     """The episode's number within its season or show."""
+    names: tuple[str, ...] = ()
+    """Names in its title and notes; Whisper is told of them as of `Options.vocabulary`."""
     transcripts: tuple[PublishedFile, ...] = ()
     """The publisher's own (`<podcast:transcript>`)."""
     chapters: PublishedFile | None = None

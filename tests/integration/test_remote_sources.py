@@ -22,6 +22,7 @@ FEED = """<?xml version="1.0" encoding="UTF-8"?>
 <rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"
      xmlns:podcast="https://podcastindex.org/namespace/1.0"><channel><title>The Garden Hour</title>
 <item><title>Roses &amp; thorns/part 1</title><guid isPermaLink="false">ep-1</guid><link>/pages/1</link>
+<description>&lt;p&gt;Pruning with Dharmesh Shah of HubSpot.&lt;/p&gt;</description>
 <pubDate>Fri, 21 Mar 2025 07:00:00 -0700</pubDate>
 <itunes:season>2</itunes:season><itunes:episode>10</itunes:episode>
 <podcast:transcript url="/1.vtt" type="text/vtt"/>
@@ -81,6 +82,7 @@ def test_a_feed_is_a_batch_and_says_what_it_knows_of_each_episode(ledger: Ledger
         "published_at": "2025-03-21T14:00:00.000+00:00",
         "season": 2,
         "number": 10,
+        "names": ("Dharmesh Shah", "HubSpot"),
     }
     assert [it.url for it in publication.transcripts] == ["/1.vtt", "/1.srt"]
     assert publication.chapters

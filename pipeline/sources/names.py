@@ -1,0 +1,92 @@
+"""Names that a publisher spells out in an episode's title and notes, for Whisper to spell the same way."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+MOST_NAMES = 20
+MOST_CHARACTERS = 300
+"""Of all names together: they are said before each window, and Whisper reads 223 tokens there."""
+ADDRESS = re.compile(r"\S*(?://|www\.|@)\S*")
+SENTENCE_END = re.compile(r"(?<=[.!?:;|•])\s+|\n+|\s[-–—]\s|[\"“”()\[\]]")
+WORD = re.compile(r"[^\W\d_][\w&'’.-]*[^\W_]|[^\W\d_]")
+LONGEST_ACRONYM = 6
+
+
+def names_in(title: str, notes: str) -> tuple[str, ...]:
+    """Return the names in an episode's title and notes, in the order they come in.
+
+    A name is a run of words with capitals that stands within a sentence, or has a capital inside, and is never
+    written small. A heading in which every word has a capital tells nothing of its own.
+
+    Args:
+        title: plain text.
+        notes: plain text or HTML.
+    """
+    sentences = [
+        WORD.findall(sentence) for text in (title, _plain(notes)) for sentence in SENTENCE_END.split(text) if sentence
+    ]
+    small = {word.lower() for words in sentences for word in words if word.islower()}
+    found: dict[str, str] = {}
+    for words in sentences:
+        if not _is_heading(words):
+            for name in _runs(words, small):
+                found.setdefault(name.lower(), name)
+    kept: list[str] = []
+    for name in found.values():
+        if len(kept) < MOST_NAMES and sum(map(len, kept)) + len(name) <= MOST_CHARACTERS:
+            kept.append(name)
+    return tuple(kept)
+
+
+def _runs(words: list[str], small: set[str]) -> Iterator[str]:
+    run: list[str] = []
+    for place, word in enumerate([*words, ""]):
+        begins_sentence = place == 0 and word[1:].islower()
+        if _is_name(word, small) and not begins_sentence:
+            run.append(word)
+        elif run:
+            yield " ".join(run)
+            run = []
+
+
+def _is_name(word: str, small: set[str]) -> bool:
+    if not word or word.lower() in small or len(word) < 2:
+        return False
+    if word.isupper():
+        return len(word) <= LONGEST_ACRONYM
+    return any(letter.isupper() for letter in word)
+
+
+def _is_heading(words: list[str]) -> bool:
+    """Whether every longer word has a capital, so that a capital says nothing."""
+    longer = [word for word in words[1:] if len(word) > 3]
+    return len(longer) > 2 and not any(word[0].islower() for word in longer)
+
+
+def _plain(notes: str) -> str:
+    reader = _Text()
+    reader.feed(notes)
+    reader.close()
+    return ADDRESS.sub(" ", "".join(reader.parts))
+
+
+class _Text(HTMLParser):
+    """What a reader of HTML sees, each block on a line of its own."""
+
+    INLINE = frozenset({"a", "abbr", "b", "em", "i", "small", "span", "strong", "u"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag not in self.INLINE:
+            self.parts.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.INLINE:
+            self.parts.append("\n")

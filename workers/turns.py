@@ -40,6 +40,7 @@ class Turns:
         self._key = f"duet:device:{device_id}:fast"
         self._redis: Any = client or connect()
         self._stepped_s = time.monotonic()
+        self._is_away = False
 
     @contextmanager
     def first(self) -> Iterator[None]:
@@ -60,10 +61,14 @@ class Turns:
 
     def _try(self, ask: Callable[[], Any]) -> Any:
         try:
-            return ask()
+            answer = ask()
         except (BrokerError, redis.RedisError) as error:
-            logger.warning("%s", error)
+            if not self._is_away:  # once, not at every token
+                logger.warning("%s The device is shared without turns meanwhile.", error)
+            self._is_away = True
             return None
+        self._is_away = False
+        return answer
 
 
 class NoTurns:

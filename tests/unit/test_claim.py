@@ -184,13 +184,17 @@ def test_the_slow_leg_waits_for_the_fast_one_but_not_for_ever(broker: str) -> No
     assert time.monotonic() - began < 0.2
 
 
-def test_turns_outlive_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_turns_outlive_the_broker_and_say_once_that_it_is_away(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setenv("DUET_BROKER_URL", "redis://localhost:1/0")
     settings.cache_clear()
     alone = Turns("GPU-1")
     with alone.first():
         alone.give_way()
+        alone.give_way()
     settings.cache_clear()
+    assert len([line for line in caplog.messages if "without turns" in line]) == 1
 
 
 def test_what_is_dropped_is_loaded_again() -> None:

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from workers.whisper import precision
+from workers.whisper.encoder import STRETCH, attention
 from workers.whisper.linear import prepare
 
 
@@ -42,3 +43,14 @@ def test_an_8_bit_row_does_not_depend_on_its_neighbours() -> None:
     row, loud = torch.randn(1, 64), 1000 * torch.randn(1, 64)
     # then the row's product is the same to the bit
     assert torch.equal(linear(torch.cat([row, loud]))[:1], linear(row))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_attention_by_stretches_is_attention(dtype: torch.dtype) -> None:
+    # Given more positions than a stretch has, and a last stretch that is not full
+    q, k, v = torch.randn(3, 2, 3, STRETCH + 100, 64, generator=torch.Generator().manual_seed(0))
+
+    heard = attention(q.to(dtype), k.to(dtype), v.to(dtype))
+
+    exact = torch.nn.functional.scaled_dot_product_attention(q, k, v)
+    assert (heard.float() - exact).abs().max() < 2e-2

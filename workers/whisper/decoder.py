@@ -12,6 +12,7 @@ from workers.whisper import cache
 from workers.whisper.encoder import ROWS, Norm
 from workers.whisper.linear import Linear, fused, prepare
 from workers.whisper.precision import Precision
+from workers.whisper.side_by_side import side_by_side
 
 STEP_ROWS = 8  # rows that come at once in a decoding step
 
@@ -53,11 +54,18 @@ class Memory:
         self.audio = [cache.make(kind, rows, heads, positions, depth, device) for _ in decoder.blocks]
         own = "fp32" if kind == "int8" else kind  # it is small, and errors in it would add up
         self.text = [cache.make(own, rows * copies, heads, decoder.context, depth, device) for _ in decoder.blocks]
-        for row, window in enumerate(features):
-            for block, layer in zip(decoder.blocks, self.audio, strict=True):
-                both = block.cross_key_value(window).view(len(window), 2, heads, depth)
-                keys, values = both.permute(1, 2, 0, 3)
-                layer.store(row, 0, keys, values)
+        if device.type == "cpu":
+            side_by_side(self._fill, range(rows))
+        else:
+            for row in range(rows):
+                self._fill(row)
+
+    def _fill(self, row: int) -> None:
+        window = self.features[row]
+        for block, layer in zip(self.decoder.blocks, self.audio, strict=True):
+            both = block.cross_key_value(window).view(len(window), 2, self.decoder.heads, self.decoder.depth)
+            keys, values = both.permute(1, 2, 0, 3)
+            layer.store(row, 0, keys, values)
 
     def of(self, rows: Sequence[int]) -> "Memory":
         """Return a memory of some of the windows, with nothing said in it yet."""

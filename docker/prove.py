@@ -18,6 +18,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -137,6 +138,7 @@ class Stack:
     def __init__(self, build: Builder, folder: Path, services: dict[str, Any]) -> None:
         self._build, self._services, self._logs = build, services, folder / "logs"
         self._containers: dict[str, str] = {}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._logs.mkdir(exist_ok=True)
 
     def container(self, name: str) -> str:
@@ -161,6 +163,7 @@ class Stack:
         """Have a service run."""
         with (self._logs / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(self.command(name), stdout=log, stderr=log, start_new_session=True)
+        self._processes[name] = process
         with _ended(process):
             yield
 
@@ -170,9 +173,11 @@ class Stack:
         asked = ["sh", "-c", *test] if kind == "CMD-SHELL" else test
         deadline = time.monotonic() + PATIENCE_S
         while (done := subprocess.run(self.command(name, asked), capture_output=True, text=True)).returncode:
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or self._processes[name].poll() is not None:
                 sys.exit(f"{name} does not get healthy: {done.stdout} {done.stderr}; its log is in {self._logs}.")
             time.sleep(1)
+        if self._processes[name].poll() is not None:
+            sys.exit(f"{name} has ended; its log is in {self._logs}.")
         say(f"{name}: healthy, says its own check")
 
 
@@ -266,6 +271,7 @@ def main() -> None:
     """Build, look inside, start it all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # so that all that was started is ended
     parser.add_argument("--target", action="append", choices=("client", "worker", "gpu", "sbom"))
     arguments = parser.parse_args()
     folder: Path = arguments.folder.absolute()

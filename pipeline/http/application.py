@@ -16,6 +16,7 @@ from pipeline.http import (
     home,
     jobs,
     listening,
+    metrics,
     openai_compatible,
     problems,
     search,
@@ -57,7 +58,7 @@ def make_application(to: str, *, is_loopback: bool) -> ASGIApp:
     application.state.is_loopback = is_loopback
     application.state.index = TranscriptIndex(settings().cache_dir / "transcripts.sqlite")
     application.state.readiness = Readiness(destination)
-    for module in (hearing, openai_compatible, jobs, events, listening, search, session, health, home):
+    for module in (hearing, openai_compatible, jobs, events, listening, search, session, health, metrics, home):
         application.include_router(module.router)
     problems.handle(application)
     _describe(application)

@@ -30,6 +30,10 @@ SHELVES: dict[tuple[Leg, ...], str] = {LEGS: "hybrid", ("whisper",): "transcribe
 """The folders below the server's destination: whoever asks for less must not overwrite what another asked for."""
 
 
+Hook = Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2000)]
+"""An address that is told of what happens."""
+
+
 class Asked(Options):
     """The fields of a request besides the file."""
 
@@ -39,6 +43,10 @@ class Asked(Options):
     """Do it all again, whatever is there."""
     priority: int = Field(default=SINGLE, ge=0, le=9)
     """0 is served first."""
+    on_transcribed: Hook | None = None
+    """Told, signed, when the transcript is there."""
+    on_completed: Hook | None = None
+    """Told when the job has ended, however it did."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,8 @@ class Order:
     options: Options
     force: bool = False
     priority: int = SINGLE
+    on_transcribed: str | None = None
+    on_completed: str | None = None
 
 
 async def received(request: Request, understand: Callable[[forms.Fields, UploadedFile | None], Order]) -> Order:
@@ -78,6 +88,8 @@ def _submit(asked: Order, to: str) -> Job:
             asked.options,
             force=asked.force,
             priority=asked.priority,
+            on_transcribed=asked.on_transcribed,
+            on_completed=asked.on_completed,
             ledger=ledger(),
         )
     except BrokerError:
@@ -111,7 +123,9 @@ def order(fields: forms.Fields, upload: UploadedFile | None, *, legs: tuple[Leg,
     if (asked.url is None) == (upload is None):
         raise HTTPException(422, "Send either the audio as `file`, or its address as `url`.")
     options = Options.model_validate(asked.model_dump(include=set(Options.model_fields)) | {"legs": legs})
-    return Order(upload or asked.url or "", options, asked.force, asked.priority)
+    return Order(
+        upload or asked.url or "", options, asked.force, asked.priority, asked.on_transcribed, asked.on_completed
+    )
 
 
 def _asked(fields: forms.Fields) -> Asked:

@@ -23,3 +23,15 @@ def server(fleet: Fleet) -> Iterator[Server]:
     """A server on this machine, which needs no key."""
     with serve(fleet, fleet.results / "http") as running:
         yield running
+
+
+@pytest.fixture
+def unstaffed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server and a broker without workers, so that what was taken can be counted."""
+    fleet = Fleet(tmp_path_factory.mktemp("many"))
+    try:
+        fleet.start_broker()
+        with serve(fleet, fleet.results) as running:
+            yield running
+    finally:
+        fleet.stop()

@@ -163,6 +163,11 @@ def test_audio_on_the_web_is_fetched_but_never_from_a_private_address(server: Se
         ({"json": {"url": "http://[::1/ep.mp3"}}, 422, "is no address"),
         ({"json": {"url": "https://example.org/ep.mp3", "langauge": "en"}}, 422, "There is no field 'langauge'"),
         ({"json": {"url": "https://example.org/ep.mp3", "language": "English"}}, 422, "body.language"),
+        (
+            {"json": {"url": "https://example.org/ep.mp3", "on_completed": "http://127.0.0.1/told"}},
+            422,
+            "not a public address",
+        ),
         ({"json": ["https://example.org/ep.mp3"]}, 422, "has to be an object"),
         ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 400, "cannot be read"),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=b"}}, 400, "cannot be read"),
@@ -240,3 +245,20 @@ def test_too_large_an_upload_is_refused_before_it_has_come(server: Server) -> No
         answer = connection.makefile("rb").readline()
 
     assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def test_whoever_is_to_be_told_is_written_down_with_the_job(unstaffed: Server) -> None:
+    told = "http://93.184.215.14/told"
+
+    job = unstaffed.send("/hybrid", "told.mp3", on_completed=told).json()["id"]
+
+    assert unstaffed.fleet.redis().smembers(f"duet:job:{job}:webhooks") == {f"episode.completed {told}"}
+
+
+def test_what_is_measured_is_there_for_prometheus(server: Server) -> None:
+    server.send("/hybrid?wait=60", "measured.mp3")
+
+    page = server.http.get("/metrics")
+
+    assert page.headers["content-type"].startswith("text/plain")
+    assert "duet_broker_up 1.0" in page.text

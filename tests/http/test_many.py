@@ -3,30 +3,16 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from tests.faults.fleet import Fleet
-from tests.http.server import Server, audio, serve
+from tests.http.server import Server, audio
 
 pytestmark = pytest.mark.xdist_group("http")
 COUNT = 200
 ANSWER_S = 60.0
 """The whole suite runs on few cores beside other tests; docs/http.md has what they take alone."""
-
-
-@pytest.fixture
-def unstaffed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server and a broker without workers, so that what was taken can be counted."""
-    fleet = Fleet(tmp_path_factory.mktemp("many"))
-    try:
-        fleet.start_broker()
-        with serve(fleet, fleet.results) as running:
-            yield running
-    finally:
-        fleet.stop()
 
 
 async def send_all(url: str, sounds: list[bytes]) -> list[tuple[httpx.Response, float]]:

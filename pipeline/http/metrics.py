@@ -1,0 +1,20 @@
+"""`/metrics`: the page that Prometheus reads, with a key as bearer token where keys are needed."""
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Response
+
+from pipeline.http.access import caller
+from pipeline.http.problems import responses
+from pipeline.metrics.exposition import CONTENT_TYPE, exposition
+
+router = APIRouter(tags=["server"], dependencies=[Depends(caller)])
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses=responses() | {200: {"description": "All metrics.", "content": {"text/plain": {}}}},
+)
+async def get_metrics() -> Response:
+    """Return all that Duet counts and measures, in Prometheus's text format."""
+    return Response(await to_thread.run_sync(exposition), media_type=CONTENT_TYPE)

@@ -1,5 +1,6 @@
 """`duet serve`: HTTP in front of the queues."""
 
+import logging
 import socket
 from typing import Annotated
 
@@ -10,6 +11,9 @@ from pipeline.errors import StackError
 
 STOP_S = 5
 """How long answers that are on their way may take once the server is told to stop; streams never end by themselves."""
+
+QUIET = {"uvicorn": logging.WARNING, "python_multipart": logging.ERROR}
+"""What these say besides is said to the client, or by our own lines."""
 
 
 def serve(
@@ -24,6 +28,7 @@ def serve(
     """
     from pipeline.broker import state_url
     from pipeline.http.keys import Keys
+    from pipeline.logs import set_up
     from pipeline.settings import settings
 
     try:
@@ -32,6 +37,9 @@ def serve(
         from pipeline.http.application import make_application
     except ImportError as error:
         raise StackError(f"`duet serve` needs the package {error.name}; install duet[serve].") from None
+    set_up()
+    for name, level in QUIET.items():
+        logging.getLogger(name).setLevel(level)
     state_url()  # without any the server could do nothing
     host = host or settings().serve_host
     is_loopback = host in ("127.0.0.1", "::1", "localhost")
@@ -43,7 +51,7 @@ def serve(
         config = uvicorn.Config(
             application,
             access_log=False,
-            log_config=_logging(),
+            log_config=None,
             timeout_graceful_shutdown=STOP_S,
             server_header=False,
         )
@@ -61,17 +69,3 @@ def _listening(host: str, port: int) -> socket.socket:
 
 def _written(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def _logging() -> dict[str, object]:
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-        "loggers": {
-            "pipeline": {"handlers": ["stderr"], "level": "INFO"},
-            "uvicorn": {"handlers": ["stderr"], "level": "WARNING"},
-            "python_multipart": {"handlers": ["stderr"], "level": "ERROR"},  # what does not fit is told to the client
-        },
-    }

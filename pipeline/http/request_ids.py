@@ -1,16 +1,16 @@
 """A name for each request, in every answer and in the log."""
 
-import logging
 import re
 import time
 from uuid import uuid4
 
+import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "X-Request-ID"
 USUAL = re.compile(r"[\w.:-]{1,100}", re.ASCII)
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 
 class RequestIds:
@@ -36,8 +36,9 @@ class RequestIds:
                 MutableHeaders(scope=message)[HEADER] = own
             await send(message)
 
-        try:
-            await self._application(scope, receive, send_named)
-        finally:
-            took_ms = 1000 * (time.monotonic() - began)
-            logger.info("%s %s %d %.0f ms %s", scope["method"], scope["path"], status, took_ms, own)
+        with structlog.contextvars.bound_contextvars(request_id=own):
+            try:
+                await self._application(scope, receive, send_named)
+            finally:
+                took_s = round(time.monotonic() - began, 3)
+                logger.info("request", method=scope["method"], path=scope["path"], status=status, took_s=took_s)

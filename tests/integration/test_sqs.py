@@ -58,8 +58,9 @@ def test_the_work_of_a_worker_lost_without_a_word_is_taken_up(fleet: Fleet) -> N
     # When its worker is gone, then another one goes on, long before SQS would show the message again
     fleet.processes["whisper"].kill()
     hold.unlink()
+    # The clock's own tasks come by SQS too, and on a busy machine many of them come too late and are dropped.
     fleet.start_worker("whisper")
-    assert job.result(timeout=TIMEOUT_S).state is JobState.COMPLETED
+    assert job.result(timeout=3 * TIMEOUT_S).state is JobState.COMPLETED
     assert windows(fleet.stage, "whisper", "lost") == [0, 1, 2, 2]
 
 

@@ -32,6 +32,8 @@ def in_words(task: Any) -> Any:
     if task.state == PROGRESS and length_s:
         task.state = f"{100 * task.done_s / length_s:.0f} %"
         task.result = f"{clock_time(task.done_s)} of {clock_time(length_s)}"
+    elif task.state == PROGRESS:
+        task.state = "STARTED"  # how much there is to do is not known yet
     elif result:
         task.result = _told(result)
     return task

@@ -34,6 +34,10 @@ def test_a_leg_at_work_says_what_it_does_and_how_far_it_is() -> None:
     assert (told.state, told.result) == ("43 %", "00:18:08 of 00:42:10")
 
 
+def test_a_leg_that_does_not_know_how_much_there_is_to_do_has_begun() -> None:
+    assert in_words(task(state="PROGRESS", done_s=0.0, total_s=0.0)).state == "STARTED"
+
+
 def test_a_leg_that_has_ended_says_how() -> None:
     told = in_words(task(state="SUCCESS", result=repr(OK.to_message())))
     assert told.name == "transcribe · ep-042.mp3 · 00:42:10"

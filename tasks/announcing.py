@@ -2,7 +2,7 @@
 
 from celery import Task
 
-from pipeline.flower.words import PROGRESS, PROGRESS_EVENT
+from pipeline.flower.words import PROGRESS, PROGRESS_EVENT, progress_result
 
 
 class Announcer:
@@ -23,4 +23,4 @@ class Announcer:
         percent = int(100 * done_s / total_s) if total_s else 0
         if percent != self._percent:
             self._percent = percent
-            self._task.send_event(PROGRESS_EVENT, retry=False, done_s=done_s, total_s=total_s)
+            self._task.send_event(PROGRESS_EVENT, retry=False, result=progress_result(done_s, total_s))

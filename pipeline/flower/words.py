@@ -14,6 +14,11 @@ PROGRESS = "PROGRESS"
 _SOURCE = re.compile(r"'source': '((?:[^'\\]|\\.)*)'")
 
 
+def progress_result(done_s: float, total_s: float) -> str:
+    """Return what such an event carries as the task's result: Flower's copy of a task keeps only fields it knows."""
+    return repr({"done_s": done_s, "total_s": total_s})
+
+
 def in_words(task: Any) -> Any:
     """Return Flower's copy of a task, put into words.
 
@@ -25,15 +30,16 @@ def in_words(task: Any) -> Any:
         return task
     result = _parsed(task.result)
     source = _source(task.args or "")
-    length_s = getattr(task, "total_s", None) or result.get("audio_s")
+    length_s = result.get("total_s") or result.get("audio_s")
     parts = [task.name.removeprefix("tasks."), _title(source), clock_time(length_s) if length_s else ""]
     task.name = " · ".join(filter(None, parts))
     task.args = source
     if task.state == PROGRESS and length_s:
-        task.state = f"{100 * task.done_s / length_s:.0f} %"
-        task.result = f"{clock_time(task.done_s)} of {clock_time(length_s)}"
+        done_s = result.get("done_s", 0.0)
+        task.state = f"{100 * done_s / length_s:.0f} %"
+        task.result = f"{clock_time(done_s)} of {clock_time(length_s)}"
     elif task.state == PROGRESS:
-        task.state = "STARTED"  # how much there is to do is not known yet
+        task.state, task.result = "STARTED", None  # how much there is to do is not known yet
     elif result:
         task.result = _told(result)
     return task

@@ -1,14 +1,16 @@
 """The words in which Flower tells, made from what Celery's events carry."""
 
+import copy
 from collections.abc import Iterator
-from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from celery.events.state import Task
 
 from pipeline.canvas import STEPS
 from pipeline.errors import SettingsError, StackError
 from pipeline.flower import door
-from pipeline.flower.words import in_words
+from pipeline.flower.words import in_words, progress_result
 from pipeline.settings import settings
 from pipeline.types import LegOutcome
 from tests.duet import Duet
@@ -17,8 +19,9 @@ from tests.services import free_ports
 OK = LegOutcome(leg="whisper", status="ok", audio_s=2530.0, work_s=41.5, model="whisper-base", device="cpu")
 
 
-def task(name: str = "tasks.transcribe", args: str = "/podcasts/ep-042.mp3", **fields: object) -> SimpleNamespace:
-    return SimpleNamespace(**({"name": name, "args": args, "result": None, "state": "STARTED"} | fields))
+def task(name: str = "tasks.transcribe", args: str = "/podcasts/ep-042.mp3", **fields: object) -> Any:
+    """Return a task as Flower hands it to be put into words: copied, which loses what Celery does not know."""
+    return copy.copy(Task(uuid="x", **({"name": name, "args": args, "result": None, "state": "STARTED"} | fields)))
 
 
 @pytest.fixture
@@ -28,14 +31,14 @@ def auth(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 
 
 def test_a_leg_at_work_says_what_it_does_and_how_far_it_is() -> None:
-    told = in_words(task(state="PROGRESS", done_s=1087.9, total_s=2530.0))
+    told = in_words(task(state="PROGRESS", result=progress_result(1087.9, 2530.0)))
 
     assert told.name == "transcribe · ep-042.mp3 · 00:42:10"
     assert (told.state, told.result) == ("43 %", "00:18:08 of 00:42:10")
 
 
 def test_a_leg_that_does_not_know_how_much_there_is_to_do_has_begun() -> None:
-    assert in_words(task(state="PROGRESS", done_s=0.0, total_s=0.0)).state == "STARTED"
+    assert in_words(task(state="PROGRESS", result=progress_result(0.0, 0.0))).state == "STARTED"
 
 
 def test_a_leg_that_has_ended_says_how() -> None:

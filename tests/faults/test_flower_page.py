@@ -1,0 +1,103 @@
+"""Flower in a real Chromium, while real workers are at a batch."""
+
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pipeline.celery import QUEUES
+from pipeline.flower import door
+from pipeline.pools import environment
+from tests.faults.fleet import Fleet, wait_until
+from tests.services import free_ports
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.xdist_group("faults"),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs an installed Chromium; none is on the PATH"),
+]
+USER, PASSWORD = "me", "a,secret"
+"""A comma separates several passwords where Flower reads them from its own variable."""
+JOB_TIMEOUT_S = 60.0
+
+
+@pytest.fixture
+def flower(fleet: Fleet) -> Iterator[str]:
+    """Flower, as `duet up` and `duet flower` start it, watching the fleet."""
+    (port,) = free_ports(1)
+    own = environment() | fleet.variables | {"DUET_FLOWER_AUTH": f"{USER}:{PASSWORD}"}
+    process = fleet._start("flower", door.command("127.0.0.1", port), own)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until(lambda: status(url) == 401, "Flower asks for the password")
+        yield url
+    finally:
+        process.kill()
+
+
+def status(url: str) -> int:
+    try:
+        return int(urllib.request.urlopen(url, timeout=10).status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+def tasks(page: Any, search: str = "") -> dict[str, dict[str, str]]:
+    """Return the tasks that fit a search, as the page's own question to Flower is answered, by what is done."""
+    asked = {
+        "draw": 1,
+        "start": 0,
+        "length": 100,
+        "search[value]": search,
+        "order[0][column]": 0,
+        "order[0][dir]": "desc",
+        "columns[0][data]": "received",
+    }
+    answer = page.request.get(f"{page.url.rpartition('/')[0]}/tasks/datatable", params=asked)
+    return {it["name"].partition(" · ")[0]: it for it in answer.json()["data"]}
+
+
+def test_a_batch_is_seen_in_words_while_it_runs(fleet: Fleet, flower: str) -> None:
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-quic"])
+        page = browser.new_context(http_credentials={"username": USER, "password": PASSWORD}).new_page()
+        page.goto(f"{flower}/tasks")
+
+        # Given an episode of which one leg is in its midst and another waits at its start
+        held = fleet.stage.hold("whisper.ep-042.2"), fleet.stage.hold("voxtral.ep-042.0")
+        job = fleet.submit("ep-042")
+        wait_until(lambda: tasks(page, "ep-042").get("transcribe", {}).get("state") == "0 %", "the fast leg moves")
+        told = tasks(page, "ep-042")["transcribe"]
+        assert told["name"] == "transcribe · ep-042.mp3 · 00:00:03"
+        assert told["result"] == "00:00:00 of 00:00:03", "an engine that is held says that it is at its start"
+        page.reload()
+        page.locator("#tasks-table").get_by_text(told["name"]).wait_for()
+
+        # When it has ended
+        for hold in held:
+            hold.unlink()
+        job.result(timeout=JOB_TIMEOUT_S)
+
+        # Then both legs and the merge are found by its name and by its job, and say what became of them
+        for search in ("ep-042", f"kwargs:job={job.id}"):
+            wait_until(lambda it=search: tasks(page, it).get("merge", {}).get("state") == "SUCCESS", "it ended")
+            told = tasks(page, search)
+            assert {"transcribe", "analyze", "merge"} <= told.keys()
+            assert told["transcribe"]["state"] == "SUCCESS"
+            assert told["transcribe"]["result"].startswith("ok in ")
+            assert told["merge"]["result"].startswith("completed")
+        assert not [name for name in tasks(page) if name.startswith("beat.")]
+
+        # And queues and pools are there
+        page.goto(f"{flower}/broker")
+        assert all(queue in page.locator("body").inner_text() for queue in QUEUES)
+        page.goto(f"{flower}/workers")
+        for queue in QUEUES:
+            page.get_by_text(f"{queue}@fleet").first.wait_for()
+        browser.close()

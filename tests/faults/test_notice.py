@@ -52,7 +52,8 @@ def test_an_episode_goes_on_elsewhere_when_its_machine_is_about_to_be_taken_away
     # Then it goes on there at the window it was at, and the worker does not come back here
     assert job.result(timeout=TIMEOUT_S).state is JobState.COMPLETED
     assert windows(fleet.stage, "whisper", stem) == [0, 1, 2, 2]
-    assert worked_after_they_were_saved(fleet.stage.journal()) == 0
+    lines = [it for it in fleet.stage.journal() if it["stem"] == stem]  # other tests work twice with other options
+    assert worked_after_they_were_saved(lines) == 0
     assert is_consistent(job)
     spot.start()
     assert spot.wait() == 0

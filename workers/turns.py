@@ -5,6 +5,7 @@ long as its last step took: so it gets on all the same, and takes at most a sixt
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,15 +42,22 @@ class Turns:
         self._redis: Any = client or connect()
         self._stepped_s = time.monotonic()
         self._is_away = False
+        self._at_work = 0
+        self._counting = threading.Lock()
 
     @contextmanager
     def first(self) -> Iterator[None]:
-        """Go first: whoever is patient waits meanwhile."""
-        self._try(lambda: self._redis.set(self._key, 1, px=BUSY_MS))
+        """Go first, in several threads at once if need be: whoever is patient waits until the last is done."""
+        with self._counting:
+            self._at_work += 1
+            self._try(lambda: self._redis.set(self._key, 1, px=BUSY_MS))
         try:
             yield
         finally:
-            self._try(lambda: self._redis.delete(self._key))
+            with self._counting:
+                self._at_work -= 1
+                if not self._at_work:
+                    self._try(lambda: self._redis.delete(self._key))
 
     def give_way(self) -> None:
         """Wait while somebody goes first; to be called before each step."""

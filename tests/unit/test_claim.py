@@ -177,6 +177,15 @@ def test_the_slow_leg_waits_for_the_fast_one_but_not_for_ever(broker: str) -> No
         other.give_way()
         assert time.monotonic() - began < 0.2, "another device is nobody's business"
 
+    # As it does when one of two batches at once is done
+    with fast.first():
+        with fast.first():
+            pass
+        time.sleep(0.05)
+        began = time.monotonic()
+        slow.give_way()
+        assert time.monotonic() - began > 0.2
+
     # And not at all when the fast leg has ended
     time.sleep(0.05)
     began = time.monotonic()

@@ -14,6 +14,7 @@ from pipeline.types import Options
 from workers.audio import SAMPLE_RATE_HZ, Samples, load
 from workers.whisper import WhisperEngine
 from workers.whisper.decoding import Decoded
+from workers.whisper.hearing import Care
 from workers.whisper.precision import BF16, FP32, INT8, Precision
 from workers.whisper.speech import FRAME_SAMPLES, SpeechDetector
 from workers.whisper.windows import Cuts, Window, windows
@@ -41,7 +42,8 @@ def batch(speech: Samples) -> list[Window]:
 
 @pytest.fixture(scope="module")
 def exact(model: whisper.model.Whisper) -> WhisperEngine:
-    return WhisperEngine(model, "base", precision=FP32)
+    """Hears each window with as much silence after it as openai-whisper gives it."""
+    return WhisperEngine(model, "base", precision=FP32, care=Care(silence_s=30.0))
 
 
 def wav(path: Path, samples: Samples, rate_hz: int = SAMPLE_RATE_HZ) -> Path:

@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -13,7 +13,7 @@ class _End:
         self.error = error
 
 
-def ahead(items: Iterator[T], size: int) -> Iterator[T]:
+def ahead(items: Iterator[T], size: int) -> Generator[T]:
     """Yield the items of an iterator that runs in a thread, at most `size` of them ahead.
 
     What the iterator raises is raised here, after the items before it. Leaving off early ends the

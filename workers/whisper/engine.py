@@ -1,9 +1,10 @@
 """The fast leg's engine: an audio file in, a transcript out, window after window."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from itertools import chain, islice, repeat
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from workers.room import Room, is_out_of_memory
 from workers.turns import NoTurns, Turns
 from workers.whisper.ahead import ahead
 from workers.whisper.hearing import Care, Listener
+from workers.whisper.lanes import in_lanes, lanes_of, shared_out
 from workers.whisper.language import Language, Vote, longest
 from workers.whisper.precision import Precision, choose
 from workers.whisper.windows import Cuts, Window, windows
@@ -76,6 +78,7 @@ class WhisperEngine:
         self.cuts = cuts or Cuts()
         self.listener = Listener(model, precision or choose(model.device), care or Care())
         self.room = Room(batch_size or (16 if model.device.type == "cuda" else 8))
+        self.lanes = lanes_of(model.device)
         self.turns = turns or NoTurns()
 
     def transcribe(
@@ -105,15 +108,16 @@ class WhisperEngine:
         heard: list[tuple[Language, float]] = []
         report(0.0, file.expected_s)
         stream = ahead(windows(file.blocks(), self.cuts), 2 * self.room.size)
-        for finished in self.finished(stream, options, checkpoints):
-            speech += finished.window.speech()
-            if finished.segments:
-                heard.append((finished.language, finished.window.length_s))
-            new = [segment.model_copy(update={"id": len(every) + i}) for i, segment in enumerate(finished.segments)]
-            every += new
-            if new and on_segments is not None:
-                on_segments(new)
-            report(finished.window.end_s, max(file.expected_s, file.decoded_s))
+        with closing(stream), closing(self.finished(stream, options, checkpoints)) as results:
+            for finished in results:
+                speech += finished.window.speech()
+                if finished.segments:
+                    heard.append((finished.language, finished.window.length_s))
+                new = [segment.model_copy(update={"id": len(every) + i}) for i, segment in enumerate(finished.segments)]
+                every += new
+                if new and on_segments is not None:
+                    on_segments(new)
+                report(finished.window.end_s, max(file.expected_s, file.decoded_s))
         report(file.decoded_s, file.decoded_s)
         spoken = longest(heard) if heard else Language(options.language or "und", 1.0 if options.language else 0.0)
         return Transcript(
@@ -130,7 +134,7 @@ class WhisperEngine:
 
     def finished(
         self, stream: Iterable[Window], options: Options, checkpoints: Checkpoints | None = None
-    ) -> Iterator[Finished]:
+    ) -> Generator[Finished]:
         """Yield the windows of a stream in order, each as soon as its batch is done.
 
         Args:
@@ -138,26 +142,40 @@ class WhisperEngine:
             options: what a person asked for.
             checkpoints: asked for each window before it is decoded, and told of it afterwards.
         """
-        settings = self.settings(options)
-        vote = Vote(options)
-        waiting = iter(stream)
-        sizes = chain(FIRST_BATCHES, repeat(self.room.size))
-        while batch := list(islice(waiting, min(next(sizes), self.room.size))):
-            done: dict[str, Finished] = {}
-            keys = [window.key(settings) for window in batch]
-            for window, key in zip(batch, keys, strict=True):
-                saved = checkpoints.load(key) if checkpoints else None
-                if saved is not None:
-                    done[key] = _resumed(window, key, saved)
-                    vote.add(done[key].detected, window.length_s)
-            todo = [(window, key) for window, key in zip(batch, keys, strict=True) if key not in done]
+        waiting, vote, settings = iter(stream), Vote(options), self.settings(options)
+
+        def finish(batch: list[Window]) -> list[Finished]:
+            return self._finish(batch, vote, settings, options, checkpoints)
+
+        for size in FIRST_BATCHES:
+            yield from finish(list(islice(waiting, min(size, self.room.size))))
+            if vote.is_settled:
+                break
+        batches = shared_out(waiting, self.lanes, lambda: self.room.size)
+        with closing(in_lanes(finish, batches, self.lanes)) as results:
+            for done in results:
+                yield from done
+
+    def _finish(
+        self, batch: list[Window], vote: Vote, settings: str, options: Options, checkpoints: Checkpoints | None
+    ) -> list[Finished]:
+        """Return a batch's results, read from checkpoints where they are there."""
+        done: dict[str, Finished] = {}
+        keys = [window.key(settings) for window in batch]
+        for window, key in zip(batch, keys, strict=True):
+            saved = checkpoints.load(key) if checkpoints else None
+            if saved is not None:
+                done[key] = _resumed(window, key, saved)
+                vote.add(done[key].detected, window.length_s)
+        todo = [(window, key) for window, key in zip(batch, keys, strict=True) if key not in done]
+        if todo:
             with self.turns.first():
-                heard = self._hear(todo, vote, options) if todo else []
+                heard = self._hear(todo, vote, options)
             for result in heard:
                 done[result.key] = result
                 if checkpoints:
                     checkpoints.save(result.key, _to_save(result))
-            yield from (done[key] for key in keys)
+        return [done[key] for key in keys]
 
     def settings(self, options: Options) -> str:
         """Return what the result of a window depends on besides its audio, as JSON."""

@@ -37,6 +37,11 @@ class Vote:
             return False
         return self.options.mixed_languages or len(self.seen) < VOTES
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether a window's language no longer hangs on the windows before it."""
+        return self.options.mixed_languages or not self.is_open
+
     def add(self, detected: Language | None, length_s: float) -> None:
         """Count a window that was asked."""
         if detected:

@@ -38,7 +38,8 @@ _DTYPES: dict[Kind, torch.dtype] = {
 }
 
 FP32 = Precision("fp32", encoder="fp32", decoder="fp32", cache="fp32")
-"""Token for token what openai-whisper decodes in float32; for CPUs without bfloat16 instructions."""
+"""Token for token what openai-whisper decodes in float32, given as much silence after a window as it does; for CPUs
+without bfloat16 instructions."""
 INT8 = Precision("int8", encoder="fp32", decoder="int8", cache="int8")
 """A tenth faster than float32 on a CPU without bfloat16 instructions, but not token
 for token the same: only when asked for."""

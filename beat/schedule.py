@@ -6,7 +6,8 @@ A new one is a module here with a task of `base=PeriodicTask`, and a line in `SC
 from typing import Any
 
 from celery import Task
-from celery.signals import beat_init
+from celery.signals import after_task_publish, beat_init
+from celery.utils.log import get_task_logger
 
 from beat.ageing import age
 from beat.inbox import look_into_inboxes
@@ -15,8 +16,13 @@ from beat.scaling import scale
 from beat.sweeper import sweep
 from beat.telemetry import sample
 from beat.webhooks import send
+from pipeline import heartbeat
+from pipeline.broker import connect, readable_errors
 from pipeline.celery import PRIORITIES, app
+from pipeline.errors import BrokerError
 from pipeline.settings import settings
+
+logger = get_task_logger(__name__)
 
 
 def every(interval_s: float, task: Task) -> dict[str, Any]:
@@ -45,3 +51,19 @@ app.conf.beat_schedule = SCHEDULE
 def send_quietly(**_: Any) -> None:
     """Have the clock tell nobody that it sends: a task that is never seen to end would seem to hang."""
     app.conf.task_send_sent_event = False
+
+
+@beat_init.connect  # type: ignore[untyped-decorator]
+def leave_marks(**_: Any) -> None:
+    """Have the clock, and no other process that sends, leave a mark now and with each thing that it has sent."""
+    client = connect()
+
+    def leave_mark(**_: Any) -> None:
+        try:
+            with readable_errors():
+                heartbeat.leave_mark(client)
+        except BrokerError as error:
+            logger.warning("The clock leaves no mark now. %s", error)
+
+    leave_mark()
+    after_task_publish.connect(leave_mark, weak=False)

@@ -21,7 +21,9 @@ STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
 def doctor(
     only: Annotated[list[str] | None, typer.Option(metavar="CHECK", help="Only this check; may be repeated.")] = None,
     storage: Annotated[str | None, typer.Option(metavar="URI", help="A destination to write to and read from.")] = None,
-    here: Annotated[bool, typer.Option("--here", help="Count only this machine's workers, as a healthcheck.")] = False,
+    here: Annotated[
+        bool, typer.Option("--here", help="Only this machine's workers and clock, as a healthcheck.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one a check.")] = False,
 ) -> None:
     """Check this machine, its broker, storage, device, models and pools; say what to do about what is wrong.

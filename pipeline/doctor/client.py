@@ -15,6 +15,7 @@ from pipeline.broker import broker_url, connect, keeps_state, readable_errors
 from pipeline.celery import client_app
 from pipeline.doctor.check import Check, Probe, failed, ok, warning
 from pipeline.errors import BrokerError
+from pipeline.heartbeat import KEPT_S, last_mark
 from pipeline.pools import LOADING, POOLS, pool_states
 from pipeline.roster import Roster
 from pipeline.settings import settings
@@ -32,7 +33,7 @@ def probes(storage: str | None = None, host: str | None = None) -> list[Probe]:
 
     Args:
         storage: a destination to write to; else the state folder stands for it.
-        host: whose workers are asked; else anyone's.
+        host: whose workers and clock are asked; else anyone's.
     """
     own = [
         Probe("python", _python),
@@ -45,7 +46,8 @@ def probes(storage: str | None = None, host: str | None = None) -> list[Probe]:
     except BrokerError:
         return [*own, Probe("broker", _no_broker)]
     pools = [Probe(f"pool-{pool}", partial(_pool, pool, host)) for pool in POOLS]
-    return [*own, Probe("broker", _broker), Probe("clock", _clock), *pools, Probe("one-device", _one_device)]
+    beat = Probe("beat", partial(_beat, host))
+    return [*own, Probe("broker", _broker), Probe("clock", _clock), beat, *pools, Probe("one-device", _one_device)]
 
 
 def _python() -> Check:
@@ -128,6 +130,17 @@ def _clock() -> Check:
     if abs(skew_s) > MOST_SKEW_S:
         return warning("clock", found, "set both machines' clocks by NTP")
     return ok("clock", found)
+
+
+def _beat(host: str | None) -> Check:
+    with readable_errors(), connect() as client:
+        mark = last_mark(client, host)
+    if mark is None:
+        where = f" on {host}" if host else ""
+        found = f"no clock has sent anything{where} for {KEPT_S} s"
+        return failed("beat", found, "start it with `duet beat`, or all with `duet up`; its log says why it stopped")
+    name, age_s = mark
+    return ok("beat", f"{name} sent something {age_s:.0f} s ago")
 
 
 def _pool(pool: str, host: str | None) -> Check:

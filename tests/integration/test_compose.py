@@ -75,6 +75,10 @@ def test_a_pool_is_asked_for_itself_and_has_the_time_to_hand_over(filled: Path, 
     assert grace_s < 120
 
 
+def test_the_clock_is_asked_whether_it_goes(filled: Path) -> None:
+    assert services(BASE, environment=filled)["beat"]["healthcheck"]["test"][-3:] == ["broker", "--only", "beat"]
+
+
 def test_both_pools_share_the_one_card(filled: Path) -> None:
     found = services(BASE, GPU, environment=filled, GPU_ID="1")
     for name in ("worker-whisper", "worker-voxtral"):

@@ -1,6 +1,7 @@
 """What the doctor finds, and what it says to do."""
 
 import re
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pipeline.broker import connect
 from pipeline.doctor import Check, Probe, Status, examine
 from pipeline.doctor import client as client_checks
 from pipeline.errors import EngineError
+from pipeline.heartbeat import KEPT_S, leave_mark
 from pipeline.pools import pool_key
 from pipeline.settings import settings
 from tests import voxtral_checkpoint
@@ -97,6 +99,25 @@ def test_a_broker_without_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert found(probes, "clock").status is Status.OK
         pool = found(probes, "pool-whisper")
         assert (pool.status, pool.found) == (Status.FAILED, "no worker answers on here")
+
+
+def test_a_clock_that_has_stopped_is_missed_where_it_should_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with start_valkey(tmp_path) as url, connect(url) as client:
+        given(monkeypatch, broker_url=url)
+        here = socket.gethostname()
+
+        # Given a clock on this machine that has just sent something
+        leave_mark(client)
+        assert re.fullmatch(rf"{here} sent something \d+ s ago", found(client_checks.probes(), "beat").found)
+        assert found(client_checks.probes(host=here), "beat").status is Status.OK
+
+        # Then it is none of another machine's, and when its marks have run out it is missed
+        assert found(client_checks.probes(host="elsewhere"), "beat").status is Status.FAILED
+        for key in client.keys("duet:clock:*"):
+            assert 0 < client.ttl(key) <= KEPT_S
+            client.pexpire(key, 0)
+        check = found(client_checks.probes(), "beat")
+        assert (check.status, check.found) == (Status.FAILED, f"no clock has sent anything for {KEPT_S} s")
 
 
 def test_a_clock_that_is_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from beat.periodic import PeriodicTask
 from beat.schedule import SCHEDULE
+from pipeline import heartbeat
 from pipeline.celery import QUEUES, app, make_app
 from pipeline.settings import settings
 from tests.services import start_valkey
@@ -30,6 +31,10 @@ def test_what_the_clock_sends_has_a_worker_and_does_not_pile_up(name: str) -> No
     assert isinstance(task, PeriodicTask)
     assert entry["options"]["queue"] in QUEUES
     assert entry["options"]["expires"] <= entry["schedule"]
+
+
+def test_a_clock_that_goes_sends_something_well_before_its_mark_is_gone() -> None:
+    assert 3 * min(entry["schedule"] for entry in SCHEDULE.values()) <= heartbeat.KEPT_S
 
 
 def test_a_second_run_beside_the_first_does_nothing(broker: str) -> None:

@@ -1,4 +1,4 @@
-"""The Dockerfile, as far as it can be judged without an engine; docker/prove.sh carries out its steps."""
+"""The Dockerfile, as far as it can be judged without an engine; docker/prove.py carries out its steps."""
 
 import re
 import shutil
@@ -36,3 +36,14 @@ def test_every_image_that_compose_builds_is_a_target() -> None:
         asked |= set(re.findall(r"target: (\w+)", (ROOT / name).read_text()))
     assert asked == {"client", "worker", "gpu"}
     assert asked <= targets
+
+
+def test_every_image_that_is_not_ours_is_pinned_by_version_and_digest() -> None:
+    files = [*ROOT.glob("docker-compose*.yml"), *(ROOT / "docker/k8s").rglob("*.yaml")]
+    found = re.findall(r"^ARG PYTHON_IMAGE=(.+)$", DOCKERFILE.read_text(), flags=re.MULTILINE)
+    for path in files:
+        found += re.findall(r"^ *(?:- )?image: (.+)$", path.read_text(), flags=re.MULTILINE)
+    others = {image for image in found if not image.startswith("duet-")}
+    assert len(others) == 5
+    assert not [image for image in others if not re.fullmatch(r"[\w./-]+:v?\d+\.\d+[\w.-]*@sha256:[0-9a-f]{64}", image)]
+    assert len({image.partition("@")[0].rpartition(":")[0] for image in others}) == 5, "one version of each"

@@ -28,6 +28,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
+
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 BASE = "localhost/base"
@@ -58,7 +62,9 @@ class Builder:
 
 
 def make_base(build: Builder, folder: Path) -> None:
-    """Make the image that stands for Python's."""
+    """Make the image that stands for Python's, unless it is there: a new one would have every step done anew."""
+    if build("images", "--quiet", "--filter", f"reference={BASE}"):
+        return
     root = folder / "debian"
     if not (root / "usr/bin/python3").exists():
         targets = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
@@ -204,7 +210,20 @@ def servers(services: dict[str, Any], folder: Path) -> Iterator[None]:
             )
             running.enter_context(_ended(process))
             running.callback(log.close)
+        _wait_for_servers(services)
         yield
+
+
+def _wait_for_servers(services: dict[str, Any]) -> None:
+    """Wait for both; the S3 server by its own check, Valkey by a ping, as its check's valkey-cli is in no wheel."""
+    broker = redis.Redis(password=PASSWORD, retry=Retry(ConstantBackoff(1), int(PATIENCE_S)))
+    broker.ping()
+    deadline = time.monotonic() + PATIENCE_S
+    while subprocess.run(services["s3"]["healthcheck"]["test"][1:]).returncode:
+        if time.monotonic() > deadline:
+            sys.exit("s3 does not get healthy.")
+        time.sleep(1)
+    say("valkey: answers; s3: healthy, says its own check")
 
 
 @contextmanager
@@ -228,7 +247,6 @@ def go_through(build: Builder, folder: Path) -> None:
     ours = [name for name, it in services.items() if "build" in it and name != "duet"]
     with ExitStack() as running:
         running.enter_context(servers(services, folder))
-        time.sleep(5)
         subprocess.run(stack.command("duet", ["duet", "keys", "add", "proof"]), check=True, stdout=subprocess.DEVNULL)
         for name in ours:
             running.enter_context(stack.running(name))
@@ -238,7 +256,7 @@ def go_through(build: Builder, folder: Path) -> None:
         done = subprocess.run(stack.command("duet", sent), stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S)
         for line in done.stdout.splitlines():
             row = json.loads(line)
-            say(f"{row['source']}: {row.get('state')}")
+            say(f"{row['source']}: {row['status']} {row['reason'] or ''}")
         listed = subprocess.run(
             stack.command("duet", ["duet", "ls", "s3://podcasts/results"]), capture_output=True, text=True
         )

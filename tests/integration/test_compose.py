@@ -79,6 +79,14 @@ def test_the_clock_is_asked_whether_it_goes(filled: Path) -> None:
     assert services(BASE, environment=filled)["beat"]["healthcheck"]["test"][-3:] == ["broker", "--only", "beat"]
 
 
+def test_commands_may_read_the_folder_that_is_given_to_them_and_the_pools_may_not(filled: Path) -> None:
+    found = services(BASE, environment=filled, COMPOSE_PROFILES="s3,commands")
+    assert found["duet"]["environment"]["DUET_ALLOWED_ROOTS"] == "s3://podcasts,/podcasts"
+    assert found["worker-cpu"]["environment"]["DUET_ALLOWED_ROOTS"] == "s3://podcasts"
+    open_to_all = services(BASE, environment=filled, COMPOSE_PROFILES="s3,commands", DUET_ALLOWED_ROOTS="")
+    assert open_to_all["duet"]["environment"]["DUET_ALLOWED_ROOTS"] == ""
+
+
 def test_both_pools_share_the_one_card(filled: Path) -> None:
     found = services(BASE, GPU, environment=filled, GPU_ID="1")
     for name in ("worker-whisper", "worker-voxtral"):

@@ -38,7 +38,8 @@ BASE = "localhost/base"
 PACKAGES = "python3,python3-venv,python3-pip,ca-certificates"
 PASSWORD = "proof-of-the-stack"
 PATIENCE_S = 600.0
-RUN = "duet run tests/episodes/garden-hour.mp3 --to /srv/podcasts/results"
+EPISODE = "install -o duet -g duet tests/episodes/garden-hour.mp3 /srv/podcasts"
+RUN = "duet run /srv/podcasts/garden-hour.mp3 --to /srv/podcasts/results"
 
 
 class Builder:
@@ -276,7 +277,7 @@ def follow_the_guide(build: Builder, folder: Path) -> None:
     blocks = re.findall(r"^```sh root\n((?:.*\n)*?)^```$", guide, flags=re.MULTILINE)
     as_user = "set -a; . /etc/duet/duet.env; set +a; cd /src; exec setpriv --reuid duet --regid duet --clear-groups "
     mounts = of_this_machine(folder)
-    for block in [*blocks, *(as_user + command for command in ("duet doctor", RUN))]:
+    for block in [*blocks, EPISODE, *(as_user + command for command in ("duet doctor", RUN))]:
         command = ["bash", "-euo", "pipefail", "-c", block]
         done = subprocess.run(build.command(container, {}, command, "--workingdir", "/src", *mounts))
         if done.returncode:

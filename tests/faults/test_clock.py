@@ -2,9 +2,13 @@
 
 import socket
 
+import pytest
+
 from pipeline.doctor import Status, examine
 from pipeline.doctor.client import probes
 from tests.faults.fleet import Fleet, wait_until
+
+pytestmark = pytest.mark.xdist_group("fleet")
 
 
 def status() -> Status:

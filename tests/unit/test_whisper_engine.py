@@ -12,7 +12,7 @@ import whisper
 
 from pipeline.types import Options
 from workers.audio import SAMPLE_RATE_HZ, Samples, load
-from workers.whisper import WhisperEngine
+from workers.whisper import WhisperEngine, beam, decoding, guards
 from workers.whisper.decoding import Decoded
 from workers.whisper.hearing import Care
 from workers.whisper.precision import BF16, FP32, INT8, Precision
@@ -58,8 +58,6 @@ def wav(path: Path, samples: Samples, rate_hz: int = SAMPLE_RATE_HZ) -> Path:
 
 
 def decode(engine: WhisperEngine, batch: list[Window]) -> list[Decoded]:
-    from workers.whisper import decoding
-
     listener = engine.listener
     return decoding.decode(listener.decoder, listener.prompt("en", Options()), listener.remember(batch))
 
@@ -76,6 +74,31 @@ def test_float32_decodes_token_for_token_what_openai_whisper_does(
     assert [list(one.tokens) for one in ours] == [one.tokens for one in stock]
     assert [one.avg_logprob for one in ours] == pytest.approx([one.avg_logprob for one in stock], abs=1e-3)
     assert [one.no_speech_prob for one in ours] == pytest.approx([one.no_speech_prob for one in stock], abs=1e-3)
+
+
+def test_a_text_that_goes_round_in_a_loop_is_left_off_and_trips_a_guard(
+    exact: WhisperEngine, batch: list[Window], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a model that always says one word more
+    listener, memory = exact.listener, exact.listener.remember(batch[:1])
+    [word] = listener.tokenizer("en").encode(" or")
+    logits = listener.decoder.logits
+
+    def obsessed(hidden: torch.Tensor) -> torch.Tensor:
+        found = logits(hidden)
+        found[:, word] += 1000
+        return found
+
+    monkeypatch.setattr(listener.decoder, "logits", obsessed)
+    # when it is asked, one text at a time or several
+    prompt = listener.prompt("en", Options())
+    [one] = decoding.decode(listener.decoder, prompt, memory)
+    [other] = beam.search(listener.decoder, prompt, memory.features)
+    # then neither is followed to the end of the context
+    for text in (one, other):
+        assert len(text.tokens) < 20
+        assert text.tokens[-6:] == (word,) * 6
+        assert guards.reason_to_retry(text, "or or") == "repetition"
 
 
 @pytest.mark.parametrize("precision", [FP32, INT8], ids=lambda one: one.name)
@@ -182,7 +205,6 @@ def test_a_leg_that_was_killed_decodes_no_window_again(exact: WhisperEngine, bat
 def test_a_tripped_guard_decodes_that_window_again_and_no_other(
     exact: WhisperEngine, batch: list[Window], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from workers.whisper import beam, guards
 
     # given a guard that objects to the first of two windows unless it was sampled
     calls: list[int] = []
@@ -229,7 +251,6 @@ def test_a_window_of_a_mixed_episode_is_heard_in_its_own_language(
 def test_beam_search_hears_what_greedy_decoding_hears_in_clear_speech(
     exact: WhisperEngine, batch: list[Window]
 ) -> None:
-    from workers.whisper import beam
 
     listener = exact.listener
     prompt = listener.prompt("en", Options())

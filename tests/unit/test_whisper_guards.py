@@ -4,6 +4,7 @@ import pytest
 from pipeline.types import Segment, Word
 from workers.whisper import gaps, guards
 from workers.whisper.decoding import Decoded
+from workers.whisper.repetition import ends_in_loop, loops
 from workers.whisper.windows import Window
 
 
@@ -32,6 +33,15 @@ def test_a_good_window_trips_nothing() -> None:
 )
 def test_each_guard_trips_on_what_it_is_for(changes: dict[str, object], text: str, reason: str) -> None:
     assert guards.reason_to_retry(decoded(**changes), text) == reason
+
+
+@pytest.mark.parametrize("length", [1, 3, 8])
+def test_a_loop_is_told_as_soon_as_it_has_gone_round_often_enough(length: int) -> None:
+    said = [*range(100, 120), *(list(range(length)) * 6)]
+    assert not ends_in_loop(said[:-1])
+    assert ends_in_loop(said)
+    assert not ends_in_loop([*said, *range(200, 248)])
+    assert loops([*said, *range(200, 248)])
 
 
 def test_silence_is_not_tried_again() -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from workers.whisper.decoder import Decoder, Memory
 from workers.whisper.decoding import Decoded, Prompt, start
+from workers.whisper.repetition import ends_in_loop
 from workers.whisper.rules import Rules
 
 Path = tuple[tuple[int, ...], tuple[float, ...]]
@@ -21,6 +22,10 @@ class _Search:
     live: list[Path]
     done: list[Path] = field(default_factory=list)
 
+    def goes_on(self, beams: int) -> bool:
+        """Whether there is more to find: too few texts have ended, and the likeliest is in no loop."""
+        return len(self.done) < beams and bool(self.live) and not ends_in_loop(self.live[0][0])
+
     def best(self) -> Path:
         ended = self.done or self.live
         return max(ended, key=lambda path: sum(path[1]) / max(1, len(path[0])))
@@ -28,7 +33,7 @@ class _Search:
 
 @torch.inference_mode()
 def search(decoder: Decoder, prompt: Prompt, features: Sequence[Tensor], beams: int = 5) -> list[Decoded]:
-    """Decode windows with as many texts followed at once as there are beams.
+    """Decode windows with as many texts followed at once as there are beams; one that loops is given up.
 
     Args:
         decoder: the model's decoder.
@@ -72,7 +77,7 @@ def search(decoder: Decoder, prompt: Prompt, features: Sequence[Tensor], beams: 
                     break
             first += width
             state.live = live
-        going = {window for window in active if len(searches[window].done) < beams and searches[window].live}
+        going = {window for window in active if searches[window].goes_on(beams)}
         active = [window for window in active if window in going]
         stay = [i for i, row in enumerate(rows) if row // beams in going]
         if not stay:

@@ -8,6 +8,7 @@ from torch import Tensor
 from whisper.tokenizer import Tokenizer
 
 from workers.whisper.decoder import Decoder, Memory
+from workers.whisper.repetition import ends_in_loop
 from workers.whisper.rules import Rules
 
 
@@ -64,7 +65,7 @@ def decode(
     temperature: float = 0.0,
     seeds: Sequence[int] = (),
 ) -> list[Decoded]:
-    """Decode a batch of windows together; rows that are done are left out of further steps.
+    """Decode a batch of windows together; rows that are done, or go round in a loop, are left out of further steps.
 
     Args:
         decoder: the model's decoder.
@@ -90,8 +91,10 @@ def decode(
         alive = []
         for i, (row, token, logprob) in enumerate(zip(rows, chosen.tolist(), sure.tolist(), strict=True)):
             logprobs[row].append(logprob)
-            if token != tokenizer.eot:
-                tokens[row].append(token)
+            if token == tokenizer.eot:
+                continue
+            tokens[row].append(token)
+            if not ends_in_loop(tokens[row]):
                 alive.append(i)
         if not alive or step == limit - 1:
             break

@@ -3,13 +3,11 @@
 from whisper.utils import compression_ratio
 
 from workers.whisper.decoding import Decoded
+from workers.whisper.repetition import loops
 
 COMPRESSION_RATIO = 2.4
 LOGPROB = -1.0
 NO_SPEECH = 0.6
-REPEATS = 6
-"""So many times the same few tokens in a row is a loop, not speech."""
-LONGEST_LOOP = 8  # tokens
 
 
 def silent(decoded: Decoded) -> bool:
@@ -38,14 +36,3 @@ def reason_to_retry(decoded: Decoded, text: str) -> str:
 def ratio(text: str) -> float:
     """Return how many times smaller zlib makes a text; a loop is made very small."""
     return float(compression_ratio(text)) if text else 0.0
-
-
-def loops(tokens: tuple[int, ...]) -> bool:
-    """Whether the same one to LONGEST_LOOP tokens come REPEATS times in a row."""
-    for length in range(1, LONGEST_LOOP + 1):
-        same = 0
-        for before, after in zip(tokens, tokens[length:], strict=False):
-            same = same + 1 if before == after else 0
-            if same >= length * (REPEATS - 1):
-                return True
-    return False

@@ -17,6 +17,7 @@ from workers.whisper.decoding import Decoded, Prompt, decode
 from workers.whisper.encoder import Encoder
 from workers.whisper.mel import log_mel
 from workers.whisper.precision import Precision
+from workers.whisper.repetition import loops
 from workers.whisper.segments import segments
 from workers.whisper.side_by_side import side_by_side
 from workers.whisper.windows import Window
@@ -187,7 +188,7 @@ class Listener:
 def _rank(one: Decoded, tokenizer: Tokenizer) -> tuple[bool, float]:
     """Order results of which none passes: a loop is worst, then the less sure."""
     text = tokenizer.decode([token for token in one.tokens if token < tokenizer.eot]).strip()
-    looped = guards.loops(one.tokens) or guards.ratio(text) > guards.COMPRESSION_RATIO
+    looped = loops(one.tokens) or guards.ratio(text) > guards.COMPRESSION_RATIO
     return not looped, one.avg_logprob
 
 

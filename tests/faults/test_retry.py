@@ -85,9 +85,9 @@ def test_episodes_that_miss_voxtral_only_are_left_alone_while_it_is_off(fleet: F
 
     fleet.redis().hset(pool_key("voxtral"), "model", before or "")
     off.unlink()
-    assert done.code == 0
     assert "left as they are, for Voxtral is off: there is no CUDA device." in done.err
-    assert failed_jobs()[-1].spec.attempt == 1
+    [left] = [it for it in failed_jobs() if it.id == job.id]  # what other tests left failed may be done again
+    assert left.spec.attempt == 1
 
 
 def test_what_failed_is_listed_with_its_reason(fleet: Fleet) -> None:

@@ -13,6 +13,16 @@ POOL_VARIABLE = "DUET_POOL"
 POOLS = {"whisper": 1, "voxtral": 1, "cpu": 2}
 """Each pool and its number of processes: one for each model, so that it is loaded once."""
 
+ARITHMETIC = {
+    # Threads that spin while they wait take the cores from the other pools: measured 4 to 6 times slower on two
+    # busy cores. libgomp reads this once, before torch is there.
+    "OMP_WAIT_POLICY": "passive",
+    # What was made for the last 1024 shapes is kept, by oneDNN and, for each thread, by torch's layer over it; no two
+    # batches are of one shape, and a long episode's memory would grow with its length.
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",
+    "LRU_CACHE_CAPACITY": "16",
+}
+"""What the libraries that compute are told by the environment, where the person says nothing else."""
 
 LOADING = "loading"
 """The status of a pool whose model is not there yet."""
@@ -73,10 +83,8 @@ def environment(pool: str = "") -> dict[str, str]:
     pool runs elsewhere.
     """
     own = settings()
-    # Threads that spin while they wait take the cores from the other pools: measured 4 to 6 times slower
-    # on two busy cores. libgomp reads this once, before torch is there.
     return (
-        {"OMP_WAIT_POLICY": "passive"}
+        ARITHMETIC
         | os.environ
         | {
             POOL_VARIABLE: pool,

@@ -15,6 +15,7 @@ from pipeline.broker import connect
 from pipeline.errors import BrokerError
 from pipeline.pools import LOADING
 from pipeline.telemetry import holders
+from workers import heap
 from workers.device import GIB, Place, described, identity, uses_cuda
 from workers.plan import cards
 from workers.plan.plan import Share
@@ -91,9 +92,10 @@ def peak_bytes() -> int:
 
 
 def give_back() -> None:
-    """Give memory that torch keeps for later back to the device, for other processes."""
+    """Give memory that is kept for later back to the device and to the system, for other processes."""
     if uses_cuda():
         torch.cuda.empty_cache()
+    heap.give_back()
 
 
 @contextmanager

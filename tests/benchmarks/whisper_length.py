@@ -17,7 +17,7 @@ import time
 import wave
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a waiting thread must not take another's core
+from pipeline.pools import ARITHMETIC
 
 
 def repeated(audio: Path, minutes: float, target: Path) -> None:
@@ -90,7 +90,7 @@ def main() -> None:
             repeated(args.audio, minutes, target)
             repeated(args.audio, 0.5, target.with_name("warm.wav"))
             command = [sys.executable, "-m", "tests.benchmarks.whisper_length", str(target), *options, "--one"]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=ARITHMETIC | os.environ)
             print(done.stdout.strip().splitlines()[-1], flush=True)
 
 

@@ -23,6 +23,7 @@ from workers.plan.wanted import NoRoomError
 from workers.voxtral import loading, quantize, weights
 from workers.weights import load_whisper
 from workers.whisper import WhisperEngine
+from workers.whisper.graph import Graph
 from workers.whisper.language import Vote
 
 pytestmark = [
@@ -51,6 +52,18 @@ def test_whisper_hears_on_a_card_what_it_hears_on_a_cpu(
         engine = WhisperEngine(load_whisper(str(whisper_base), device), "base")
         heard.append(engine.transcribe(episodes["corner-shop"], ENGLISH, lambda done_s, total_s: None).text)
     assert jiwer.wer(heard[0], heard[1]) < 0.03
+
+
+def test_recorded_steps_say_what_steps_launched_one_by_one_do(
+    card: Place, whisper_base: Path, episodes: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = WhisperEngine(load_whisper(str(whisper_base), card.device), "base")
+    heard = []
+    for can_record in (True, False):
+        monkeypatch.setattr(Graph, "can_record", can_record)
+        heard.append(engine.transcribe(episodes["corner-shop"], ENGLISH, lambda done_s, total_s: None).text)
+        assert Graph.can_record == can_record, "the card refused to record"
+    assert jiwer.wer(heard[0], heard[1]) < 0.01
 
 
 @pytest.mark.parametrize("batch", [1, 8, 16])

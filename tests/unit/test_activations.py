@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch._dynamo  # torch would import it at first need, which fails while tensors have no data
 from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import AutoProcessor, VoxtralConfig, VoxtralForConditionalGeneration
 from whisper.model import AudioEncoder, TextDecoder

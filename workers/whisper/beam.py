@@ -10,6 +10,7 @@ from workers.whisper.decoder import Decoder, Memory
 from workers.whisper.decoding import Decoded, Prompt, start
 from workers.whisper.repetition import ends_in_loop
 from workers.whisper.rules import Rules
+from workers.whisper.stepping import stepping
 
 Path = tuple[tuple[int, ...], tuple[float, ...]]
 """Tokens, and the logarithm of each one's probability."""
@@ -43,6 +44,7 @@ def search(decoder: Decoder, prompt: Prompt, features: Sequence[Tensor], beams: 
     """
     memory = Memory(decoder, features, copies=beams)
     logits, no_speech = start(decoder, prompt, memory)
+    go_on = stepping(decoder, memory)
     rules = Rules(prompt.tokenizer, logits.shape[1], len(features), logits.device)
     searches = [_Search(live=[((), ())]) for _ in features]
     active = list(range(len(features)))
@@ -88,7 +90,7 @@ def search(decoder: Decoder, prompt: Prompt, features: Sequence[Tensor], beams: 
         rules.chose(chosen)
         for text in memory.text:
             text.copy(rows, sources, begin + step)
-        logits = decoder.logits(decoder.step(chosen, begin + step, rows, memory))
+        logits = go_on(chosen, begin + step, rows)
     eot = prompt.tokenizer.eot
     return [_decoded(state.best(), chance, eot) for state, chance in zip(searches, no_speech, strict=True)]
 

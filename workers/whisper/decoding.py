@@ -10,6 +10,7 @@ from whisper.tokenizer import Tokenizer
 from workers.whisper.decoder import Decoder, Memory
 from workers.whisper.repetition import ends_in_loop
 from workers.whisper.rules import Rules
+from workers.whisper.stepping import stepping
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def decode(
     """
     tokenizer, count, begin = prompt.tokenizer, len(memory.lengths), len(prompt.tokens)
     logits, no_speech = start(decoder, prompt, memory)
+    go_on = stepping(decoder, memory)
     rules = Rules(tokenizer, logits.shape[1], count, logits.device)
     draws = [torch.Generator(logits.device).manual_seed(seed) for seed in seeds]
     tokens: list[list[int]] = [[] for _ in range(count)]
@@ -103,7 +105,7 @@ def decode(
             keep = torch.tensor(alive, device=logits.device)
             rules.select(keep)
             chosen = chosen[keep]
-        logits = decoder.logits(decoder.step(chosen, begin + step, rows, memory))
+        logits = go_on(chosen, begin + step, rows)
     return [
         Decoded(
             tokens=tuple(tokens[row]),

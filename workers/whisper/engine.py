@@ -11,6 +11,7 @@ from typing import Any
 from whisper.model import Whisper
 
 from pipeline.types import Options, Segment, Transcript
+from workers import heap
 from workers.audio import AudioFile
 from workers.device import described
 from workers.engines import Checkpoints, Report
@@ -171,6 +172,7 @@ class WhisperEngine:
         if todo:
             with self.turns.first():
                 heard = self._hear(todo, vote, options)
+            heap.give_back()
             for result in heard:
                 done[result.key] = result
                 if checkpoints:

@@ -26,7 +26,7 @@ from workers.whisper.windows import Cuts, windows
 class RecordedCuda:
     """What stands for `torch.cuda`: it tells what was asked, and replays by calling once more."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, refuses: bool = False) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, refuses: str = "") -> None:
         self.calls: list[str] = []
         self.refuses = refuses
         monkeypatch.setattr(Graph, "can_record", True)
@@ -55,7 +55,7 @@ class RecordedCuda:
         assert options == {"stream": self, "capture_error_mode": "thread_local"}
         self.calls.append("record")
         if self.refuses:
-            raise RuntimeError("operation not permitted when stream is capturing")
+            raise RuntimeError(self.refuses)
         yield
 
     def replay(self) -> None:
@@ -87,7 +87,7 @@ def test_where_cuda_cannot_record_steps_are_launched_one_by_one(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given a card that refuses
-    cuda = RecordedCuda(monkeypatch, refuses=True)
+    cuda = RecordedCuda(monkeypatch, refuses="operation not permitted when stream is capturing")
     # When two batches are decoded
     for function in (Counted(), Counted()):
         graph = Graph(function)
@@ -98,6 +98,16 @@ def test_where_cuda_cannot_record_steps_are_launched_one_by_one(
     assert cuda.calls.count("record") == 1
     assert len(caplog.records) == 1
     assert "not permitted" in caplog.text
+
+
+def test_memory_that_runs_out_while_recording_is_no_reason_to_record_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    RecordedCuda(monkeypatch, refuses="CUDA error: out of memory")
+    graph = Graph(Counted())
+    for _ in range(WARM_UP):
+        graph()
+    with pytest.raises(RuntimeError, match="out of memory"):
+        graph()
+    assert Graph.can_record
 
 
 @pytest.fixture

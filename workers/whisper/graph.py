@@ -1,6 +1,6 @@
 """A computation on a card that is recorded once and then replayed: one launch in place of hundreds.
 
-A decoding step is many small kernels, and launching them takes longer than they run. See "CUDA Graphs" in PyTorch's
+A decoding step is many small kernels, each of which has to be launched. See "CUDA Graphs" in PyTorch's
 notes: https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 """
 
@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+
+from workers.room import is_out_of_memory
 
 logger = logging.getLogger(__name__)
 WARM_UP = 3
@@ -56,6 +58,8 @@ class Graph:
             with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
                 result = self._function()
         except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise  # a smaller batch can be recorded
             Graph.can_record = False
             logger.warning("CUDA cannot record decoding steps (%s); they are launched one by one.", error)
             return None

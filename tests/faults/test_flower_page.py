@@ -1,6 +1,5 @@
 """Flower in a real Chromium, while real workers are at a batch."""
 
-import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -11,15 +10,11 @@ import pytest
 from pipeline.celery import QUEUES
 from pipeline.flower import door
 from pipeline.pools import environment
+from tests.browser import chromium, needs_chromium
 from tests.faults.fleet import Fleet, wait_until
 from tests.services import free_ports
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.xdist_group("faults"),
-    pytest.mark.skipif(CHROMIUM is None, reason="needs an installed Chromium; none is on the PATH"),
-]
+pytestmark = [pytest.mark.xdist_group("faults"), needs_chromium]
 USER, PASSWORD = "me", "a,secret"
 """A comma separates several passwords where Flower reads them from its own variable."""
 JOB_TIMEOUT_S = 60.0
@@ -64,8 +59,7 @@ def tasks(page: Any, search: str = "") -> dict[str, dict[str, str]]:
 
 
 def test_a_batch_is_seen_in_words_while_it_runs(fleet: Fleet, flower: str) -> None:
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-quic"])
+    with chromium() as browser:
         page = browser.new_context(http_credentials={"username": USER, "password": PASSWORD}).new_page()
         page.goto(f"{flower}/tasks")
 
@@ -100,4 +94,3 @@ def test_a_batch_is_seen_in_words_while_it_runs(fleet: Fleet, flower: str) -> No
         page.goto(f"{flower}/workers")
         for queue in QUEUES:
             page.get_by_text(f"{queue}@fleet").first.wait_for()
-        browser.close()

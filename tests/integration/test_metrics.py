@@ -28,7 +28,9 @@ DOCKER = Path(__file__).parents[2] / "docker"
 RULES = DOCKER / "prometheus" / "rules.yml"
 DASHBOARD = DOCKER / "grafana" / "dashboards" / "duet.json"
 PROMTOOL = shutil.which("promtool")
-needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="needs promtool, of Debian's package prometheus")
+needs_promtool = pytest.mark.skipif(
+    PROMTOOL is None, reason="needs promtool on the PATH (Debian: apt-get install prometheus)"
+)
 TIMEOUT_S = 60.0
 
 

@@ -11,14 +11,10 @@ from pipeline.formats import FORMATS
 from pipeline.opinion import with_readings
 from pipeline.player import with_audio
 from pipeline.types import Analysis, Chapter, EpisodeResult, KeyPoint, OwnAnswer, Quote, Reading
+from tests.browser import chromium, needs_chromium
 from tests.results import result, segment, transcript
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.xdist_group("player"),
-    pytest.mark.skipif(CHROMIUM is None, reason="needs an installed Chromium; none is on the PATH"),
-]
+pytestmark = [pytest.mark.xdist_group("player"), needs_chromium]
 SENTENCES = [
     "Good morning, and welcome to the garden hour.",
     "Today we talk about roses & bees, and why <i>both</i> like the sun.",
@@ -55,13 +51,8 @@ def made(audio: str | None) -> EpisodeResult:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-quic"],
-        )
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

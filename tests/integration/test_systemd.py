@@ -14,7 +14,7 @@ UNITS = sorted(path.name for path in FOLDER.iterdir() if path.suffix in (".servi
 
 def test_systemd_has_nothing_to_say(tmp_path: Path) -> None:
     if not shutil.which("systemd-analyze"):
-        pytest.skip("no systemd-analyze here")
+        pytest.skip("needs systemd-analyze (Debian: apt-get install systemd)")
     # It looks whether the command is there: this environment's stands for the installed one.
     here = str(Path(sys.executable).with_name("duet"))
     for name in UNITS:

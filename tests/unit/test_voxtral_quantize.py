@@ -23,7 +23,8 @@ torch.set_num_threads(1)
 CPU = Place(torch.device("cpu"), torch.float32)
 T4 = Place(torch.device("cuda:0"), torch.float16)
 installed = pytest.mark.skipif(
-    not all(find_spec(name) for name in ("bitsandbytes", "accelerate")), reason="the extra `quantize` is not installed"
+    not all(find_spec(name) for name in ("bitsandbytes", "accelerate")),
+    reason="needs bitsandbytes and accelerate (pip install -e .[quantize])",
 )
 
 

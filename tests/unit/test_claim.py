@@ -20,7 +20,7 @@ from workers.held import Held, Idle
 from workers.plan import WhisperShare, cards
 from workers.plan.wanted import NoRoomError
 from workers.standing import standing
-from workers.turns import NoTurns, Turns, turns
+from workers.turns import POLL_S, NoTurns, Turns, turns
 
 CPU = Place(torch.device("cpu"), torch.float32)
 T4 = Place(torch.device("cuda", 0), torch.float16)
@@ -159,38 +159,52 @@ def test_a_process_of_no_pool_asks_no_broker() -> None:
         assert isinstance(turns(CPU.device), NoTurns)
 
 
-def test_the_slow_leg_waits_for_the_fast_one_but_not_for_ever(broker: str) -> None:
+class Clock:
+    """A clock that goes on only while somebody sleeps, so that a busy machine changes nothing."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("workers.turns.time", clock)
+    return clock
+
+
+def waited_s(leg: Turns, clock: Clock, step_s: float) -> float:
+    """Let a leg compute a step, and return how long it then gives way."""
+    clock.sleep(step_s)
+    began_s = clock.now_s
+    leg.give_way()
+    return clock.now_s - began_s
+
+
+def test_the_slow_leg_waits_for_the_fast_one_but_not_for_ever(broker: str, clock: Clock) -> None:
     # Given a fast leg at work
-    fast, slow = Turns("GPU-1"), Turns("GPU-1")
+    fast, slow, other = Turns("GPU-1"), Turns("GPU-1"), Turns("GPU-2")
     slow.give_way()
     with fast.first():
-        time.sleep(0.05)  # the slow leg's step
-        began = time.monotonic()
-        slow.give_way()
-        waited_s = time.monotonic() - began
-
-        # Then the slow leg waits as many times its own step as is its patience
-        assert 0.2 < waited_s < 2
-        other = Turns("GPU-2")
-        time.sleep(0.05)
-        began = time.monotonic()
-        other.give_way()
-        assert time.monotonic() - began < 0.2, "another device is nobody's business"
+        # Then the slow leg waits as many times its own step as is its patience, and another device's does not
+        assert waited_s(slow, clock, 0.05) == pytest.approx(0.25, abs=2 * POLL_S)
+        assert waited_s(other, clock, 0.05) == 0
+    slow.give_way()
 
     # As it does when one of two batches at once is done
     with fast.first():
         with fast.first():
             pass
-        time.sleep(0.05)
-        began = time.monotonic()
-        slow.give_way()
-        assert time.monotonic() - began > 0.2
+        assert waited_s(slow, clock, 0.05) == pytest.approx(0.25, abs=2 * POLL_S)
 
     # And not at all when the fast leg has ended
-    time.sleep(0.05)
-    began = time.monotonic()
-    slow.give_way()
-    assert time.monotonic() - began < 0.2
+    assert waited_s(slow, clock, 0.05) == 0
 
 
 def test_turns_outlive_the_broker_and_say_once_that_it_is_away(

@@ -1,7 +1,8 @@
 """What became of a batch: counted from the ledger, from storage and from what the engines wrote down."""
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,35 +24,59 @@ class Accounting:
     failed: int
     duplicates: int
     lost: int
+    overwritten: int
     done_again: float
     """Windows worked on more than once, as a share of all windows."""
     reasons: tuple[str, ...]
 
     @classmethod
-    def of(cls, stems: Sequence[str], results: Path, journal: Sequence[Line]) -> "Accounting":
-        """Count what became of the episodes with these names."""
+    def of(
+        cls,
+        audio: Collection[Path],
+        revisited: Collection[Path],
+        results: Path,
+        journal: Sequence[Line],
+        overwritten: int = 0,
+    ) -> "Accounting":
+        """Count what became of the episodes in these files.
+
+        Those that were asked for again are worked on again by intent: of them only what is lost is counted.
+        """
         manifests = [EpisodeResult.from_json(path.read_bytes()) for path in results.glob(f"*/{MANIFEST}")]
         ledger = Ledger()
         records = [it for it in ledger.get_many(ledger.jobs()) if it]
         states = Counter(it.state for it in manifests)
         told = {(it.spec.job, it.spec.attempt): it.state for it in records}
-        agreed = {it.episode.slug for it in manifests if told.get((it.job, it.attempt)) is it.state}
+        again = {episode_id(path) for path in revisited}
+        agreed = {
+            it.episode.id
+            for it in manifests
+            if (it.episode.id in again and it.transcript) or told.get((it.job, it.attempt)) is it.state
+        }
+        once = [it for it in records if it.spec.episode.id not in again]
+        journal = [it for it in journal if it["stem"] not in {path.stem for path in revisited}]
         begun = [it for it in journal if it["event"] == "window"]
         needed = len({_window(it) for it in begun})
         return cls(
-            submitted=len(stems),
+            submitted=len(audio),
             completed=states[JobState.COMPLETED],
             partial=states[JobState.PARTIAL],
             failed=states[JobState.FAILED],
-            duplicates=_more_than_one(it.episode.slug for it in manifests)
-            + _more_than_one(it.spec.episode.slug for it in records)
-            + sum(it.spec.attempt > 1 for it in records)
+            duplicates=_more_than_one(it.episode.id for it in manifests)
+            + _more_than_one(it.spec.episode.id for it in once)
+            + sum(it.spec.attempt > 1 for it in once)
             + worked_after_they_were_saved(journal)
             + worked_by_one_that_was_superseded(journal),
-            lost=len(set(stems) - agreed),
+            lost=len({episode_id(path) for path in audio} - agreed),
+            overwritten=overwritten,
             done_again=(len(begun) - needed) / max(needed, 1),
             reasons=tuple(sorted({it.reason for it in manifests if it.reason})),
         )
+
+
+def episode_id(audio: Path) -> str:
+    """Return the id of the episode that a file holds."""
+    return hashlib.sha256(audio.read_bytes()).hexdigest()[:16]
 
 
 def worked_after_they_were_saved(journal: Iterable[Line]) -> int:

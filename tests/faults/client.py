@@ -1,5 +1,6 @@
 """A client that submits a folder's files in its own order and does not give up: `python -m tests.faults.client`."""
 
+import os
 import random
 import sys
 import time
@@ -17,7 +18,7 @@ def main(folder: Path, to: Path, seed: int) -> None:
     random.Random(seed).shuffle(waiting)
     while waiting:
         try:
-            submit(waiting[-1], to=to)
+            submit(waiting[-1], to=to, on_completed=os.environ.get("CLIENT_ON_COMPLETED"))
             waiting.pop()
         except BrokerError:
             time.sleep(PAUSE_S)

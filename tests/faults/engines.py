@@ -134,7 +134,7 @@ class FastTranscriber:
         for window in _work(self._stage, "whisper", audio, self._windows, report, checkpoints):
             start_s = window * WINDOW_S
             logprob = -2.0 if audio.stem.startswith("doubtful") and window == 1 else 0.0
-            text = f" Window {window}."
+            text = f" Translated window {window}." if options.task == "translate" else f" Window {window}."
             segments.append(
                 Segment(id=window, start_s=start_s, end_s=start_s + WINDOW_S, text=text, avg_logprob=logprob)
             )

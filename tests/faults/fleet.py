@@ -215,9 +215,13 @@ class Fleet:
 
     def audio(self, stem: str) -> Path:
         """Return an episode that nobody else has."""
-        path = self.folder / "audio" / f"{stem}.mp3"
-        path.write_text(f"{stem} {self.folder}")
+        path = self.path(stem)
+        path.write_bytes(os.fsencode(f"{stem} {self.folder}"))
         return path
+
+    def path(self, stem: str) -> Path:
+        """Return where the audio of an episode is."""
+        return self.folder / "audio" / f"{stem}.mp3"
 
     def submit(self, stem: str, **options: Any) -> Job:
         return submit(self.audio(stem), to=self.results, **options)

@@ -1,6 +1,7 @@
 """Hundreds of episodes while something breaks every two seconds, and the accounting: `make soak`."""
 
 import argparse
+import os
 import random
 import signal
 import sys
@@ -18,12 +19,32 @@ from pipeline.ledger import Ledger
 from pipeline.pools import POOLS
 from tests.faults.accounting import Accounting
 from tests.faults.fleet import LOOK_S, Fleet, Process
+from tests.faults.revisits import Revisits
 
 WORKERS = 2
 """Of each pool."""
 CLIENTS = 3
 """Each submits every episode, so all but one of them must find that it is there already."""
 STANDSTILL_S = 6.0
+ODD_NAMES = (
+    "Episode #{number} – what now? 100%",
+    "Эпизод {number}",
+    "第{number}集",
+    os.fsdecode(b"caf\xe9 {number}"),
+    "-{number} [live]",
+    "{number} 'one' \"two\" & three;",
+    "long-{number}-" + "x" * 220,
+)
+ODD_EVERY = 5
+"""Of the episodes one in so many has an odd name."""
+REVISITED_EVERY = 4
+"""Of the episodes one in so many is asked for again, in other ways, when it is done."""
+
+
+def name_of(number: int) -> str:
+    """Return the name of an episode: a plain one, or one that people give and programs trip over."""
+    odd = ODD_NAMES[number // ODD_EVERY % len(ODD_NAMES)]
+    return odd.format(number=number) if number % ODD_EVERY == 0 else f"episode-{number:04d}"
 
 
 class Soak:
@@ -32,7 +53,9 @@ class Soak:
     def __init__(self, fleet: Fleet, episodes: int, seed: int) -> None:
         self.fleet = fleet
         self.random = random.Random(seed)
-        self.stems = [f"episode-{number:04d}" for number in range(episodes)]
+        self.stems = [name_of(number) for number in range(episodes)]
+        self.revisited = self.stems[::REVISITED_EVERY]
+        self.revisits = Revisits(fleet, self.revisited, seed)
         self.happened: Counter[str] = Counter()
         self._until: dict[str, float] = {}
         """When each process that stands still goes on."""
@@ -79,12 +102,15 @@ class Soak:
             del self._until[name]
             self.fleet.processes[name].thaw()
         self.fleet.revive()
+        self.revisits.look()
 
     def is_over(self) -> bool:
         """Whether every episode has been submitted and has ended."""
         try:
             ledger = Ledger(self.fleet.redis())
-            return len(ledger.jobs()) == len(self.stems) and not ledger.open_jobs()
+            episodes = {job.partition("-")[0] for job in ledger.jobs()}
+            come_back = self.revisits.asked.total() >= len(self.revisited)
+            return come_back and len(episodes) == len(self.stems) and not ledger.open_jobs()
         except BrokerError:
             return False  # it is what is broken just now
 
@@ -146,10 +172,15 @@ def run(folder: Path, episodes: int, seed: int, every_s: float, limit_s: float) 
             while not soak.is_over() and time.monotonic() < deadline:
                 if time.monotonic() >= next_at:
                     soak.break_something()
+                    soak.revisits.come_back()
                     next_at = time.monotonic() + every_s
                 soak.tend()
                 time.sleep(LOOK_S / 5)
-            return Accounting.of(soak.stems, fleet.results, fleet.stage.journal()), soak.happened
+            audio, again = ([fleet.path(stem) for stem in stems] for stems in (soak.stems, soak.revisited))
+            soak.revisits.look()
+            overwritten = soak.revisits.overwritten
+            figures = Accounting.of(audio, again, fleet.results, fleet.stage.journal(), overwritten)
+            return figures, soak.happened + soak.revisits.asked
     finally:
         fleet.stop()
 
@@ -168,13 +199,13 @@ def main() -> None:
     took_s = time.monotonic() - started
     print(f"{asked.episodes} episodes, seed {asked.seed}, {happened.total()} faults in {took_s:.0f} s")
     print("faults:    ", ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in happened.most_common()))
-    for name in ("submitted", "completed", "partial", "failed", "duplicates", "lost"):
+    for name in ("submitted", "completed", "partial", "failed", "duplicates", "lost", "overwritten"):
         print(f"{name + ':':<12}{getattr(figures, name)}")
     print(f"done again: {figures.done_again:.1%} of the windows")
     for reason in figures.reasons:
         print(f"reason:     {reason}")
     print(f"kept in:    {folder}")
-    sys.exit(bool(figures.duplicates or figures.lost))
+    sys.exit(bool(figures.duplicates or figures.lost or figures.overwritten))
 
 
 if __name__ == "__main__":

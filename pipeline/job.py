@@ -8,7 +8,7 @@ from typing import Self
 
 from pipeline.errors import CancelledError, JobFailedError
 from pipeline.ledger import RANKS, JobRecord, Ledger
-from pipeline.merge import TRANSCRIPT, read_manifest
+from pipeline.manifest import read_manifest, read_product, read_result, taken
 from pipeline.priorities import SINGLE
 from pipeline.retrying import begin_again
 from pipeline.storage import Storage, open_storage
@@ -55,8 +55,8 @@ class Job:
         record = self._ledger.get(self.id)
         if record is not None:
             return record.state
-        manifest = read_manifest(self._storage)
-        return manifest.state if manifest else JobState.SUBMITTED
+        result = read_result(self.spec, self._storage)
+        return result.state if result else JobState.SUBMITTED
 
     def transcript(self, timeout: float | None = None) -> Transcript:
         """Wait for the fast leg and return its transcript.
@@ -71,16 +71,16 @@ class Job:
         """
         record = self._wait(JobState.TRANSCRIBED, timeout)
         outcome = record.legs["whisper"].outcome if record else None
-        if outcome is None and (manifest := read_manifest(self._storage)):
-            outcome = manifest.legs["whisper"]
+        if outcome is None and (result := read_result(self.spec, self._storage)):
+            outcome = result.legs["whisper"]
         if outcome is None or outcome.status != "ok":
             if record and record.state is JobState.CANCELLED:
                 raise CancelledError(f"Job {self.id} was cancelled before there was a transcript.")
             raise JobFailedError(outcome.reason if outcome else (record.reason if record else "It left nothing."))
-        return Transcript.from_json(self._storage.get(TRANSCRIPT))
+        return Transcript.from_json(read_product(record.spec if record else self.spec, "whisper", self._storage))
 
     def result(self, timeout: float | None = None) -> EpisodeResult:
-        """Wait for both legs and return the merged result; look at its `state` and `reason`.
+        """Wait for both legs and return this job's merged result; look at its `state` and `reason`.
 
         Args:
             timeout: seconds to wait; None waits as long as it takes.
@@ -93,10 +93,12 @@ class Job:
         record = self._wait(JobState.COMPLETED, timeout)
         if record and record.state is JobState.CANCELLED:
             raise CancelledError(f"Job {self.id} was cancelled.")
-        manifest = read_manifest(self._storage)
-        if manifest is None:
-            raise JobFailedError((record and record.reason) or f"There is no result in {self.uri}.")
-        return manifest
+        result = read_result(record.spec if record else self.spec, self._storage)
+        if result is None:
+            public = read_manifest(self._storage)
+            elsewhere = taken(self.spec, public) if public else f"There is no result in {self.uri}."
+            raise JobFailedError((record and record.reason) or elsewhere)
+        return result
 
     async def atranscript(self, timeout: float | None = None) -> Transcript:
         """Do what `transcript` does, in asyncio: thousands may wait at once, over a few connections.

@@ -1,22 +1,33 @@
-"""Both legs' outcomes made into one result, the manifest that is written last."""
+"""Both legs' outcomes made into one result, and its files published."""
 
 import hashlib
 import os
 import time
 from collections.abc import Callable
-from pathlib import PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
-
-from pydantic import ValidationError
 
 from pipeline.anchors import anchored
 from pipeline.clock import iso
 from pipeline.doubts import judged
-from pipeline.errors import StorageError
 from pipeline.figures import figures
 from pipeline.formats import FORMATS, rendered
 from pipeline.formats.base import TranscriptFormat
 from pipeline.ledger import JobRecord
+from pipeline.manifest import (
+    TRANSCRIPT,
+    WORK,
+    changed_files,
+    clear_work,
+    has_content,
+    keep_apart,
+    product_name,
+    read_manifest,
+    read_product,
+    read_result,
+    takes_the_place_of,
+    work_folder,
+    write_manifest,
+)
 from pipeline.opinion import doubtful, with_readings, with_transcription
 from pipeline.quality import disagreement
 from pipeline.storage import Storage
@@ -33,10 +44,6 @@ from pipeline.types import (
     Transcript,
 )
 
-MANIFEST = "result.json"
-TRANSCRIPT = "transcript.json"
-ANALYSIS = "analysis.json"
-WORK = ".work/"
 NAMES: dict[Leg, str] = {"whisper": "Whisper", "voxtral": "Voxtral"}
 
 
@@ -56,11 +63,18 @@ def transcribed(spec: JobSpec, transcript: MergedTranscript) -> EpisodeResult:
     )
 
 
-def write_transcript(result: EpisodeResult, storage: Storage) -> None:
-    """Write every form of the transcript, `transcript.json` last: where it is, the others are."""
-    forms = rendered(result, [form for form in FORMATS.values() if isinstance(form, TranscriptFormat)])
-    for name, data in reversed(forms.items()):
-        storage.put(name, data)
+def write_transcript(spec: JobSpec, transcript: MergedTranscript, storage: Storage) -> None:
+    """Write the transcript as the job's own, and every form of it for the reader, `transcript.json` last.
+
+    Where an earlier job's result is public, its files stay until this job has ended with something.
+    """
+    forms = rendered(
+        transcribed(spec, transcript), [form for form in FORMATS.values() if isinstance(form, TranscriptFormat)]
+    )
+    storage.put(product_name(spec, "whisper"), forms[TRANSCRIPT])
+    if not has_content(read_manifest(storage)):
+        for name, data in reversed(forms.items()):
+            storage.put(name, data)
 
 
 def second_opinion_on(spec: JobSpec, legs: dict[Leg, LegOutcome], storage: Storage) -> list[Stretch]:
@@ -72,16 +86,29 @@ def second_opinion_on(spec: JobSpec, legs: dict[Leg, LegOutcome], storage: Stora
     is_wanted = spec.options.second_opinion == "doubtful" and spec.options.task == "transcribe"
     if not is_wanted or any(leg.status != "ok" for leg in legs.values()):
         return []
-    return doubtful(read_transcript(storage))
+    return doubtful(read_transcript(spec, storage))
 
 
-def read_transcript(storage: Storage) -> MergedTranscript:
-    """Return what Whisper heard, with its doubts.
+def read_transcript(spec: JobSpec, storage: Storage) -> MergedTranscript:
+    """Return what Whisper heard for a job, with its doubts.
 
     Raises:
         StorageError: it is not there.
     """
-    return judged(MergedTranscript.from_json(storage.get(TRANSCRIPT)))
+    return judged(MergedTranscript.from_json(read_product(spec, "whisper", storage)))
+
+
+def read_form(spec: JobSpec, name: str, storage: Storage) -> bytes:
+    """Return a form of a job's transcript: the public file, or one made again where that is another job's.
+
+    Raises:
+        StorageError: there is no transcript of this job.
+    """
+    public = read_manifest(storage)
+    if public and public.job == spec.job:
+        return storage.get(name)
+    result = read_result(spec, storage) or transcribed(spec, read_transcript(spec, storage))
+    return rendered(result, [form for form in FORMATS.values() if form.file == name])[name]
 
 
 def merge_legs(
@@ -97,8 +124,8 @@ def merge_legs(
     Raises:
         StorageError: a file that a leg says it wrote is not there.
     """
-    transcript = read_transcript(storage) if legs["whisper"].status == "ok" else None
-    analysis = _analysis(legs["voxtral"], transcript, storage, outline)
+    transcript = read_transcript(spec, storage) if legs["whisper"].status == "ok" else None
+    analysis = _analysis(spec, legs["voxtral"], transcript, storage, outline)
     if transcript:
         transcript = _compared(spec, transcript, analysis, opinion)
         analysis = anchored(analysis, transcript) if analysis else None
@@ -140,31 +167,32 @@ def write_results(result: EpisodeResult, storage: Storage) -> EpisodeResult:
     return result.model_copy(update={"files": files, "figures": taken, "ended_at": iso(time.time())})
 
 
-def write_manifest(result: EpisodeResult, storage: Storage) -> None:
-    """Write `result.json`, then clear the work files of this job that nobody needs any more.
+def publish(result: EpisodeResult, spec: JobSpec, storage: Storage) -> EpisodeResult:
+    """Make a result the public one if it may be that, else keep it as its job's own; the manifest comes last.
 
-    Another job of the episode may be at work, and what is missing of this one may be asked for again.
+    Nobody else may publish into the same folder meanwhile.
     """
-    storage.put(MANIFEST, result.to_json())
-    for name in storage.list(f"{WORK}{result.job}"):
-        if not _is_needed_again(name, result):
-            storage.delete(name)
+    public = read_manifest(storage)
+    is_public = takes_the_place_of(result, public)
+    if is_public:
+        keep_apart(public, result, storage)
+        result = write_results(result, storage)
+        write_manifest(result, storage)
+    else:
+        if public:
+            _restore(public, storage)
+        write_manifest(result, storage, work_folder(spec))
+    clear_work(result, storage, is_public)
+    return result
 
 
-def _is_needed_again(name: str, result: EpisodeResult) -> bool:
-    """Whether a work file is the audio of a job of which a leg is missing, or a checkpoint of a leg that failed."""
-    missing = {leg: it for leg, it in result.legs.items() if it.status != "ok" and leg in result.options.legs}
-    part = PurePosixPath(name).parts[2]
-    is_checkpoint = part in missing and missing[part].status == "failed"
-    return result.state is not JobState.CANCELLED and bool(missing) and (part.startswith("audio.") or is_checkpoint)
-
-
-def read_manifest(storage: Storage) -> EpisodeResult | None:
-    """Return the result that lies in an episode's folder; None where there is none that can be read."""
-    try:
-        return EpisodeResult.from_json(storage.get(MANIFEST))
-    except (StorageError, ValidationError):
-        return None  # an older or damaged manifest is as good as none: the episode is done again
+def _restore(public: EpisodeResult, storage: Storage) -> None:
+    """Write the public files again that a job wrote over which began before there was a public result."""
+    changed = changed_files(public, storage)
+    forms = rendered(public) if changed else {}
+    for name in changed:
+        if name in forms:
+            storage.put(name, forms[name])
 
 
 def _compared(
@@ -179,6 +207,7 @@ def _compared(
 
 
 def _analysis(
+    spec: JobSpec,
     leg: LegOutcome,
     transcript: MergedTranscript | None,
     storage: Storage,
@@ -186,7 +215,7 @@ def _analysis(
 ) -> Analysis | None:
     """Return what Voxtral understood; where it could not, an outline of the transcript."""
     if leg.status == "ok":
-        return Analysis.from_json(storage.get(ANALYSIS))
+        return Analysis.from_json(read_product(spec, "voxtral", storage))
     if transcript is None or not transcript.text.strip():
         return None
     return outline(transcript.model_copy(update={"segments": transcript.spoken}))

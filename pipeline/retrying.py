@@ -11,7 +11,7 @@ from pipeline import canvas
 from pipeline.broker import unreachable
 from pipeline.errors import AudioError
 from pipeline.ledger import JobRecord, Ledger
-from pipeline.merge import read_manifest
+from pipeline.manifest import read_manifest
 from pipeline.priorities import SINGLE
 from pipeline.storage import open_storage
 from pipeline.types import JobSpec, JobState, Leg

@@ -18,7 +18,7 @@ from pipeline.broker import readable_errors, unreachable
 from pipeline.digests import Digests
 from pipeline.ids import job_id
 from pipeline.ledger import JobRecord, Ledger
-from pipeline.merge import WORK, read_manifest
+from pipeline.manifest import WORK, read_manifest
 from pipeline.priorities import priority_of
 from pipeline.settings import settings
 from pipeline.sources import Source

@@ -1,7 +1,7 @@
 """The slow leg: what was said, understood from the audio itself."""
 
 from pipeline.celery import app
-from pipeline.merge import ANALYSIS
+from pipeline.manifest import product_name
 from pipeline.settings import chosen
 from pipeline.types import LegOutcome
 from tasks.audio import local_audio
@@ -18,7 +18,7 @@ def analyze(self: LegTask, leg: LegContext) -> LegOutcome:
     if isinstance(analyst, Skipped):
         return LegOutcome(leg="voxtral", status="skipped", reason=analyst.reason)
     analysis = analyst.analyze(local_audio(leg.spec), leg.spec.options, leg.report, leg.checkpoints, leg.is_cancelled)
-    leg.storage.put(ANALYSIS, analysis.to_json())
+    leg.storage.put(product_name(leg.spec, "voxtral"), analysis.to_json())
     return LegOutcome(
         leg="voxtral",
         status="ok",

@@ -14,19 +14,23 @@ from pipeline.canvas import step_of
 from pipeline.celery import app
 from pipeline.errors import BrokerError, DuetError, EngineError, TransientError
 from pipeline.ledger import JobRecord, Ledger
-from pipeline.merge import merge_legs, read_manifest, second_opinion_on, write_manifest, write_results
+from pipeline.manifest import read_result
+from pipeline.merge import merge_legs, publish, second_opinion_on
 from pipeline.metrics import events
 from pipeline.metrics.counted import Counts
 from pipeline.metrics.definitions import reason_of
 from pipeline.storage import Storage, open_storage
-from pipeline.types import LEGS, Analysis, JobSpec, JobState, Leg, LegOutcome, SecondOpinion, Transcript
+from pipeline.types import LEGS, Analysis, EpisodeResult, JobSpec, JobState, Leg, LegOutcome, SecondOpinion, Transcript
 from tasks.checkpoint import saved_opinion
 from tasks.deliver import tell_at_once
-from tasks.patience import has_tries_left, kept_while_the_broker_is_away, try_later
+from tasks.lease import Lease
+from tasks.patience import has_tries_left, kept_while_the_broker_is_away, put_back, try_later
 
 logger = get_task_logger(__name__)
 RETRY_DELAY_S = 5
 """Seconds before a merge is tried again whose process was killed."""
+FOLDER_IN_USE_S = 1.0
+"""Seconds until a merge looks again whether another job of its episode has written its results."""
 MAX_LOSSES = 4
 """A merge whose process was lost so often in a row is what ends it."""
 
@@ -120,8 +124,19 @@ def _rescued_outcome(spec: JobSpec, leg: Leg, record: JobRecord | None) -> LegOu
 
 
 def _end_job(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> dict[str, Any]:
-    """Write the manifest, then move the job to its final state; that order makes the manifest the proof."""
+    """End the job while no other job of its episode writes into the same folder."""
     ledger = Ledger(connect(patient=True))
+    folder = Lease(ledger.redis, spec.uri)
+    if not folder.acquire():
+        put_back(task, countdown=FOLDER_IN_USE_S)
+    try:
+        return _write_end(task, spec, legs, ledger)
+    finally:
+        folder.release()
+
+
+def _write_end(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome], ledger: Ledger) -> dict[str, Any]:
+    """Write the manifest, then move the job to its final state; that order makes the manifest the proof."""
     cause = ""
     try:
         if not ledger.seal(spec) and (ended := _ended(spec, ledger)):
@@ -129,9 +144,10 @@ def _end_job(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> dict[str
         storage = open_storage(spec.uri)
         record = ledger.get(spec.job)
         _note_begun(spec, ledger, record)
-        result = merge_legs(spec, legs, storage, record, _outline, _opinion(spec, storage, record))
-        result = write_results(result, storage)
-        write_manifest(result, storage)
+        result = _written(spec, storage)
+        if result is None:
+            result = merge_legs(spec, legs, storage, record, _outline, _opinion(spec, storage, record))
+            result = publish(result, spec, storage)
         state, reason = result.state, result.reason
     except TransientError as error:
         if has_tries_left(task):
@@ -197,14 +213,15 @@ def _ended(spec: JobSpec, ledger: Ledger) -> dict[str, Any] | None:
     """Return how the job ended, when nothing is left to do: a callback may come twice, or late."""
     record = ledger.get(spec.job)
     is_older = record is not None and record.spec.attempt > spec.attempt
-    if record and (is_older or (record.state.is_final and _has_manifest(spec))):
+    if record and (is_older or (record.state.is_final and _written(spec, open_storage(spec.uri)))):
         return _told(spec, record.state, record.reason)
     return None
 
 
-def _has_manifest(spec: JobSpec) -> bool:
-    manifest = read_manifest(open_storage(spec.uri))
-    return manifest is not None and (manifest.job, manifest.attempt) == (spec.job, spec.attempt)
+def _written(spec: JobSpec, storage: Storage) -> EpisodeResult | None:
+    """Return the result of this attempt if it is written: its process may have been lost before it could tell."""
+    result = read_result(spec, storage)
+    return result if result and result.attempt == spec.attempt else None
 
 
 def _told(spec: JobSpec, state: JobState, reason: str) -> dict[str, Any]:

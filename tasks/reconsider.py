@@ -94,7 +94,7 @@ def _failed(error: Exception, spec: JobSpec) -> SecondOpinion:
 
 def _readings(analyst: Analyst, context: LegContext) -> tuple[Reading, ...]:
     spec = context.spec
-    stretches = doubtful(read_transcript(context.storage))
+    stretches = doubtful(read_transcript(spec, context.storage))
     return analyst.transcribe(local_audio(spec), stretches, spec.options, context.checkpoints, context.is_cancelled)
 
 

@@ -2,7 +2,7 @@
 
 from pipeline.celery import app
 from pipeline.doubts import judged
-from pipeline.merge import transcribed, write_transcript
+from pipeline.merge import write_transcript
 from pipeline.quality import flaws
 from pipeline.settings import chosen
 from pipeline.types import JobSpec, LegOutcome, Options
@@ -25,7 +25,7 @@ def transcribe(self: LegTask, leg: LegContext) -> LegOutcome:
         on_segments=leg.on_segments,
     )
     heard = judged(transcript)
-    write_transcript(transcribed(leg.spec, heard), leg.storage)
+    write_transcript(leg.spec, heard, leg.storage)
     return LegOutcome(
         leg="whisper",
         status="ok",

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.clock import iso
 from pipeline.ledger import JobRecord, Ledger
-from pipeline.merge import write_manifest
+from pipeline.manifest import write_manifest
 from pipeline.settings import settings
 from pipeline.storage import open_storage
 from pipeline.types import EpisodeResult, JobSpec, JobState, LegOutcome

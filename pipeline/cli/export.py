@@ -61,7 +61,7 @@ def export(
 
 
 def _read(episode: str) -> "EpisodeResult":
-    from pipeline.merge import read_manifest
+    from pipeline.manifest import read_manifest
     from pipeline.storage import as_uri, open_storage
 
     folder = episode.removesuffix(f"/{MANIFEST}") if episode != MANIFEST else "."

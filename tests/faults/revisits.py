@@ -9,7 +9,7 @@ from random import Random
 from pipeline import submit
 from pipeline.errors import DuetError
 from pipeline.ledger import Ledger
-from pipeline.merge import MANIFEST
+from pipeline.manifest import MANIFEST
 from pipeline.types import EpisodeResult, Options
 from tests.faults.fleet import Fleet
 

@@ -55,6 +55,18 @@ def duet(tmp_path: Path, cache: Path) -> Iterator[Duet]:
     assert not left, f"left behind: {left}"
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse to run where xdist does not keep a group on one worker: with pytest 9.2, xdist 3.8 does so silently."""
+    if not config.getoption("loadgroup", default=False):
+        return
+    loose = [it.nodeid for it in items if it.get_closest_marker("xdist_group") and "@" not in it.nodeid]
+    if loose:
+        raise pytest.UsageError(
+            f"pytest-xdist does not keep the group of {loose[0]}; install what constraints.txt pins."
+        )
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say near the end, in a line for each reason, what was not tested on this machine and how to get it."""
     skipped = terminalreporter.stats.get("skipped", [])

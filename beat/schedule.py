@@ -10,6 +10,7 @@ from celery.signals import after_task_publish, beat_init
 from celery.utils.log import get_task_logger
 
 from beat.ageing import age
+from beat.batches import close_abandoned
 from beat.inbox import look_into_inboxes
 from beat.roll_call import roll_call
 from beat.scaling import scale
@@ -36,6 +37,7 @@ def every(interval_s: float, task: Task) -> dict[str, Any]:
 
 SCHEDULE: dict[str, dict[str, Any]] = {
     "age": every(min(30.0, settings().priority_age_s / 4), age),
+    "batches": every(3 * settings().sweep_interval_s, close_abandoned),
     "inbox": every(settings().inbox_settle_s / 2, look_into_inboxes),
     "roll_call": every(settings().sweep_interval_s, roll_call),
     "scale": every(30.0, scale),

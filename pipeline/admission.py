@@ -9,6 +9,7 @@ from pipeline.addresses import check_url
 from pipeline.envelope import misfits
 from pipeline.errors import AudioError, MessageError, StorageError
 from pipeline.settings import settings
+from pipeline.storage import path_of
 from pipeline.types import JobSpec, Leg, LegOutcome
 
 ELSEWHERE = "name one that is inside, or add this one to DUET_ALLOWED_ROOTS"
@@ -99,7 +100,7 @@ def _is_inside(uri: str, root: str) -> bool:
 
 
 def _path(place: str) -> Path:
-    return Path(unquote(urlsplit(place).path)) if place.startswith("file:") else Path(place).expanduser()
+    return path_of(place) if place.startswith("file:") else Path(place).expanduser()
 
 
 def _unfit(error: ValidationError) -> MessageError:

@@ -183,7 +183,7 @@ class Batch:
         return Progress(
             states={state: states[state] for state in JobState if states[state]},
             done_before=sum(entry.was_done for entry in entries),
-            is_submitted=record.closed_at is not None or record.cancelled_at is not None,
+            is_submitted=record.is_submitted,
         )
 
     def failures(self) -> Iterator[tuple[Job, str]]:

@@ -4,7 +4,9 @@ A batch holds references only, a few hundred bytes an episode; the states are th
 """
 
 import json
+import os
 import secrets
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -14,9 +16,13 @@ from typing import Any, Literal
 from pipeline.broker import connect, readable_errors
 from pipeline.errors import BatchError
 from pipeline.sources.source import Rejected, Skipped
+from pipeline.text import well_formed
 
 INDEX = "duet:batches"
 PAGE = 500
+OWNER_TTL_S = 60
+"""How long a client may be silent while it submits a batch, by the broker's own time; then it counts as lost."""
+OWNER_RENEW_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,15 @@ class BatchRecord:
     destination: str
     options: dict[str, Any]
     closed_at: float | None = None
-    """When its last episode was submitted; None while it still grows, or where its client died."""
+    """When the last was submitted that will be; None while it still grows."""
     cancelled_at: float | None = None
+    abandoned_at: float | None = None
+    """When its client was found to be gone before it had submitted everything."""
+
+    @property
+    def is_submitted(self) -> bool:
+        """Whether no more episodes will come."""
+        return self.closed_at is not None or self.cancelled_at is not None
 
 
 class Batches:
@@ -53,18 +66,22 @@ class Batches:
         self.redis: Any = client or connect()
 
     def create(self, places: Sequence[str], destination: str, options: dict[str, Any]) -> BatchRecord:
-        """Open a batch and return it; its id begins with the time, so that ids sort."""
+        """Open a batch and return it; its id begins with the time, so that ids sort.
+
+        Its client is to say within `OWNER_TTL_S` that it is there (`renew`), and to go on saying so.
+        """
         now = time.time()
         batch = f"{datetime.fromtimestamp(now):%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        record = BatchRecord(batch, now, tuple(places), destination, options)
+        record = BatchRecord(batch, now, tuple(map(well_formed, places)), destination, options)
         fields = {
             "created_at": now,
-            "places": json.dumps(list(places)),
+            "places": json.dumps([well_formed(place) for place in places]),
             "destination": destination,
             "options": json.dumps(options),
         }
         with readable_errors(), self.redis.pipeline() as pipe:
             pipe.hset(_key(batch), mapping=fields)
+            pipe.set(_owner_key(batch), _owner(), ex=OWNER_TTL_S)
             pipe.zadd(INDEX, {batch: now})
             pipe.execute()
         return record
@@ -93,6 +110,7 @@ class Batches:
             options=json.loads(fields["options"]),
             closed_at=float(fields["closed_at"]) if "closed_at" in fields else None,
             cancelled_at=float(fields["cancelled_at"]) if "cancelled_at" in fields else None,
+            abandoned_at=float(fields["abandoned_at"]) if "abandoned_at" in fields else None,
         )
 
     def ids(self) -> list[str]:
@@ -112,9 +130,37 @@ class Batches:
         """Write down what is no episode."""
         self._append(batch, "skipped", skipped)
 
-    def close(self, batch: str) -> None:
-        """Write down that everything is submitted."""
-        self._note(batch, "closed_at")
+    def close(self, batch: str, *, abandoned: bool = False) -> None:
+        """Write down that no more will be submitted; `abandoned`: though there was more."""
+        now = time.time()
+        with readable_errors(), self.redis.pipeline() as pipe:
+            pipe.hset(_key(batch), mapping={"closed_at": now} | ({"abandoned_at": now} if abandoned else {}))
+            pipe.delete(_owner_key(batch))
+            pipe.execute()
+
+    def renew(self, batch: str) -> None:
+        """Say that the client of a batch is there; one that was taken for lost meanwhile opens it again."""
+        with readable_errors(), self.redis.pipeline() as pipe:
+            pipe.set(_owner_key(batch), _owner(), ex=OWNER_TTL_S)
+            pipe.hdel(_key(batch), "closed_at", "abandoned_at")
+            pipe.execute()
+
+    def close_abandoned(self) -> list[str]:
+        """Close the batches whose client is gone, and return their ids."""
+        closed = []
+        ids = self.ids()
+        for first in range(0, len(ids), PAGE):
+            page = ids[first : first + PAGE]
+            with readable_errors(), self.redis.pipeline(transaction=False) as pipe:
+                for batch in page:
+                    pipe.hmget(_key(batch), "created_at", "closed_at", "cancelled_at")
+                    pipe.exists(_owner_key(batch))
+                answers = pipe.execute()
+            for batch, (created_at, *ended_at), has_owner in zip(page, answers[::2], answers[1::2], strict=True):
+                if created_at and not any(ended_at) and not has_owner:
+                    self.close(batch, abandoned=True)
+                    closed.append(batch)
+        return closed
 
     def cancel(self, batch: str) -> None:
         """Write down that the batch is cancelled, so that a client that still submits it stops."""
@@ -133,9 +179,9 @@ class Batches:
         """Yield what could not be submitted."""
         return (Rejected(**it) for it in self._pages(batch, "rejected", first))
 
-    def skipped(self, batch: str) -> Iterator[Skipped]:
+    def skipped(self, batch: str, first: int = 0) -> Iterator[Skipped]:
         """Yield what is no episode."""
-        return (Skipped(**it) for it in self._pages(batch, "skipped", 0))
+        return (Skipped(**it) for it in self._pages(batch, "skipped", first))
 
     def count(self, batch: str, of: Literal["jobs", "rejected", "skipped"]) -> int:
         """Return how many there are by now."""
@@ -163,3 +209,12 @@ class Batches:
 
 def _key(batch: str) -> str:
     return f"duet:batch:{batch}"
+
+
+def _owner_key(batch: str) -> str:
+    return f"{_key(batch)}:owner"
+
+
+def _owner() -> str:
+    """Return who submits, for people who look into Redis."""
+    return f"{socket.gethostname()} {os.getpid()}"

@@ -61,6 +61,10 @@ class TransientError(DuetError):
     """Something that is likely to work when tried again a little later."""
 
 
+class UnexpectedError(DuetError):
+    """Something that nobody foresaw; the log has its traceback."""
+
+
 class WaitTimeoutError(DuetError, TimeoutError):
     """What was waited for did not happen in the time given."""
 

@@ -52,8 +52,7 @@ class Follower:
     def is_complete(self) -> bool:
         """Whether every episode has ended and no more will come."""
         record = self._batches.get(self.batch)
-        no_more = record.closed_at is not None or record.cancelled_at is not None
-        return no_more and not self.open and self.read == self._batches.count(self.batch, "jobs")
+        return record.is_submitted and not self.open and self.read == self._batches.count(self.batch, "jobs")
 
     def ends(self, timeout_s: float | None = None) -> Iterator[tuple[Entry, JobState]]:
         """Yield each episode when it has ended, until all have.

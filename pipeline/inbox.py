@@ -7,17 +7,19 @@ is submitted again, and what is done is found to be done.
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import AudioError, DuetError
+from pipeline.errors import AudioError, BrokerError, DuetError, UnexpectedError
 from pipeline.ledger import Ledger
 from pipeline.sources import LocalFile, Source, find
 from pipeline.sources.bucket import BucketObject
-from pipeline.storage import as_uri, join
+from pipeline.storage import as_uri, join, path_of
 from pipeline.submission import Desk
+from pipeline.unexpected import readable
 
 logger = logging.getLogger(__name__)
 BESIDE = "-results"
@@ -53,16 +55,27 @@ class Inbox:
         """
         taken = 0
         for source in self._episodes():
-            seen = self._seen(source.name)
-            version = _version(source)
-            if version is None:
-                continue  # it is gone again
-            if seen is None or seen.version != version:
-                self._note(source.name, Seen(version, now))
-            elif not seen.taken and now - seen.since >= settle_s and self._submit(source):
-                self._note(source.name, replace(seen, taken=True))
-                taken += 1
+            try:
+                taken += self._look_at(source, now, settle_s)
+            except BrokerError:
+                raise
+            except Exception as error:
+                logger.warning("%s is tried again: %s", source.name, readable(error, source.name))
         return taken
+
+    def _look_at(self, source: LocalFile | BucketObject, now: float, settle_s: float) -> bool:
+        """Submit a file if it has not changed for long enough; return whether it was taken."""
+        name = _name(source)
+        seen = self._seen(name)
+        version = _version(source)
+        if version is None:
+            return False  # it is gone again
+        if seen is None or seen.version != version:
+            self._note(name, Seen(version, now))
+        elif not seen.taken and now - seen.since >= settle_s and self._submit(source):
+            self._note(name, replace(seen, taken=True))
+            return True
+        return False
 
     def _episodes(self) -> Iterator[LocalFile | BucketObject]:
         try:
@@ -78,7 +91,9 @@ class Inbox:
             desk = Desk(self._mirrored(source), ledger=self._ledger)
             desk.start([desk.prepare(source)])
             logger.info("Took %s", source.name)
-        except AudioError as error:
+        except BrokerError:
+            raise
+        except (AudioError, UnexpectedError) as error:
             logger.warning("%s stays in the inbox: %s", source.name, error)
         except DuetError as error:
             logger.warning("%s is tried again: %s", source.name, error)
@@ -87,17 +102,25 @@ class Inbox:
 
     def _mirrored(self, source: Source) -> str:
         """Return where the results of a file go: the destination's folder of the same name as its own."""
+        if isinstance(source, LocalFile) and self.destination.startswith("file:"):
+            folders = source.path.absolute().parent.relative_to(Path(self.place).expanduser().absolute())
+            return as_uri(path_of(self.destination) / folders)
         own = source.name if "://" in source.name else str(Path(source.name).absolute())
         root = self.place if "://" in self.place else str(Path(self.place).expanduser().absolute())
         folder = own.removeprefix(root).strip("/").rpartition("/")[0]
         return join(self.destination, *folder.split("/")) if folder else self.destination
 
-    def _seen(self, name: str) -> Seen | None:
+    def _seen(self, name: bytes) -> Seen | None:
         found = self._redis.hget(self._key, name)
         return Seen(**json.loads(found)) if found else None
 
-    def _note(self, name: str, seen: Seen) -> None:
+    def _note(self, name: bytes, seen: Seen) -> None:
         self._redis.hset(self._key, name, json.dumps(asdict(seen)))
+
+
+def _name(source: LocalFile | BucketObject) -> bytes:
+    """Return what a file is remembered by: its name as it is, which need not be UTF-8."""
+    return os.fsencode(source.path) if isinstance(source, LocalFile) else source.name.encode()
 
 
 def _version(source: LocalFile | BucketObject) -> str | None:

@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from pipeline.anchors import anchored
 from pipeline.clock import iso
@@ -30,7 +30,7 @@ from pipeline.manifest import (
 )
 from pipeline.opinion import doubtful, with_readings, with_transcription
 from pipeline.quality import disagreement
-from pipeline.storage import Storage
+from pipeline.storage import Storage, path_of
 from pipeline.types import (
     Analysis,
     EpisodeResult,
@@ -240,5 +240,5 @@ def _audio(spec: JobSpec) -> str | None:
     audio, folder = urlsplit(spec.audio_uri), urlsplit(spec.uri)
     if audio.scheme != "file" or folder.scheme != "file":
         return None
-    path = os.path.relpath(unquote(audio.path), unquote(folder.path))
-    return None if path.startswith(WORK) else quote(path)
+    path = os.path.relpath(path_of(spec.audio_uri), path_of(spec.uri))
+    return None if path.startswith(WORK) else quote(os.fsencode(path))

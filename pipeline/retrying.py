@@ -1,8 +1,7 @@
 """Beginning a job again that ended without all that was asked for: just what is missing is done."""
 
 import time
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import redis
 from kombu.exceptions import OperationalError
@@ -13,7 +12,7 @@ from pipeline.errors import AudioError
 from pipeline.ledger import JobRecord, Ledger
 from pipeline.manifest import read_manifest
 from pipeline.priorities import SINGLE
-from pipeline.storage import open_storage
+from pipeline.storage import open_storage, path_of
 from pipeline.types import JobSpec, JobState, Leg
 
 
@@ -61,7 +60,7 @@ def _next_attempt(spec: JobSpec) -> JobSpec:
 def _check_audio(spec: JobSpec) -> None:
     parts = urlsplit(spec.audio_uri)
     if parts.scheme == "file":
-        is_there = Path(unquote(parts.path)).is_file()
+        is_there = path_of(spec.audio_uri).is_file()
     elif parts.scheme == "s3":
         folder, _, name = spec.audio_uri.rpartition("/")
         is_there = open_storage(folder).exists(name)

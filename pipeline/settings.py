@@ -164,7 +164,12 @@ def chosen(*names: str) -> dict[str, str]:
 def _xdg(variable: str, fallback: str) -> Path:
     import os
 
-    return Path(os.environ.get(variable) or Path.home() / fallback) / "duet"
+    try:
+        return Path(os.environ.get(variable) or Path.home() / fallback) / "duet"
+    except RuntimeError:
+        raise SettingsError(
+            "This user has no home folder; set DUET_STATE_DIR and DUET_CACHE_DIR to folders that Duet may write."
+        ) from None
 
 
 @lru_cache(maxsize=1)

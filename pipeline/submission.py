@@ -16,6 +16,7 @@ from pipeline import canvas, traces
 from pipeline.admission import check_destination
 from pipeline.broker import readable_errors, unreachable
 from pipeline.digests import Digests
+from pipeline.errors import BrokerError, DuetError
 from pipeline.ids import job_id
 from pipeline.ledger import JobRecord, Ledger
 from pipeline.manifest import WORK, read_manifest
@@ -24,6 +25,7 @@ from pipeline.settings import settings
 from pipeline.sources import Source
 from pipeline.storage import as_uri, join, open_storage
 from pipeline.types import Episode, EpisodeResult, JobSpec, JobState, Options
+from pipeline.unexpected import readable
 from pipeline.webhooks import Webhooks
 from pipeline.webhooks.hooks import note_due, register
 
@@ -87,7 +89,20 @@ class Desk:
             AudioError, AddressError: the audio is not to be had.
             StorageError, TransientError: the source's bucket, or the destination, refuses.
             BrokerError: the broker does not answer.
+            UnexpectedError: the source is such that nobody foresaw it.
         """
+        try:
+            prepared = self._prepared(source)
+            prepared.spec.model_dump_json()  # what cannot be written into a message is said of itself alone
+        except DuetError:
+            raise
+        except redis.RedisError as error:
+            raise BrokerError(f"The broker refuses: {error}.") from None
+        except Exception as error:
+            raise readable(error, source.name) from error
+        return prepared
+
+    def _prepared(self, source: Source) -> Prepared:
         known = source.recall(self._digests)
         looked_up = self._look_up(known) if known else None
         if looked_up and looked_up.verdict is not Verdict.NEW:

@@ -1,16 +1,22 @@
 """A batch on its way to the queues: read in parallel, sent in pages, no more in flight than allowed."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from threading import Event
+from threading import Event, Thread
 
-from pipeline.batches import Batches, Entry
-from pipeline.errors import BrokerError, DuetError
+import redis
+
+from pipeline.batches import OWNER_RENEW_S, Batches, Entry
+from pipeline.errors import BrokerError
 from pipeline.ledger import Ledger
 from pipeline.sources import Found, Rejected, Skipped
 from pipeline.submission import Desk, Prepared, Verdict
+from pipeline.unexpected import readable
+
+logger = logging.getLogger(__name__)
 
 THREADS = 4
 """That read, download and upload; hashing gives way to other threads."""
@@ -48,6 +54,7 @@ class Submitted:
             (self.under_way, "under way already"),
             (self.new, "new"),
             (self.rejected, "rejected"),
+            (self.skipped, "left out"),
         ]
         return ", ".join(f"{count} {name}" for count, name in parts if count) or "nothing to do"
 
@@ -77,9 +84,16 @@ class Submission:
     def run(self) -> Submitted:
         """Submit everything; one source that cannot be submitted never stops the rest.
 
+        However it ends, it is written down that no more will come, for those who follow the batch.
+
         Raises:
             BrokerError: the broker does not answer; nothing of what follows could be submitted either.
         """
+        with self._owned():
+            self._submit_all()
+        return self.count
+
+    def _submit_all(self) -> None:
         page: list[Prepared] = []
         for outcomes in self._prepared():
             for outcome in outcomes:
@@ -91,9 +105,31 @@ class Submission:
                 self._start(page)
                 page = []
         self._start(page)
-        if not self._stopped.is_set():
-            self._batches.close(self._batch)
-        return self.count
+
+    @contextmanager
+    def _owned(self) -> Iterator[None]:
+        """Say that this client is there for as long as it submits, then that no more will come."""
+        over = Event()
+        owner = Thread(target=self._renew, args=(over,), daemon=True)
+        owner.start()
+        try:
+            yield
+        except BaseException:
+            over.set()
+            owner.join()
+            with suppress(BrokerError):  # then the clock finds that nobody renews it any more
+                self._batches.close(self._batch, abandoned=True)
+            raise
+        over.set()
+        owner.join()
+        self._batches.close(self._batch, abandoned=self._stopped.is_set())
+
+    def _renew(self, over: Event) -> None:
+        while not over.wait(OWNER_RENEW_S):
+            try:
+                self._batches.renew(self._batch)
+            except (BrokerError, redis.RedisError) as error:
+                logger.info("The client of batch %s cannot say that it is there: %s", self._batch, error)
 
     def stop(self) -> None:
         """Let `run` return as soon as it can; what is on the queues stays there."""
@@ -110,7 +146,7 @@ class Submission:
         """Yield what becomes of the sources while the next ones are being read; nothing, where that takes long."""
         with _threads() as threads:
             ahead: dict[Future[Prepared | Rejected | Skipped], None] = {}
-            for found in self._found:
+            for found in self._all_found():
                 ahead[threads.submit(self._prepare, found)] = None
                 while len(ahead) >= AHEAD and not self._stopped.is_set():
                     yield _taken(ahead)
@@ -119,6 +155,13 @@ class Submission:
             while ahead and not self._stopped.is_set():
                 yield _taken(ahead)
 
+    def _all_found(self) -> Iterator[Found]:
+        """Yield what is found; what ends the search itself is said, and ends nothing else."""
+        try:
+            yield from self._found
+        except Exception as error:
+            yield Rejected("the search for episodes", str(readable(error, "What is to be submitted")))
+
     def _prepare(self, found: Found) -> Prepared | Rejected | Skipped:
         if isinstance(found, Rejected | Skipped):
             return found
@@ -126,8 +169,8 @@ class Submission:
             return self._desk.prepare(found)
         except BrokerError:
             raise
-        except DuetError as error:
-            return Rejected(found.name, str(error))
+        except Exception as error:
+            return Rejected(found.name, str(readable(error, found.name)))
 
     def _start(self, page: list[Prepared]) -> None:
         while page and not self.is_stopped:
@@ -136,11 +179,24 @@ class Submission:
                 self._stopped.wait(POLL_S)
                 continue
             ready, page = page[:room], page[room:]
-            started = self._desk.start([it for it in ready if self._is_first(it)])
+            started = self._started([it for it in ready if self._is_first(it)])
             self._gate.enter([it.spec.job for it in started if it.verdict is Verdict.NEW])
             self._batches.add(self._batch, [_entry(it) for it in started])
             for it in started:
                 self._tell(it.verdict, it.spec.episode.size_bytes)
+
+    def _started(self, page: list[Prepared]) -> list[Prepared]:
+        """Put a page onto the queues; where that cannot be, each of it by itself, so that one costs no other."""
+        try:
+            return self._desk.start(page)
+        except BrokerError:
+            raise
+        except Exception as error:
+            if len(page) == 1:
+                self._leave_out(Rejected(page[0].source, str(readable(error, page[0].source))))
+                return []
+            logger.warning("A page of %d is sent one by one: %s", len(page), error)
+            return [started for it in page for started in self._started([it])]
 
     def _is_first(self, prepared: Prepared) -> bool:
         if prepared.spec.job not in self._jobs:

@@ -1,11 +1,11 @@
 """The episode's audio as a file on this machine."""
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pipeline.admission import check_source
 from pipeline.errors import AudioError
-from pipeline.storage import open_storage
+from pipeline.storage import open_storage, path_of
 from pipeline.types import JobSpec
 
 
@@ -20,7 +20,7 @@ def local_audio(spec: JobSpec) -> Path:
     check_source(spec.audio_uri)
     parts = urlsplit(spec.audio_uri)
     if parts.scheme == "file":
-        path = Path(unquote(parts.path))
+        path = path_of(spec.audio_uri)
         if not path.is_file():
             raise AudioError(
                 f"{path} is not there for the worker; share that folder with the worker's machine, "

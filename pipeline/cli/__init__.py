@@ -26,14 +26,16 @@ from pipeline.cli.scale import scale
 from pipeline.cli.serve import serve
 from pipeline.cli.show import show
 from pipeline.cli.status import status
+from pipeline.cli.streams import Commands, make_safe, written
 from pipeline.cli.submit import submit
 from pipeline.cli.up import up
 from pipeline.cli.watch import watch
 from pipeline.cli.worker import worker
-from pipeline.errors import DuetError
+from pipeline.unexpected import readable, sentence_of
 
 app = typer.Typer(
     name="duet",
+    cls=Commands,
     help="Podcast episodes to transcripts in seconds and to what was said in them in minutes.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -68,12 +70,22 @@ def main() -> NoReturn:
     """Run the command line; what goes wrong is told in one sentence, never as a traceback."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    make_safe()
+    sys.exit(written(_status()))
+
+
+def _status() -> int:
     try:
         app()
-    except DuetError as error:
-        complain(str(error))
-        sys.exit(FAILED)
-    sys.exit(0)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else FAILED if ended.code else 0
+    except OSError as error:
+        complain(sentence_of(error))
+        return FAILED
+    except Exception as error:
+        complain(str(readable(error, "This command")))
+        return FAILED
+    return 0
 
 
 def _interrupt(*_: object) -> NoReturn:

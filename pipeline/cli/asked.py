@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pipeline.cli.console import bad_usage
-from pipeline.errors import BrokerError, DuetError
+from pipeline.errors import DuetError
+from pipeline.unexpected import readable
 
 if TYPE_CHECKING:
     from pipeline.sources import Found
@@ -23,7 +24,18 @@ Places = Annotated[
         help="Files, folders, quoted patterns ('shows/**/*.mp3'), s3://bucket/prefix, https:// audio or podcast feeds.",
     ),
 ]
-To = Annotated[str, typer.Option("--to", metavar="URI", help="A folder, file:///folder or s3://bucket/prefix.")]
+
+
+def _named(to: str) -> str:
+    if not to.strip():
+        bad_usage("--to is empty; name a folder, file:///folder or s3://bucket/prefix.")
+    return to
+
+
+To = Annotated[
+    str,
+    typer.Option("--to", metavar="URI", help="A folder, file:///folder or s3://bucket/prefix.", callback=_named),
+]
 Language = Annotated[str | None, typer.Option(help="Spoken language, such as en; else it is detected.")]
 Vocabulary = Annotated[
     list[str] | None, typer.Option("--vocabulary", help="A name or term as it is to be written; may be repeated.")
@@ -104,7 +116,7 @@ class Background:
     """A submission in a thread of its own, so that the view goes on while files are read."""
 
     submission: "Submission"
-    error: BrokerError | None = None
+    error: DuetError | None = None
 
     def __post_init__(self) -> None:
         self._thread = Thread(target=self._run, daemon=True)
@@ -128,5 +140,5 @@ class Background:
     def _run(self) -> None:
         try:
             self.submission.run()
-        except BrokerError as error:
-            self.error = error
+        except Exception as error:
+            self.error = readable(error, "What was to be submitted")

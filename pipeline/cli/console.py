@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 import typer
-from rich.console import Console
 
-console = Console()
-messages = Console(stderr=True)
+from pipeline.terminal import SafeConsole
+
+console = SafeConsole()
+messages = SafeConsole(stderr=True)
 TICK_S = 0.25
 FAILED = 1
 BAD_USAGE = 2

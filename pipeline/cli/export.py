@@ -1,6 +1,5 @@
 """`duet export`: any form of an episode again, from its `result.json` alone."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.console import bad_usage, console
+from pipeline.cli.streams import write_bytes
 from pipeline.errors import StorageError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _read(episode: str) -> "EpisodeResult":
 
 def _write(text: str, target: Path | None) -> None:
     if target is None:
-        sys.stdout.write(text)
+        write_bytes(text.encode())
         return
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.cli import at_hand
 from pipeline.cli.console import console
@@ -54,7 +55,7 @@ def _table(letters: "list[DeadLetter]") -> Table:
         table.add_row(
             letter.id,
             Path(record.spec.episode.source).name,
-            f"[{colour}]{record.state.value}[/]",
+            Text(record.state.value, style=colour),
             ended,
             ", ".join(letter.missing) or "nothing",
             record.reason,

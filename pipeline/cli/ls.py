@@ -15,6 +15,7 @@ def ls(
 ) -> None:
     """List the episodes at a destination: length, state, and what each is about; needs no broker."""
     from rich.table import Table
+    from rich.text import Text
 
     from pipeline.clock import hms
     from pipeline.display import STYLES
@@ -31,8 +32,8 @@ def ls(
             print(json.dumps(row | {"language": result.language, "about": about, "reason": result.reason}))
         else:
             length = hms(result.audio_s) if result.audio_s else ""
-            state = f"[{STYLES.get(result.state, 'none')}]{result.state.value}[/]"
-            table.add_row(name, length, state, _short(about).replace("[", "\\["))
+            state = Text(result.state.value, style=STYLES.get(result.state, ""))
+            table.add_row(name, length, state, _short(about))
     if not as_json:
         console.print(table if table.row_count else f"There are no episodes in {place}.", highlight=False)
 

@@ -1,12 +1,12 @@
 """`duet show`: what an episode is about, for a person."""
 
-import sys
 from typing import Annotated
 
 import typer
 
 from pipeline.cli.complete import episodes
 from pipeline.cli.console import bad_usage, console
+from pipeline.cli.streams import write_bytes
 from pipeline.library import NOTES, PLACE
 
 
@@ -29,7 +29,7 @@ def show(
 
     storage = open_storage(find_episode(episode, place))
     if as_json:
-        sys.stdout.write(storage.get("result.json").decode())
+        write_bytes(storage.get("result.json"))
         return
     notes = next((name for name in NOTES if storage.exists(name)), None)
     if notes is None:
@@ -37,8 +37,10 @@ def show(
     if in_browser:
         typer.launch(str(storage.local_path(notes)))
         return
-    text = storage.get(notes).decode()
-    if console.is_terminal and notes.endswith(".md"):
-        console.print(Markdown(text))
+    text = storage.get(notes)
+    if not console.is_terminal:
+        write_bytes(text)
+    elif notes.endswith(".md"):
+        console.print(Markdown(text.decode(errors="replace"), hyperlinks=False))
     else:
-        sys.stdout.write(text)
+        console.print(text.decode(errors="replace"), soft_wrap=True)

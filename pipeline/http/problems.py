@@ -19,6 +19,7 @@ from pipeline.errors import (
     SettingsError,
     StorageError,
     TransientError,
+    UnexpectedError,
     WaitTimeoutError,
 )
 
@@ -28,6 +29,7 @@ STATUSES: dict[type[DuetError], int] = {
     AudioError: 422,
     SettingsError: 422,
     JobFailedError: 422,
+    UnexpectedError: 422,
     CancelledError: 409,
     StorageError: 502,
     BrokerError: 503,

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pipeline.errors import AddressError, AudioError, DuetError
 from pipeline.sources.folder import LocalFile, local_episodes
 from pipeline.sources.kinds import HEAD_BYTES, has_audio_suffix, why_not_audio
 from pipeline.sources.source import Found, Rejected, Skipped, Source
+from pipeline.storage import path_of
+from pipeline.unexpected import readable
 
 __all__ = ["Found", "LocalFile", "Rejected", "Skipped", "Source", "find", "find_all", "find_one"]
 
@@ -23,10 +25,11 @@ def find(place: str | Path) -> Iterator[Found]:
     Raises:
         AudioError: there is nothing there, or no audio in it.
         AddressError, StorageError, TransientError: the place cannot be read.
+        UnexpectedError: something at the place is such that nobody foresaw it; what came before was yielded.
     """
     skipped: list[Skipped] = []
     found_any = False
-    for found in _found(str(place)):
+    for found in _foreseen(str(place)):
         if found_any:
             yield found
         elif isinstance(found, Skipped):
@@ -36,7 +39,8 @@ def find(place: str | Path) -> Iterator[Found]:
             yield from skipped
             yield found
     if not found_any:
-        example = f" ({skipped[0].source}: {skipped[0].reason})" if skipped else ""
+        more = f"; {len(skipped) - 1} more left out" if len(skipped) > 1 else ""
+        example = f" ({skipped[0].source}: {skipped[0].reason}{more})" if skipped else ""
         raise AudioError(f"{place} holds no audio file{example}.")
 
 
@@ -66,6 +70,16 @@ def find_one(place: str | Path) -> Source:
     return episodes[0]
 
 
+def _foreseen(place: str) -> Iterator[Found]:
+    """Yield what is found at a place; whatever goes wrong there is one of our errors."""
+    try:
+        yield from _found(place)
+    except DuetError:
+        raise
+    except Exception as error:
+        raise readable(error, place) from error
+
+
 def _found(place: str) -> Iterator[Found]:
     scheme = place.partition("://")[0].lower() if "://" in place else ""
     if scheme == "s3":
@@ -75,7 +89,7 @@ def _found(place: str) -> Iterator[Found]:
     if scheme in ("http", "https"):
         return _on_the_web(place)
     if scheme == "file":
-        return local_episodes(unquote(urlsplit(place).path))
+        return local_episodes(str(path_of(place)))
     if scheme:
         raise AudioError(f"{place}: Duet reads files, folders, s3://, https:// and feeds.")
     return local_episodes(place)

@@ -1,6 +1,7 @@
 """Episodes of a podcast feed, RSS or Atom, with what the feed says of each."""
 
 import calendar
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from pipeline.download import Download
 from pipeline.errors import AudioError
 from pipeline.sources.kinds import has_audio_suffix
 from pipeline.sources.names import names_in
-from pipeline.sources.source import Found, Skipped
+from pipeline.sources.source import Found, Rejected, Skipped
 from pipeline.sources.web import WebAudio
+from pipeline.text import well_formed
 from pipeline.types import Publication, PublishedFile
+from pipeline.unexpected import readable
 
 FEED_LIMIT_BYTES = 50_000_000
 TRANSCRIPT = "{https://podcastindex.org/namespace/1.0}transcript"
@@ -37,14 +40,26 @@ def feed_episodes(url: str) -> Iterator[Found]:
     transcripts = _transcripts(file)
     encloses_audio = False
     for entry in feed.entries:
-        publication = _publication(url, feed.feed, entry, transcripts)
-        if enclosure := _audio_of(entry):
-            encloses_audio = True
-            yield WebAudio(urljoin(url, enclosure["href"]), publication, str(enclosure.get("length", "")))
-        else:
-            yield Skipped(publication.link or publication.title or url, "it encloses no audio")
+        found = _found(url, feed.feed, entry, transcripts)
+        encloses_audio = encloses_audio or not isinstance(found, Skipped)
+        yield found
     if not encloses_audio:
         raise AudioError(f"{url} is a feed that encloses no audio.")
+
+
+def _found(url: str, show: Any, entry: Any, transcripts: dict[str, list[PublishedFile]]) -> Found:
+    """Return what an entry of a feed is; whatever is odd about it is said of it alone."""
+    name = well_formed(str(entry.get("title") or entry.get("id") or url))
+    try:
+        publication = _publication(url, show, entry, transcripts)
+        if not (enclosure := _audio_of(entry)):
+            return Skipped(publication.link or publication.title or url, "it encloses no audio")
+        address = _address(url, enclosure["href"])
+        if not address:
+            return Rejected(name, f"{enclosure['href']!r}, which the feed gives for {name!r}, is no address.")
+        return WebAudio(address, publication, well_formed(str(enclosure.get("length", ""))))
+    except Exception as error:
+        return Rejected(name, str(readable(error, name)))
 
 
 def _audio_of(entry: Any) -> dict[str, str] | None:
@@ -52,35 +67,47 @@ def _audio_of(entry: Any) -> dict[str, str] | None:
     for enclosure in entry.get("enclosures", []):
         media_type = enclosure.get("type", "")
         href = enclosure.get("href", "")
-        if href and (media_type.startswith(("audio/", "video/")) or has_audio_suffix(urlsplit(href).path)):
+        if href and (media_type.startswith(("audio/", "video/")) or has_audio_suffix(href.partition("?")[0])):
             return dict(enclosure)
     return None
 
 
+def _address(base: str, href: str) -> str:
+    """Return an address as seen from the feed's; none where it is none."""
+    try:
+        address = urljoin(base, href.strip())
+        parts = urlsplit(address)
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return ""
+    return well_formed(address) if is_one else ""
+
+
 def _publication(url: str, show: Any, entry: Any, transcripts: dict[str, list[PublishedFile]]) -> Publication:
-    guid = str(entry.get("id", ""))
+    guid = well_formed(str(entry.get("id", "")))
+    title = well_formed(str(entry.get("title", "")))
     parsed = entry.get("published_parsed") or entry.get("updated_parsed")
     last = entry.get("podcast_transcript")
     chapters = entry.get("podcast_chapters")
     return Publication(
         feed=url,
-        show=str(show.get("title", "")),
-        title=str(entry.get("title", "")),
+        show=well_formed(str(show.get("title", ""))),
+        title=title,
         guid=guid,
-        link=urljoin(url, str(entry.get("link", ""))) if entry.get("link") else "",
-        published_at=iso(calendar.timegm(parsed)) if parsed else None,
+        link=_address(url, str(entry.get("link") or "")),
+        published_at=_date(parsed),
         season=_number(entry.get("itunes_season") or entry.get("podcast_season")),
         number=_number(entry.get("itunes_episode") or entry.get("podcast_episode")),
-        names=names_in(str(entry.get("title", "")), _notes(entry)),
-        transcripts=tuple(transcripts.get(guid, ()) or ([_published(url, last)] if _has_url(last) else ())),
-        chapters=_published(url, chapters) if _has_url(chapters) else None,
+        names=names_in(title, _notes(entry)),
+        transcripts=tuple(transcripts.get(guid, ()) or ([found] if (found := _published(url, last)) else ())),
+        chapters=_published(url, chapters),
     )
 
 
 def _notes(entry: Any) -> str:
     """Return the longest of what the feed tells of an episode, as HTML."""
     told = [str(content.get("value", "")) for content in entry.get("content", [])]
-    return max([*told, str(entry.get("summary", ""))], key=len)
+    return well_formed(max([*told, str(entry.get("summary", ""))], key=len))
 
 
 def _transcripts(file: Path) -> dict[str, list[PublishedFile]]:
@@ -89,25 +116,37 @@ def _transcripts(file: Path) -> dict[str, list[PublishedFile]]:
     try:
         for _, item in ElementTree.iterparse(file):
             if item.tag == "item":
-                own = [_published("", it.attrib) for it in item.iter(TRANSCRIPT) if it.get("url")]
-                found[(item.findtext("guid") or "").strip()] = own
+                own = [_published("", it.attrib) for it in item.iter(TRANSCRIPT)]
+                found[(item.findtext("guid") or "").strip()] = [it for it in own if it]
                 item.clear()
-    except ElementTree.ParseError:
+    except (ElementTree.ParseError, ValueError):
         return {}  # feedparser reads feeds that are not well formed; its last one will do
     return found
 
 
-def _published(url: str, attributes: Any) -> PublishedFile:
+def _published(url: str, attributes: Any) -> PublishedFile | None:
+    """Return a file that the feed names; None where it gives no address that could be one."""
+    try:
+        address = urljoin(url, attributes.get("url") or "")
+    except (AttributeError, ValueError):
+        return None
+    if not attributes.get("url"):
+        return None
+    language = attributes.get("language")
     return PublishedFile(
-        url=urljoin(url, attributes["url"]),
-        media_type=attributes.get("type", ""),
-        language=attributes.get("language"),
+        url=well_formed(address),
+        media_type=well_formed(attributes.get("type", "")),
+        language=well_formed(language) if language else None,
     )
 
 
-def _has_url(attributes: Any) -> bool:
-    return isinstance(attributes, dict) and bool(attributes.get("url"))
+def _date(parsed: Any) -> str | None:
+    """Return when an episode was published; None for a day that no calendar here has."""
+    try:
+        return iso(calendar.timegm(parsed)) if parsed else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _number(text: Any) -> int | None:
-    return int(text) if isinstance(text, str) and text.strip().isdecimal() else None
+    return int(text) if isinstance(text, str) and re.fullmatch(r"\s*\d{1,9}\s*", text, re.ASCII) else None

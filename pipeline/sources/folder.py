@@ -15,7 +15,9 @@ from pipeline.ids import episode_id, slug
 from pipeline.sources.kinds import HEAD_BYTES, has_audio_suffix, is_partial, why_not_audio
 from pipeline.sources.source import Found, Rejected, Skipped
 from pipeline.storage import Storage
+from pipeline.text import well_formed
 from pipeline.types import Episode
+from pipeline.unexpected import readable
 
 RACY_S = 2.0
 """A file changed so short a time ago may change again within the same tick of its clock."""
@@ -31,8 +33,8 @@ class LocalFile:
 
     @property
     def name(self) -> str:
-        """The path as it was given or found."""
-        return str(self.path)
+        """The path as it was given or found; what of it is not UTF-8 is replaced."""
+        return well_formed(str(self.path))
 
     def recall(self, digests: Digests) -> Episode | None:
         """Return the episode if a file with this inode, size and time has been read before."""
@@ -114,7 +116,7 @@ def local_episodes(place: str) -> Iterator[Found]:
 
 
 def _one(path: Path) -> Iterator[Found]:
-    if path.is_dir():
+    if _is_folder(path):
         yield from _below(path, set())
     else:
         yield _judged(path)
@@ -138,7 +140,7 @@ def _below(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Found]:
     for entry in entries:
         if entry.name.startswith("."):
             yield Skipped(str(entry), "it is hidden")
-        elif entry.is_dir():
+        elif _is_folder(entry):
             folders.append(entry)
         else:
             yield _judged(entry)
@@ -146,11 +148,27 @@ def _below(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Found]:
         yield from _below(below, seen)
 
 
-def _judged(path: Path) -> Found:
-    name = str(path)
-    if is_partial(name) or path.with_name(f"{path.name}.aria2").exists():
-        return Skipped(name, "it is a download that has not ended")
+def _is_folder(path: Path) -> bool:
+    """Whether it is a folder; of a path that is too long for the system, what reads it has to say so."""
     try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def _is_being_downloaded(path: Path) -> bool:
+    try:
+        return is_partial(path.name) or path.with_name(f"{path.name}.aria2").exists()
+    except OSError:
+        return False  # no file can be called so: its name would be too long
+
+
+def _judged(path: Path) -> Found:
+    """Return what a file is; whatever is odd about it is said of it alone."""
+    name = str(path)
+    try:
+        if _is_being_downloaded(path):
+            return Skipped(name, "it is a download that has not ended")
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             return Skipped(name, "it is no regular file")
@@ -160,6 +178,8 @@ def _judged(path: Path) -> Found:
             reason = why_not_audio(name, file.read(HEAD_BYTES))
     except OSError as error:
         return Rejected(name, f"{path} cannot be read: {error.strerror}.")
+    except Exception as error:
+        return Rejected(name, str(readable(error, str(path))))
     return Skipped(name, reason) if reason else LocalFile(path)
 
 

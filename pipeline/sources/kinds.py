@@ -46,9 +46,10 @@ def why_not_audio(name: str, head: bytes) -> str | None:
         best = puremagic.magic_string(head)[0]
     except (puremagic.PureError, ValueError):
         return None if has_audio_suffix(name) else "it is not audio"
-    if _is_sound(best.mime_type):
+    if _is_sound(best.mime_type) or best.extension in AUDIO_SUFFIXES:
         return None
-    if has_audio_suffix(name) and best.confidence < SURE:
+    # What has no media type is a pattern of a few bytes, such as those of a file that begins with silence.
+    if has_audio_suffix(name) and (best.confidence < SURE or not best.mime_type):
         return None
     kind = best.mime_type or best.extension
     return f"it is not audio but {kind}" if kind else "it is not audio"

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from pipeline.digests import Digests
 from pipeline.storage import Storage
+from pipeline.text import well_formed
 from pipeline.types import Episode
 
 
@@ -34,19 +35,24 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Skipped:
-    """Something that is no episode, and why."""
-
+class _LeftOut:
     source: str
     reason: str
+
+    def __post_init__(self) -> None:
+        # Both are told in places that take nothing but UTF-8; names of files may be any bytes.
+        object.__setattr__(self, "source", well_formed(self.source))
+        object.__setattr__(self, "reason", well_formed(self.reason))
 
 
 @dataclass(frozen=True)
-class Rejected:
-    """Something that could not be submitted, and why."""
+class Skipped(_LeftOut):
+    """Something that is no episode, and why."""
 
-    source: str
-    reason: str
+
+@dataclass(frozen=True)
+class Rejected(_LeftOut):
+    """Something that could not be submitted, and why."""
 
 
 Found = Source | Skipped | Rejected

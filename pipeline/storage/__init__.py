@@ -1,8 +1,9 @@
 """Where results live: one small interface over `file:///folder` and `s3://bucket/prefix`."""
 
+import os
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from pipeline.errors import StorageError
 
@@ -74,7 +75,7 @@ def open_storage(uri: str) -> Storage:
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         from pipeline.storage.file import FileStorage
 
-        return FileStorage(Path(unquote(parts.path)))
+        return FileStorage(path_of(uri))
     if uri.startswith("s3://"):
         from pipeline.storage.s3 import S3Storage
 
@@ -86,11 +87,22 @@ def open_storage(uri: str) -> Storage:
 
 
 def as_uri(place: str | Path) -> str:
-    """Return a folder's path or a URI as a URI without a slash at its end."""
+    """Return a folder's path or a URI as a URI without a slash at its end.
+
+    Raises:
+        StorageError: it is empty: that would be the folder which the process happens to be in.
+    """
     text = str(place)
+    if not text.strip():
+        raise StorageError("The name of the place is empty; name a folder, file:///folder or s3://bucket/prefix.")
     if "://" in text:
         return text.rstrip("/")
     return Path(text).expanduser().absolute().as_uri().rstrip("/")
+
+
+def path_of(uri: str) -> Path:
+    """Return the path that a `file:` URI names, byte for byte: names of files need not be UTF-8."""
+    return Path(os.fsdecode(unquote_to_bytes(os.fsencode(urlsplit(uri).path))))
 
 
 def join(uri: str, *names: str) -> str:

@@ -1,0 +1,34 @@
+"""The one way onto a terminal: whatever is in a text, it is shown and not obeyed."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+from pipeline.text import safe
+
+
+class SafeConsole(Console):
+    """A console that takes no text for markup and sends no control characters but its own.
+
+    Names of files, titles of feeds and what servers say come from anybody. What is to have a style is given as
+    `Text` or with `style=`.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False)
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command how it ends (`pipeline.cli.streams`)."""
+        raise BrokenPipeError
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return a text as it is, whatever it looks like; before it is measured, so that tables stay straight."""
+        return super().render_str(safe(text), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield what is shown of anything, texts with a style among it."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(safe(segment.text), segment.style)

@@ -4,12 +4,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.broker import broker_url, connect, keeps_state
-from pipeline.celery import PRIORITIES, QUEUES, client_app
-from pipeline.ledger import Ledger
-from pipeline.roster import INDEX, Roster
+from pipeline.broker import broker_url, keeps_state
+from pipeline.celery import PRIORITIES, QUEUES
+from pipeline.roster import Roster
 from pipeline.sqs import waiting_ids
-from pipeline.types import JobState
 
 PRIORITY_SEPARATOR = "\x06\x16"
 """kombu keeps each priority of a queue in a list of its own (kombu/transport/redis.py)."""
@@ -33,21 +31,6 @@ def _in_lists(client: Any) -> set[str]:
 def lists_of(queue: str) -> list[str]:
     """Return the lists in which kombu keeps a queue, one for each priority."""
     return [f"{queue}{PRIORITY_SEPARATOR}{step}" if step else queue for step in PRIORITIES]
-
-
-def drop_all(url: str) -> int:
-    """Empty every queue, end the jobs that were under way as cancelled, and return how many those were."""
-    with client_app(url).connection_for_write() as connection:
-        connection.default_channel.client.delete(*(name for queue in QUEUES for name in lists_of(queue)))
-    client = connect(url)
-    roster = Roster(client)
-    client.delete(INDEX, *roster.taken_keys())
-    ledger = Ledger(client)
-    records = ledger.get_many(ledger.open_jobs())
-    interrupted = [record for record in records if record and not record.state.is_final]
-    for record in interrupted:
-        ledger.advance(record.spec, JobState.CANCELLED, reason="The run it belonged to was interrupted.")
-    return len(interrupted)
 
 
 def _parsed(text: str) -> Any:

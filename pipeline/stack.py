@@ -108,11 +108,26 @@ class Stack:
     ) -> None:
         self._stop()
 
-    def clear(self) -> None:
-        """Drop what an interrupted run left in the queues; submitting it again goes on where it stopped."""
-        from pipeline.queues import drop_all
+    def cancel_interrupted(self) -> None:
+        """Cancel what an interrupted `duet run` left; submitting it again goes on where it stopped."""
+        from pipeline.interrupted import cancel_interrupted
 
-        drop_all(self.url)
+        with connect(self.url) as client:
+            cancel_interrupted(client)
+
+    def note_run(self, batch: str) -> None:
+        """Write down that a batch belongs to this `duet run`."""
+        from pipeline.interrupted import note_run
+
+        with connect(self.url) as client:
+            note_run(client, batch)
+
+    def note_run_ended(self, batch: str) -> None:
+        """Write down that this `duet run` has done its batch."""
+        from pipeline.interrupted import note_run_ended
+
+        with connect(self.url) as client:
+            note_run_ended(client, batch)
 
     def start_pools(self) -> None:
         """Start the three pools, which take work as soon as their models are loaded, and the clock."""

@@ -134,6 +134,9 @@ class Desk:
             told = {"job": spec.job, "episode": spec.episode.id, "attempt": spec.attempt, "priority": spec.priority}
             traces.add_span("submit", spec.job, spec.attempt, began_at, time.time(), told)
         ended_up = [self._ended_up(it, won) for it in prepared]
+        for it, other in zip(prepared, ended_up, strict=True):
+            if it.verdict is not other.verdict:
+                self._clear_away(it.spec)
         self._tell_late([it.spec for it in ended_up if it.verdict is Verdict.UNDER_WAY])
         return ended_up
 
@@ -150,6 +153,14 @@ class Desk:
         is_ours = won.pop(prepared.spec.job, None) is prepared.spec
         lost = prepared.verdict is Verdict.NEW and not is_ours
         return Prepared(prepared.source, prepared.spec, Verdict.UNDER_WAY) if lost else prepared
+
+    def _clear_away(self, spec: JobSpec) -> None:
+        """Remove the audio that was brought for a job which another client began, unless that reads it, or may."""
+        folder = f"{spec.uri}/"
+        record = self.ledger.get(spec.job)
+        is_read = record and record.spec.audio_uri == spec.audio_uri and record.state is not JobState.COMPLETED
+        if spec.audio_uri.startswith(f"{folder}{WORK}") and not is_read:
+            open_storage(spec.uri).delete(spec.audio_uri.removeprefix(folder))
 
     def _look_up(self, episode: Episode) -> "_LookedUp":
         """Return the job of an episode, and whether anything is to be done for it."""
@@ -185,8 +196,7 @@ class Desk:
         return result if result and result.job == spec.job and _is_settled(result) else None
 
     def _brought(self, source: Source, spec: JobSpec) -> JobSpec:
-        suffix = PurePosixPath(urlsplit(spec.episode.source).path).suffix.lower()
-        name = f"{WORK}{spec.job}/audio{suffix}"
+        name = f"{WORK}{spec.job}/audio{_suffix(spec.episode.source)}"
         return spec.model_copy(update={"audio_uri": source.bring(open_storage(spec.uri), name)})
 
 
@@ -220,6 +230,13 @@ class Shelf:
         for name in open_storage(self.destination).folders():
             found.setdefault(name.rpartition("-")[2], []).append(name)
         return found
+
+
+def _suffix(source: str) -> str:
+    """Return the ending of a file's name, or of the path in an address, in small letters; empty where it has none."""
+    path = urlsplit(source).path if "://" in source else source
+    suffix = PurePosixPath(path).suffix.lower()
+    return suffix if suffix[1:].isascii() and suffix[1:].isalnum() else ""
 
 
 def _is_under_way(record: JobRecord) -> bool:

@@ -29,7 +29,7 @@ def workers() -> "Iterator[Stack | None]":
         yield None
         return
     with Stack("run") as stack:
-        stack.clear()
+        stack.cancel_interrupted()
         stack.start_pools()
         yield stack
 

@@ -47,7 +47,11 @@ def run(
         else:
             with at_hand.workers() as stack:
                 work = _Work(places, to, options, found, force, in_flight)
+                if stack:
+                    stack.note_run(work.watch.batch)
                 code = follow(work.watch, work.ended(stack), work.said, work.watch.started_at, as_json=as_json)
+                if stack:
+                    stack.note_run_ended(work.watch.batch)
     raise typer.Exit(code)
 
 

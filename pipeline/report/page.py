@@ -59,7 +59,9 @@ def _links(row: Row, destination: str, files: frozenset[str]) -> str:
     if not row.uri:
         return ""
     folder = quote(row.uri.removeprefix(destination).lstrip("/")) if not row.uri.startswith("file:") else _below(row)
-    links: Sequence[str] = [f'<a href="{folder}/{name}">{said}</a>' for name, said in LINKS.items() if name in files]
+    links: Sequence[str] = [
+        f'<a href="{html.escape(folder)}/{name}">{said}</a>' for name, said in LINKS.items() if name in files
+    ]
     return f" <small>{' '.join(links)}</small>" if links else ""
 
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from pipeline.errors import StorageError
 
@@ -106,8 +106,9 @@ def path_of(uri: str) -> Path:
 
 
 def join(uri: str, *names: str) -> str:
-    """Return the URI of something below a URI."""
-    return "/".join([uri.rstrip("/"), *names])
+    """Return the URI of something below a URI, whatever characters the names have; S3's keys stand as they are."""
+    quoted = [quote(os.fsencode(name)) for name in names] if uri.startswith("file:") else names
+    return "/".join([uri.rstrip("/"), *quoted])
 
 
 def content_type(name: str) -> str:

@@ -1,0 +1,49 @@
+"""The batches of `duet run` on a stack of its own, so that what an interrupted one left is not done by the next."""
+
+import time
+from typing import Any
+
+from pipeline.batches import Batches
+from pipeline.broker import readable_errors
+from pipeline.ledger import Ledger
+from pipeline.types import JobState
+
+RUNS = "duet:runs"
+REASON = "The `duet run` that it belonged to was interrupted; submitted again, it goes on where it was."
+
+
+def note_run(client: Any, batch: str) -> None:
+    """Write down that a batch belongs to the run that is at work now."""
+    with readable_errors():
+        client.sadd(RUNS, batch)
+
+
+def note_run_ended(client: Any, batch: str) -> None:
+    """Write down that a run has come to its end."""
+    with readable_errors():
+        client.srem(RUNS, batch)
+
+
+def cancel_interrupted(client: Any) -> int:
+    """Cancel the jobs that interrupted runs began and did not end, and return how many those were.
+
+    Jobs that were on the queues before, such as those of `duet submit`, stay; so do messages, whose legs find their
+    job cancelled.
+    """
+    batches, ledger, cancelled = Batches(client), Ledger(client), 0
+    with readable_errors():
+        runs = client.smembers(RUNS)
+    known = set(batches.ids())
+    for run in runs:
+        if run in known:
+            cancelled += _cancel(run, batches, ledger)
+        note_run_ended(client, run)
+    return cancelled
+
+
+def _cancel(run: str, batches: Batches, ledger: Ledger) -> int:
+    created_at = batches.get(run).created_at
+    records = ledger.get_many([entry.job for entry in batches.entries(run)])
+    begun = [it for it in records if it and not it.state.is_final and it.submitted_at >= created_at]
+    batches.close(run, abandoned=True)
+    return sum(ledger.advance(it.spec, JobState.CANCELLED, reason=REASON, ended_at=time.time()) for it in begun)

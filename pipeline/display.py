@@ -12,7 +12,7 @@ from rich.text import Text
 from pipeline.clock import hms
 from pipeline.ledger import LegRecord
 from pipeline.pools import LOADING
-from pipeline.rows import Row
+from pipeline.rows import Row, last_part
 from pipeline.types import JobState
 from pipeline.watching import Sums, Watch
 
@@ -69,6 +69,18 @@ def final(rows: Sequence[Row]) -> RenderableType:
             (row.uri or "").removeprefix("file://"),
         )
     return Group(table, *_reasons(rows))
+
+
+def left_out(sums: Sums) -> RenderableType:
+    """Return how many files are no episodes, and why; nothing where there are none."""
+    if not sums.left_out:
+        return Group()
+    total = sums.left_out.total()
+    said = [Text(f"\n{total} file{'s' if total != 1 else ''} left out", style="bold")]
+    for reason, count in sums.left_out.most_common():
+        names = [last_part(source) for source in sums.left_out_examples[reason]]
+        said.append(Text(f"  {_names(names, count)}: {reason}"))
+    return Group(*said)
 
 
 def summary(sums: Sums, elapsed_s: float, submitted: str) -> str:
@@ -131,11 +143,13 @@ def _reasons(rows: Sequence[Row]) -> list[RenderableType]:
     for row in rows:
         if row.reason:
             by_reason.setdefault(row.reason, []).append(row.name)
-    return [Text.assemble("\n", (_names(names), "bold"), f"\n  {reason}") for reason, names in by_reason.items()]
+    return [
+        Text.assemble("\n", (_names(names, len(names)), "bold"), f"\n  {reason}") for reason, names in by_reason.items()
+    ]
 
 
-def _names(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def _names(names: list[str], count: int) -> str:
+    return ", ".join(names[:3]) + (f" and {count - 3} more" if count > 3 else "")
 
 
 def _seconds(seconds: float | None) -> str:

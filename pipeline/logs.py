@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from pipeline.settings import settings
+from pipeline.text import safe
 
 _USERINFO = re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s@?#\"']*@", re.IGNORECASE)
 _SIGNED = re.compile(r"([?&](?:X-Amz-[A-Za-z]+|Signature|token|key)=)[^&\s'\"]+", re.IGNORECASE)
@@ -59,13 +60,20 @@ def without_secrets(_: object, __: str, line: str) -> str:
 
 def _rendered() -> list[Any]:
     form = settings().log_format
+    shown = []
     if form == "text" or (form == "auto" and sys.stderr.isatty()):
         # Prettier tracebacks print local variables, which may hold anything.
         plain = structlog.dev.plain_traceback
         chosen: Any = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
+        shown = [_shown]
     else:
         chosen = structlog.processors.JSONRenderer(ensure_ascii=False)
-    return [structlog.processors.format_exc_info, chosen, without_secrets]
+    return [structlog.processors.format_exc_info, *shown, chosen, without_secrets]
+
+
+def _shown(_: object, __: str, event: Any) -> Any:
+    """Return an event in which no text is anything that a terminal obeys."""
+    return {name: safe(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 @lru_cache(maxsize=1)

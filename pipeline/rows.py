@@ -5,7 +5,7 @@ from typing import Self
 
 from pipeline.batches import Entry
 from pipeline.ledger import JobRecord
-from pipeline.sources.source import Rejected
+from pipeline.sources.source import Rejected, Skipped
 from pipeline.types import JobState
 
 
@@ -34,7 +34,7 @@ class Row:
     @property
     def name(self) -> str:
         """The last part of its source, for tables."""
-        return self.source.rstrip("/").rpartition("/")[2] or self.source
+        return last_part(self.source)
 
     @property
     def was_done(self) -> bool:
@@ -88,6 +88,17 @@ class Row:
             "uri": self.uri,
             "reason": self.reason,
         }
+
+
+def last_part(source: str) -> str:
+    """Return the last part of a path or an address, for tables."""
+    return source.rstrip("/").rpartition("/")[2] or source
+
+
+def left_out_json(skipped: Skipped) -> dict[str, object]:
+    """Return the line that `--json` prints of what is no episode; it has the fields of a row's."""
+    own = {"source": skipped.source, "status": "skipped", "reason": skipped.reason}
+    return Row(skipped.source).to_json() | own
 
 
 def _rounded(seconds: float | None) -> float | None:

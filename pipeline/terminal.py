@@ -20,10 +20,6 @@ class SafeConsole(Console):
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False)
 
-    def on_broken_pipe(self) -> None:
-        """Leave it to the command how it ends (`pipeline.cli.streams`)."""
-        raise BrokenPipeError
-
     def render_str(self, text: str, **options: Any) -> Text:
         """Return a text as it is, whatever it looks like; before it is measured, so that tables stay straight."""
         return super().render_str(safe(text), **options)

@@ -3,15 +3,18 @@
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pipeline.batches import Batches, Entry
 from pipeline.following import LOOK_PAGE, Follower
 from pipeline.ledger import Ledger
 from pipeline.rows import Row
+from pipeline.sources.source import Skipped
 from pipeline.types import JobState
 
 SHOWN_ROWS = 20
 """More rows than this would not fit a usual terminal."""
+LEFT_OUT_EXAMPLES = 3
 LOOKING_SHARE = 0.1
 """Of the time, at most, that is spent on asking the broker."""
 
@@ -27,6 +30,17 @@ class Sums:
     """Size of what was done by this batch."""
     ended_at: float = 0.0
     """When the last of them ended, in seconds since the epoch."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """How many files are no episodes, by the reason."""
+    left_out_examples: dict[str, list[str]] = field(default_factory=dict)
+    """The first of those, by the reason."""
+
+    def leave_out(self, skipped: Skipped) -> None:
+        """Count a file that is no episode."""
+        self.left_out[skipped.reason] += 1
+        examples = self.left_out_examples.setdefault(skipped.reason, [])
+        if len(examples) < LEFT_OUT_EXAMPLES:
+            examples.append(skipped.source)
 
     def add(self, row: Row) -> None:
         """Count a row that has ended."""
@@ -60,6 +74,7 @@ class Watch:
         self._batches = Batches(ledger.redis)
         self._follower = Follower(batch, ledger)
         self._rejected = 0
+        self._skipped = 0
         self._next_look_at = 0.0
 
     def look(self) -> list[Row]:
@@ -88,7 +103,22 @@ class Watch:
     @property
     def is_over(self) -> bool:
         """Whether all has been submitted and has ended."""
-        return self._follower.is_complete
+        known: list[tuple[Literal["rejected", "skipped"], int]]
+        known = [("rejected", self._rejected), ("skipped", self._skipped)]
+        return self._follower.is_complete and all(self._batches.count(self.batch, of) == count for of, count in known)
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether its client was gone before it had submitted everything."""
+        return self._batches.get(self.batch).abandoned_at is not None
+
+    def left_out(self) -> list[Skipped]:
+        """Return the files that were found to be no episodes since the last time, each once."""
+        new = list(self._batches.skipped(self.batch, self._skipped))
+        self._skipped += len(new)
+        for it in new:
+            self.sums.leave_out(it)
+        return new
 
     def shown(self) -> list[Row]:
         """Return the rows that are worth a look now: at work, then waiting, after those that have ended last."""

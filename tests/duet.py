@@ -33,9 +33,17 @@ class Finished:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """The objects that `--json` printed, by the order of their sources' names."""
-        rows = [json.loads(line) for line in self.out.splitlines()]
-        return sorted(rows, key=lambda row: row["source"])
+        """The objects of episodes that `--json` printed, by the order of their sources' names."""
+        return [row for row in self._printed if row["status"] != "skipped"]
+
+    @property
+    def left_out(self) -> list[dict[str, Any]]:
+        """Those of files that are no episodes."""
+        return [row for row in self._printed if row["status"] == "skipped"]
+
+    @property
+    def _printed(self) -> list[dict[str, Any]]:
+        return sorted((json.loads(line) for line in self.out.splitlines()), key=lambda row: row["source"])
 
 
 class Duet:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from rich.live import Live
 
 from pipeline.cli.console import complain, console
-from pipeline.errors import StorageError
+from pipeline.errors import BrokerError
+from pipeline.unexpected import readable
 
 if TYPE_CHECKING:
     from pipeline.rows import Row
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 TABLE_ROWS = 50
 """A batch of more episodes ends with a table of its failures only."""
+ABANDONED = "Not everything was submitted, for its client ended before; the same command does the rest."
 
 
 def follow(watch: "Watch", ends: "Iterable[list[Row]]", said: Callable[[], str], since: float, *, as_json: bool) -> int:
@@ -31,6 +33,7 @@ def follow(watch: "Watch", ends: "Iterable[list[Row]]", said: Callable[[], str],
     """
     from pipeline import display
     from pipeline.pools import pool_states
+    from pipeline.rows import left_out_json
 
     is_live = console.is_terminal and not as_json
     kept: list[Row] = []
@@ -41,6 +44,9 @@ def follow(watch: "Watch", ends: "Iterable[list[Row]]", said: Callable[[], str],
                     print(json.dumps(row.to_json()), flush=True)
                 elif not view:
                     console.print(display.line(row), markup=False, highlight=False, soft_wrap=True)
+            for skipped in watch.left_out():
+                if as_json:
+                    print(json.dumps(left_out_json(skipped)), flush=True)
             kept = _worth_a_table([*kept, *rows], watch)
             if view:
                 view.update(display.live(watch, pool_states(), said()), refresh=True)
@@ -48,10 +54,13 @@ def follow(watch: "Watch", ends: "Iterable[list[Row]]", said: Callable[[], str],
     if not as_json:
         console.print(display.final(kept))
         until = watch.sums.ended_at if watch.sums.ended_at > since else time.time()
+        console.print(display.left_out(watch.sums))
         console.print(display.summary(watch.sums, until - since, said()), highlight=False)
         if report:
             console.print(f"Report: {report.removeprefix('file://')}", highlight=False, soft_wrap=True)
-    return int(watch.sums.has_failures)
+    if watch.is_abandoned:
+        complain(ABANDONED)
+    return int(watch.sums.has_failures or watch.is_abandoned)
 
 
 def _worth_a_table(rows: "list[Row]", watch: "Watch") -> "list[Row]":
@@ -70,6 +79,8 @@ def _report_of(watch: "Watch") -> str:
         return ""
     try:
         return write_report(watch.batch, watch.ledger)
-    except StorageError as error:
-        complain(str(error))
+    except BrokerError:
+        raise
+    except Exception as error:  # the work is done, and is not to seem lost for the want of a page about it
+        complain(str(readable(error, "The report")))
         return ""

@@ -31,7 +31,9 @@ def run(
     second_opinion: asked.SecondOpinion = "doubtful",
     force: asked.Force = False,
     in_flight: asked.InFlight = IN_FLIGHT,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one an episode.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line, one an episode or file left out.")
+    ] = False,
 ) -> None:
     """Transcribe and understand every episode at some places, on this machine alone.
 
@@ -112,15 +114,22 @@ def _why_not_writable(to: str) -> str:
 def _refuse(found: "Iterator[Found]", sentence: str, *, as_json: bool) -> int:
     """Say of every episode that it cannot be done; return the exit status."""
     from pipeline import display
-    from pipeline.rows import Row
+    from pipeline.rows import Row, left_out_json
     from pipeline.sources import Rejected, Skipped
+    from pipeline.watching import Sums
 
+    sums = Sums()
     for it in found:
         if isinstance(it, Skipped):
+            sums.leave_out(it)
+            if as_json:
+                print(json.dumps(left_out_json(it)))
             continue
         row = Row.of_rejected(it) if isinstance(it, Rejected) else Row(it.name, error=sentence)
         if as_json:
             print(json.dumps(row.to_json()))
         else:
             console.print(display.line(row), markup=False, highlight=False, soft_wrap=True)
+    if not as_json:
+        console.print(display.left_out(sums))
     return FAILED

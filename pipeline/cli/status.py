@@ -8,6 +8,7 @@ import typer
 
 from pipeline.cli.complete import batch_ids
 from pipeline.cli.console import console
+from pipeline.cli.follow import ABANDONED
 
 if TYPE_CHECKING:
     from pipeline.batch import Batch
@@ -76,6 +77,10 @@ def _print_batch(batch: "Batch") -> None:
         f"  from {' '.join(record.places)}",
         f"  to   {record.destination.removeprefix('file://')}",
     ]
+    if skipped := len(batch.skipped):
+        lines.append(f"  {skipped} file{'s' if skipped != 1 else ''} left out, such as {_example(batch)}")
+    if record.abandoned_at:
+        lines.append(f"  {ABANDONED}")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     failed = [f"{it.source}: {it.reason}" for it in islice(batch.rejected, EXAMPLES)]
@@ -84,6 +89,11 @@ def _print_batch(batch: "Batch") -> None:
         console.print(f"  ✗ {line}", style="red", markup=False, highlight=False, soft_wrap=True)
     if progress.failed > EXAMPLES:
         console.print(f"  ... and {progress.failed - EXAMPLES} more that failed", style="red")
+
+
+def _example(batch: "Batch") -> str:
+    first = batch.skipped[0]
+    return f"{first.source}: {first.reason}"
 
 
 def _print_job(record: dict[str, object], *, as_json: bool) -> None:
@@ -107,7 +117,10 @@ def _as_json(batch: "Batch") -> dict[str, object]:
         "ended": progress.ended,
         "failed": progress.failed,
         "done_before": progress.done_before,
+        "rejected": len(batch.rejected),
+        "skipped": len(batch.skipped),
         "is_submitted": progress.is_submitted,
+        "is_abandoned": record.abandoned_at is not None,
         "states": {state.value: count for state, count in progress.states.items()},
         "places": record.places,
         "destination": record.destination,

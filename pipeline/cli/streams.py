@@ -1,7 +1,11 @@
 """Standard output and standard error: whatever they are, a command ends with a sentence or quietly."""
 
+import errno
+import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,6 +17,10 @@ CLOSED = 141
 """As a shell says it of a program that wrote to a pipe which nobody reads any more."""
 
 
+class OutputError(OSError):
+    """Standard output cannot be written; no other file is meant."""
+
+
 class Commands(TyperGroup):
     """The commands; one whose output nobody reads any more, such as of `| head -1`, ends without a word."""
 
@@ -20,46 +28,65 @@ class Commands(TyperGroup):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except OSError as error:
-            if error.filename is None and (trouble := _trouble(sys.stdout)):
-                raise SystemExit(_told(trouble)) from None
-            raise
+        except OutputError as error:
+            raise SystemExit(_told(error)) from None
 
 
 def make_safe() -> None:
     """Have characters that a stream cannot write be replaced, and a stream that is closed take everything."""
-    sys.stdout = sys.stdout or _nowhere()
-    sys.stderr = sys.stderr or _nowhere()
-    for stream in (sys.stdout, sys.stderr):
-        if reconfigure := getattr(stream, "reconfigure", None):
-            reconfigure(errors="replace")
+    if sys.stdout is None:
+        sys.stdout = _nowhere()
+    elif type(sys.stdout) is io.TextIOWrapper:
+        out = sys.stdout
+        sys.stdout = _Output(out.buffer, out.encoding, "replace", line_buffering=out.line_buffering)
+    if sys.stderr is None:
+        sys.stderr = _nowhere()
+    elif isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="replace")
 
 
 def write_bytes(data: bytes) -> None:
     """Write what a file holds as it is: UTF-8, whatever the terminal's own characters are."""
     sys.stdout.flush()
-    sys.stdout.buffer.write(data)
+    with _named():
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
 
 
 def written(status: int) -> int:
     """Return the exit status once all that was said is out, which only then may be seen to fail."""
-    trouble = _trouble(sys.stdout)
-    return _told(trouble) if trouble else status
-
-
-def _trouble(stream: TextIO) -> OSError | None:
     try:
-        stream.flush()
+        sys.stdout.flush()
     except OSError as error:
-        return error
-    return None
+        return _told(error)
+    return status
 
 
-def _told(trouble: OSError) -> int:
+class _Output(io.TextIOWrapper):
+    """Standard output, whose own errors are told from those of files and sockets."""
+
+    def write(self, text: str) -> int:
+        with _named():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with _named():
+            super().flush()
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(error.errno, error.strerror) from None
+
+
+def _told(error: OSError) -> int:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python tries once more when it ends
-    if isinstance(trouble, BrokenPipeError):
+    if error.errno == errno.EPIPE:
         return CLOSED
-    complain(f"Standard output cannot be written: {trouble.strerror}.")
+    complain(f"Standard output cannot be written: {error.strerror}.")
     return FAILED
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli import asked
-from pipeline.cli.console import INTERRUPTED, TICK_S, console, interruptible, messages
+from pipeline.cli.console import INTERRUPTED, TICK_S, complain, console, interruptible, messages
 
 if TYPE_CHECKING:
-    from pipeline.submitting import Submission
+    from pipeline.submitting import Submission, Submitted
 
 
 def submit(
@@ -58,7 +58,7 @@ def submit(
         print(json.dumps({"batch": batch, "new": count.new, "done": count.done, "under_way": count.under_way} | rest))
     else:
         console.print(f"Batch {batch}: {count}. `duet watch {batch}` shows how it does.", highlight=False)
-        _tell_rejected(batch, count.rejected)
+        _tell_left_out(batch, count)
     raise typer.Exit(int(count.rejected > 0))
 
 
@@ -76,8 +76,14 @@ def _run(submission: "Submission") -> None:
             background.stop()
 
 
-def _tell_rejected(batch: str, count: int) -> None:
+def _tell_left_out(batch: str, count: "Submitted") -> None:
+    from pipeline import display
     from pipeline.batches import Batches
+    from pipeline.watching import Sums
 
-    for rejected in Batches().rejected(batch) if count else ():
-        messages.print(rejected.reason, style="red", markup=False, highlight=False)
+    for rejected in Batches().rejected(batch) if count.rejected else ():
+        complain(rejected.reason)
+    sums = Sums()
+    for skipped in Batches().skipped(batch) if count.skipped else ():
+        sums.leave_out(skipped)
+    console.print(display.left_out(sums))

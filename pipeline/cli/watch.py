@@ -22,7 +22,9 @@ def watch(
             metavar="[ID]", help="A batch, by its id or the start of it; else the newest.", autocompletion=batch_ids
         ),
     ] = "last",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one an episode that ended.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line: what ended, what is left out.")
+    ] = False,
 ) -> None:
     """Show a batch until all its episodes have ended; exit status 1 where one failed.
 

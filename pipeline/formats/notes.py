@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterable, Iterator
 
 from pipeline.clock import hms
+from pipeline.text import safe
 from pipeline.types import Analysis, EpisodeResult, LegOutcome
 
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|])")
-_LINE_START = re.compile(r"^(\s*)([#+-]|\d+[.)])(?=\s)", re.MULTILINE)
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|~&])")
+_LINE_START = re.compile(r"^(\d*)([#+=.)-])")
+"""What makes a heading, a list or a rule of a line; of a number, the mark behind it is what does."""
 NAMES = {"whisper": "Transcript", "voxtral": "Analysis"}
 
 
@@ -100,5 +102,5 @@ def _at(seconds: float | None) -> str:
 
 def _text(text: str) -> str:
     """Return a text on one line with everything escaped that Markdown gives a meaning."""
-    escaped = _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    escaped = _SPECIAL.sub(r"\\\1", safe(" ".join(text.split())))
     return _LINE_START.sub(r"\1\\\2", escaped)

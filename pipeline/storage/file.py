@@ -14,6 +14,7 @@ from pipeline.errors import StorageError
 
 PROBE = ".duet-probe"
 MKDIR_TRIES = 10
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class FileStorage:
@@ -110,7 +111,7 @@ class FileStorage:
                 return path.open("xb")
             except FileNotFoundError:
                 continue  # somebody has just cleared the folder away
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        raise StorageError(f"No folder can be made at {path.parent}; choose another folder.")
 
     def _path(self, name: str) -> Path:
         if ".." in PurePosixPath(name).parts or name.startswith("/"):
@@ -128,10 +129,13 @@ class FileStorage:
                 f"{self._path(name)} cannot be written or read: permission denied; "
                 "choose another folder or give yourself the right."
             ) from None
-        except OSError as error:
+        except (FileExistsError, NotADirectoryError):
             raise StorageError(
-                f"{self._path(name)}: {error.strerror or error}; free some space or choose another folder."
+                f"{self._path(name)}: Not a directory: what is above it is a file; choose another folder."
             ) from None
+        except OSError as error:
+            what_to_do = "free some space or choose" if error.errno in NO_SPACE else "choose"
+            raise StorageError(f"{self._path(name)}: {error.strerror or error}; {what_to_do} another folder.") from None
 
 
 def _unless_gone(error: OSError) -> None:

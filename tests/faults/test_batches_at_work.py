@@ -138,6 +138,31 @@ def test_the_shell_submits_watches_lists_and_shows(fleet: Fleet, shell: Shell, s
     assert (fleet.results / "batch.html").is_file()
 
 
+def test_every_command_counts_what_is_left_out_also_beside_one_episode(fleet: Fleet, shell: Shell, show: Path) -> None:
+    # Given one episode, and beside it a text and a picture
+    for path in list(show.glob("*.mp3"))[1:]:
+        path.unlink()
+    (show / "notes.txt").write_text("Show notes.")
+    (show / "cover.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+
+    # When it is submitted, followed and looked at
+    run = shell("run", show, "--to", fleet.results)
+    as_json = shell("run", show, "--to", fleet.results, "--json")
+    submitted = shell("submit", show, "--to", fleet.results)
+    watched = shell("watch", "--json")
+    status = shell("status", "last")
+
+    # Then each says how many files were left out, and which
+    assert [it.code for it in (run, as_json, submitted, watched, status)] == [0] * 5
+    for said in (run.out, submitted.out):
+        assert "2 files left out" in said
+        assert "notes.txt: it is not audio" in said
+    for rows in (as_json, watched):
+        assert len(rows.rows) == 1
+        assert [Path(row["source"]).name for row in rows.left_out] == ["cover.png", "notes.txt"]
+    assert "2 files left out, such as" in status.out
+
+
 def test_the_shell_says_what_is_done_already(fleet: Fleet, shell: Shell, show: Path) -> None:
     first = shell("run", show, "--to", fleet.results)
     (show / f"{show.name}-new.mp3").write_bytes(f"ID3 new {show}".encode())

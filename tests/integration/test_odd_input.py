@@ -373,6 +373,23 @@ def test_a_batch_whose_client_is_gone_is_closed_by_the_clock(ledger: Ledger, sho
     assert not Batch(alive).record.is_submitted
 
 
+def test_following_a_batch_is_over_only_when_all_that_was_left_out_is_told(
+    ledger: Ledger, show: Path, tmp_path: Path
+) -> None:
+    (show / "notes.txt").write_text("Notes.")
+    (show / "empty.mp3").touch()
+    batch = submit_folder(show, tmp_path / "out")
+    end_jobs(ledger, [job.id for job in batch])
+    watch = Watch(batch.id, ledger)
+
+    watch.look()
+    assert not watch.is_over, "what is no episode was not told"
+    assert [Path(it.source).name for it in watch.left_out()] == ["notes.txt"]
+
+    assert watch.is_over
+    assert (watch.sums.episodes, watch.sums.left_out.total()) == (3, 1)
+
+
 def test_a_client_that_stood_still_and_goes_on_has_its_batch_open_again(ledger: Ledger, tmp_path: Path) -> None:
     batches = Batches(ledger.redis)
     batch = batches.create(["show"], as_uri(tmp_path), {}).id

@@ -16,7 +16,8 @@ import redis
 from pipeline.broker import EMBEDDED_URL_FILE, broker_url, connect
 from pipeline.errors import StackError
 from pipeline.flower import door
-from pipeline.pools import POOLS, beat_command, command, environment, pool_key, ready_pools
+from pipeline.pool_states import forget_states, worker_states
+from pipeline.pools import POOLS, beat_command, command, environment
 from pipeline.settings import settings
 
 if TYPE_CHECKING:
@@ -116,8 +117,7 @@ class Stack:
 
     def start_pools(self) -> None:
         """Start the three pools, which take work as soon as their models are loaded, and the clock."""
-        with connect(self.url) as client:
-            client.delete(*map(pool_key, POOLS))
+        forget_states(self.url)
         for pool in POOLS:
             # A TERM means: put back what you are doing and go. Waiting for a leg to end could take hours.
             own = {"DUET_BROKER_URL": self.url, "REMAP_SIGTERM": "SIGQUIT"}
@@ -149,9 +149,9 @@ class Stack:
         Raises:
             StackError: one has; the message is its own.
         """
-        for pool in ready_pools(self.url).values():
-            if pool["status"] == "failed":
-                raise StackError(pool["reason"])
+        for worker in worker_states(self.url):
+            if worker.status == "failed":
+                raise StackError(worker.fields["reason"])
 
     def _start_valkey(self) -> str:
         try:

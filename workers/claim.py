@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ from workers.standing import standing
 
 logger = logging.getLogger(__name__)
 TICK_S = 0.5
+ROOM_WAIT_S = 15.0
+"""A driver may take a moment to give back what a process that was killed had of its card."""
 TURN_S = 60
 """After so long without a sign the process that was loading is taken for dead."""
 _PAGE_BYTES = 4096
@@ -51,7 +54,7 @@ def claimed(place: Place, share: Share) -> Iterator[None]:
         **share.at_once(),
     )
     with _turn(identity(place.device)) as lock:
-        check_room(place, share)
+        _wait_for_room(place, share)
         limit(place, share)
         over = threading.Event()
         watcher = threading.Thread(target=_watch, args=(place, share, lock, over), name="loading", daemon=True)
@@ -74,6 +77,18 @@ def check_room(place: Place, share: Share) -> None:
         f"its {card.total_bytes / GIB:.1f} GiB are free{others}; end what else uses it, or choose a smaller model "
         "(`duet plan`)."
     )
+
+
+def _wait_for_room(place: Place, share: Share) -> None:
+    """In a pool, whose last process may just have been ended, give what else holds the memory a moment to go."""
+    deadline = time.monotonic() + (ROOM_WAIT_S if standing().pool else 0.0)
+    while True:
+        try:
+            return check_room(place, share)
+        except NoRoomError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(TICK_S)
 
 
 def limit(place: Place, share: Share) -> None:

@@ -62,11 +62,21 @@ def ready_pools(url: str | None = None) -> dict[str, dict[str, str]]:
     return {pool: state for pool, state in pool_states(url).items() if state.get("status") != LOADING}
 
 
-def forget_states(url: str) -> None:
-    """Forget what workers have said that are all known to have ended."""
+def forget_ended(url: str) -> None:
+    """Forget what workers have said that are all known to have ended, and what one was about to load.
+
+    Nobody gives a turn back that was killed while it loaded, and the next one would wait for it.
+    """
     with readable_errors(), connect(url) as client:
-        if keys := [state_key(worker) for worker in client.smembers(INDEX)]:
+        keys = [state_key(worker) for worker in client.smembers(INDEX)]
+        keys += client.scan_iter(loading_key("*"), count=1000)
+        if keys:
             client.delete(*keys)
+
+
+def loading_key(device_id: str) -> str:
+    """Return the Redis key of the turn to load a model onto a device."""
+    return f"duet:device:{device_id}:loading"
 
 
 def _rank(status: str) -> int:

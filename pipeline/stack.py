@@ -16,7 +16,7 @@ import redis
 from pipeline.broker import EMBEDDED_URL_FILE, broker_url, connect
 from pipeline.errors import StackError
 from pipeline.flower import door
-from pipeline.pool_states import forget_states, worker_states
+from pipeline.pool_states import forget_ended, worker_states
 from pipeline.pools import POOLS, beat_command, command, environment
 from pipeline.settings import settings
 
@@ -95,7 +95,7 @@ class Stack:
             ) from None
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = self._lock_folder()
-        end_left_behind(self.folder)
+        end_left_behind(self.folder, last=VALKEY)
         self.children = Children(self.folder)
         try:
             self.url = self._start_valkey()
@@ -117,7 +117,7 @@ class Stack:
 
     def start_pools(self) -> None:
         """Start the three pools, which take work as soon as their models are loaded, and the clock."""
-        forget_states(self.url)
+        forget_ended(self.url)
         for pool in POOLS:
             # A TERM means: put back what you are doing and go. Waiting for a leg to end could take hours.
             own = {"DUET_BROKER_URL": self.url, "REMAP_SIGTERM": "SIGQUIT"}

@@ -14,6 +14,7 @@ import torch
 
 from pipeline.broker import connect
 from pipeline.errors import BrokerError
+from pipeline.pool_states import loading_key
 from pipeline.pools import LOADING
 from pipeline.telemetry import holders
 from workers import heap
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 TICK_S = 0.5
 ROOM_WAIT_S = 15.0
 """A driver may take a moment to give back what a process that was killed had of its card."""
-TURN_S = 60
+TURN_S = 20
 """After so long without a sign the process that was loading is taken for dead."""
 _PAGE_BYTES = 4096
 _STATM = Path("/proc/self/statm")
@@ -121,7 +122,7 @@ def _turn(device_id: str) -> Iterator[Any]:
         return
     lock = None
     try:
-        lock = connect(patient=True).lock(f"duet:device:{device_id}:loading", timeout=TURN_S, thread_local=False)
+        lock = connect(patient=True).lock(loading_key(device_id), timeout=TURN_S, thread_local=False)
         lock.acquire()
     except (BrokerError, redis.RedisError) as error:
         logger.warning("%s Loading without waiting for others.", error)

@@ -16,7 +16,7 @@ from pipeline.doctor import Check, Status, examine
 from pipeline.doctor import client as client_checks
 from pipeline.errors import TransientError
 from pipeline.http import health
-from pipeline.pool_states import forget_states, pool_states, worker_states
+from pipeline.pool_states import forget_ended, loading_key, pool_states, worker_states
 from pipeline.pools import POOL_VARIABLE, POOLS
 from pipeline.roster import REMEMBERED_S, WORKER_VARIABLE, Roster, state_key
 from pipeline.settings import Settings, settings
@@ -104,9 +104,17 @@ def test_what_a_worker_says_lasts_as_long_as_its_heartbeat(broker: str) -> None:
     assert worker_states() == []
 
 
-def test_a_stack_that_starts_forgets_what_earlier_workers_said(broker: str) -> None:
+def test_a_stack_that_starts_forgets_what_its_killed_workers_said_and_held(broker: str) -> None:
+    # Given a worker that was killed while it loaded
     join("whisper", status="failed", reason="No.")
-    forget_states(broker)
+    with connect() as client:
+        client.set(loading_key("GPU-1"), "the turn of a process that is gone", ex=60)
+
+        # When the next stack starts
+        forget_ended(broker)
+
+        # Then nobody waits for it
+        assert not client.exists(loading_key("GPU-1"))
     assert pool_states() == {}
 
 

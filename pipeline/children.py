@@ -15,6 +15,8 @@ MARK = "DUET_STACK_ID"
 """Environment variable that every process of a stack carries, inherited by whatever it starts."""
 KILL_AFTER_S = 10.0
 POLL_S = 0.05
+KEPT_LOGS = 3
+"""Logs of earlier starts that are kept, as `<name>.log.1` and on, the newest first."""
 
 
 @dataclass
@@ -53,8 +55,8 @@ class Children:
         return self.folder / "stack.id"
 
     def start(self, name: str, command: list[str], environment: dict[str, str]) -> Child:
-        """Start a process whose output goes to `logs/<name>.log`."""
-        self.log_of(name).write_bytes(b"")
+        """Start a process whose output goes to `logs/<name>.log`; the logs of the last starts are kept beside it."""
+        _rotate(self.log_of(name))
         child = Child(name, command, environment | {MARK: self.mark}, self._spawn(name, command, environment))
         self._children.append(child)
         return child
@@ -95,21 +97,50 @@ class Children:
             )
 
 
-def end_left_behind(folder: Path) -> int:
-    """End what a stack of this folder left behind when it was killed, and return how many processes."""
+def end_left_behind(folder: Path, *, last: str) -> int:
+    """End what a stack of this folder left behind when it was killed, and return how many processes.
+
+    Args:
+        folder: the stack's.
+        last: how the program is called that ends after all others, which need it to put back what they do.
+    """
     mark_file = folder / "stack.id"
     if not mark_file.is_file():
         return 0
-    count = end_marked(mark_file.read_text())
+    mark = mark_file.read_text()
+    first = [process for process in _marked(mark) if not _name_of(process).startswith(last)]
+    _end(first)
+    count = len(first) + end_marked(mark)
     mark_file.unlink(missing_ok=True)
     return count
 
 
 def end_marked(mark: str) -> int:
     """End every process that carries a mark, and return how many there were."""
-    marked = [process for process in psutil.process_iter() if _mark_of(process) == mark]
+    marked = _marked(mark)
     _end(marked)
     return len(marked)
+
+
+def _marked(mark: str) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if _mark_of(process) == mark]
+
+
+def _name_of(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.Error:
+        return ""  # gone already
+
+
+def _rotate(log: Path) -> None:
+    """Begin a new log; the one of the last start becomes the first of those that are kept."""
+    for number in range(KEPT_LOGS, 0, -1):
+        older = log.with_name(f"{log.name}.{number}")
+        newer = log.with_name(f"{log.name}.{number - 1}") if number > 1 else log
+        if newer.is_file():
+            newer.replace(older)
+    log.write_bytes(b"")
 
 
 def _mark_of(process: psutil.Process) -> str | None:

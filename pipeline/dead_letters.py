@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pipeline.clock import iso
 from pipeline.job import Job
 from pipeline.ledger import JobRecord, Ledger
-from pipeline.pools import ready_pools
+from pipeline.pool_states import ready_pools
+from pipeline.pools import UNAVAILABLE
 from pipeline.retrying import missing_legs
 from pipeline.types import JobState, Leg
 
@@ -83,6 +84,7 @@ def failed_jobs(ledger: Ledger | None = None) -> list[Job]:
 
 
 def why_voxtral_is_off() -> str:
-    """Return what Voxtral's pool says of why it hears nothing; empty where it hears, or has said nothing yet."""
-    model = ready_pools().get("voxtral", {}).get("model", "")
+    """Return what Voxtral's pool says of why it never hears; empty where it may, or has said nothing yet."""
+    state = ready_pools().get("voxtral", {})
+    model = state.get("model", "") if state.get("status") != UNAVAILABLE else ""
     return model.removeprefix("off: ") if model.startswith("off: ") else ""

@@ -5,7 +5,6 @@ import socket
 import sys
 from pathlib import Path
 
-from pipeline.broker import connect, readable_errors
 from pipeline.settings import settings
 
 POOL_VARIABLE = "DUET_POOL"
@@ -26,25 +25,9 @@ ARITHMETIC = {
 
 LOADING = "loading"
 """The status of a pool whose model is not there yet."""
-STATUSES = (LOADING, "ready", "idle", "failed")
-
-
-def pool_key(pool: str) -> str:
-    """Return the Redis key of what a pool says about itself."""
-    return f"duet:pool:{pool}"
-
-
-def pool_states(url: str | None = None) -> dict[str, dict[str, str]]:
-    """Return what each pool says about itself: see docs/device.md for the fields."""
-    with readable_errors(), connect(url) as client, client.pipeline(transaction=False) as pipe:
-        for pool in POOLS:
-            pipe.hgetall(pool_key(pool))
-        return {pool: state for pool, state in zip(POOLS, pipe.execute(), strict=True) if state}
-
-
-def ready_pools(url: str | None = None) -> dict[str, dict[str, str]]:
-    """Return what each pool says about itself whose process has loaded its model, or failed to."""
-    return {pool: state for pool, state in pool_states(url).items() if state.get("status") != LOADING}
+UNAVAILABLE = "unavailable"
+"""The status of a pool whose model could not be had just now, and is asked for again at a later episode."""
+STATUSES = (LOADING, "ready", "idle", UNAVAILABLE, "failed")
 
 
 def command(pool: str, extra: list[str] | None = None) -> list[str]:

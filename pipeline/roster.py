@@ -26,7 +26,7 @@ WORKER_VARIABLE = "DUET_WORKER_ID"
 INDEX = "duet:workers"
 MISSED_LOOKS = 5
 REMEMBERED_S = 24 * 3600
-"""How long it is known of a worker that is gone whether it was told to stop."""
+"""How long it is known of a worker that is gone whether it was told to stop, and at most what it said of itself."""
 NAMESPACE = Path("/proc/self/ns/pid")
 
 # KEYS: index, worker, then fields and values. A worker that says that it is there has missed nothing.
@@ -88,6 +88,7 @@ class Roster:
         """Note that a worker is there, and whether its legs are to hand over what they do."""
         own: list[str | int] = ["place", worker.place, "pid", worker.pid, "pool", worker.pool]
         self._say_alive([INDEX, worker_key(worker.id)], [worker.id, *own, "stopping", int(stopping)])
+        self.redis.expire(state_key(worker.id), REMEMBERED_S)
 
     def pools(self) -> set[str]:
         """Return the pools of which a worker was heard lately."""
@@ -126,6 +127,7 @@ class Roster:
                 pipe.srem(INDEX, worker.id)
                 pipe.hset(key, "missed", MISSED_LOOKS)
                 pipe.expire(key, REMEMBERED_S)
+                pipe.delete(state_key(worker.id))
                 pipe.execute()
 
     def taken_keys(self) -> list[str]:
@@ -181,6 +183,11 @@ def is_running(pid: int) -> bool:
 def worker_key(worker_id: str) -> str:
     """Return the Redis key of what is known of a worker."""
     return f"duet:worker:{worker_id}"
+
+
+def state_key(worker_id: str) -> str:
+    """Return the Redis key of what a worker's processes say of themselves."""
+    return f"duet:worker:{worker_id}:state"
 
 
 def taken_key(worker_id: str) -> str:

@@ -16,7 +16,8 @@ import redis
 from pipeline.broker import EMBEDDED_URL_FILE, broker_url, connect
 from pipeline.errors import StackError
 from pipeline.flower import door
-from pipeline.pools import POOLS, beat_command, command, environment, pool_key, ready_pools
+from pipeline.pool_states import forget_ended, worker_states
+from pipeline.pools import POOLS, beat_command, command, environment
 from pipeline.settings import settings
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Stack:
             ) from None
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = self._lock_folder()
-        end_left_behind(self.folder)
+        end_left_behind(self.folder, last=VALKEY)
         self.children = Children(self.folder)
         try:
             self.url = self._start_valkey()
@@ -131,8 +132,7 @@ class Stack:
 
     def start_pools(self) -> None:
         """Start the three pools, which take work as soon as their models are loaded, and the clock."""
-        with connect(self.url) as client:
-            client.delete(*map(pool_key, POOLS))
+        forget_ended(self.url)
         for pool in POOLS:
             # A TERM means: put back what you are doing and go. Waiting for a leg to end could take hours.
             own = {"DUET_BROKER_URL": self.url, "REMAP_SIGTERM": "SIGQUIT"}
@@ -164,9 +164,9 @@ class Stack:
         Raises:
             StackError: one has; the message is its own.
         """
-        for pool in ready_pools(self.url).values():
-            if pool["status"] == "failed":
-                raise StackError(pool["reason"])
+        for worker in worker_states(self.url):
+            if worker.status == "failed":
+                raise StackError(worker.fields["reason"])
 
     def _start_valkey(self) -> str:
         try:

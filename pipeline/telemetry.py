@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.broker import connect, readable_errors
-from pipeline.pools import pool_states
+from pipeline.pool_states import pool_states
 
 DEVICES, POOLS = "duet:telemetry:devices", "duet:telemetry:pools"
 KEPT_S = 300

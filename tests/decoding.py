@@ -72,7 +72,7 @@ def _decode(path: Path, descriptor: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     code = 1
     try:
-        decoder.decode(path, decoder.writer(descriptor))
+        decoder.decode(decoder.Input(os.open(path, os.O_RDONLY), str(path)), decoder.writer(descriptor))
         code = 0
     finally:
         os._exit(code)

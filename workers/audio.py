@@ -1,9 +1,12 @@
 """An episode's sound: any audio or video file as 16 kHz mono float32, block by block.
 
 The decoding itself is done by `workers.decoder` in a process of its own, which costs 0.2 s a file. A pool holds
-a model that takes longer to load than any file to decode, and a file from a stranger must not be able to end it.
+a model that takes longer to load than any file to decode, and a file from a stranger must not be able to end it;
+nor may it find what the pool knows: keys, the broker's address, the network that it is in.
 """
 
+import logging
+import math
 import os
 import select
 import signal
@@ -11,6 +14,7 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +23,17 @@ from numpy.typing import NDArray
 from pipeline.clock import hms
 from pipeline.errors import AudioError, TransientError
 from pipeline.settings import settings
-from workers.decoder import BROKEN, END, HEADER, SOUND
+from workers.decoder import BROKEN, END, HEADER, KEPT, MAX_MESSAGE_BYTES, SOUND
 from workers.decoder import SAMPLE_RATE_HZ as SAMPLE_RATE_HZ
 
+logger = logging.getLogger(__name__)
 Samples = NDArray[np.float32]
 """Mono audio, shape (samples,), float32 in [-1, 1], at `SAMPLE_RATE_HZ`."""
 STALL_S = 120.0
 """Without a sign of life of the decoder for this long, the file leads it nowhere."""
 PIPE_BYTES = 1 << 16
+INHERITED = ("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH")
+"""All that the decoder is told of its surroundings: where its own code lies, if that is not where it is installed."""
 FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Ends of a decoder that have nothing to do with the file."""
 
@@ -36,10 +43,12 @@ class Decoder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        command = [sys.executable, "-m", "workers.decoder", str(path)]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+        command = [sys.executable, "-P", "-m", "workers.decoder", str(path)]
+        environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        with path.open("rb") as file:
+            self._process = subprocess.Popen(
+                command, env=environment, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
         assert self._process.stdout is not None
         self._pipe = self._process.stdout
         self._waiting = select.poll()
@@ -50,11 +59,20 @@ class Decoder:
         """Return what the next message is, and its content.
 
         Raises:
-            AudioError: the file crashed the decoder, or holds it up without end.
+            AudioError: the file crashed the decoder, holds it up without end, or has it say what no decoder says.
             TransientError: the decoder was ended by somebody.
         """
         head = self._read(5)
-        return head[:1], self._read(int.from_bytes(head[1:], "little"))
+        kind, length = head[:1], int.from_bytes(head[1:], "little")
+        if length > MAX_MESSAGE_BYTES:
+            raise self._nonsense(f"a message of {length} bytes")
+        content = self._read(length)
+        if kind == KEPT:
+            _tell_once(content.decode("utf-8", "replace"))
+            return self.receive()
+        if kind == SOUND and length % 2:
+            raise self._nonsense("half a sample")
+        return kind, content
 
     def _read(self, size: int) -> bytes:
         read = bytearray()
@@ -70,6 +88,13 @@ class Decoder:
                 raise self._death()
             read += part
         return bytes(read)
+
+    def _nonsense(self, what: str) -> AudioError:
+        self.close()
+        return AudioError(
+            f"{self.path.name} made the decoder send {what}; it is damaged, or made to do harm: "
+            "convert it to MP3, or leave it out."
+        )
 
     def _death(self) -> AudioError | TransientError:
         code = self._process.wait()
@@ -107,7 +132,7 @@ class AudioFile:
         kind, content = self._decoder.receive()
         if kind != HEADER:
             raise self._unusable(content)
-        self.expected_s = float(content)
+        self.expected_s = _length_s(content)
         """Length that the file's header claims, in seconds; 0.0 where it claims none."""
 
     def blocks(self) -> Iterator[Samples]:
@@ -141,7 +166,7 @@ class AudioFile:
         return samples
 
     def _unusable(self, reason: bytes) -> AudioError:
-        return AudioError(f"{self.path.name} {reason.decode()}")
+        return AudioError(f"{self.path.name} {reason.decode('utf-8', 'replace')}")
 
 
 def load(path: Path) -> Samples:
@@ -158,6 +183,19 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
     if process.stdout:
         process.stdout.close()
+
+
+def _length_s(claim: bytes) -> float:
+    try:
+        length_s = float(claim)
+    except ValueError:
+        return 0.0
+    return length_s if math.isfinite(length_s) and length_s > 0 else 0.0
+
+
+@lru_cache(maxsize=8)
+def _tell_once(kept: str) -> None:
+    logger.debug("The decoder goes on with what this system does not let it give up: %s.", kept)
 
 
 def _named(code: int) -> str:

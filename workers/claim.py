@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 
 from pipeline.broker import connect
 from pipeline.errors import BrokerError
+from pipeline.pool_states import loading_key
 from pipeline.pools import LOADING
 from pipeline.telemetry import holders
 from workers import heap
@@ -24,7 +26,9 @@ from workers.standing import standing
 
 logger = logging.getLogger(__name__)
 TICK_S = 0.5
-TURN_S = 60
+ROOM_WAIT_S = 15.0
+"""A driver may take a moment to give back what a process that was killed had of its card."""
+TURN_S = 20
 """After so long without a sign the process that was loading is taken for dead."""
 _PAGE_BYTES = 4096
 _STATM = Path("/proc/self/statm")
@@ -51,7 +55,7 @@ def claimed(place: Place, share: Share) -> Iterator[None]:
         **share.at_once(),
     )
     with _turn(identity(place.device)) as lock:
-        check_room(place, share)
+        _wait_for_room(place, share)
         limit(place, share)
         over = threading.Event()
         watcher = threading.Thread(target=_watch, args=(place, share, lock, over), name="loading", daemon=True)
@@ -74,6 +78,18 @@ def check_room(place: Place, share: Share) -> None:
         f"its {card.total_bytes / GIB:.1f} GiB are free{others}; end what else uses it, or choose a smaller model "
         "(`duet plan`)."
     )
+
+
+def _wait_for_room(place: Place, share: Share) -> None:
+    """In a pool, whose last process may just have been ended, give what else holds the memory a moment to go."""
+    deadline = time.monotonic() + (ROOM_WAIT_S if standing().pool else 0.0)
+    while True:
+        try:
+            return check_room(place, share)
+        except NoRoomError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(TICK_S)
 
 
 def limit(place: Place, share: Share) -> None:
@@ -106,7 +122,7 @@ def _turn(device_id: str) -> Iterator[Any]:
         return
     lock = None
     try:
-        lock = connect(patient=True).lock(f"duet:device:{device_id}:loading", timeout=TURN_S, thread_local=False)
+        lock = connect(patient=True).lock(loading_key(device_id), timeout=TURN_S, thread_local=False)
         lock.acquire()
     except (BrokerError, redis.RedisError) as error:
         logger.warning("%s Loading without waiting for others.", error)

@@ -1,10 +1,12 @@
-"""The decoder's own process, `python -m workers.decoder FILE`: the file's sound goes to its standard output.
+"""The decoder's own process, `python -m workers.decoder NAME < FILE`: the file's sound goes to its standard output.
 
 PyAV (https://pyav.basswood-io.com) carries FFmpeg's libraries, so no ffmpeg binary is needed. They are a large
-body of C that reads what strangers made; here they may use up or crash nothing but this process.
+body of C that reads what strangers made; here they may use up or crash nothing but this process, and find neither
+secrets nor a network (`workers.confinement`).
 """
 
 import contextlib
+import io
 import json
 import os
 import resource
@@ -15,6 +17,8 @@ from pathlib import Path
 import av
 from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
+
+from workers.confinement import confine
 
 SAMPLE_RATE_HZ = 16_000
 MEMORY_BYTES = 1 << 30
@@ -31,11 +35,15 @@ CONTAINERS = (
 """Forms that hold sound. Others name further files or addresses, such as playlists, and are not opened."""
 MAX_BROKEN_IN_A_ROW = 10_000
 """Minutes of damage, behind which nothing is to be expected that belongs to what was before."""
-OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
+OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "none"}
+"""The file is open; no other is opened."""
 
-HEADER, SOUND, BROKEN, END = b"H", b"S", b"B", b"E"
-"""What a message is: the length that the header claims as JSON; 16-bit samples; nothing, for a packet that was
-left out; and why there is no more, empty when that is as it should be."""
+KEPT, HEADER, SOUND, BROKEN, END = b"K", b"H", b"S", b"B", b"E"
+"""What a message is: what the process could not give up; the length that the header claims as JSON; 16-bit samples;
+nothing, for a packet that was left out; and why there is no more, empty when that is as it should be."""
+READ_BYTES = 1 << 18
+MAX_MESSAGE_BYTES = 1 << 18
+"""No message is longer; whoever reads them need not take more."""
 BLOCK_BYTES = SAMPLE_RATE_HZ // 2
 """A quarter of a second."""
 BREAKS = (FFmpegError, ValueError, NotImplementedError)
@@ -45,6 +53,14 @@ Send = Callable[[bytes, bytes], None]
 
 class UnusableError(Exception):
     """The file is of no use; the message goes on after the file's name."""
+
+
+class Input(io.FileIO):
+    """An open file under its name, whose ending is a hint where the content leaves doubts."""
+
+    def __init__(self, descriptor: int, name: str) -> None:
+        super().__init__(descriptor, "rb")
+        self.name = name  # of what is opened by its number, it would be the number
 
 
 class Resampler:
@@ -75,10 +91,10 @@ class Resampler:
         return [_samples(part) for part in held]
 
 
-def decode(path: Path, send: Send) -> None:
+def decode(file: Input, send: Send) -> None:
     """Send a file's header, its sound, and its end; what cannot be decoded in it is left out."""
     try:
-        with av.open(str(path), metadata_errors="ignore", options=dict(OPTIONS)) as container:
+        with av.open(file, "r", buffer_size=READ_BYTES, metadata_errors="ignore", options=dict(OPTIONS)) as container:
             if not container.streams.audio:
                 raise UnusableError("has no audio track; check that it is the right file.")
             send(HEADER, json.dumps((container.duration or 0) / av.time_base).encode())
@@ -144,7 +160,8 @@ class Block:
     def flush(self) -> None:
         """Send what is there."""
         if self._held:
-            self._send(SOUND, bytes(self._held))
+            for begin in range(0, len(self._held), MAX_MESSAGE_BYTES):
+                self._send(SOUND, bytes(self._held[begin : begin + MAX_MESSAGE_BYTES]))
         self.sent_bytes += len(self._held)
         self._held.clear()
 
@@ -179,6 +196,7 @@ def limit_resources() -> None:
         resource.RLIMIT_NOFILE: FILES,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NPROC: 0,  # neither processes nor threads; the system does not hold root to it
     }
     for kind, most in limits.items():
         hard = resource.getrlimit(kind)[1]
@@ -198,8 +216,17 @@ def writer(descriptor: int) -> Send:
     return send
 
 
-if __name__ == "__main__":
+def main(name: str) -> None:
+    """Decode what is open as standard input."""
+    kept = confine([Path(str(module.__file__)).parent for module in (os, av)])
     limit_resources()
     # Gone is the one who reads, when a job is cancelled: then there is nothing to do any more.
     with contextlib.suppress(BrokenPipeError):
-        decode(Path(sys.argv[1]), writer(sys.stdout.fileno()))
+        send = writer(sys.stdout.fileno())
+        if kept:
+            send(KEPT, ", ".join(kept).encode())
+        decode(Input(sys.stdin.fileno(), name), send)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -9,7 +9,7 @@ from typing import Any
 from celery.signals import task_postrun, task_prerun, worker_process_init
 
 from pipeline.errors import DuetError
-from pipeline.pools import LOADING
+from pipeline.pools import LOADING, UNAVAILABLE
 from pipeline.settings import settings
 from workers.engines import Analyst, Transcriber
 from workers.held import Held, Idle
@@ -17,6 +17,8 @@ from workers.standing import standing
 from workers.voxtral import Skipped, load_analyst
 
 logger = logging.getLogger(__name__)
+AGAIN_AFTER_S = 180.0
+"""How soon an analyst is asked for again that could not be had; asking a hub that is away may take a minute."""
 
 
 def transcriber() -> Transcriber:
@@ -31,6 +33,8 @@ def transcriber() -> Transcriber:
 def analyst() -> Analyst | Skipped:
     """Return this process's analyst, or why there is none; the first call loads it.
 
+    What may pass is looked at again by a later call, every `AGAIN_AFTER_S` at most.
+
     Raises:
         EngineError: the model or the device is not to be had although it was asked for.
     """
@@ -43,7 +47,7 @@ def warm_up(**_: Any) -> None:
     own, began = standing(), time.monotonic()
     own.begin(status=LOADING, percent=0, began_at=time.time())
     try:
-        _say_ready(_load(own.pool), began)
+        _say_loaded(_load(own.pool), began)
     except DuetError as error:
         # The process stays: it answers each episode with this sentence instead of leaving it in the queue.
         logger.error("%s", error)
@@ -76,13 +80,10 @@ class _Work:
         self._idle.end()
 
 
-def _load(pool: str) -> str:
+def _load(pool: str) -> Transcriber | Analyst | Skipped | None:
     if pool == "whisper":
-        return transcriber().model
-    if pool == "voxtral":
-        chosen = analyst()
-        return chosen.model if not isinstance(chosen, Skipped) else f"off: {chosen.reason}"
-    return ""
+        return transcriber()
+    return analyst() if pool == "voxtral" else None
 
 
 def _load_transcriber() -> Transcriber:
@@ -90,26 +91,33 @@ def _load_transcriber() -> Transcriber:
 
     began = time.monotonic()
     loaded = load_transcriber(settings())
-    _say_ready(loaded.model, began)
+    _say_loaded(loaded, began)
     return loaded
 
 
 def _load_analyst() -> Analyst | Skipped:
     began = time.monotonic()
     loaded = load_analyst(settings())
-    if not isinstance(loaded, Skipped):
-        _say_ready(loaded.model, began)
+    if isinstance(loaded, Skipped) and loaded.may_pass:
+        logger.warning("%s It is tried again at an episode, every %g s at most.", loaded.reason, AGAIN_AFTER_S)
+    _say_loaded(loaded, began)
     return loaded
 
 
-def _say_ready(model: str, began: float) -> None:
-    loading_s = round(time.monotonic() - began, 2)
-    standing().say(status="ready", model=model, since=time.time(), loading_s=loading_s, percent=None)
+def _say_loaded(loaded: Transcriber | Analyst | Skipped | None, began: float) -> None:
+    said: dict[str, object] = {"status": "ready", "model": "", "reason": None}
+    if isinstance(loaded, Skipped):
+        said["model"] = f"off: {loaded.reason}"
+        if loaded.may_pass:
+            said |= {"status": UNAVAILABLE, "reason": loaded.reason}
+    elif loaded is not None:
+        said["model"] = loaded.model
+    standing().say(**said, since=time.time(), loading_s=round(time.monotonic() - began, 2), percent=None)
 
 
 def _unload() -> None:
     """Give the model's memory back; the next episode loads it again."""
-    if not _transcriber.is_held and (not _analyst.is_held or isinstance(_analyst.get(), Skipped)):
+    if _transcriber.held is None and (_analyst.held is None or isinstance(_analyst.held, Skipped)):
         return
     _transcriber.drop()
     _analyst.drop()
@@ -122,4 +130,8 @@ def _unload() -> None:
 
 
 _transcriber = Held(_load_transcriber)
-_analyst = Held(_load_analyst)
+_analyst: Held[Analyst | Skipped] = Held(
+    _load_analyst,
+    stands_in=lambda found: isinstance(found, Skipped) and found.may_pass,
+    again_after_s=AGAIN_AFTER_S,
+)

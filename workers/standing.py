@@ -1,4 +1,4 @@
-"""What a pool's process says of itself in Redis: which device and model, how far it is, when it last worked."""
+"""What a worker's process says of itself in Redis: which device and model, how far it is, when it last worked."""
 
 import logging
 import os
@@ -10,20 +10,22 @@ import redis
 
 from pipeline.broker import connect
 from pipeline.errors import BrokerError
-from pipeline.pools import POOL_VARIABLE, pool_key
+from pipeline.pools import POOL_VARIABLE
+from pipeline.roster import REMEMBERED_S, WORKER_VARIABLE, state_key
 
 logger = logging.getLogger(__name__)
 
 
 class Standing:
-    """The hash of one pool; the process that says something last is the one that is known.
+    """The hash of one worker; where it has several processes, the one that says something last is known.
 
-    A process outside of any pool, such as a benchmark, has none and says nothing. A broker that is away
-    keeps nobody from work.
+    It lasts as long as the worker's heartbeat (`pipeline.roster`). A process outside of any pool, such as a
+    benchmark, has none and says nothing. A broker that is away keeps nobody from work.
     """
 
-    def __init__(self, pool: str) -> None:
+    def __init__(self, pool: str, worker: str) -> None:
         self.pool = pool
+        self._worker = worker
 
     def begin(self, **fields: object) -> None:
         """Say it all anew."""
@@ -38,9 +40,9 @@ class Standing:
         self._write({"used_at": time.time(), "busy_since": None}, anew=False, busy_s=seconds)
 
     def _write(self, fields: dict[str, object], *, anew: bool, busy_s: float = 0.0) -> None:
-        if not self.pool:
+        if not self.pool or not self._worker:
             return
-        key = pool_key(self.pool)
+        key = state_key(self._worker)
         gone = [name for name, value in fields.items() if value is None]
         there = {name: str(value) for name, value in fields.items() if value is not None}
         try:
@@ -53,6 +55,7 @@ class Standing:
                     pipe.hdel(key, *gone)
                 if busy_s:
                     pipe.hincrbyfloat(key, "busy_s", busy_s)
+                pipe.expire(key, REMEMBERED_S)
                 pipe.execute()
         except (BrokerError, redis.RedisError) as error:
             logger.warning("%s", error)
@@ -61,4 +64,4 @@ class Standing:
 @lru_cache(maxsize=1)
 def standing() -> Standing:
     """Return this process's standing."""
-    return Standing(os.environ.get(POOL_VARIABLE, ""))
+    return Standing(os.environ.get(POOL_VARIABLE, ""), os.environ.get(WORKER_VARIABLE, ""))

@@ -79,7 +79,7 @@ def _without(letters: "list[DeadLetter]", some: "list[DeadLetter]") -> "list[Dea
 def _why_voxtral_is_off(stack: "Stack | None") -> str:
     """Ask Voxtral's pool; one that was started just now is waited for."""
     from pipeline.dead_letters import why_voxtral_is_off
-    from pipeline.pools import ready_pools
+    from pipeline.pool_states import ready_pools
 
     while stack and "voxtral" not in ready_pools():
         stack.tend()

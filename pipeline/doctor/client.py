@@ -16,7 +16,8 @@ from pipeline.celery import client_app
 from pipeline.doctor.check import Check, Probe, failed, ok, warning
 from pipeline.errors import BrokerError
 from pipeline.heartbeat import KEPT_S, last_mark
-from pipeline.pools import LOADING, POOLS, pool_states
+from pipeline.pool_states import WorkerState, best, worker_states
+from pipeline.pools import LOADING, POOLS, UNAVAILABLE
 from pipeline.roster import Roster
 from pipeline.settings import settings
 from pipeline.storage import as_uri, open_storage
@@ -145,19 +146,35 @@ def _beat(host: str | None) -> Check:
 
 def _pool(pool: str, host: str | None) -> Check:
     name = f"pool-{pool}"
-    state = pool_states().get(pool, {})
-    nodes = [node for node in _nodes() if node.startswith(f"{pool}@{host or ''}")]
+    states = [it for it in worker_states() if it.pool == pool]
+    nodes = [node for node in _nodes() if _is_meant(node, pool, host)]
     if not nodes:
         where = f" on {host}" if host else ""
         return failed(name, f"no worker answers{where}", f"start it with `duet worker {pool}`, or all with `duet up`")
-    if state.get("status") == "failed":
-        return failed(name, state["reason"], f"mend that and start the pool again ({nodes[0]})")
-    if state.get("status", LOADING) == LOADING:
-        return warning(name, f"{nodes[0]} answers; loading {state.get('percent', 0)} %", "wait and look again")
-    if state.get("status") == "idle":
-        return ok(name, f"{nodes[0]}, idle: it has given its memory back and loads again when there is work")
+    states = [it for it in states if it.node in nodes]
+    speaker = best(states)
+    if speaker is None:
+        return warning(name, f"{nodes[0]} answers; it has said nothing of itself yet", "wait and look again")
+    node, state = speaker.node, speaker.fields
+    if speaker.status == "failed":
+        return failed(name, state["reason"], f"mend that and start the pool again ({node})")
+    if speaker.status == LOADING:
+        return warning(name, f"{node} answers; loading {state.get('percent', 0)} %", "wait and look again")
+    if speaker.status == UNAVAILABLE:
+        step = "it is tried again at a later episode; `duet retry --failed` does what is missing by then"
+        return warning(name, f"{node}, off for now: {state['reason']}", step)
+    if broken := [it for it in states if it.status == "failed"]:
+        found = "; ".join(f"{it.node}: {it.fields['reason']}" for it in broken)
+        return warning(name, f"{node} works, and {found}", "mend that and start the pool there again")
+    if speaker.status == "idle":
+        return ok(name, f"{node}, idle: it has given its memory back and loads again when there is work")
     since = f"ready since {time.strftime('%F %T', time.localtime(float(state['since'])))}"
     return ok(name, ", ".join(filter(None, [*nodes, since, state.get("model")])))
+
+
+def _is_meant(node: str, pool: str, host: str | None) -> bool:
+    own_pool, _, own_host = node.partition("@")
+    return own_pool == pool and host in (None, own_host)
 
 
 def _nodes() -> list[str]:
@@ -171,10 +188,17 @@ def _nodes() -> list[str]:
 
 
 def _one_device() -> Check:
-    states = pool_states()
-    found = {name: states[name] for name in ("whisper", "voxtral") if states.get(name, {}).get("device_id")}
-    shown = ", ".join(f"{name} on {state['device']}" for name, state in found.items()) or "no pool has one yet"
-    is_split = len({state["device_id"] for state in found.values()}) > 1
-    if is_split and len({state["host"] for state in found.values()}) == 1:
-        return warning("one-device", shown, "the plan is for both on one; set DUET_DEVICE to the same for both pools")
-    return ok("one-device", shown)
+    states = [it for it in worker_states() if it.pool in ("whisper", "voxtral") and it.fields.get("device_id")]
+    by_host: dict[str, list[WorkerState]] = {}
+    for state in states:
+        by_host.setdefault(state.fields["host"], []).append(state)
+    for its in by_host.values():
+        # More than one worker of a pool on a machine is a plan of somebody's own.
+        if len(its) == 2 and len({it.fields["device_id"] for it in its}) > 1 and its[0].pool != its[1].pool:
+            step = "the plan is for both on one; set DUET_DEVICE to the same for both pools"
+            return warning("one-device", _devices(its), step)
+    return ok("one-device", _devices(states) or "no pool has one yet")
+
+
+def _devices(states: list[WorkerState]) -> str:
+    return ", ".join(dict.fromkeys(f"{it.pool} on {it.fields['device']}" for it in states))

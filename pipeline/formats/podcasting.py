@@ -1,14 +1,12 @@
-"""What podcast players read: Podcasting 2.0's transcript and chapters.
-
-https://github.com/Podcastindex-org/podcast-namespace: transcripts/transcripts.md, chapters/jsonChapters.md
-"""
+"""What podcast players read: Podcasting 2.0's transcript and chapters."""
 
 import json
 from itertools import pairwise
 
 from pipeline.captions import captions
 from pipeline.formats.base import AnalysisFormat, TranscriptFormat
-from pipeline.types import Analysis, Chapter, EpisodeResult, MergedTranscript
+from pipeline.types import Analysis, Chapter, EpisodeResult, MergedTranscript, Model
+from pipeline.types.podcasting import PlayerChapter, PlayerChapters, PlayerSegment, PlayerTranscript
 
 SHORTEST_CHAPTER_S = 1.0
 
@@ -20,11 +18,11 @@ class PodcastTranscript(TranscriptFormat):
 
     def of(self, transcript: MergedTranscript) -> str:
         """Return JSON; times in seconds."""
-        segments = [
-            {"startTime": it.start_ms / 1000, "endTime": it.end_ms / 1000, "body": " ".join(it.lines)}
+        segments = tuple(
+            PlayerSegment(start_s=it.start_ms / 1000, end_s=it.end_ms / 1000, body=" ".join(it.lines))
             for it in captions(transcript)
-        ]
-        return _json({"version": "1.0.0", "segments": segments})
+        )
+        return _json(PlayerTranscript(segments=segments))
 
 
 class PodcastChapters(AnalysisFormat):
@@ -34,12 +32,11 @@ class PodcastChapters(AnalysisFormat):
 
     def of(self, analysis: Analysis, result: EpisodeResult) -> str:
         """Return JSON with chapters in ascending order, the first at the episode's beginning."""
-        title = {"title": analysis.title} if analysis.title else {}
-        chapters = [
-            {"startTime": round(it.start_s, 3), "title": it.title or f"Part {number}"}
+        chapters = tuple(
+            PlayerChapter(start_s=round(it.start_s, 3), title=it.title or f"Part {number}")
             for number, it in enumerate(_ascending(analysis.chapters), start=1)
-        ]
-        return _json({"version": "1.2.0", **title, "chapters": chapters})
+        )
+        return _json(PlayerChapters(title=analysis.title or None, chapters=chapters))
 
 
 def _ascending(chapters: tuple[Chapter, ...]) -> list[Chapter]:
@@ -49,5 +46,5 @@ def _ascending(chapters: tuple[Chapter, ...]) -> list[Chapter]:
     return [*kept, *ordered[-1:]]
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+def _json(value: Model) -> str:
+    return json.dumps(value.model_dump(exclude_none=True), indent=1, ensure_ascii=False) + "\n"

@@ -1,17 +1,20 @@
 """`/health`: this process lives. `/ready`: broker, pools and storage are there, so that jobs will be done."""
 
+import asyncio
 import logging
 import time
-from threading import Lock
+from collections.abc import Callable
 from typing import Literal
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
+from pipeline.broker import readable_errors
 from pipeline.errors import DuetError
 from pipeline.http.broker import ledger
-from pipeline.pools import POOLS, pool_states
+from pipeline.pool_states import pool_states
+from pipeline.pools import POOLS, UNAVAILABLE
 from pipeline.roster import Roster
 from pipeline.storage import open_storage
 
@@ -19,6 +22,10 @@ router = APIRouter(tags=["server"])
 logger = logging.getLogger(__name__)
 KEPT_S = 5.0
 """How long an answer stands: whoever asks more often must not write to storage more often."""
+PATIENCE_S = 5.0
+"""How long a request waits for what is looked at; what takes longer is said not to answer, until it does."""
+OFF_FOR_NOW = "off for now; episodes end partial meanwhile, and it is tried again"
+"""Not in the way of a job, which is done without it."""
 
 
 class Health(BaseModel):
@@ -32,33 +39,55 @@ class Ready(BaseModel):
 
     status: Literal["ready", "not ready"]
     checks: dict[str, str]
-    """`ok`, or what is wrong; the log says why."""
+    """`ok`, or what is wrong; the log says why. Voxtral that is off for now is said, and is in no job's way."""
+
+
+class Look:
+    """Something that is looked at once in a while, in one thread, however many ask and however long it takes."""
+
+    def __init__(self, look: Callable[[], dict[str, str]], late: dict[str, str]) -> None:
+        self._look = look
+        self._late = late
+        self._own_thread = CapacityLimiter(1)  # those of the server are for its requests
+        self._looking: asyncio.Task[dict[str, str]] | None = None
+        self._ended_at = float("-inf")
+
+    async def found(self) -> dict[str, str]:
+        """Return what was found, or that it does not answer in time."""
+        if self._looking is None or (self._looking.done() and time.monotonic() - self._ended_at > KEPT_S):
+            self._looking = asyncio.create_task(self._looked())
+        await asyncio.wait({self._looking}, timeout=PATIENCE_S)
+        return self._looking.result() if self._looking.done() else self._late
+
+    async def _looked(self) -> dict[str, str]:
+        try:
+            return await to_thread.run_sync(self._look, limiter=self._own_thread, abandon_on_cancel=True)
+        finally:
+            self._ended_at = time.monotonic()
 
 
 class Readiness:
-    """Looks whether broker, pools and storage are there, once in a while."""
+    """Looks whether broker, pools and storage are there."""
 
     def __init__(self, destination: str) -> None:
         self._destination = destination
-        self._lock = Lock()
-        self._looked_at = float("-inf")
-        self._checks: dict[str, str] = {}
+        self._looks = (
+            Look(_broker_and_pools, {"broker": "does not answer"}),
+            Look(self._storage, {"storage": "does not answer"}),
+        )
 
-    def checks(self) -> dict[str, str]:
-        """Return what is wrong, or `ok`, by what was looked at; may block."""
-        with self._lock:
-            if time.monotonic() - self._looked_at > KEPT_S:
-                self._checks = {**_broker_and_pools(), "storage": self._storage()}
-                self._looked_at = time.monotonic()
-            return self._checks
+    async def checks(self) -> dict[str, str]:
+        """Return what is wrong, or `ok`, by what was looked at."""
+        found = await asyncio.gather(*(look.found() for look in self._looks))
+        return {name: said for one in found for name, said in one.items()}
 
-    def _storage(self) -> str:
+    def _storage(self) -> dict[str, str]:
         try:
             open_storage(self._destination).check_writable()
         except DuetError as error:
             logger.warning("%s", error)
-            return "cannot be written"
-        return "ok"
+            return {"storage": "cannot be written"}
+        return {"storage": "ok"}
 
 
 @router.get("/health")
@@ -71,15 +100,16 @@ async def health() -> Health:
 async def ready(request: Request, response: Response) -> Ready:
     """Tell whether broker, pools and storage are there."""
     readiness: Readiness = request.app.state.readiness
-    checks = await to_thread.run_sync(readiness.checks)
-    is_ready = set(checks.values()) == {"ok"}
+    checks = await readiness.checks()
+    is_ready = set(checks.values()) <= {"ok", OFF_FOR_NOW}
     response.status_code = 200 if is_ready else 503
     return Ready(status="ready" if is_ready else "not ready", checks=checks)
 
 
 def _broker_and_pools() -> dict[str, str]:
     try:
-        at_work = Roster(ledger().redis).pools()
+        with readable_errors():
+            at_work = Roster(ledger().redis).pools()
         states = pool_states()
     except DuetError as error:
         logger.warning("%s", error)
@@ -91,4 +121,6 @@ def _broker_and_pools() -> dict[str, str]:
 
 def _pool(state: dict[str, str]) -> str:
     status = state.get("status", "ready")
+    if status == UNAVAILABLE:
+        return OFF_FOR_NOW
     return "ok" if status in ("ready", "idle") else status

@@ -9,7 +9,8 @@ from prometheus_client.core import GaugeMetricFamily
 
 from pipeline import telemetry
 from pipeline.celery import QUEUES
-from pipeline.pools import POOLS, STATUSES, pool_states
+from pipeline.pool_states import worker_states
+from pipeline.pools import POOLS, STATUSES
 from pipeline.queues import lists_of
 from pipeline.roster import Roster, is_lost, taken_key, worker_key
 
@@ -53,12 +54,12 @@ def _workers(client: Any) -> "tuple[Counter[str], Counter[str]]":
 def pools() -> Iterator[GaugeMetricFamily]:
     """Yield what the pools say of themselves, and what the clock has sampled of them."""
     status = GaugeMetricFamily(
-        "duet_pool_status", "1 for what the pool's newest process says of itself.", labels=["pool", "status"]
+        "duet_pool_status", "Workers of a pool that say this of themselves.", labels=["pool", "status"]
     )
-    states = pool_states()
+    said = Counter((it.pool, it.status) for it in worker_states() if it.fields)
     for pool in POOLS:
         for name in STATUSES:
-            status.add_metric([pool, name], float(states.get(pool, {}).get("status") == name))
+            status.add_metric([pool, name], said[pool, name])
     yield status
     samples = telemetry.read().pools
     if samples:

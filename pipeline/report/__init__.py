@@ -3,7 +3,6 @@
 The page is one file that opens without a network; its links lead to the episodes' folders beside it.
 """
 
-import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from pipeline.report.plot import Plot
 from pipeline.rows import Row
 from pipeline.storage import open_storage
 from pipeline.types import JobState
+from pipeline.types.report import BatchReport, LeftOut, ReportedEpisode
 
 PAGE = 500
 THREADS = 8
@@ -60,19 +60,17 @@ def _rows(batches: Batches, record: BatchRecord, ledger: Ledger) -> Iterator[Row
 
 
 def _json(batches: Batches, record: BatchRecord, rows: list[Row]) -> bytes:
-    report = {
-        "schema_version": "1.0",
-        "batch": record.id,
-        "created_at": iso(record.created_at),
-        "written_at": iso(time.time()),
-        "places": record.places,
-        "destination": record.destination,
-        "options": record.options,
-        "states": counts(rows),
-        "episodes": [row.to_json() for row in rows],
-        "skipped": [{"source": it.source, "reason": it.reason} for it in batches.skipped(record.id)],
-    }
-    return (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode()
+    return BatchReport(
+        batch=record.id,
+        created_at=iso(record.created_at),
+        written_at=iso(time.time()),
+        places=record.places,
+        destination=record.destination,
+        options=record.options,
+        states={JobState(state): count for state, count in counts(rows).items()},
+        episodes=tuple(ReportedEpisode.model_validate(row.to_json()) for row in rows),
+        skipped=tuple(LeftOut(source=it.source, reason=it.reason) for it in batches.skipped(record.id)),
+    ).to_json()
 
 
 def _html(batches: Batches, record: BatchRecord, rows: list[Row]) -> str:

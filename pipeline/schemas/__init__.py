@@ -1,16 +1,26 @@
-"""The JSON Schemas of the files that an episode leaves behind."""
+"""The JSON Schemas of the files that an episode and a batch leave behind."""
 
 import json
 from importlib.resources import files
 from typing import Any
 
 from pipeline.types import Analysis, EpisodeResult, Model, Transcript
+from pipeline.types.podcasting import PlayerChapters, PlayerTranscript
+from pipeline.types.report import BatchReport
 
-MODELS: dict[str, type[Model]] = {"transcript": Transcript, "analysis": Analysis, "result": EpisodeResult}
+MODELS: dict[str, type[Model]] = {
+    "transcript": Transcript,
+    "transcript.podcast": PlayerTranscript,
+    "analysis": Analysis,
+    "chapters": PlayerChapters,
+    "result": EpisodeResult,
+    "batch": BatchReport,
+}
+"""What each JSON file that we write is, by its name without `.json`."""
 
 
 def schema(name: str) -> dict[str, Any]:
-    """Return the shipped schema of `transcript.json`, `analysis.json` or `result.json` by its stem."""
+    """Return the shipped schema of one of the files in `MODELS`, such as `result` for `result.json`."""
     text = files(__name__).joinpath(f"{name}.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded

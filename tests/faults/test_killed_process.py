@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import Job, submit
 from pipeline.ledger import Ledger
-from pipeline.pools import ready_pools
+from pipeline.pool_states import ready_pools
 from tests.duet import POLL_S, TIMEOUT_S, Duet
 
 pytestmark = pytest.mark.xdist_group("faults")

@@ -3,7 +3,6 @@
 import pytest
 
 from pipeline import JobState
-from pipeline.pools import pool_key
 from tests.faults.fleet import TIMEOUT_S, Fleet, runs, windows
 
 pytestmark = pytest.mark.xdist_group("faults")
@@ -23,7 +22,7 @@ def test_a_fresh_process_goes_on_where_the_old_one_had_no_memory(fleet: Fleet) -
     assert windows(fleet.stage, "whisper", "tight") == [0, 1, 2, 2]
     pids = {it["pid"] for it in fleet.stage.journal() if (it["leg"], it["stem"]) == ("whisper", "tight")}
     assert len(pids) == 2
-    assert int(fleet.redis().get(f"{pool_key('whisper')}:out_of_memory")) >= 1
+    assert int(fleet.redis().get("duet:pool:whisper:out_of_memory")) >= 1
 
 
 def test_what_has_no_memory_in_a_fresh_process_either_ends_with_the_figures(fleet: Fleet) -> None:

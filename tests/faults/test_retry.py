@@ -10,7 +10,8 @@ import pytest
 
 from pipeline import JobState, failed_jobs
 from pipeline.errors import AudioError
-from pipeline.pools import pool_key
+from pipeline.pool_states import worker_states
+from pipeline.roster import state_key
 from tests.duet import TRACEBACK, Finished
 from tests.faults.fleet import ROOT, TIMEOUT_S, Fleet, runs, windows
 
@@ -78,12 +79,14 @@ def test_episodes_that_miss_voxtral_only_are_left_alone_while_it_is_off(fleet: F
     off = fleet.stage.switch_off_voxtral()
     job = fleet.submit("still-off")
     job.result(timeout=TIMEOUT_S)
-    before = fleet.redis().hget(pool_key("voxtral"), "model")
-    fleet.redis().hset(pool_key("voxtral"), "model", "off: there is no CUDA device.")
+    states = [it for it in worker_states(fleet.url) if it.pool == "voxtral"]
+    for it in states:
+        fleet.redis().hset(state_key(it.worker), "model", "off: there is no CUDA device.")
 
     done = duet(fleet, "retry", "--failed")
 
-    fleet.redis().hset(pool_key("voxtral"), "model", before or "")
+    for it in states:
+        fleet.redis().hset(state_key(it.worker), "model", it.fields.get("model", ""))
     off.unlink()
     assert "left as they are, for Voxtral is off: there is no CUDA device." in done.err
     [left] = [it for it in failed_jobs() if it.id == job.id]  # what other tests left failed may be done again

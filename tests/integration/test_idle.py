@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline import submit, telemetry
-from pipeline.pools import POOLS, pool_states
+from pipeline.pool_states import pool_states
+from pipeline.pools import POOLS
 from tests.duet import TIMEOUT_S, Duet, excerpt
 from tests.faults.fleet import wait_until
 

@@ -7,10 +7,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
+import jsonschema
 import pytest
 
 from pipeline import JobState, submit_folder
 from pipeline.ledger import Ledger
+from pipeline.schemas import schema
 from pipeline.storage import open_storage
 from pipeline.types import LegOutcome
 from tests.batches import end_jobs, own_settings, write_audio
@@ -107,6 +109,7 @@ def test_each_leg_of_each_episode_is_a_point_of_the_plot(reported: Path) -> None
 def test_the_json_says_the_same(reported: Path) -> None:
     report = json.loads((reported / "batch.json").read_text())
 
+    jsonschema.validate(report, schema("batch"))
     assert report["states"] == {"failed": 2, "submitted": 1, "completed": 2}
     assert len(report["episodes"]) == 5
     assert [it["reason"] for it in report["skipped"]] == ["it is not audio"]

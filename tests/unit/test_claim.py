@@ -11,8 +11,11 @@ import pytest
 import torch
 
 from pipeline.errors import EngineError
-from pipeline.pools import POOL_VARIABLE, pool_states, ready_pools
+from pipeline.pool_states import pool_states, ready_pools
+from pipeline.pools import POOL_VARIABLE
+from pipeline.roster import WORKER_VARIABLE
 from pipeline.settings import settings
+from tests.pool_workers import join
 from tests.services import start_valkey
 from workers import claim, device
 from workers.device import GIB, Place
@@ -33,6 +36,7 @@ def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         monkeypatch.setenv("DUET_BROKER_URL", url)
         monkeypatch.setenv(POOL_VARIABLE, "whisper")
         settings.cache_clear()
+        monkeypatch.setenv(WORKER_VARIABLE, join("whisper").id)
         standing.cache_clear()
         yield url
     standing.cache_clear()
@@ -106,6 +110,20 @@ def test_a_share_that_somebody_else_has_taken_is_refused_with_the_figures(monkey
     assert str(refused.value).startswith(
         "whisper-medium is to have 3.0 GiB of Tesla T4, and 2.5 of its 14.6 GiB are free, process 4711 has 11.9;"
     )
+
+
+def test_a_pool_gives_the_process_before_it_a_moment_to_let_go_of_the_card(
+    monkeypatch: pytest.MonkeyPatch, broker: str
+) -> None:
+    # Given a card whose driver has not given back yet what a process had that was killed
+    FakeCards(monkeypatch, 2.5)
+    asked = iter([0, 0, int(12 * GIB)])
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (next(asked, int(14 * GIB)), int(14.6 * GIB)))
+    monkeypatch.setattr(claim, "TICK_S", 0.01)
+
+    # Then its successor loads as soon as it has
+    with claim.claimed(T4, SHARE):
+        assert next(asked, None) is None
 
 
 def test_a_full_machine_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +241,7 @@ def test_turns_outlive_the_broker_and_say_once_that_it_is_away(
 def test_what_is_dropped_is_loaded_again() -> None:
     loads = iter(["first", "second"])
     held = Held(lambda: next(loads))
-    assert not held.is_held
+    assert held.held is None
     assert [held.get(), held.get()] == ["first", "first"]
     held.drop()
     assert held.get() == "second"

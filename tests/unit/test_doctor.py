@@ -13,9 +13,9 @@ from pipeline.doctor import Check, Probe, Status, examine
 from pipeline.doctor import client as client_checks
 from pipeline.errors import EngineError
 from pipeline.heartbeat import KEPT_S, leave_mark
-from pipeline.pools import pool_key
 from pipeline.settings import settings
 from tests import voxtral_checkpoint
+from tests.pool_workers import join
 from tests.services import start_valkey
 from workers import device, doctor
 from workers.device import GIB, Place
@@ -190,7 +190,6 @@ def test_pools_of_one_machine_on_two_devices(
 ) -> None:
     with start_valkey(tmp_path) as url:
         given(monkeypatch, broker_url=url)
-        with connect() as client:
-            for pool, device_id in (("whisper", "GPU-1"), ("voxtral", other)):
-                client.hset(pool_key(pool), mapping={"host": "one", "device": "cuda:0", "device_id": device_id})
+        for pool, device_id in (("whisper", "GPU-1"), ("voxtral", other)):
+            join(pool, "one", host="one", device="cuda:0", device_id=device_id)
         assert found(client_checks.probes(), "one-device").status is status

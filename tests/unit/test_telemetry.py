@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline import telemetry
-from pipeline.pools import pool_key
 from pipeline.settings import settings
+from tests.pool_workers import join
 from tests.services import start_valkey
 
 
@@ -50,11 +50,6 @@ def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.cache_clear()
 
 
-def say(pool: str, **fields: object) -> None:
-    with telemetry.connect() as client:
-        client.hset(pool_key(pool), mapping={name: str(value) for name, value in fields.items()})
-
-
 def test_the_fakes_calls_are_those_of_the_real_library() -> None:
     import pynvml
 
@@ -87,7 +82,7 @@ def test_who_holds_a_cards_memory(nvml: SimpleNamespace) -> None:
 def test_the_busy_share_is_of_the_time_since_the_last_sample(broker: None, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a pool that began 100 s ago and has worked 20 of them
     now = time.time()
-    say("whisper", status="ready", began_at=now - 100, busy_s=20, peak_bytes=3_000, share_bytes=4_000, device_id="x")
+    join("whisper", status="ready", began_at=now - 100, busy_s=20, peak_bytes=3_000, share_bytes=4_000, device_id="x")
     monkeypatch.setattr(telemetry.time, "time", lambda: now)
     (first,) = telemetry.sample().pools
     assert first.busy_share == pytest.approx(0.2, abs=0.01)
@@ -95,7 +90,7 @@ def test_the_busy_share_is_of_the_time_since_the_last_sample(broker: None, monke
 
     # When it works for five of the next ten seconds, and still does
     monkeypatch.setattr(telemetry.time, "time", lambda: now + 10)
-    say("whisper", busy_since=now + 5)
+    join("whisper", busy_since=now + 5)
 
     # Then that is half of them
     (second,) = telemetry.sample().pools
@@ -105,7 +100,7 @@ def test_the_busy_share_is_of_the_time_since_the_last_sample(broker: None, monke
 
 def test_old_samples_are_not_read(broker: None, monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time()
-    say("cpu", status="ready")
+    join("cpu", status="ready")
     telemetry.sample()
     monkeypatch.setattr(telemetry.time, "time", lambda: now + telemetry.KEPT_S + 5)
     assert telemetry.read() == telemetry.Telemetry()

@@ -1,5 +1,6 @@
 """One analysis of an episode, from the notes on its sections."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,13 +17,14 @@ from pipeline.types import (
     Sentiment,
 )
 from workers.voxtral import questions
-from workers.voxtral.answers import Mood, Shape
+from workers.voxtral.answers import Mood, Said, Shape
 from workers.voxtral.ears import Reader
 from workers.voxtral.questions import DETAILS, OVERVIEW, Note, Notes
 from workers.voxtral.reduction import reduce, reduce_own
 from workers.voxtral.watch import Watch
 
 MOST_QUOTES = 12
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,22 @@ def _chapter(start_s: float, known: Notes) -> Chapter:
     return Chapter(start_s=start_s, title=overview.title, gist=overview.sentence)
 
 
+def _once(each: Sequence[Sequence[Said]]) -> list[list[Said]]:
+    """Return the quotes of each section without those of an earlier one: a jingle is noted wherever it is heard."""
+    seen: set[tuple[str, ...]] = set()
+    kept: list[list[Said]] = []
+    for quotes in each:
+        kept.append([])
+        for quote in quotes:
+            words = tuple(_WORD.findall(quote.text.casefold()))
+            if words and words not in seen:
+                seen.add(words)
+                kept[-1].append(quote)
+    return kept
+
+
 def _quotes(notes: Sequence[Notes]) -> tuple[Quote, ...]:
-    each = [known.get(DETAILS).answer.quotes for known in notes]
+    each = _once([known.get(DETAILS).answer.quotes for known in notes])
     # The first of every section before the second of any, so that no part of a long episode is left out.
     ranked = [(rank, place) for place, quotes in enumerate(each) for rank in range(len(quotes))]
     chosen = sorted(sorted(ranked)[:MOST_QUOTES], key=lambda pick: (pick[1], pick[0]))

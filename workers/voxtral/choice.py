@@ -18,6 +18,8 @@ class Skipped:
     """No analyst here: the leg is skipped, and `reason` says why and what to do."""
 
     reason: str
+    may_pass: bool = False
+    """Whether it may be otherwise in a while: a hub or bucket was away, or somebody else had the card's memory."""
 
 
 def load_analyst(settings: Settings) -> Analyst | Skipped:
@@ -25,7 +27,8 @@ def load_analyst(settings: Settings) -> Analyst | Skipped:
 
     A server that the settings name comes before the card: who names one wants it used.
     With `auto` what is merely missing (a card, room on it, the weights) skips the leg; with `on` it is
-    an error. What is there and cannot be right is always an error.
+    an error. What is there and cannot be right is always an error. Only what this process cannot see change,
+    the settings and the card itself, is skipped for good.
 
     Raises:
         EngineError: Voxtral is asked for and cannot run on this machine.
@@ -41,7 +44,7 @@ def load_analyst(settings: Settings) -> Analyst | Skipped:
         folder = weights.find(settings.voxtral_model)
     except weights.NotFoundError as error:
         if settings.voxtral == "auto":
-            return Skipped(str(error))
+            return Skipped(str(error), may_pass=True)
         raise
     return _on_device(settings, weights.check(folder))
 
@@ -70,15 +73,17 @@ def _on_device(settings: Settings, found: weights.Weights) -> Analyst | Skipped:
         quantize.check(place, bits)
     asked = wanted(settings, voxtral=str(found.folder))
     share = asked.plan().voxtral
+    if share is None or not asked.plan().fits:
+        if settings.voxtral == "auto":
+            return Skipped(asked.refusal())
+        raise NoRoomError(asked.refusal())
+    share = share.reduced(halvings())
     try:
-        if share is None or not asked.plan().fits:
-            raise NoRoomError(asked.refusal())
-        share = share.reduced(halvings())
         with claimed(place, share):
             ears = LocalEars(loading.load(found, place, bits), share.rows)
     except NoRoomError as error:
         if settings.voxtral == "auto":
-            return Skipped(str(error))
+            return Skipped(str(error), may_pass=True)
         raise
     ears.model.turns = turns(place.device)
     # Fewer bits give other answers: those of one kind are no checkpoints for the other.

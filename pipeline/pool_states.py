@@ -1,0 +1,83 @@
+"""What the workers of the pools say of themselves: one hash for each worker, so that no machine speaks for another."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.broker import connect, readable_errors
+from pipeline.pools import LOADING, POOLS, UNAVAILABLE
+from pipeline.roster import INDEX, is_lost, state_key, worker_key
+
+BEST_FIRST = ("ready", "idle", UNAVAILABLE, LOADING, "failed")
+"""Which status speaks for a pool that has several workers: one that can do its work is enough."""
+
+
+@dataclass(frozen=True)
+class WorkerState:
+    """What one living worker says of itself: see docs/device.md for the fields."""
+
+    worker: str
+    """Its id on the list of workers."""
+    pool: str
+    fields: dict[str, str]
+
+    @property
+    def node(self) -> str:
+        """Its name as Celery knows it, `<pool>@<host>`."""
+        return self.worker.rpartition(".")[0]
+
+    @property
+    def status(self) -> str:
+        """One of `STATUSES`; a worker that has said nothing yet is loading."""
+        return self.fields.get("status", LOADING)
+
+
+def worker_states(url: str | None = None) -> list[WorkerState]:
+    """Return what each worker says that is on the list and was heard lately, in the order of their names."""
+    with readable_errors(), connect(url) as client:
+        workers = sorted(client.smembers(INDEX))
+        with client.pipeline(transaction=False) as pipe:
+            for worker in workers:
+                pipe.hmget(worker_key(worker), "missed", "pool")
+                pipe.hgetall(state_key(worker))
+            answers: list[Any] = pipe.execute()
+    found = zip(workers, answers[::2], answers[1::2], strict=True)
+    return [WorkerState(worker, pool or "", fields) for worker, (missed, pool), fields in found if not is_lost(missed)]
+
+
+def best(states: Iterable[WorkerState]) -> WorkerState | None:
+    """Return the worker that can do most, the newest of those that are alike; None where there is none."""
+    return min(states, key=lambda it: (_rank(it.status), -float(it.fields.get("since", 0.0)), it.worker), default=None)
+
+
+def pool_states(url: str | None = None) -> dict[str, dict[str, str]]:
+    """Return what the worker says that can do most, for each pool in which one has said anything."""
+    states = [it for it in worker_states(url) if it.fields]
+    by_pool = {pool: best(it for it in states if it.pool == pool) for pool in POOLS}
+    return {pool: state.fields for pool, state in by_pool.items() if state}
+
+
+def ready_pools(url: str | None = None) -> dict[str, dict[str, str]]:
+    """Return the same for the pools of which a worker has loaded its model, or failed to."""
+    return {pool: state for pool, state in pool_states(url).items() if state.get("status") != LOADING}
+
+
+def forget_ended(url: str) -> None:
+    """Forget what workers have said that are all known to have ended, and what one was about to load.
+
+    Nobody gives a turn back that was killed while it loaded, and the next one would wait for it.
+    """
+    with readable_errors(), connect(url) as client:
+        keys = [state_key(worker) for worker in client.smembers(INDEX)]
+        keys += client.scan_iter(loading_key("*"), count=1000)
+        if keys:
+            client.delete(*keys)
+
+
+def loading_key(device_id: str) -> str:
+    """Return the Redis key of the turn to load a model onto a device."""
+    return f"duet:device:{device_id}:loading"
+
+
+def _rank(status: str) -> int:
+    return BEST_FIRST.index(status) if status in BEST_FIRST else len(BEST_FIRST)

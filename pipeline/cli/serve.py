@@ -36,6 +36,7 @@ def serve(
         import uvicorn
 
         from pipeline.http.application import make_application
+        from pipeline.http.patience import PatientProtocol
     except ImportError as error:
         raise StackError(f"`duet serve` needs the package {error.name}; install duet[serve].") from None
     set_up()
@@ -57,6 +58,7 @@ def serve(
             log_config=None,
             timeout_graceful_shutdown=STOP_S,
             server_header=False,
+            http=PatientProtocol,
             forwarded_allow_ips=list(proxies or LOOPBACK),
         )
         uvicorn.Server(config).run(sockets=[door])

@@ -65,9 +65,11 @@ async def known(request: Request, key: str) -> Caller:
     seen.note(count=count, is_opened=bool(is_opened))
     own = ApiKey.from_json(text) if text else None
     if own is not None and own.fits(key):
+        request.state.is_known = True
         return _caller(own.id, own.name, own.requests_per_minute, own.at_once)
     reason = _why_not_without(request) if request.app.state.is_private else "Only a key opens this server."
     if not reason and (is_opened or not (count or seen.any)):
+        request.state.is_known = True
         check_same_site(request)  # whatever is said to be a key: it opens nothing that a browser may not have
         return _caller(ANYBODY, "anybody on this machine", None, None)
     raise HTTPException(401, await _refusal(key, reason, seen), {"WWW-Authenticate": "Bearer"})

@@ -19,6 +19,7 @@ from pipeline.http import (
     metrics,
     openai_compatible,
     problems,
+    reference,
     search,
     session,
     uploads,
@@ -53,14 +54,33 @@ def make_application(to: str, *, is_private: bool) -> ASGIApp:
     check_destination(destination)
     folder = uploads.folder_for(destination)
     uploads.prepare(folder)
-    application = FastAPI(title="Duet", version=version("duet"), description=DESCRIPTION, lifespan=_lifespan)
+    application = FastAPI(
+        title="Duet",
+        version=version("duet"),
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        docs_url=None,  # FastAPI's own pages have the browser load scripts from a CDN
+        redoc_url=None,
+    )
     application.state.to = destination
     application.state.uploads = folder
     application.state.is_private = is_private
     application.state.keys_seen = KeysSeen()
     application.state.index = TranscriptIndex(settings().cache_dir / "transcripts.sqlite")
     application.state.readiness = Readiness(destination)
-    for module in (hearing, openai_compatible, jobs, events, listening, search, session, health, metrics, home):
+    for module in (
+        hearing,
+        openai_compatible,
+        jobs,
+        events,
+        listening,
+        search,
+        session,
+        health,
+        metrics,
+        home,
+        reference,
+    ):
         application.include_router(module.router)
     problems.handle(application)
     _describe(application)

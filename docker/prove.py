@@ -134,7 +134,8 @@ def compose(folder: Path) -> dict[str, Any]:
     own.write_text(re.sub(r"^([A-Z_]+)=$", rf"\1={PASSWORD}", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
     program = Path(sysconfig.get_path("purelib")) / "compose/docker-compose"
     command = [program, "--env-file", own, "--profile", "commands", "--profile", "s3", "config", "--format", "json"]
-    found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT).stdout
+    variables = os.environ | {"ENV_FILE": str(own)}
+    found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT, env=variables).stdout
     services: dict[str, Any] = json.loads(found)["services"]
     return services
 

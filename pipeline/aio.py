@@ -12,6 +12,8 @@ from redis.exceptions import RedisError
 from pipeline.broker import readable_errors, state_url, unreachable
 from pipeline.errors import WaitTimeoutError
 from pipeline.ledger import RANKS, RECHECK_S, JobRecord
+from pipeline.redis_url import for_redis_py
+from pipeline.refusals import refusing_later
 from pipeline.types import JobState
 
 PREFIX = "duet:job:"
@@ -19,15 +21,26 @@ CONNECTIONS = 4
 """One that listens, the others to look."""
 
 
+def connect_later(url: str, connections: int, *, timeout_s: float | None = 20.0) -> Any:
+    """Return a client for asyncio of what keeps the state of the work; it connects when it is used.
+
+    Args:
+        url: in the canonical form.
+        connections: how many it may have at once; who needs another one waits,
+        timeout_s: and for how long; None: for as long as it takes.
+    """
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
+        for_redis_py(url), decode_responses=True, max_connections=connections, timeout=timeout_s
+    )
+    pool.connection_class = refusing_later(pool.connection_class)
+    return redis.asyncio.Redis(connection_pool=pool)
+
+
 class Bell:
     """Rings for whoever waits for a job whenever something about it is published."""
 
     def __init__(self, url: str) -> None:
-        address = url.replace("redis+socket://", "unix://", 1)
-        pool = redis.asyncio.BlockingConnectionPool.from_url(
-            address, decode_responses=True, max_connections=CONNECTIONS, timeout=None
-        )
-        self.redis: Any = redis.asyncio.Redis(connection_pool=pool)
+        self.redis: Any = connect_later(url, CONNECTIONS, timeout_s=None)
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._listener: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()

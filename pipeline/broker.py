@@ -11,6 +11,8 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
 from pipeline.errors import BrokerError
+from pipeline.redis_url import SQS, canonical, for_redis_py, without_secrets
+from pipeline.refusals import RefusedError, refusing
 from pipeline.settings import settings
 
 EMBEDDED_URL_FILE = "broker.url"
@@ -18,13 +20,13 @@ EMBEDDED_URL_FILE = "broker.url"
 
 
 def broker_url() -> str:
-    """Return the broker's URL in kombu's form.
+    """Return the broker's URL in its canonical form (pipeline/redis_url.py).
 
     Raises:
-        BrokerError: none is configured and no embedded one runs.
+        BrokerError: none is configured and no embedded one runs, or it is not one that Duet can use.
     """
     if configured := settings().broker_url:
-        return configured
+        return canonical(configured, "DUET_BROKER_URL")
     embedded = settings().state_dir / EMBEDDED_URL_FILE
     if embedded.is_file():
         return embedded.read_text().strip()
@@ -33,16 +35,17 @@ def broker_url() -> str:
 
 def keeps_state(url: str) -> bool:
     """Whether a broker also keeps states and results: Redis and Valkey do."""
-    return url.partition("://")[0] not in ("sqs",)
+    return url.partition("://")[0] != SQS
 
 
 def state_url() -> str:
-    """Return where job states, results, locks and the roster are, in kombu's form.
+    """Return where job states, results, locks and the roster are, in the canonical form.
 
     Raises:
         BrokerError: the broker keeps none and no other place is configured, or two places are.
     """
     broker, configured = broker_url(), settings().state_url
+    configured = canonical(configured, "DUET_STATE_URL") if configured else None
     if keeps_state(broker):
         if configured not in (None, broker):
             raise BrokerError("DUET_STATE_URL is for a broker that keeps no state, such as sqs://; unset it here.")
@@ -59,10 +62,9 @@ def connect(url: str | None = None, *, patient: bool = False) -> "redis.Redis":
     hour waits about a minute for it (`patient`) before its end is lost.
     """
     url = url or state_url()
-    address = url.replace("redis+socket://", "unix://", 1)
     try:
-        return redis.Redis.from_url(
-            address,
+        pool = redis.ConnectionPool.from_url(
+            for_redis_py(url),
             decode_responses=True,
             socket_connect_timeout=settings().client_timeout_s,
             socket_timeout=settings().client_timeout_s,
@@ -70,14 +72,19 @@ def connect(url: str | None = None, *, patient: bool = False) -> "redis.Redis":
             health_check_interval=30,
         )
     except ValueError as error:
-        raise BrokerError(f"{_setting()}={url!r} cannot be used: {error}.") from None
+        raise BrokerError(f"{_setting()}, {without_secrets(url)}, cannot be used: {error}.") from None
+    pool.connection_class = refusing(pool.connection_class)
+    return redis.Redis.from_pool(pool)
 
 
-def unreachable(error: Exception) -> BrokerError:
-    """Return the sentence for a broker that does not answer."""
+def unreachable(error: BaseException) -> BrokerError:
+    """Return the sentence for a broker that does not answer, or answers that it will not."""
+    where = without_secrets(state_url())
+    for it in (error, error.__cause__, error.__context__):
+        if isinstance(it, RefusedError):
+            return BrokerError(f"The broker at {where} refuses: {it}.")
     return BrokerError(
-        f"The broker at {_without_password(state_url())} does not answer ({error}); "
-        f"start it, or set {_setting()} to one that runs."
+        f"The broker at {where} does not answer ({error}); start it, or set {_setting()} to one that runs."
     )
 
 
@@ -92,8 +99,3 @@ def readable_errors() -> Iterator[None]:
 
 def _setting() -> str:
     return "DUET_STATE_URL" if settings().state_url else "DUET_BROKER_URL"
-
-
-def _without_password(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"

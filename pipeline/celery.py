@@ -13,6 +13,7 @@ from kombu.entity import Queue
 from pipeline import logs
 from pipeline.broker import broker_url, keeps_state, state_url
 from pipeline.errors import BrokerError
+from pipeline.redis_url import for_celery
 from pipeline.settings import settings
 from pipeline.sqs import without_redis
 
@@ -48,10 +49,16 @@ def make_app(url: str | None, results: str | None = None) -> Celery:
         set_as_current=False,
         amqp="pipeline.transport:CheckedAMQP",
     )
+    backend = "pipeline.transport:CheckedBackend"
+    application.loader.override_backends = {"redis": backend, "rediss": backend}
+    address, tls = for_celery(url) if url else (None, None)
+    place, place_tls = for_celery(results) if results else (address, tls)
     visibility_timeout_s = settings().leg_time_limit_s + VISIBILITY_MARGIN_S
     application.conf.update(
-        broker_url=url,
-        result_backend=results or url,
+        broker_url=address,
+        broker_use_ssl=tls,
+        result_backend=place,
+        redis_backend_use_ssl=place_tls,
         broker_connection_retry_on_startup=True,
         broker_transport_options={
             "visibility_timeout": visibility_timeout_s,

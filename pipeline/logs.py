@@ -8,11 +8,14 @@ from typing import Any
 
 import structlog
 
+from pipeline.redis_url import passwords
 from pipeline.settings import settings
 from pipeline.text import safe
 
 _USERINFO = re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s@?#\"']*@", re.IGNORECASE)
 _SIGNED = re.compile(r"([?&](?:X-Amz-[A-Za-z]+|Signature|token|key)=)[^&\s'\"]+", re.IGNORECASE)
+SHORTEST = 6
+"""A broker's password of fewer characters is a part of too many words; in an address it is left out all the same."""
 CHATTY = ("celery.app.trace", "celery.worker.strategy", "botocore", "urllib3", "httpx")
 """They say what our own lines say too, or print results and addresses whole."""
 
@@ -52,10 +55,9 @@ def set_up(level: int = logging.INFO) -> None:
 
 def without_secrets(_: object, __: str, line: str) -> str:
     """Return a line without passwords in addresses, signatures of links, and the secrets among the settings."""
-    line = _SIGNED.sub(r"\1***", _USERINFO.sub(r"\1***@", line))
     for secret in _secrets():
         line = line.replace(secret, "***")
-    return line
+    return _SIGNED.sub(r"\1***", _USERINFO.sub(r"\1***@", line))
 
 
 def _rendered() -> list[Any]:
@@ -80,4 +82,8 @@ def _shown(_: object, __: str, event: Any) -> Any:
 def _secrets() -> tuple[str, ...]:
     own = settings()
     kept = (own.voxtral_key, own.webhook_secret, own.flower_auth)
-    return tuple(value for it in kept if it and (value := it.get_secret_value()))
+    brokers = {word for url in (own.broker_url, own.state_url) if url for word in passwords(url)}
+    return (
+        *(value for it in kept if it and (value := it.get_secret_value())),
+        *(it for it in sorted(brokers, key=len, reverse=True) if len(it) >= SHORTEST),
+    )

@@ -131,6 +131,9 @@ class Settings(BaseSettings):
     """Address that `duet serve` listens on; another than this machine's needs an API key."""
     serve_to: str = "results"
     """Where results of what `duet serve` takes go: a folder, `file:///folder` or `s3://bucket/prefix`."""
+    serve_trusted_proxies: Listed = ()
+    """Addresses and networks (`10.0.0.0/8`) of the proxies before `duet serve`, separated by commas, or `*`: what they
+    say in `X-Forwarded-Proto` and `X-Forwarded-For` is believed, and a key is needed. Unset: this machine's own."""
     serve_upload_limit_bytes: int = Field(default=2_000_000_000, gt=0)
     """Size above which `duet serve` refuses an upload."""
     serve_wait_s: float = Field(default=300.0, ge=0)

@@ -28,6 +28,7 @@ from pipeline.types import Episode, EpisodeResult, JobSpec, JobState, Options
 from pipeline.unexpected import readable
 from pipeline.webhooks import Webhooks
 from pipeline.webhooks.hooks import note_due, register
+from pipeline.webhooks.signers import check_signed
 
 SEND_GRACE_S = 10.0
 """A job that was begun and not sent for this long was left by a client that died: it is sent again."""
@@ -70,6 +71,8 @@ class Desk:
         check_destination(self.destination)
         self.webhooks = webhooks or Webhooks()
         self.webhooks.check()
+        if self.webhooks.wanted:
+            check_signed()
         self.options = options or Options()
         self.force = force
         self.priority = priority

@@ -3,27 +3,52 @@
 Without this, one malformed message in a queue ends the worker's parent process, is put back, and ends the next.
 """
 
+import time
 from typing import Any
 
 from celery.app.amqp import AMQP
+from celery.backends.redis import RedisBackend
 from celery.utils.log import get_logger
 from kombu.connection import Connection
 from kombu.transport import redis
+from redis import Connection as PlainConnection
 
 from pipeline.celery import QUEUES
 from pipeline.envelope import check_envelope
 from pipeline.errors import MessageError
+from pipeline.refusals import RefusedError, refusing
 
 logger = get_logger(__name__)
 
 
+REFUSED_S = 1.0
+"""How long a worker waits before it asks a broker again that refuses: it is told so at once each time."""
+WRITABLE = "duet:writable"
+
+
 class CheckedChannel(redis.Channel):
-    """Takes items from the queues; one that is not JSON is dropped."""
+    """Takes items from the queues; one that is not JSON is dropped, and none is taken that could not be noted."""
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        found: dict[str, Any] = super()._connparams(asynchronous=asynchronous)
+        return found | {"connection_class": refusing(found["connection_class"])}
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        if self.connection.is_refused:
+            # A full memory still gives items out, and refuses to note who has taken them.
+            self.client.set(WRITABLE, 1, ex=60)
+            type(self.connection).is_refused = False
+        super()._brpop_start(timeout)
 
     def _brpop_read(self, **options: Any) -> Any:
         self.connection.has_parsed = False
         try:
             return super()._brpop_read(**options)
+        except RefusedError as error:
+            type(self.connection).is_refused = True
+            logger.warning("The broker refuses: %s. It is asked again.", error)
+            time.sleep(REFUSED_S)
+            raise
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             if self.connection.has_parsed:
                 raise  # it is not about the item's form
@@ -37,6 +62,8 @@ class CheckedTransport(redis.Transport):
     Channel = CheckedChannel
     has_parsed = False
     """Whether the item that was taken last was JSON."""
+    is_refused = False
+    """Whether the broker refused lately; the process', as each connection has a transport of its own."""
 
     def _deliver(self, message: Any, queue: str) -> None:
         self.has_parsed = True
@@ -56,6 +83,14 @@ class CheckedConnection(Connection):
         """Return the checked transport in place of kombu's own; others as they are."""
         chosen: type[Any] = super().get_transport_cls()
         return CheckedTransport if chosen is redis.Transport else chosen
+
+
+class CheckedBackend(RedisBackend):  # type: ignore[misc]
+    """Celery's results; a Redis that refuses is waited for as one that does not answer."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.connparams["connection_class"] = refusing(self.connparams.get("connection_class", PlainConnection))
 
 
 class CheckedAMQP(AMQP):  # type: ignore[misc]

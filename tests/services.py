@@ -75,11 +75,11 @@ class S3Server:
 
 
 @contextmanager
-def start_valkey(folder: Path) -> Iterator[str]:
-    """Run a Valkey without persistence and yield its URL in kombu's form."""
+def start_valkey(folder: Path, *options: str) -> Iterator[str]:
+    """Run a Valkey, without persistence unless options say otherwise, and yield its URL in kombu's form."""
     sockets = Path(tempfile.mkdtemp(prefix="duet-"))  # a socket's path is 107 bytes at most
     path = sockets / "valkey.sock"
-    command = [get_binary_path(), "--port", "0", "--unixsocket", path, "--dir", folder, "--save", ""]
+    command = [get_binary_path(), "--port", "0", "--unixsocket", path, "--dir", folder, "--save", "", *options]
     try:
         with (
             redis.Redis(unix_socket_path=str(path)) as client,

@@ -14,6 +14,7 @@ from pipeline.broker import broker_url, connect, keeps_state
 from pipeline.errors import BrokerError
 from pipeline.roster import WORKER_VARIABLE, Roster, Worker, restore, restore_lost
 from pipeline.settings import settings
+from pipeline.webhooks.signers import POOL, say_whether_signed
 from workers.notice import grace_s
 from workers.taken import keep_apart
 
@@ -78,6 +79,8 @@ def join(sender: str, conf: Any, **_: Any) -> None:
     heart.beat()
     heart.start()
     _restore_lost()
+    if worker.pool == POOL:
+        _say_whether_signed(worker)
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
@@ -104,3 +107,10 @@ def _restore_lost() -> None:
             logger.warning("%d messages of lost workers are back in their queues.", restored)
     except (BrokerError, redis.RedisError, OperationalError) as error:
         logger.warning("The broker does not answer (%s); the sweeper will look for lost messages.", error)
+
+
+def _say_whether_signed(worker: Worker) -> None:
+    try:
+        say_whether_signed(worker.id)
+    except BrokerError as error:
+        logger.warning("%s Nobody is told whether webhooks are signed here.", error)

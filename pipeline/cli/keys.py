@@ -10,7 +10,7 @@ from rich.table import Table
 from pipeline.cli import at_hand
 from pipeline.cli.console import console, messages
 
-keys = typer.Typer(no_args_is_help=True, help="API keys of `duet serve`: add, ls, revoke.")
+keys = typer.Typer(no_args_is_help=True, help="API keys of `duet serve`: add, ls, revoke, open.")
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Limit = typer.Option(min=1, help="Else the server's own limit.")
 
@@ -26,12 +26,16 @@ def add(
     from pipeline.http.keys import Keys
 
     with at_hand.broker():
-        kept, key = Keys().add(name, requests_per_minute, at_once)
+        own = Keys()
+        is_first = not own.valid()
+        kept, key = own.add(name, requests_per_minute, at_once)
     if as_json:
         print(json.dumps({"id": kept.id, "name": name, "key": key}))
     else:
         print(key)
         messages.print(f"This is the only time that the key is shown; `duet keys revoke {kept.id}` ends it.")
+        if is_first:
+            messages.print("From now on `duet serve` needs a key from this machine, too.")
 
 
 @keys.command(epilog="Example: duet keys ls")
@@ -60,8 +64,28 @@ def revoke(name: Annotated[str, typer.Argument(metavar="KEY", help="Its id, or i
     from pipeline.http.keys import Keys
 
     with at_hand.broker():
-        key = Keys().revoke(name)
+        own = Keys()
+        key = own.revoke(name)
+        is_last = not own.valid()
     console.print(f"{key.id} ({key.name}) is revoked.", highlight=False)
+    if is_last:
+        messages.print(
+            "No key is left, and `duet serve` still needs one: `duet keys add NAME` makes one, `duet keys open` lets "
+            "this machine in without."
+        )
+
+
+@keys.command("open", epilog="Example: duet keys open")
+def open_() -> None:
+    """Let a server's own machine in without a key again, once every key is revoked or the broker has lost them.
+
+    Other machines, and what a proxy passes on, need a key all the same; the next `duet keys add` ends it.
+    """
+    from pipeline.http.keys import Keys
+
+    with at_hand.broker():
+        Keys().open()
+    console.print("`duet serve` takes requests of its own machine without a key, until there is one.", highlight=False)
 
 
 def _day(epoch_s: float | None) -> str:

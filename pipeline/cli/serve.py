@@ -12,6 +12,7 @@ from pipeline.errors import StackError
 STOP_S = 5
 """How long answers that are on their way may take once the server is told to stop; streams never end by themselves."""
 
+LOOPBACK = ("127.0.0.1", "::1")
 QUIET = {"uvicorn": logging.WARNING, "python_multipart": logging.ERROR}
 """What these say besides is said to the client, or by our own lines."""
 
@@ -23,8 +24,8 @@ def serve(
 ) -> None:
     """Serve uploads, jobs, events and the home page over HTTP until Ctrl-C.
 
-    Needs a broker with workers: `duet up` in another window, or DUET_BROKER_URL. Without any API key it listens
-    on this machine alone; `duet keys add NAME` makes one.
+    Needs a broker with workers: `duet up` in another window, or DUET_BROKER_URL. Without any API key it takes
+    requests of this machine alone, and none that a proxy passes on; `duet keys add NAME` makes one.
     """
     from pipeline.broker import state_url
     from pipeline.http.keys import Keys
@@ -35,6 +36,7 @@ def serve(
         import uvicorn
 
         from pipeline.http.application import make_application
+        from pipeline.http.patience import PatientProtocol
     except ImportError as error:
         raise StackError(f"`duet serve` needs the package {error.name}; install duet[serve].") from None
     set_up()
@@ -42,10 +44,12 @@ def serve(
         logging.getLogger(name).setLevel(level)
     state_url()  # without any the server could do nothing
     host = host or settings().serve_host
-    is_loopback = host in ("127.0.0.1", "::1", "localhost")
-    if not is_loopback and not any(key.revoked_at is None for key in Keys().all()):
-        bad_usage(f"On {host} anybody could send audio: make a key first with `duet keys add NAME`.")
-    application = make_application(to or settings().serve_to, is_loopback=is_loopback)
+    proxies = settings().serve_trusted_proxies
+    is_private = host in ("127.0.0.1", "::1", "localhost") and not proxies
+    if not is_private and not Keys().valid():
+        where = "Behind a proxy" if proxies else f"On {host}"
+        bad_usage(f"{where} anybody could send audio: make a key first with `duet keys add NAME`.")
+    application = make_application(to or settings().serve_to, is_private=is_private)
     with interruptible("Duet's server has ended; what it took is on the queues.", 0), _listening(host, port) as door:
         console.print(f"Duet is at http://{_written(host)}:{door.getsockname()[1]}; Ctrl-C ends it.", highlight=False)
         config = uvicorn.Config(
@@ -54,6 +58,8 @@ def serve(
             log_config=None,
             timeout_graceful_shutdown=STOP_S,
             server_header=False,
+            http=PatientProtocol,
+            forwarded_allow_ips=list(proxies or LOOPBACK),
         )
         uvicorn.Server(config).run(sockets=[door])
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request, Security
@@ -9,12 +10,15 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 
 from pipeline.broker import readable_errors
 from pipeline.http.broker import client
-from pipeline.http.keys import KEYS, ApiKey, id_of
+from pipeline.http.keys import KEYS, OPEN, ApiKey, KeysSeen, id_of, valid_ones
 from pipeline.http.limits import slot, wait_s
 from pipeline.settings import settings
 
 COOKIE = "duet_key"
 LOOPBACK = frozenset(["localhost", "127.0.0.1", "::1"])
+FORWARDING = frozenset(["forwarded", "via", "true-client-ip", "cf-connecting-ip", "x-client-ip", "x-real-ip"])
+"""Headers, with all `X-Forwarded-...`, that only a proxy sends: whoever is behind it may be anyone."""
+ADD = "`duet keys add NAME` makes one"
 ANYBODY = "anybody"
 """Who calls where there are no keys."""
 _bearer = HTTPBearer(auto_error=False, description="A key of `duet keys add`.")
@@ -55,14 +59,33 @@ async def known(request: Request, key: str) -> Caller:
         async with client().pipeline(transaction=False) as pipe:
             pipe.hget(KEYS, id_of(key))
             pipe.hlen(KEYS)
-            kept, count = await pipe.execute()
-    if not count and request.app.state.is_loopback and _is_asked_here(request):
+            pipe.exists(OPEN)
+            text, count, is_opened = await pipe.execute()
+    seen: KeysSeen = request.app.state.keys_seen
+    seen.note(count=count, is_opened=bool(is_opened))
+    own = ApiKey.from_json(text) if text else None
+    if own is not None and own.fits(key):
+        request.state.is_known = True
+        return _caller(own.id, own.name, own.requests_per_minute, own.at_once)
+    reason = _why_not_without(request) if request.app.state.is_private else "Only a key opens this server."
+    if not reason and (is_opened or not (count or seen.any)):
+        request.state.is_known = True
+        check_same_site(request)  # whatever is said to be a key: it opens nothing that a browser may not have
         return _caller(ANYBODY, "anybody on this machine", None, None)
-    own = ApiKey.from_json(kept) if kept else None
-    if own is None or not own.fits(key):
-        sentence = "This key is not known, or was revoked." if key else "A key is needed, as a bearer token."
-        raise HTTPException(401, f"{sentence} `duet keys add NAME` makes one.", {"WWW-Authenticate": "Bearer"})
-    return _caller(own.id, own.name, own.requests_per_minute, own.at_once)
+    raise HTTPException(401, await _refusal(key, reason, seen), {"WWW-Authenticate": "Bearer"})
+
+
+async def _refusal(key: str, reason: str, seen: KeysSeen) -> str:
+    if key:
+        return f"This key is not known, or was revoked. {ADD}."
+    if reason:
+        return f"A key is needed, as a bearer token. {reason} {ADD}."
+    with readable_errors():
+        kept = await client().hvals(KEYS)
+    if valid_ones(kept):
+        return f"A key is needed, as a bearer token. {ADD}."
+    gone = "every key was revoked" if kept else "this server had keys and its broker has none now"
+    return f"A key is needed, and {gone}. {ADD}; `duet keys open` lets this machine in without one."
 
 
 def check_same_site(request: Request) -> None:
@@ -85,10 +108,29 @@ async def place(found: Annotated[Caller, Depends(caller)]) -> AsyncIterator[Call
         yield found
 
 
-def _is_asked_here(request: Request) -> bool:
-    """Whether the address that was asked for is this machine's: a name that leads here may be anyone's."""
+def _why_not_without(request: Request) -> str:
+    """Return why somebody without a key is not this machine itself; empty where it is.
+
+    A name that leads here may be anyone's, and so may a request that a proxy has passed on. A proxy that neither
+    adds a header nor keeps the name is one that speaks HTTP/1.0, as nginx does where it is not told otherwise.
+    """
     host = request.headers.get("host", "")
-    return (host.removeprefix("[").partition("]")[0] if host.startswith("[") else host.partition(":")[0]) in LOOPBACK
+    name = host.removeprefix("[").partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    if name not in LOOPBACK:
+        return "Without one only this machine may ask, by an address of its own."
+    passed_on = any(it in FORWARDING or it.startswith("x-forwarded-") for it in request.headers)
+    if passed_on or request.scope["http_version"] == "1.0":
+        return "This came through a proxy: make a key first."
+    if not _is_loopback(request.client.host if request.client else ""):
+        return "Without one only this machine may ask."
+    return ""
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def _caller(key: str, name: str, requests_per_minute: int | None, at_once: int | None) -> Caller:

@@ -19,11 +19,13 @@ from pipeline.http import (
     metrics,
     openai_compatible,
     problems,
+    reference,
     search,
     session,
     uploads,
 )
 from pipeline.http.health import Readiness
+from pipeline.http.keys import KeysSeen
 from pipeline.http.live import Live
 from pipeline.http.orders import limiters
 from pipeline.http.request_ids import RequestIds
@@ -38,12 +40,12 @@ request that broke off can be sent again. What goes wrong is `application/proble
 `X-Request-ID`."""
 
 
-def make_application(to: str, *, is_loopback: bool) -> ASGIApp:
+def make_application(to: str, *, is_private: bool) -> ASGIApp:
     """Return the application.
 
     Args:
         to: folder or URI below which results go.
-        is_loopback: whether only this machine can reach it; then it needs no key for as long as there are none.
+        is_private: whether only this machine can reach it; then it needs no key for as long as there are none.
 
     Raises:
         StorageError: the destination is none, or uploads cannot be kept there.
@@ -52,13 +54,33 @@ def make_application(to: str, *, is_loopback: bool) -> ASGIApp:
     check_destination(destination)
     folder = uploads.folder_for(destination)
     uploads.prepare(folder)
-    application = FastAPI(title="Duet", version=version("duet"), description=DESCRIPTION, lifespan=_lifespan)
+    application = FastAPI(
+        title="Duet",
+        version=version("duet"),
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        docs_url=None,  # FastAPI's own pages have the browser load scripts from a CDN
+        redoc_url=None,
+    )
     application.state.to = destination
     application.state.uploads = folder
-    application.state.is_loopback = is_loopback
+    application.state.is_private = is_private
+    application.state.keys_seen = KeysSeen()
     application.state.index = TranscriptIndex(settings().cache_dir / "transcripts.sqlite")
     application.state.readiness = Readiness(destination)
-    for module in (hearing, openai_compatible, jobs, events, listening, search, session, health, metrics, home):
+    for module in (
+        hearing,
+        openai_compatible,
+        jobs,
+        events,
+        listening,
+        search,
+        session,
+        health,
+        metrics,
+        home,
+        reference,
+    ):
         application.include_router(module.router)
     problems.handle(application)
     _describe(application)

@@ -5,8 +5,7 @@ from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import redis.asyncio
-
+from pipeline.aio import connect_later
 from pipeline.broker import state_url
 from pipeline.ledger import Ledger
 
@@ -36,10 +35,7 @@ def client() -> Any:
     own = _clients.setdefault(asyncio.get_running_loop(), {})
     url = state_url()
     if url not in own:
-        pool = redis.asyncio.BlockingConnectionPool.from_url(
-            url.replace("redis+socket://", "unix://", 1), decode_responses=True, max_connections=CONNECTIONS
-        )
-        own[url] = redis.asyncio.Redis(connection_pool=pool)
+        own[url] = connect_later(url, CONNECTIONS)
     return own[url]
 
 

@@ -1,5 +1,6 @@
 """What goes wrong, as `application/problem+json` (RFC 9457): one sentence that says what to do."""
 
+import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -23,6 +24,7 @@ from pipeline.errors import (
     WaitTimeoutError,
 )
 
+logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 STATUSES: dict[type[DuetError], int] = {
     AddressError: 422,
@@ -79,7 +81,11 @@ def misfit(error: ValidationError, where: str) -> RequestValidationError:
 def _of_ours(request: Request, error: Exception) -> JSONResponse:
     status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), 500)
     headers = {"Retry-After": AGAIN_S[status]} if status in AGAIN_S else {}
-    return _answer(request, status, str(error), headers)
+    if status < 500 or request.scope.get("state", {}).get("is_known"):
+        return _answer(request, status, str(error), headers)
+    # Names of hosts and places are nothing for somebody of whom it is not known who that is.
+    logger.warning("%s", error)
+    return _answer(request, status, "The server cannot answer now; its log says why, by the request's id.", headers)
 
 
 def _of_http(request: Request, error: Exception) -> JSONResponse:

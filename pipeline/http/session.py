@@ -45,4 +45,4 @@ async def begin_session(request: Request, response: Response, given: Key) -> Ses
 async def end_session(request: Request, response: Response) -> None:
     """Forget the key."""
     check_same_site(request)
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")

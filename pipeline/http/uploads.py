@@ -24,6 +24,8 @@ from pipeline.types import Episode, JobSpec
 
 FOLDER = "uploads"
 UNFINISHED = ".part"
+NAME_BYTES = 200
+"""Of a name that is longer the end is kept, with what says the kind of file; file systems take 255 bytes."""
 LITTER_S = 24 * 3600.0
 """An upload that has not grown for so long was left by a server that died."""
 
@@ -139,7 +141,8 @@ def prepare(folder: Path) -> None:
 def _plain(name: str) -> str:
     """Return a file's name without what has a meaning to a file system or a terminal."""
     last = PurePosixPath(name.replace("\\", "/")).name
-    return re.sub(r"[^\w .,()'&+-]", "_", last).strip(" .")[-120:] or "upload"
+    plain = re.sub(r"[^\w .,()'&+-]", "_", last).strip(" .") or "upload"
+    return plain.encode()[-NAME_BYTES:].decode(errors="ignore").lstrip(" .")
 
 
 def _no_room(error: OSError) -> HTTPException:

@@ -182,3 +182,16 @@ def test_the_key_is_asked_for_once_and_no_script_can_read_it(browser: object, fl
             opened.context.close()
     finally:
         fleet.redis().hdel("duet:keys", kept.id)
+
+
+def test_the_reference_shows_what_there_is_and_asks_nobody_else(browser: object, server: Server) -> None:
+    opened = Open(browser, f"{server.url}/docs")
+    asked: list[str] = []
+    opened.page.on("request", lambda it: asked.append(it.url))
+
+    opened.page.reload()
+    opened.page.wait_for_selector(".opblock-summary-path >> text=/transcribe")
+
+    assert all(url.startswith((server.url, "data:")) for url in asked)
+    opened.context.close()
+    assert opened.complaints == []

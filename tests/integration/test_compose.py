@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.settings import Settings
+
 ROOT = Path(__file__).parents[2]
 BASE, GPU = ROOT / "docker-compose.yml", ROOT / "docker-compose.gpu.yml"
 EXAMPLE = ROOT / ".env.example"
@@ -85,6 +87,35 @@ def test_commands_may_read_the_folder_that_is_given_to_them_and_the_pools_may_no
     assert found["worker-cpu"]["environment"]["DUET_ALLOWED_ROOTS"] == "s3://podcasts"
     open_to_all = services(BASE, environment=filled, COMPOSE_PROFILES="s3,commands", DUET_ALLOWED_ROOTS="")
     assert open_to_all["duet"]["environment"]["DUET_ALLOWED_ROOTS"] == ""
+
+
+def test_every_setting_in_env_reaches_who_works_by_it(filled: Path) -> None:
+    # Given every setting there is, but for those that the file sets itself
+    its_own = {"broker_url", "state_url", "state_dir", "cache_dir", "stop_grace_s", "flower_auth", "s3_endpoint_url"}
+    named = [f"DUET_{it.upper()}" for it in Settings.model_fields if it not in its_own]
+    others = ["OTEL_EXPORTER_OTLP_ENDPOINT", "HF_TOKEN"]
+    kept = [line for line in filled.read_text().splitlines() if line.partition("=")[0] not in named]
+    filled.write_text("\n".join([*kept, *(f"{name}=its-value" for name in (*named, *others))]))
+
+    # When the stack is read
+    found = services(BASE, environment=filled, ENV_FILE=str(filled), COMPOSE_PROFILES="s3,commands")
+
+    # Then each service has all of them, and of what is secret what it needs
+    secret = {"DUET_WEBHOOK_SECRET": "worker-cpu", "DUET_VOXTRAL_KEY": "worker-voxtral", "HF_TOKEN": "worker-voxtral"}
+    for service in OURS:
+        got = found[service]["environment"]
+        for name in (*named, *others):
+            expected = "its-value" if secret.get(name, service) == service else ""
+            assert got.get(name) == expected, f"{name} of {service}"
+        assert got["VALKEY_PASSWORD"] == got["FLOWER_PASSWORD"] == "", service
+    assert found["flower"]["environment"]["DUET_FLOWER_AUTH"] == "duet:abc"
+
+
+def test_a_password_of_another_service_stays_there(filled: Path) -> None:
+    with filled.open("a") as file:
+        file.write("\nGRAFANA_PASSWORD=hers\n")
+    found = services(BASE, environment=filled, ENV_FILE=str(filled), COMPOSE_PROFILES="s3,watch")
+    assert {name for name, it in found.items() if "hers" in it.get("environment", {}).values()} == {"grafana"}
 
 
 def test_both_pools_share_the_one_card(filled: Path) -> None:

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from functools import cache
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ FOLDER = ROOT / "docker/k8s"
 VERSION = "1.34"
 """The first that knows all that is used: claims of devices."""
 OVERLAYS = ("base", "gpu", "gpu-claim")
-SECRET_KEYS = {"valkey-password", "broker-url", "aws-access-key-id", "aws-secret-access-key", "flower-auth"}
+SECRET_KEYS = {
+    "valkey-password", "broker-url", "aws-access-key-id", "aws-secret-access-key", "flower-auth",
+    "webhook-secret", "voxtral-key", "hf-token",
+}  # fmt: skip
 
 
 @cache
@@ -82,6 +86,23 @@ def test_no_secret_is_written_down_and_each_is_named_in_the_guide() -> None:
         if "secretKeyRef" in variable.get("valueFrom", {})
     }
     assert named == SECRET_KEYS
+    guide = (ROOT / "docs/deploy.md").read_text() + (FOLDER / "base/kustomization.yaml").read_text()
+    assert all(f"--from-literal={key}=" in guide for key in SECRET_KEYS)
+
+
+def test_a_secret_is_with_those_alone_who_use_it() -> None:
+    holders = {
+        (variable["name"], container["name"])
+        for pod in pods("base").values()
+        for container in pod["spec"]["containers"]
+        for variable in container.get("env", ())
+        if variable["name"] in ("DUET_WEBHOOK_SECRET", "DUET_VOXTRAL_KEY", "HF_TOKEN")
+    }
+    assert holders == {
+        ("DUET_WEBHOOK_SECRET", "cpu"),
+        ("DUET_VOXTRAL_KEY", "voxtral"),
+        ("HF_TOKEN", "voxtral"),
+    }
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -124,3 +145,29 @@ def test_what_scales_is_measured() -> None:
     assert asked == {"duet_queue_messages", "duet_taken_messages", "duet_oldest_wait_seconds"}
     measured = "".join(path.read_text() for path in (ROOT / "pipeline/metrics").glob("*.py"))
     assert all(f'"{name}"' in measured for name in asked)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_open"),
+    [
+        ("169.254.169.254", False),
+        ("fd00:ec2::254", False),
+        ("fd20:ce::254", False),
+        ("169.254.20.10", True),
+        ("169.254.25.10", True),
+        ("169.254.170.23", True),
+        ("fd00:ec2::23", True),
+        ("10.96.0.10", True),
+        ("93.184.215.14", True),
+        ("2606:2800:21f:cb07::1", True),
+    ],
+)
+def test_all_but_pools_reach_dns_and_their_own_credentials_and_no_metadata(address: str, is_open: bool) -> None:
+    yaml = pytest.importorskip("yaml")
+    policies = yaml.safe_load_all((FOLDER / "base/network.yaml").read_text())
+    (policy,) = (it for it in policies if it["spec"]["policyTypes"] == ["Egress"])
+    blocks = [to["ipBlock"] for to in policy["spec"]["egress"][0]["to"] if "ipBlock" in to]
+
+    asked = ip_address(address)
+    within = [it for it in blocks if asked in ip_network(it["cidr"])]
+    assert any(not any(asked in ip_network(hole) for hole in it["except"]) for it in within) is is_open

@@ -66,3 +66,24 @@ def test_an_upload_may_not_grow_above_the_limit(tmp_path: Path, monkeypatch: pyt
 def test_what_is_no_form_is_said_to_be_none(tmp_path: Path, hostile: bytes) -> None:
     with pytest.raises((HTTPException, FormParserError)):
         read(tmp_path, hostile).finish()
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("語" * 120 + ".mp3", "語" * 65 + ".mp3"),  # 3 bytes each
+        ("a" * 300 + ".mp3", "a" * 196 + ".mp3"),
+        ("🎙" * 80 + ".m4a", "_" * 80 + ".m4a"),
+        ("ж" * 110 + ".ogg", "ж" * 98 + ".ogg"),
+        ("../../x/épisode 1.mp3", "épisode 1.mp3"),
+        ("...", "upload"),
+    ],
+)
+def test_a_name_in_any_script_fits_a_file_system_and_keeps_its_ending(tmp_path: Path, given: str, kept: str) -> None:
+    body = BODY.replace(b"ep 1.mp3", given.encode())
+
+    upload = read(tmp_path, body).finish()
+
+    assert upload is not None
+    assert upload.name == upload.path.name == kept
+    assert upload.path.read_bytes() == SOUND

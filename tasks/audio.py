@@ -1,5 +1,7 @@
 """The episode's audio as a file on this machine."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -9,8 +11,9 @@ from pipeline.storage import open_storage
 from pipeline.types import JobSpec
 
 
-def local_audio(spec: JobSpec) -> Path:
-    """Return the path of the audio, fetched into the cache when it is in a bucket.
+@contextmanager
+def local_audio(spec: JobSpec) -> Iterator[Path]:
+    """Yield the path of the audio, fetched into the cache when it is in a bucket, where it stays meanwhile.
 
     Raises:
         AudioError: the path is not visible on this machine, or is one that jobs may not read.
@@ -26,6 +29,8 @@ def local_audio(spec: JobSpec) -> Path:
                 f"{path} is not there for the worker; share that folder with the worker's machine, "
                 "or give an s3:// destination, then the audio travels with the job."
             )
-        return path
+        yield path
+        return
     folder, _, name = spec.audio_uri.rpartition("/")
-    return open_storage(folder).local_path(name)
+    with open_storage(folder).held_path(name) as path:
+        yield path

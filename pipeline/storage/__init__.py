@@ -1,5 +1,6 @@
 """Where results live: one small interface over `file:///folder` and `s3://bucket/prefix`."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -57,6 +58,14 @@ class Storage(Protocol):
 
     def local_path(self, name: str) -> Path:
         """Return the path of a file on this machine that holds the object; not to be written to."""
+        ...
+
+    def held_path(self, name: str) -> AbstractContextManager[Path]:
+        """Yield the path of a file on this machine that holds the object and stays until the context ends."""
+        ...
+
+    def forget_copies(self, name: str) -> int:
+        """Remove this machine's copies of the object that nobody uses, and return how many those were."""
         ...
 
     def check_writable(self) -> None:

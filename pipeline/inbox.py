@@ -7,16 +7,17 @@ is submitted again, and what is done is found to be done.
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.broker import readable_errors
 from pipeline.errors import AudioError, DuetError
 from pipeline.ledger import Ledger
 from pipeline.sources import LocalFile, Source, find
 from pipeline.sources.bucket import BucketObject
-from pipeline.storage import as_uri, join
+from pipeline.storage import as_uri, join, open_storage
 from pipeline.submission import Desk
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,27 @@ class Inbox:
                 self._note(source.name, replace(seen, taken=True))
                 taken += 1
         return taken
+
+    def forget_gone(self) -> int:
+        """Forget files that are not in the inbox any more, and return how many those were.
+
+        Raises:
+            BrokerError: the broker does not answer.
+            StorageError, TransientError: the bucket does not say what it holds.
+        """
+        with readable_errors():
+            names = list(self._redis.hkeys(self._key))
+            if gone := self._gone(names):
+                self._redis.hdel(self._key, *gone)
+        return len(gone)
+
+    def _gone(self, names: Sequence[str]) -> list[str]:
+        if self.place.startswith("s3://"):
+            there = {join(self.place, name) for name in open_storage(self.place).list()} if names else set()
+            return [name for name in names if name not in there]
+        if not Path(self.place).expanduser().is_dir():
+            return []  # a folder that is not mounted now is no empty one
+        return [name for name in names if not Path(name).exists()]
 
     def _episodes(self) -> Iterator[LocalFile | BucketObject]:
         try:

@@ -133,7 +133,7 @@ class Batches:
     def remove(self, batch: str) -> None:
         """Forget a batch; its jobs stay as they are."""
         with readable_errors(), self.redis.pipeline() as pipe:
-            pipe.delete(_key(batch), *(f"{_key(batch)}:{of}" for of in ("jobs", "rejected", "skipped")))
+            pipe.delete(_key(batch), *(f"{_key(batch)}:{of}" for of in ("jobs", "rejected", "skipped", "owner")))
             pipe.zrem(INDEX, batch)
             pipe.execute()
 

@@ -7,10 +7,13 @@ is submitted again, and what is done is found to be done.
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from redis.client import NEVER_DECODE
 
 from pipeline.broker import readable_errors
 from pipeline.errors import AudioError, DuetError
@@ -73,9 +76,10 @@ class Inbox:
             StorageError, TransientError: the bucket does not say what it holds.
         """
         with readable_errors():
-            names = list(self._redis.hkeys(self._key))
-            if gone := self._gone(names):
-                self._redis.hdel(self._key, *gone)
+            # Names of files need not be UTF-8.
+            kept = self._redis.execute_command("HKEYS", self._key, **{NEVER_DECODE: True})
+            if gone := self._gone([os.fsdecode(name) for name in kept]):
+                self._redis.hdel(self._key, *map(os.fsencode, gone))
         return len(gone)
 
     def _gone(self, names: Sequence[str]) -> list[str]:

@@ -31,7 +31,8 @@ def upload_of(spec: JobSpec) -> Path | None:
     path = Path(unquote(parts.path))
     folder = path.parent.parent
     is_upload = parts.scheme == "file" and folder.name == UPLOADS and _OWN_FOLDER.fullmatch(path.parent.name)
-    return path if is_upload and spec.uri.startswith(f"{folder.parent.as_uri()}/") else None
+    # The server's results lie beside its uploads, in a folder for each kind of order.
+    return path if is_upload and folder.parent == Path(unquote(urlsplit(spec.uri).path)).parent.parent else None
 
 
 def remove_upload(spec: JobSpec) -> bool:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -16,7 +17,7 @@ from pipeline.formats import FORMATS
 from pipeline.ledger import JobRecord, Ledger
 from pipeline.library import episodes, names
 from pipeline.merge import ANALYSIS, MANIFEST, TRANSCRIPT, WORK, read_manifest
-from pipeline.retention.keys import lease_keys, result_keys
+from pipeline.retention.keys import counting_keys, lease_keys, result_keys
 from pipeline.retention.leftovers import THREADS, clear_copies, delete_all, remove_upload, work_files
 from pipeline.storage import Storage, as_uri, join, open_storage
 from pipeline.types import JobSpec
@@ -24,6 +25,8 @@ from pipeline.types import JobSpec
 OURS = frozenset({MANIFEST, TRANSCRIPT, ANALYSIS, *(form.file for form in FORMATS.values())})
 """The names of the files that Duet leaves in an episode's folder; others are somebody else's."""
 PAGE = 500
+COUNTING_S = 7 * 24 * 3600
+"""For so long Celery may still count the legs of a job that was cancelled and whose messages wait in a queue."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,11 @@ class Eraser:
     def _forget_in_redis(self, records: Sequence[JobRecord], done: Forgotten) -> Forgotten:
         jobs = [(it.spec.job, it.spec.attempt) for it in records]
         entries = Batches(self._ledger.redis).forget({job for job, _ in jobs}) if jobs else 0
-        gone = self._ledger.remove(jobs, time.time(), [result_keys(*it) for it in jobs])
+        counting = [counting_keys(it) for it in records]
+        keys = [set(result_keys(*it)).difference(still) for it, still in zip(jobs, counting, strict=True)]
+        gone = self._ledger.remove(jobs, time.time(), [sorted(it) for it in keys])
+        for key in chain.from_iterable(counting):
+            self._ledger.redis.expire(key, COUNTING_S)
         removed = tuple(job for (job, _), is_gone in zip(jobs, gone, strict=True) if is_gone)
         return replace(done, jobs=removed, batch_entries=entries)
 

@@ -3,6 +3,7 @@
 from celery.backends.base import KeyValueStoreBackend
 
 from pipeline.canvas import STEPS
+from pipeline.ledger import JobRecord
 from pipeline.types import JobSpec
 
 GROUP_ENDINGS = (".j", ".t", ".s", ".c")
@@ -13,14 +14,21 @@ _GROUP: str = KeyValueStoreBackend.group_keyprefix
 
 def result_keys(job: str, attempt: int) -> list[str]:
     """Return where Celery keeps the results of all attempts of a job, and counts the legs of each."""
-    return [
-        key
-        for number in range(1, attempt + 1)
-        for key in (
-            *(f"{_RESULT}{job}.{step}.{number}" for step in STEPS),
-            *(f"{_GROUP}{job}.legs.{number}{ending}" for ending in GROUP_ENDINGS),
-        )
-    ]
+    return [key for number in range(1, attempt + 1) for key in (*_results(job, number), *_counts(job, number))]
+
+
+def counting_keys(record: JobRecord) -> list[str]:
+    """Return where legs are counted that are still to be skipped, of a job that was cancelled."""
+    are_skipped = any(leg.outcome is None for leg in record.legs.values())
+    return _counts(record.spec.job, record.spec.attempt) if are_skipped else []
+
+
+def _results(job: str, attempt: int) -> list[str]:
+    return [f"{_RESULT}{job}.{step}.{attempt}" for step in STEPS]
+
+
+def _counts(job: str, attempt: int) -> list[str]:
+    return [f"{_GROUP}{job}.legs.{attempt}{ending}" for ending in GROUP_ENDINGS]
 
 
 def lease_keys(spec: JobSpec) -> list[str]:

@@ -19,7 +19,7 @@ from pipeline.ledger import JobRecord, Ledger
 from pipeline.retention.forgetting import Eraser, Plan
 from pipeline.settings import settings
 from pipeline.storage import open_storage
-from pipeline.types import JobState, Options
+from pipeline.types import LEGS, JobState, LegOutcome, Options
 from tests.batches import ID3, end_jobs, own_settings, records, write_audio
 from tests.services import S3Server, start_s3, start_valkey
 
@@ -57,6 +57,8 @@ def done(
     storage = open_storage(job.uri)
     for file in ("transcript.json", "transcript.srt", f".work/{job.id}/whisper/0.json"):
         storage.put(file, name.encode())
+    for leg in LEGS:
+        ledger.note_leg(job.spec, leg, outcome=LegOutcome(leg=leg, status="ok").model_dump_json())
     end_jobs(ledger, [job.id], state)
     storage.put(f".work/{job.id}/voxtral/0.json", b"{}")
     record = ledger.get(job.id)

@@ -8,6 +8,7 @@ from beat.periodic import PeriodicTask
 from pipeline.broker import connect
 from pipeline.celery import app
 from pipeline.ledger import Ledger
+from pipeline.retention.elsewhere import clear_forgotten
 from pipeline.retention.ended import retire
 from pipeline.retention.leftovers import clear_cache
 from pipeline.settings import settings
@@ -22,7 +23,9 @@ def retire_ended() -> None:
 
     This machine's cache is looked at, too; elsewhere that is done whenever something is fetched.
     """
+    client = connect()
     clear_cache(time.time())
-    done = retire(Ledger(connect()), settings().keep_jobs_s, time.time())
+    clear_forgotten(client)
+    done = retire(Ledger(client), settings().keep_jobs_s, time.time())
     if done.jobs or done.batches or done.inbox_entries:
         logger.info("Retired: %d jobs, %d batches, %d inbox entries.", done.jobs, done.batches, done.inbox_entries)

@@ -1,14 +1,19 @@
 """The episode's audio as a file on this machine."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pipeline.admission import check_source
-from pipeline.errors import AudioError
+from pipeline.broker import connect
+from pipeline.errors import AudioError, BrokerError
+from pipeline.retention.elsewhere import clear_forgotten
 from pipeline.storage import open_storage
 from pipeline.types import JobSpec
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -34,3 +39,12 @@ def local_audio(spec: JobSpec) -> Iterator[Path]:
     folder, _, name = spec.audio_uri.rpartition("/")
     with open_storage(folder).held_path(name) as path:
         yield path
+    _clear_forgotten()
+
+
+def _clear_forgotten() -> None:
+    """Remove copies of what was forgotten on another machine; who cannot ask now asks after the next episode."""
+    try:
+        clear_forgotten(connect())
+    except (BrokerError, OSError) as error:
+        logger.warning("Copies of forgotten audio are removed later: %s", error)

@@ -12,6 +12,7 @@ from pipeline.errors import DuetError
 from pipeline.http import uploads
 from pipeline.http.broker import ledger
 from pipeline.http.transcript_index import TranscriptIndex
+from pipeline.retention.elsewhere import clear_forgotten
 from pipeline.retention.leftovers import clear_cache
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ async def keep_house(application: FastAPI) -> None:
 
 def _clear_away(folder: Path, index: TranscriptIndex) -> None:
     clear_cache(time.time())
+    clear_forgotten(ledger().redis)
     if count := uploads.sweep(folder, ledger()):
         logger.info("%d uploads were removed that no job reads.", count)
     index.fill(ledger())  # what was said in episodes that were forgotten goes

@@ -17,6 +17,7 @@ from pipeline.formats import FORMATS
 from pipeline.ledger import JobRecord, Ledger
 from pipeline.library import episodes, names
 from pipeline.merge import ANALYSIS, MANIFEST, TRANSCRIPT, WORK, read_manifest
+from pipeline.retention.elsewhere import note_forgotten
 from pipeline.retention.keys import counting_keys, lease_keys, result_keys
 from pipeline.retention.leftovers import THREADS, clear_copies, delete_all, remove_upload, work_files
 from pipeline.storage import Storage, as_uri, join, open_storage
@@ -153,7 +154,9 @@ class Eraser:
         return self._forget_in_redis(plan.records, done)
 
     def _leftovers(self, spec: JobSpec) -> Forgotten:
-        copies = clear_copies(spec)  # before the object that they are copies of
+        copies = clear_copies(spec)
+        if spec.audio_uri.startswith("s3://"):
+            note_forgotten(self._ledger.redis, spec.audio_uri)
         storage = open_storage(spec.uri)
         files = delete_all(storage, work_files(storage, spec.job))
         return Forgotten(files=files, uploads=remove_upload(spec), copies=copies)

@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -26,6 +26,12 @@ class _Copy:
     path: Path
     size_bytes: int
     used_at: float
+    made_at: float
+
+    @property
+    def key(self) -> str:
+        """What its object is known by."""
+        return self.path.name.partition("-")[0]
 
 
 class Copies:
@@ -39,7 +45,7 @@ class Copies:
     def path(self, uri: str, tag: str) -> Path:
         """Return where a version of an object is kept once it has been fetched."""
         version = hashlib.sha256(tag.encode()).hexdigest()[:16]
-        return self.folder / f"{_key(uri)}-{version}{PurePosixPath(uri).suffix}"
+        return self.folder / f"{key_of(uri)}-{version}{PurePosixPath(uri).suffix}"
 
     def mark_used(self, path: Path) -> bool:
         """Note that a copy is used now; False when it is not there."""
@@ -76,24 +82,30 @@ class Copies:
 
     def forget(self, uri: str) -> int:
         """Remove every version of an object that nobody uses, and return how many those were."""
+        return self.forget_all({key_of(uri): float("inf")})
+
+    def forget_all(self, forgotten: Mapping[str, float]) -> int:
+        """Remove the copies that nobody uses of some objects, each by its key, that were made until a time each."""
         if not self.folder.is_dir():
             return 0
         with self._alone():
-            return sum(_remove(it) for it in self._all() if it.path.name.startswith(f"{_key(uri)}-"))
+            return sum(_remove(it) for it in self._all() if it.made_at <= forgotten.get(it.key, float("-inf")))
 
     def _all(self) -> Iterator[_Copy]:
         for path in self.folder.iterdir():
             with suppress(FileNotFoundError):
                 known = path.stat()
                 is_litter = UNFINISHED in path.name and time.time() - known.st_mtime > LITTER_S
-                yield _Copy(path, known.st_size, 0.0 if is_litter else max(known.st_atime, known.st_mtime))
+                yield _Copy(
+                    path, known.st_size, 0.0 if is_litter else max(known.st_atime, known.st_mtime), known.st_mtime
+                )
         for path in self._earlier.glob("*/*"):
             with suppress(FileNotFoundError):
                 known = path.stat()
                 used_at = max(known.st_atime, known.st_mtime)
                 # A file of a model that is in use has a second name in the model's folder.
                 if known.st_nlink == 1 and time.time() - used_at > LITTER_S:
-                    yield _Copy(path, known.st_size, used_at)
+                    yield _Copy(path, known.st_size, used_at, known.st_mtime)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -107,7 +119,8 @@ class Copies:
             os.close(folder)
 
 
-def _key(uri: str) -> str:
+def key_of(uri: str) -> str:
+    """Return how the names of all copies of an object begin."""
     return hashlib.sha256(uri.encode()).hexdigest()[:32]
 
 

@@ -20,6 +20,7 @@ from pipeline.retention.forgetting import Eraser, Plan
 from pipeline.settings import settings
 from pipeline.storage import open_storage
 from pipeline.types import LEGS, JobState, LegOutcome, Options
+from tasks.audio import local_audio
 from tests.batches import ID3, end_jobs, own_settings, records, write_audio
 from tests.services import S3Server, start_s3, start_valkey
 
@@ -106,6 +107,31 @@ def test_an_episode_in_a_bucket_goes_with_its_copies(ledger: Ledger, s3: S3Serve
     left = open_storage(to).list()
     assert left
     assert all(other.spec.episode.id in it for it in left)
+
+
+def test_another_machine_removes_its_copy_when_it_has_heard_its_next_episode(
+    ledger: Ledger, s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given another machine with copies of two episodes
+    to = f"s3://{s3.bucket}/elsewhere"
+    record, other = (done(ledger, name, to, JobState.FAILED) for name in ("1.mp3", "2.mp3"))
+    with monkeypatch.context() as machine:
+        machine.setenv("DUET_CACHE_DIR", str(tmp_path / "cache of another machine"))
+        settings.cache_clear()
+        for it in (record, other):
+            with local_audio(it.spec) as copy:
+                assert copy.exists()
+    settings.cache_clear()
+
+    # When one of them is forgotten here, and that machine hears the other once more
+    erase(ledger, record)
+    monkeypatch.setenv("DUET_CACHE_DIR", str(tmp_path / "cache of another machine"))
+    settings.cache_clear()
+    with local_audio(other.spec) as kept:
+        pass
+
+    # Then it has a copy of that one alone
+    assert list((tmp_path / "cache of another machine" / "audio").iterdir()) == [kept]
 
 
 def test_what_is_not_ours_stays_in_the_folder(ledger: Ledger) -> None:

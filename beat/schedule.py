@@ -12,6 +12,7 @@ from celery.utils.log import get_task_logger
 from beat.ageing import age
 from beat.batches import close_abandoned
 from beat.inbox import look_into_inboxes
+from beat.retention import LONGEST_INTERVAL_S, retire_ended
 from beat.roll_call import roll_call
 from beat.scaling import scale
 from beat.sweeper import sweep
@@ -39,6 +40,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "age": every(min(30.0, settings().priority_age_s / 4), age),
     "batches": every(3 * settings().sweep_interval_s, close_abandoned),
     "inbox": every(settings().inbox_settle_s / 2, look_into_inboxes),
+    "retention": every(min(LONGEST_INTERVAL_S, settings().keep_jobs_s / 4), retire_ended),
     "roll_call": every(settings().sweep_interval_s, roll_call),
     "scale": every(30.0, scale),
     "sweep": every(3 * settings().sweep_interval_s, sweep),

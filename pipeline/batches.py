@@ -8,7 +8,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -170,6 +170,37 @@ class Batches:
         """Whether somebody has cancelled the batch."""
         with readable_errors():
             return bool(self.redis.hexists(_key(batch), "cancelled_at"))
+
+    def created_before(self, before: float) -> list[str]:
+        """Return the ids of the batches that were opened by then, oldest first."""
+        with readable_errors():
+            return list(self.redis.zrangebyscore(INDEX, "-inf", before))
+
+    def remove(self, batch: str) -> None:
+        """Forget a batch; its jobs stay as they are."""
+        with readable_errors(), self.redis.pipeline() as pipe:
+            pipe.delete(_key(batch), *(f"{_key(batch)}:{of}" for of in ("jobs", "rejected", "skipped", "owner")))
+            pipe.zrem(INDEX, batch)
+            pipe.execute()
+
+    def forget(self, jobs: Collection[str]) -> int:
+        """Strike jobs off all batches that nobody submits any more, and return how many entries those were.
+
+        A batch that is still submitted is followed by the places of its entries, so they stay until it goes by its age.
+        """
+        struck = 0
+        for batch in self.ids():
+            key = f"{_key(batch)}:jobs"
+            with readable_errors():
+                if not any(self.redis.hmget(_key(batch), "closed_at", "cancelled_at")):
+                    continue
+                texts = [text for text in self.redis.lrange(key, 0, -1) if json.loads(text)["job"] in jobs]
+                for text in texts:
+                    self.redis.lrem(key, 1, text)
+            struck += len(texts)
+            if texts and not any(self.count(batch, of) for of in ("jobs", "rejected")):
+                self.remove(batch)
+        return struck
 
     def entries(self, batch: str, first: int = 0) -> Iterator[Entry]:
         """Yield the episodes from the one with that index on, page by page, those added meanwhile too."""

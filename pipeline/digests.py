@@ -35,6 +35,11 @@ class Digests:
         with self._lock:
             self._database.execute("INSERT OR REPLACE INTO digests VALUES (?, ?, ?)", (key, episode, size_bytes))
 
+    def forget(self, episode: str) -> None:
+        """Forget where an episode's bytes were read."""
+        with self._lock:
+            self._database.execute("DELETE FROM digests WHERE episode = ?", (episode,))
+
 
 def _open(file: str) -> sqlite3.Connection:
     database = sqlite3.connect(file, timeout=30.0, isolation_level=None, check_same_thread=False)

@@ -33,6 +33,10 @@ class EngineError(DuetError):
     """A model cannot be loaded or cannot run on this machine."""
 
 
+class JobAtWorkError(DuetError):
+    """The job has not ended, so what it has left cannot be removed."""
+
+
 class JobFailedError(DuetError):
     """The job ended without what was asked for."""
 

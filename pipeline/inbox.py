@@ -8,16 +8,19 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from redis.client import NEVER_DECODE
+
+from pipeline.broker import readable_errors
 from pipeline.errors import AudioError, BrokerError, DuetError, UnexpectedError
 from pipeline.ledger import Ledger
 from pipeline.sources import LocalFile, Source, find
 from pipeline.sources.bucket import BucketObject
-from pipeline.storage import as_uri, join, path_of
+from pipeline.storage import as_uri, join, open_storage, path_of
 from pipeline.submission import Desk
 from pipeline.unexpected import readable
 
@@ -76,6 +79,28 @@ class Inbox:
             self._note(name, replace(seen, taken=True))
             return True
         return False
+
+    def forget_gone(self) -> int:
+        """Forget files that are not in the inbox any more, and return how many those were.
+
+        Raises:
+            BrokerError: the broker does not answer.
+            StorageError, TransientError: the bucket does not say what it holds.
+        """
+        with readable_errors():
+            # Names of files need not be UTF-8.
+            kept = self._redis.execute_command("HKEYS", self._key, **{NEVER_DECODE: True})
+            if gone := self._gone([os.fsdecode(name) for name in kept]):
+                self._redis.hdel(self._key, *map(os.fsencode, gone))
+        return len(gone)
+
+    def _gone(self, names: Sequence[str]) -> list[str]:
+        if self.place.startswith("s3://"):
+            there = {join(self.place, name) for name in open_storage(self.place).list()} if names else set()
+            return [name for name in names if name not in there]
+        if not Path(self.place).expanduser().is_dir():
+            return []  # a folder that is not mounted now is no empty one
+        return [name for name in names if not Path(name).exists()]
 
     def _episodes(self) -> Iterator[LocalFile | BucketObject]:
         try:

@@ -15,7 +15,7 @@ from pipeline.errors import WaitTimeoutError
 from pipeline.metrics import events
 from pipeline.metrics.counted import KEY as COUNTED
 from pipeline.metrics.counted import Counts
-from pipeline.transitions import ADOPT, ADVANCE, BEGIN
+from pipeline.transitions import ADOPT, ADVANCE, BEGIN, REMOVE
 from pipeline.types import FINAL_STATES, EpisodeResult, JobSpec, JobState, Leg, LegOutcome, Segment
 from pipeline.webhooks.hooks import DUE, hooks_key
 
@@ -100,6 +100,7 @@ class Ledger:
         self._begin = self.redis.register_script(BEGIN)
         self._advance = self.redis.register_script(ADVANCE)
         self._adopt = self.redis.register_script(ADOPT)
+        self._remove = self.redis.register_script(REMOVE)
 
     def begin(self, spec: JobSpec) -> bool:
         """Open attempt `spec.attempt`; False when somebody else has begun it already."""
@@ -199,6 +200,20 @@ class Ledger:
         """Return the ids of the jobs that have not ended."""
         with readable_errors():
             return list(self.redis.smembers(OPEN))
+
+    def submitted_before(self, before: float, first: int, count: int) -> list[str]:
+        """Return the ids of so many jobs that were submitted by then, oldest first, from the one with that index on."""
+        with readable_errors():
+            return list(self.redis.zrangebyscore(INDEX, "-inf", before, start=first, num=count))
+
+    def remove(self, jobs: Sequence[tuple[str, int]], ended_before: float, keys: Sequence[Sequence[str]]) -> list[bool]:
+        """Forget jobs, each with its attempt and other keys, that have ended by then; False for each that stays."""
+        with readable_errors(), self.redis.pipeline(transaction=False) as pipe:
+            for (job, attempt), others in zip(jobs, keys, strict=True):
+                segments = (f"{_key(job)}:segments.{number}" for number in range(1, attempt + 1))
+                own = [_key(job), INDEX, OPEN, hooks_key(job), *segments, *others]
+                self._remove(own, [job, attempt, ended_before], client=pipe)
+            return [bool(is_gone) for is_gone in pipe.execute()]
 
     def seal(self, spec: JobSpec) -> bool:
         """Keep a job that is about to end from being cancelled; False when it has ended already."""

@@ -32,6 +32,13 @@ class Settings(BaseSettings):
     """Where the embedded stack keeps its append-only file, its logs and the list of its processes."""
     cache_dir: Path = Field(default_factory=lambda: _xdg("XDG_CACHE_HOME", ".cache"))
     """Where converted weights and copies of remote audio are kept."""
+    cache_limit_bytes: int = Field(default=10_000_000_000, ge=0)
+    """What copies of remote audio may take on this machine in all; the one that was used longest ago goes first, never
+    one that is in use. Weights are not counted."""
+    keep_jobs_s: float = Field(default=30 * 24 * 3600.0, gt=0)
+    """Seconds after its end for which a job stays in Redis; what it left in storage stays longer (docs/privacy.md)."""
+    broker_memory_bytes: int = Field(default=2_000_000_000, ge=0)
+    """Memory that the embedded Valkey may take before it refuses more; 0: as much as there is."""
 
     model_cache_uri: str | None = Field(default=None, pattern=r"^s3://[^/]+(/.*)?$")
     """An `s3://bucket/prefix` with models' weights (`duet models push`), from which pools take theirs before they

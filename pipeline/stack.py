@@ -194,6 +194,7 @@ class Stack:
                 "--appendonly", "yes",
                 "--appendfsync", "everysec",
                 "--maxmemory-policy", "noeviction",
+                "--maxmemory", str(settings().broker_memory_bytes),
             ],
             dict(os.environ),
         )  # fmt: skip

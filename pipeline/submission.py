@@ -111,10 +111,13 @@ class Desk:
         if looked_up and looked_up.verdict is not Verdict.NEW:
             return Prepared(source.name, looked_up.spec, looked_up.verdict)
         episode = source.read(self._digests)
-        if looked_up is None or episode != known:
-            looked_up = self._look_up(episode)
-        spec, verdict = looked_up.spec, looked_up.verdict
-        return Prepared(source.name, self._brought(source, spec) if verdict is Verdict.NEW else spec, verdict)
+        try:
+            if looked_up is None or episode != known:
+                looked_up = self._look_up(episode)
+            spec, verdict = looked_up.spec, looked_up.verdict
+            return Prepared(source.name, self._brought(source, spec) if verdict is Verdict.NEW else spec, verdict)
+        finally:
+            source.forget()
 
     def start(self, prepared: Sequence[Prepared]) -> list[Prepared]:
         """Put what is new onto the queues and return it all as it then is, in its order.

@@ -47,3 +47,18 @@ redis.call('HSET', KEYS[1], 'attempt', ARGV[1], 'state', ARGV[2], 'rank', 3, 'su
 redis.call('ZADD', KEYS[2], ARGV[3], ARGV[5])
 return 1
 """
+
+# KEYS: job, index, open, then whatever else is kept of it. ARGV: job, attempt, latest end.
+# Only what has ended, and not later than that, goes; it makes room, so it works where memory is full, too.
+REMOVE = """
+local attempt = redis.call('HGET', KEYS[1], 'attempt')
+if attempt then
+  if attempt ~= ARGV[2] or tonumber(redis.call('HGET', KEYS[1], 'rank')) < 3 then return 0 end
+  local ended_at = redis.call('HGET', KEYS[1], 'ended_at') or redis.call('HGET', KEYS[1], 'submitted_at')
+  if tonumber(ended_at) > tonumber(ARGV[3]) then return 0 end
+end
+redis.call('DEL', KEYS[1], unpack(KEYS, 4))
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('SREM', KEYS[3], ARGV[1])
+return 1
+"""

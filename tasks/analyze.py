@@ -17,7 +17,8 @@ def analyze(self: LegTask, leg: LegContext) -> LegOutcome:
     analyst = pool.analyst()
     if isinstance(analyst, Skipped):
         return LegOutcome(leg="voxtral", status="skipped", reason=analyst.reason)
-    analysis = analyst.analyze(local_audio(leg.spec), leg.spec.options, leg.report, leg.checkpoints, leg.is_cancelled)
+    with local_audio(leg.spec) as audio:
+        analysis = analyst.analyze(audio, leg.spec.options, leg.report, leg.checkpoints, leg.is_cancelled)
     leg.storage.put(product_name(leg.spec, "voxtral"), analysis.to_json())
     return LegOutcome(
         leg="voxtral",

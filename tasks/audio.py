@@ -1,16 +1,24 @@
 """The episode's audio as a file on this machine."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.admission import check_source
-from pipeline.errors import AudioError
+from pipeline.broker import connect
+from pipeline.errors import AudioError, BrokerError
+from pipeline.retention.elsewhere import clear_forgotten
 from pipeline.storage import open_storage, path_of
 from pipeline.types import JobSpec
 
+logger = logging.getLogger(__name__)
 
-def local_audio(spec: JobSpec) -> Path:
-    """Return the path of the audio, fetched into the cache when it is in a bucket.
+
+@contextmanager
+def local_audio(spec: JobSpec) -> Iterator[Path]:
+    """Yield the path of the audio, fetched into the cache when it is in a bucket, where it stays meanwhile.
 
     Raises:
         AudioError: the path is not visible on this machine, or is one that jobs may not read.
@@ -26,6 +34,17 @@ def local_audio(spec: JobSpec) -> Path:
                 f"{path} is not there for the worker; share that folder with the worker's machine, "
                 "or give an s3:// destination, then the audio travels with the job."
             )
-        return path
+        yield path
+        return
     folder, _, name = spec.audio_uri.rpartition("/")
-    return open_storage(folder).local_path(name)
+    with open_storage(folder).held_path(name) as path:
+        yield path
+    _clear_forgotten()
+
+
+def _clear_forgotten() -> None:
+    """Remove copies of what was forgotten on another machine; who cannot ask now asks after the next episode."""
+    try:
+        clear_forgotten(connect())
+    except (BrokerError, OSError) as error:
+        logger.warning("Copies of forgotten audio are removed later: %s", error)

@@ -212,8 +212,10 @@ def _opinion(spec: JobSpec, storage: Storage, record: JobRecord | None) -> Secon
 def _ended(spec: JobSpec, ledger: Ledger) -> dict[str, Any] | None:
     """Return how the job ended, when nothing is left to do: a callback may come twice, or late."""
     record = ledger.get(spec.job)
-    is_older = record is not None and record.spec.attempt > spec.attempt
-    if record and (is_older or (record.state.is_final and _written(spec, open_storage(spec.uri)))):
+    if record is None:
+        return _told(spec, JobState.CANCELLED, "It was forgotten meanwhile, so nothing is written.")
+    is_older = record.spec.attempt > spec.attempt
+    if is_older or (record.state.is_final and _written(spec, open_storage(spec.uri))):
         return _told(spec, record.state, record.reason)
     return None
 

@@ -95,7 +95,8 @@ def _failed(error: Exception, spec: JobSpec) -> SecondOpinion:
 def _readings(analyst: Analyst, context: LegContext) -> tuple[Reading, ...]:
     spec = context.spec
     stretches = doubtful(read_transcript(spec, context.storage))
-    return analyst.transcribe(local_audio(spec), stretches, spec.options, context.checkpoints, context.is_cancelled)
+    with local_audio(spec) as audio:
+        return analyst.transcribe(audio, stretches, spec.options, context.checkpoints, context.is_cancelled)
 
 
 def _stopped(task: Task, context: LegContext, reason: str) -> SecondOpinion:

@@ -15,15 +15,15 @@ from workers import pool
 @app.task(bind=True, base=LegTask, name="tasks.transcribe", leg="whisper")  # type: ignore[untyped-decorator]
 def transcribe(self: LegTask, leg: LegContext) -> LegOutcome:
     """Turn the episode's audio into a transcript and write it in every form."""
-    audio = local_audio(leg.spec)
-    engine = pool.transcriber()
-    transcript = engine.transcribe(
-        audio,
-        _told(leg.spec),
-        leg.report,
-        checkpoints=leg.checkpoints,
-        on_segments=leg.on_segments,
-    )
+    with local_audio(leg.spec) as audio:
+        engine = pool.transcriber()
+        transcript = engine.transcribe(
+            audio,
+            _told(leg.spec),
+            leg.report,
+            checkpoints=leg.checkpoints,
+            on_segments=leg.on_segments,
+        )
     heard = judged(transcript)
     write_transcript(leg.spec, heard, leg.storage)
     return LegOutcome(

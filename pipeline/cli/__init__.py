@@ -15,6 +15,7 @@ from pipeline.cli.down import down
 from pipeline.cli.export import export
 from pipeline.cli.failed import failed
 from pipeline.cli.flower import flower
+from pipeline.cli.forget import forget
 from pipeline.cli.keys import keys
 from pipeline.cli.ls import ls
 from pipeline.cli.metrics import metrics
@@ -60,6 +61,7 @@ app.command(epilog="Example: duet export results/show-0123456789abcdef --format 
 app.command(epilog="Example: duet doctor --storage s3://bucket/prefix")(doctor)
 app.command(epilog="Example: duet failed --json")(failed)
 app.command(epilog="Example: duet retry --failed")(retry)
+app.command(epilog="Example: duet forget garden-hour --in results")(forget)
 app.command(epilog="Example: duet serve --to s3://bucket/prefix")(serve)
 app.add_typer(keys, name="keys")
 app.command(epilog="Example: DUET_DRAIN_TARGET_S=1800 duet scale")(scale)

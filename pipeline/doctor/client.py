@@ -24,6 +24,8 @@ from pipeline.storage import as_uri, open_storage
 
 GB = 10**9
 LOW_DISK_BYTES, NO_DISK_BYTES = 10 * GB, 1 * GB
+FULL = 0.8
+"""Of its memory, beyond which it is said that the broker fills up."""
 MOST_SKEW_S = 2.0
 """Waiting times and leases are reckoned with the clocks of several machines."""
 PING_S = 1.5
@@ -116,6 +118,9 @@ def _broker() -> Check:
     found = f"{info.get('server_name', 'redis')} {info['redis_version']}, {took_ms:.0f} ms"
     if (policy := info.get("maxmemory_policy", "noeviction")) != "noeviction":
         return failed("broker", f"{found}, throws data away when full ({policy})", "set maxmemory-policy noeviction")
+    if (limit := info.get("maxmemory", 0)) and info["used_memory"] > FULL * limit:
+        mend = "run `duet forget --before DATE`, lower DUET_KEEP_JOBS_S, or raise maxmemory"
+        return warning("broker", f"{found}, is {info['used_memory'] / limit:.0%} full", mend)
     if not info.get("aof_enabled"):
         return warning("broker", f"{found}, keeps nothing over a restart", "start it with appendonly yes")
     return ok("broker", found)

@@ -1,5 +1,6 @@
 """The application: its routes, what they share, and what is said of them in OpenAPI."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -25,6 +26,7 @@ from pipeline.http import (
     uploads,
 )
 from pipeline.http.health import Readiness
+from pipeline.http.housekeeping import keep_house
 from pipeline.http.keys import KeysSeen
 from pipeline.http.live import Live
 from pipeline.http.orders import limiters
@@ -91,7 +93,9 @@ def make_application(to: str, *, is_private: bool) -> ASGIApp:
 async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     application.state.live = Live()
     application.state.limiters = limiters()
+    housekeeping = asyncio.create_task(keep_house(application))
     yield
+    housekeeping.cancel()
 
 
 def _describe(application: FastAPI) -> None:

@@ -1,5 +1,6 @@
 """Jobs: how they are, what they have left, and ending them."""
 
+from dataclasses import asdict
 from typing import Annotated, Literal, get_args
 
 from anyio import to_thread
@@ -8,10 +9,12 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Res
 from pipeline.http.access import caller
 from pipeline.http.broker import ledger
 from pipeline.http.problems import responses
-from pipeline.http.views import JobView, Page, has_result, has_transcript, view
+from pipeline.http.transcript_index import TranscriptIndex
+from pipeline.http.views import JobView, Page, Removed, has_result, has_transcript, view
 from pipeline.job import Job
 from pipeline.ledger import INDEX, JobRecord
 from pipeline.merge import read_form
+from pipeline.retention.forgetting import Eraser
 from pipeline.storage import content_type, open_storage
 from pipeline.types import EpisodeResult, JobSpec
 
@@ -57,9 +60,21 @@ async def get_job(request: Request, record: Known) -> JobView:
     return view(record, request)
 
 
-@router.delete("/jobs/{job}", responses=responses(404))
-async def cancel_job(request: Request, record: Known) -> JobView:
-    """End a job, whether it waits or is at work; one that has ended stays as it is, and so do its results."""
+@router.delete("/jobs/{job}", responses=responses(404, 409, 502))
+async def cancel_job(
+    request: Request,
+    record: Known,
+    results: Annotated[
+        bool,
+        Query(description="Remove a job that has ended, with its results, its upload and all the rest."),
+    ] = False,
+) -> JobView | Removed:
+    """End a job, whether it waits or is at work; one that has ended stays as it is, and so do its results.
+
+    With `results=true` a job that has ended is removed for good, with all that it has left; one at work is 409.
+    """
+    if results:
+        return await to_thread.run_sync(_remove, record.spec.job, request.app.state.index)
     await to_thread.run_sync(Job(record.spec, ledger()).cancel)
     return view(await record_of(record.spec.job), request)
 
@@ -110,3 +125,10 @@ def _newest(offset: int, limit: int) -> tuple[int, list[JobRecord]]:
     own = ledger()
     ids = own.redis.zrevrange(INDEX, offset, offset + limit - 1)
     return own.redis.zcard(INDEX), [record for record in own.get_many(ids) if record]
+
+
+def _remove(job: str, index: TranscriptIndex) -> Removed:
+    eraser = Eraser(ledger())
+    done = eraser.erase(eraser.of_job(job))
+    index.drop(done.jobs)
+    return Removed.model_validate(asdict(done))

@@ -1,12 +1,14 @@
 """The episode's player, and its audio in parts as a player asks for them."""
 
+from contextlib import ExitStack
 from mimetypes import guess_type
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from anyio import to_thread
+from anyio import CancelScope, to_thread
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse
+from starlette.types import Receive, Scope, Send
 
 from pipeline.errors import StorageError
 from pipeline.http.access import caller
@@ -16,7 +18,7 @@ from pipeline.http.problems import responses
 from pipeline.http.views import has_result
 from pipeline.job import Job
 from pipeline.player import page
-from pipeline.storage import open_storage
+from pipeline.storage import open_storage, path_of
 from pipeline.types import JobSpec
 
 router = APIRouter(tags=["jobs"], dependencies=[Depends(caller)])
@@ -44,19 +46,36 @@ async def get_player(request: Request, record: Known) -> HTMLResponse:
 )
 async def get_audio(record: Known) -> FileResponse:
     """Return the episode's audio, or the part that is asked for; a bucket keeps no copy of uploads that are done."""
-    path = await to_thread.run_sync(_path, record.spec)
+    held = ExitStack()
+    path = await to_thread.run_sync(_path, record.spec, held)
     kind = guess_type(record.spec.episode.source)[0] or ""
     is_sound = kind.startswith(("audio/", "video/"))  # nobody's upload is a page of ours
-    return FileResponse(path, media_type=kind if is_sound else "application/octet-stream", headers=KEPT)
+    return _HeldFile(held, path, media_type=kind if is_sound else "application/octet-stream", headers=KEPT)
 
 
-def _path(spec: JobSpec) -> Path:
+class _HeldFile(FileResponse):
+    """A file that stays in the cache until it is sent."""
+
+    def __init__(self, held: ExitStack, path: Path, media_type: str, headers: dict[str, str]) -> None:
+        super().__init__(path, media_type=media_type, headers=headers)
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the file, or the part that is asked for."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            with CancelScope(shield=True):
+                await to_thread.run_sync(self._held.close)
+
+
+def _path(spec: JobSpec, held: ExitStack) -> Path:
     parts = urlsplit(spec.audio_uri)
-    path = Path(unquote(parts.path))
+    path = path_of(spec.audio_uri)
     try:
         if parts.scheme != "file":
             folder, _, name = spec.audio_uri.rpartition("/")
-            path = open_storage(folder).local_path(name)
+            path = held.enter_context(open_storage(folder).held_path(name))
     except StorageError:
         path = Path()
     if not path.is_file():

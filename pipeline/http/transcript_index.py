@@ -1,27 +1,50 @@
 """What was said in all episodes, to be searched: SQLite's full-text index, filled as it is asked."""
 
+import logging
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from pipeline.errors import DuetError
+from pipeline.errors import DuetError, StorageError, TransientError
 from pipeline.http.views import has_transcript
 from pipeline.ledger import INDEX, JobRecord, Ledger
+from pipeline.manifest import TRANSCRIPT
 from pipeline.merge import read_transcript
 from pipeline.storage import open_storage
 
+logger = logging.getLogger(__name__)
 FILL_S = 1.5
 """How long one question may spend on reading transcripts that are new."""
+AGAIN_S = 60.0
+"""After so long a transcript that could not be read is tried again, and one that was found is looked for again."""
 PAGE = 50
+THREADS = 8
 MARKS = ("\x02", "\x03")
 """Around each word that was found, in an excerpt."""
+FORM = 2
+"""Of the tables; those of another form are made again."""
+SETTLED, OPEN = 1, 0
 
 
 NO_WORD = str.maketrans("", "", '"\0')
 """What would end a word of a question to SQLite."""
+TABLES = f"""
+    DROP TABLE IF EXISTS jobs;
+    DROP TABLE IF EXISTS said;
+    CREATE TABLE jobs (
+        job TEXT PRIMARY KEY, submitted_at REAL NOT NULL, version TEXT NOT NULL, is_settled INTEGER NOT NULL,
+        uri TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL
+    );
+    CREATE VIRTUAL TABLE said USING fts5 (
+        text, job UNINDEXED, start_s UNINDEXED, tokenize = "unicode61 remove_diacritics 2"
+    );
+    PRAGMA user_version = {FORM};
+"""
 
 
 @dataclass(frozen=True)
@@ -35,43 +58,38 @@ class Hit:
 
 
 class TranscriptIndex:
-    """The index of one machine, in its cache; made again where it is lost."""
+    """The index of one machine, in its cache; made again where it is lost.
+
+    It holds what is listed in the ledger and is still in storage: the rest is removed before it is found.
+    """
 
     def __init__(self, file: Path) -> None:
         self._lock = Lock()
+        self._tried_at: dict[str, float] = {}
+        """When a transcript could not be read that may be readable later."""
+        self._seen_at: dict[str, float] = {}
+        """When a transcript was last seen in storage."""
         file.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(file, timeout=30.0, isolation_level=None, check_same_thread=False)
-        self._database.executescript(
-            """
-            PRAGMA journal_mode = WAL;
-            PRAGMA synchronous = OFF;
-            CREATE TABLE IF NOT EXISTS jobs (
-                job TEXT PRIMARY KEY, submitted_at REAL NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL
-            );
-            CREATE VIRTUAL TABLE IF NOT EXISTS said USING fts5 (
-                text, job UNINDEXED, start_s UNINDEXED, tokenize = "unicode61 remove_diacritics 2"
-            );
-            """
-        )
+        # What is removed is overwritten, not only left out.
+        self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA secure_delete = ON;")
+        if self._database.execute("PRAGMA user_version").fetchone()[0] != FORM:
+            self._database.executescript(TABLES)
+        with suppress(sqlite3.OperationalError):  # SQLite before 3.42 keeps removed words until segments are merged
+            self._database.execute("INSERT INTO said (said, rank) VALUES ('secure-delete', 1)")
 
     def fill(self, ledger: Ledger) -> int:
         """Read transcripts that are new, for a while, and return how many are left to be read."""
         with self._lock:
             until = time.monotonic() + FILL_S
-            listed = ledger.redis.zrange(INDEX, 0, -1, desc=True, withscores=True)
-            known = dict(self._database.execute("SELECT job, submitted_at FROM jobs"))
-            new = [(job, at) for job, at in listed if known.get(job) != at]
-            left = 0
-            for first in range(0, len(new), PAGE):
-                page = new[first : first + PAGE]
-                for (job, at), record in zip(page, ledger.get_many([job for job, _ in page]), strict=True):
-                    if record is None or not (record.state.is_final or has_transcript(record)):
-                        continue
-                    if time.monotonic() > until:
-                        left += 1
-                    else:
-                        self._take(job, at, record)
-            return left
+            listed = dict(ledger.redis.zrange(INDEX, 0, -1, desc=True, withscores=True))
+            known = {
+                job: (at, is_settled)
+                for job, at, is_settled in self._database.execute("SELECT job, submitted_at, is_settled FROM jobs")
+            }
+            self._drop(known.keys() - listed.keys())
+            new = [job for job, at in listed.items() if known.get(job) != (at, SETTLED)]
+            return self._read(ledger, listed, new, until)
 
     def search(self, words: str, limit: int) -> list[Hit]:
         """Return where all of some words are said, the best places first; the last word may be unfinished."""
@@ -82,31 +100,125 @@ class TranscriptIndex:
             "SELECT job, start_s, snippet(said, 0, ?, ?, '…', 24) FROM said WHERE said MATCH ? ORDER BY rank LIMIT ?"
         )
         with self._lock:
-            found = self._database.execute(question, (*MARKS, f"{' '.join(terms)}*", limit)).fetchall()
-        return [Hit(job, float(start_s), excerpt) for job, start_s, excerpt in found]
+            while True:
+                found = self._database.execute(question, (*MARKS, f"{' '.join(terms)}*", limit)).fetchall()
+                if not (gone := self._gone(sorted({job for job, _, _ in found}))):
+                    return [Hit(job, float(start_s), excerpt) for job, start_s, excerpt in found]
+                self._empty(gone)
 
-    def _take(self, job: str, submitted_at: float, record: JobRecord) -> None:
-        rows = list(_rows(record))
+    def drop(self, jobs: Iterable[str]) -> None:
+        """Remove what was said in some jobs."""
+        with self._lock:
+            self._drop(jobs)
+
+    def _read(self, ledger: Ledger, listed: dict[str, float], jobs: Sequence[str], until: float) -> int:
+        left = 0
+        for first in range(0, len(jobs), PAGE):
+            page = jobs[first : first + PAGE]
+            known = self._versions(page)
+            for job, record in zip(page, ledger.get_many(page), strict=True):
+                if record is None or not (record.state.is_final or has_transcript(record)):
+                    continue
+                if known.get(job) == _version(record):
+                    continue
+                was_tried_just_now = time.monotonic() - self._tried_at.get(job, float("-inf")) < AGAIN_S
+                if was_tried_just_now or time.monotonic() > until:
+                    left += 1
+                    continue
+                try:
+                    rows = _rows(record)
+                except DuetError as error:
+                    logger.warning("The transcript of job %s cannot be searched yet: %s", job, error)
+                    self._tried_at[job] = time.monotonic()
+                    left += 1
+                    if isinstance(error, TransientError):
+                        until = 0.0  # what has just not answered is not asked for the rest as well
+                else:
+                    self._tried_at.pop(job, None)
+                    self._take(record, listed[job], rows)
+        return left
+
+    def _versions(self, jobs: Sequence[str]) -> dict[str, str]:
+        marks = ", ".join("?" * len(jobs))
+        return dict(self._database.execute(f"SELECT job, version FROM jobs WHERE job IN ({marks})", jobs))
+
+    def _take(self, record: JobRecord, submitted_at: float, rows: Sequence[tuple[float, str]]) -> None:
+        job = record.spec.job
         with self._database:
             self._database.execute("BEGIN")
-            for first, last in self._database.execute("SELECT first, last FROM jobs WHERE job = ?", (job,)).fetchall():
-                self._database.execute("DELETE FROM said WHERE rowid BETWEEN ? AND ?", (first, last))
+            self._delete(job)
             first = self._database.execute("SELECT coalesce(max(rowid), 0) + 1 FROM said").fetchone()[0]
             self._database.executemany(
                 "INSERT INTO said (rowid, text, job, start_s) VALUES (?, ?, ?, ?)",
                 [(first + index, text, job, start_s) for index, (start_s, text) in enumerate(rows)],
             )
-            last = first + len(rows) - 1
-            self._database.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?)", (job, submitted_at, first, last))
+            is_settled = SETTLED if record.state.is_final else OPEN
+            kept = (job, submitted_at, _version(record), is_settled, record.spec.uri, first, first + len(rows) - 1)
+            self._database.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?)", kept)
+        self._seen_at[job] = time.monotonic()
+
+    def _gone(self, jobs: Sequence[str]) -> list[str]:
+        """Return those whose transcript is not in storage any more."""
+        since = time.monotonic() - AGAIN_S
+        due = [job for job in jobs if self._seen_at.get(job, float("-inf")) < since]
+        uris = [self._database.execute("SELECT uri FROM jobs WHERE job = ?", (job,)).fetchone()[0] for job in due]
+        with ThreadPoolExecutor(THREADS) as threads:
+            is_gone = list(threads.map(_is_gone, uris))
+        self._seen_at |= {job: time.monotonic() for job in due}
+        return [job for job, gone in zip(due, is_gone, strict=True) if gone]
+
+    def _empty(self, jobs: Iterable[str]) -> None:
+        """Remove what was said in jobs whose transcript is gone, and remember that it was looked for."""
+        with self._database:
+            self._database.execute("BEGIN")
+            for job in jobs:
+                self._delete_rows(job)
+                self._database.execute("UPDATE jobs SET first = 1, last = 0 WHERE job = ?", (job,))
+
+    def _drop(self, jobs: Iterable[str]) -> None:
+        with self._database:
+            self._database.execute("BEGIN")
+            for job in jobs:
+                self._delete(job)
+                self._seen_at.pop(job, None)
+                self._tried_at.pop(job, None)
+
+    def _delete(self, job: str) -> None:
+        self._delete_rows(job)
+        self._database.execute("DELETE FROM jobs WHERE job = ?", (job,))
+
+    def _delete_rows(self, job: str) -> None:
+        for first, last in self._database.execute("SELECT first, last FROM jobs WHERE job = ?", (job,)).fetchall():
+            self._database.execute("DELETE FROM said WHERE rowid BETWEEN ? AND ?", (first, last))
 
 
-def _rows(record: JobRecord) -> Iterator[tuple[float, str]]:
-    """Yield what is said, with its times; nothing where no transcript can be read."""
+def _version(record: JobRecord) -> str:
+    """Return what changes with the transcript: it is written when the fast leg ends, and again at the job's end."""
+    return f"{record.spec.attempt} {record.submitted_at} {record.ended_at if record.state.is_final else ''}"
+
+
+def _rows(record: JobRecord) -> list[tuple[float, str]]:
+    """Return what is said, with its times; nothing where there is no transcript, or a damaged one.
+
+    Raises:
+        StorageError, TransientError: storage refuses, or does not answer now.
+    """
     if not has_transcript(record):
-        return
+        return []
+    storage = open_storage(record.spec.uri)
     try:
-        transcript = read_transcript(record.spec, open_storage(record.spec.uri))
-    except (DuetError, ValueError):
-        return  # it was removed or is damaged: there is nothing to be found in it
-    for segment in transcript.spoken:
-        yield segment.start_s, segment.text.strip()
+        transcript = read_transcript(record.spec, storage)
+    except ValueError:
+        return []
+    except StorageError:
+        if storage.exists(TRANSCRIPT):
+            raise
+        return []
+    return [(segment.start_s, segment.text.strip()) for segment in transcript.spoken]
+
+
+def _is_gone(uri: str) -> bool:
+    """Whether a transcript was removed; one that cannot be looked for may be there."""
+    with suppress(DuetError):
+        return not open_storage(uri).exists(TRANSCRIPT)
+    return False

@@ -9,23 +9,26 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from fastapi import HTTPException
 
 from pipeline.digests import Digests
 from pipeline.errors import StorageError
 from pipeline.ids import EPISODE_HEX_DIGITS, slug
+from pipeline.ledger import Ledger
+from pipeline.retention.leftovers import UPLOADS
 from pipeline.settings import settings
 from pipeline.sources.folder import bring_file
 from pipeline.sources.kinds import HEAD_BYTES, why_not_audio
-from pipeline.storage import Storage
+from pipeline.storage import Storage, path_of
 from pipeline.types import Episode, JobSpec
 
-FOLDER = "uploads"
 UNFINISHED = ".part"
 NAME_BYTES = 200
 """Of a name that is longer the end is kept, with what says the kind of file; file systems take 255 bytes."""
+PAGE = 1000
+_OWN_FOLDER = re.compile(rf"/{UPLOADS}/([0-9a-f]{{32}})/")
 LITTER_S = 24 * 3600.0
 """An upload that has not grown for so long was left by a server that died."""
 
@@ -52,6 +55,9 @@ class UploadedFile:
     def bring(self, storage: Storage, name: str) -> str:
         """Leave it here for the pools to read, or put it beside results that go to a bucket."""
         return bring_file(self.path, storage, name)
+
+    def forget(self) -> None:
+        """Do nothing: it goes by `clear_away`."""
 
     def clear_away(self, spec: JobSpec | None) -> None:
         """Remove the file unless it is what a job's pools read."""
@@ -117,8 +123,8 @@ class Upload:
 def folder_for(destination: str) -> Path:
     """Return where uploads are kept: beside results in a folder, where the pools read them; else in the cache."""
     parts = urlsplit(destination)
-    base = Path(unquote(parts.path)) if parts.scheme == "file" else settings().cache_dir.absolute()
-    return base / FOLDER
+    base = path_of(destination) if parts.scheme == "file" else settings().cache_dir.absolute()
+    return base / UPLOADS
 
 
 def prepare(folder: Path) -> None:
@@ -136,6 +142,32 @@ def prepare(folder: Path) -> None:
         raise StorageError(
             f"{folder} cannot be used for uploads: {error.strerror}; choose another folder with --to."
         ) from None
+
+
+def sweep(folder: Path, ledger: Ledger) -> int:
+    """Remove uploads that no job reads, and return how many those were.
+
+    They are of requests that failed half-way, or of a job that has been sent with another upload since. One that came
+    within the last day may still be on its way to its job.
+
+    Raises:
+        BrokerError: the broker does not answer.
+    """
+    before = time.time() - LITTER_S
+    old = {it.name: it for it in folder.glob("*") if it.is_dir() and it.stat().st_mtime < before}
+    if not old:
+        return 0
+    jobs = ledger.jobs()
+    if not jobs:
+        return 0  # a broker that has lost its memory, or is another one, does not know what is read
+    for first in range(0, len(jobs), PAGE):
+        for record in ledger.fields(jobs[first : first + PAGE], ["spec"]):
+            # Not parsed: a job of another version of Duet has its upload as well.
+            for name in _OWN_FOLDER.findall(record["spec"] or ""):
+                old.pop(name, None)
+    for left in old.values():
+        shutil.rmtree(left, ignore_errors=True)
+    return len(old)
 
 
 def _plain(name: str) -> str:

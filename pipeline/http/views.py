@@ -51,6 +51,16 @@ class Answer(JobView):
     analysis: Analysis | None = None
 
 
+class Removed(BaseModel):
+    """What was removed of a job."""
+
+    jobs: list[str] = Field(examples=[["0123456789abcdef-01234567"]])
+    files: int = Field(description="Results and work files.")
+    uploads: int
+    copies: int = Field(description="Of the audio, in this server's cache.")
+    batch_entries: int
+
+
 class Page(BaseModel):
     """Some of the jobs, newest first."""
 

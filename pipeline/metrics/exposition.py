@@ -53,6 +53,7 @@ def _measured() -> Iterator[Metric]:
         yield from (_histogram(it, counts) for it in HISTOGRAMS)
         yield from open_episodes(Ledger(client))
         yield from gauges.queues(client)
+        yield from gauges.kept(client)
         yield from gauges.workers(client)
         yield from gauges.pools()
         yield from gauges.devices()

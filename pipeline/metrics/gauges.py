@@ -9,6 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from pipeline import telemetry
 from pipeline.celery import QUEUES
+from pipeline.ledger import INDEX
 from pipeline.pool_states import worker_states
 from pipeline.pools import POOLS, STATUSES
 from pipeline.queues import lists_of
@@ -26,6 +27,20 @@ def queues(client: Any) -> Iterator[GaugeMetricFamily]:
                 pipe.llen(name)
             waiting.add_metric([queue], sum(pipe.execute()))
     yield waiting
+
+
+def kept(client: Any) -> Iterator[GaugeMetricFamily]:
+    """Yield what is kept in Redis, and how much room there is for it."""
+    memory = client.info("memory")
+    jobs = GaugeMetricFamily("duet_jobs_kept", "Jobs in Redis, those that have ended too.")
+    jobs.add_metric([], client.zcard(INDEX))
+    used = GaugeMetricFamily("duet_broker_memory_used_bytes", "Memory that Redis takes.")
+    used.add_metric([], memory["used_memory"])
+    limit = GaugeMetricFamily(
+        "duet_broker_memory_limit_bytes", "Memory beyond which Redis refuses more; 0 where it has no limit."
+    )
+    limit.add_metric([], memory.get("maxmemory", 0))
+    yield from (jobs, used, limit)
 
 
 def workers(client: Any) -> Iterator[GaugeMetricFamily]:

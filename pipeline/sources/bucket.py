@@ -52,6 +52,9 @@ class BucketObject:
         """Return the object's own URI."""
         return self.name
 
+    def forget(self) -> None:
+        """Do nothing: reading it leaves nothing."""
+
     @property
     def _key(self) -> str:
         endpoint = self.storage.client.meta.endpoint_url

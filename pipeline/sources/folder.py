@@ -61,6 +61,9 @@ class LocalFile:
         """Upload the file where results go to a bucket; a folder's pools read it where it is."""
         return bring_file(self.path, storage, name)
 
+    def forget(self) -> None:
+        """Do nothing: reading it leaves nothing."""
+
     def _episode(self, digest: str, size_bytes: int) -> Episode:
         return Episode(id=digest, source=self.name, slug=slug(self.path.name), size_bytes=size_bytes)
 

@@ -33,6 +33,10 @@ class Source(Protocol):
         """Bring the audio to where the pools can read it, under that name if need be, and return its URI."""
         ...
 
+    def forget(self) -> None:
+        """Remove what reading it has left in the cache."""
+        ...
+
 
 @dataclass(frozen=True)
 class _LeftOut:

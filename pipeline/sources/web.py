@@ -58,6 +58,10 @@ class WebAudio:
         Download(self.url).forget()
         return f"{storage.uri}/{name}"
 
+    def forget(self) -> None:
+        """Drop the download from the cache."""
+        Download(self.url).forget()
+
     def _key(self) -> str | None:
         if self.publication:
             return f"feed {self.publication.guid} {self.url} {self.declared}"

@@ -1,6 +1,7 @@
 """Where results live: one small interface over `file:///folder` and `s3://bucket/prefix`."""
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, unquote_to_bytes, urlsplit
@@ -58,6 +59,14 @@ class Storage(Protocol):
 
     def local_path(self, name: str) -> Path:
         """Return the path of a file on this machine that holds the object; not to be written to."""
+        ...
+
+    def held_path(self, name: str) -> AbstractContextManager[Path]:
+        """Yield the path of a file on this machine that holds the object and stays until the context ends."""
+        ...
+
+    def forget_copies(self, name: str) -> int:
+        """Remove this machine's copies of the object that nobody uses, and return how many those were."""
         ...
 
     def check_writable(self) -> None:

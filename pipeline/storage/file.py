@@ -93,6 +93,15 @@ class FileStorage:
             raise StorageError(f"{self._path(name)} is not there.")
         return self._path(name)
 
+    @contextmanager
+    def held_path(self, name: str) -> Iterator[Path]:
+        """Yield the file's own path."""
+        yield self.local_path(name)
+
+    def forget_copies(self, name: str) -> int:
+        """Remove nothing: a folder's files are copied nowhere."""
+        return 0
+
     def check_writable(self) -> None:
         """Write and remove a small file."""
         self.put(PROBE, b"")

@@ -27,6 +27,7 @@ from botocore.exceptions import (
 from pipeline.errors import StorageError, TransientError
 from pipeline.settings import settings
 from pipeline.storage import content_type
+from pipeline.storage.copies import EARLIER, UNFINISHED, Copies
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -95,13 +96,8 @@ class S3Storage:
 
     def tag(self, name: str) -> str | None:
         """Return the object's ETag."""
-        with self._readable_errors(name):
-            try:
-                return self.client.head_object(Bucket=self.bucket, Key=self._key(name))["ETag"]
-            except ClientError as error:
-                if error.response["Error"]["Code"] in NOT_FOUND:
-                    return None
-                raise
+        known = self._head(name)
+        return known[0] if known else None
 
     def folders(self) -> list[str]:
         """Return the common prefixes up to the next `/`, page by page."""
@@ -151,28 +147,63 @@ class S3Storage:
             self.client.delete_object(Bucket=self.bucket, Key=self._key(name))
 
     def local_path(self, name: str) -> Path:
-        """Download into the cache, once for each content, and return the path there."""
-        tag = self.tag(name)
-        if tag is None:
-            with self._readable_errors(name):
+        """Download into the cache, once for each content, and return the path there; it may go when it is not held."""
+        with self._readable_errors(name):
+            known = self._head(name)
+            if known is None:
                 self.client.head_bucket(Bucket=self.bucket)  # of an object alone, S3 says "not there" in either case
-            raise StorageError(f"{self.uri}/{name} is not there.")
-        cached = self.cached_path(name, tag)
-        if not cached.is_file():
-            unfinished = cached.with_name(f"{cached.name}.{uuid.uuid4().hex[:8]}.part")
-            with self._readable_errors(name):
-                try:
-                    cached.parent.mkdir(parents=True, exist_ok=True)
-                    self.client.download_file(self.bucket, self._key(name), str(unfinished))
-                    unfinished.replace(cached)
-                finally:
-                    unfinished.unlink(missing_ok=True)
-        return cached
+                raise StorageError(f"{self.uri}/{name} is not there.")
+            tag, size_bytes = known
+            copies = self._copies()
+            copy = copies.path(f"{self.uri}/{name}", tag)
+            if not copies.mark_used(copy):
+                copies.make_room(size_bytes)
+                self._download(name, copy)
+        return copy
+
+    @contextmanager
+    def held_path(self, name: str) -> Iterator[Path]:
+        """Yield the path of a copy that stays while it is held."""
+        copies = self._copies()
+        while True:
+            copy = self.local_path(name)
+            with copies.held(copy) as is_there:
+                if is_there:
+                    yield copy
+                    break
+        copies.make_room()  # as much as the limit allows is kept for whoever is next
+
+    def forget_copies(self, name: str) -> int:
+        """Remove the copies of an object in this machine's cache, and return how many those were."""
+        with self._readable_errors(name):
+            return self._copies().forget(f"{self.uri}/{name}")
+
+    def _download(self, name: str, copy: Path) -> None:
+        unfinished = copy.with_name(f"{copy.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
+        try:
+            self.client.download_file(self.bucket, self._key(name), str(unfinished))
+            unfinished.replace(copy)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def _head(self, name: str) -> tuple[str, int] | None:
+        """Return the ETag of an object and its size in bytes; None when there is no such object."""
+        with self._readable_errors(name):
+            try:
+                found = self.client.head_object(Bucket=self.bucket, Key=self._key(name))
+            except ClientError as error:
+                if error.response["Error"]["Code"] in NOT_FOUND:
+                    return None
+                raise
+        return found["ETag"], found["ContentLength"]
+
+    def _copies(self) -> Copies:
+        return Copies(settings().cache_dir, settings().cache_limit_bytes)
 
     def cached_path(self, name: str, tag: str) -> Path:
-        """Return where a version of an object is kept on this machine once it has been fetched."""
+        """Return where a version of a model's file is kept on this machine until the model has its folder."""
         key = hashlib.sha256(f"{self.uri}/{name}\n{tag}".encode()).hexdigest()
-        return settings().cache_dir / "objects" / key[:2] / f"{key[2:34]}{PurePosixPath(name).suffix}"
+        return settings().cache_dir / EARLIER / key[:2] / f"{key[2:34]}{PurePosixPath(name).suffix}"
 
     def check_writable(self) -> None:
         """Upload and remove a small object."""

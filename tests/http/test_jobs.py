@@ -104,6 +104,40 @@ def test_events_tell_of_progress_of_the_transcript_and_of_the_end(server: Server
     assert (names.count("transcribed"), names.count("completed")) == (1, 1)
 
 
+def test_a_job_is_removed_with_all_that_it_has_left(server: Server) -> None:
+    # Given an episode that is done and that a search finds
+    before = server.uploads()
+    job = server.http.post("/hybrid?wait=60", files={"file": ("removed.mp3", audio())}).json()["id"]
+    server.wait_for(job, "completed")
+    places = server.http.get("/search", params={"q": "window 2", "limit": 100}).json()["places"]
+    assert job in [it["job"] for it in places]
+    folders = list(server.to.glob("hybrid/removed-*"))
+    assert len(folders) == 1
+
+    # When it is removed
+    told = server.http.delete(f"/jobs/{job}", params={"results": "true"})
+
+    # Then nothing of it is left
+    assert (told.status_code, told.json()["jobs"], told.json()["uploads"]) == (200, [job], 1), told.text
+    assert server.http.get(f"/jobs/{job}").status_code == 404
+    places = server.http.get("/search", params={"q": "window 2", "limit": 100}).json()["places"]
+    assert job not in [it["job"] for it in places]
+    assert not folders[0].exists()
+    assert server.uploads() == before
+
+
+def test_a_job_at_work_is_not_removed(server: Server) -> None:
+    hold = server.fleet.stage.hold("whisper.still at work.0")
+    job = server.send("/hybrid", "still at work.mp3").json()["id"]
+
+    refused = server.http.delete(f"/jobs/{job}", params={"results": "true"})
+    hold.unlink()
+
+    assert refused.status_code == 409
+    assert "cancel it first" in refused.json()["detail"]
+    server.wait_for(job, "completed")
+
+
 def test_a_job_can_be_cancelled(server: Server) -> None:
     hold = server.fleet.stage.hold("whisper.cancelled.0")
     job = server.send("/hybrid", "cancelled.mp3").json()["id"]

@@ -129,6 +129,14 @@ def test_both_pools_share_the_one_card(filled: Path) -> None:
         assert found[name]["deploy"]["resources"]["limits"]["memory"], "the limit of the base file is kept"
 
 
+def test_the_broker_refuses_more_before_it_is_killed(filled: Path) -> None:
+    valkey = services(BASE, environment=filled)["valkey"]
+    (found,) = re.findall(r'--maxmemory "(\d+)mb"', " ".join(valkey["command"]))
+    assert int(found) * 2**20 <= 0.75 * int(valkey["deploy"]["resources"]["limits"]["memory"])
+    larger = services(BASE, environment=filled, VALKEY_MAXMEMORY="3gb", VALKEY_MEMORY="4g")["valkey"]
+    assert '--maxmemory "3gb"' in " ".join(larger["command"])
+
+
 @pytest.mark.parametrize("name", ["VALKEY_PASSWORD", "FLOWER_PASSWORD", "FLOWER_USER", "DUET_ALLOWED_ROOTS"])
 def test_what_is_not_set_stops_it_by_its_name(filled: Path, name: str) -> None:
     filled.write_text(re.sub(rf"^{name}=.*$", "", filled.read_text(), flags=re.MULTILINE))

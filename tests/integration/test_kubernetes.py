@@ -113,6 +113,13 @@ def test_a_pool_has_the_time_to_hand_over(overlay: str) -> None:
         assert spec["terminationGracePeriodSeconds"] > float(settings["data"]["DUET_STOP_GRACE_S"])
 
 
+def test_the_broker_refuses_more_before_it_is_killed() -> None:
+    (container,) = pods("base")["broker"]["spec"]["containers"]
+    (found,) = re.findall(r"--maxmemory (\d+)mb", " ".join(container["args"]))
+    assert container["resources"]["limits"]["memory"] == "2Gi"
+    assert int(found) * 2**20 <= 0.75 * 2 * 2**30
+
+
 def test_both_pools_share_one_card() -> None:
     sliced = pods("gpu")["pools"]["spec"]["containers"]
     assert [it["resources"]["limits"]["nvidia.com/gpu"] for it in sliced] == ["1", "1"]

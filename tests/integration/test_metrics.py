@@ -126,6 +126,19 @@ def test_queues_are_counted_over_all_priorities(ledger: Ledger) -> None:
     }
 
 
+def test_what_is_kept_and_how_much_room_there_is(ledger: Ledger) -> None:
+    ledger.redis.config_set("maxmemory", "900mb")
+    try:
+        begun(ledger)
+        measured = Measured.now()
+    finally:
+        ledger.redis.config_set("maxmemory", "0")
+
+    assert measured("duet_jobs_kept") == 1
+    assert measured("duet_broker_memory_limit_bytes") == 900 * 2**20
+    assert 0 < measured("duet_broker_memory_used_bytes") < 900 * 2**20
+
+
 def test_what_waits_longest_and_what_is_most_silent(ledger: Ledger) -> None:
     # Given an episode of which one leg is silent and the other waits, one that waits for its merge, and one that ended
     now_s = time.time()

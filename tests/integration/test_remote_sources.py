@@ -273,3 +273,22 @@ def test_what_a_feed_says_reaches_the_queue_as_json(ledger: Ledger, site: Site, 
 
     assert len(texts) == 2
     assert {json.loads(text)["headers"]["task"] for text in texts} == {"tasks.transcribe"}
+
+
+def test_a_download_that_nobody_needs_is_not_kept(ledger: Ledger, site: Site, tmp_path: Path) -> None:
+    # Given a server whose addresses are signed anew each time, so that only the bytes tell what is there
+    for signature in ("1", "2"):
+        site.files[f"/ep.mp3?signature={signature}"] = ID3 + b"signed" * 1000
+
+    first = submit(f"{site.url}/ep.mp3?signature=1", tmp_path / "out")
+    second = submit(f"{site.url}/ep.mp3?signature=2", tmp_path / "out")
+
+    assert first.id == second.id
+    assert [it for it in (settings().cache_dir / "downloads").rglob("*") if it.is_file()] == []
+
+
+def test_a_download_whose_destination_refuses_is_not_kept(ledger: Ledger, site: Site, tmp_path: Path) -> None:
+    with pytest.raises(StorageError):
+        submit(f"{site.url}/show/audio/1.mp3", "s3://no-such-bucket/out")
+
+    assert [it for it in (settings().cache_dir / "downloads").rglob("*") if it.is_file()] == []

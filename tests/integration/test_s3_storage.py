@@ -406,3 +406,35 @@ def test_a_download_that_breaks_off_may_work_later(configure: Callable[..., None
         OPERATIONS[operation](at(endpoint, configure))
 
     assert not [it for it in settings().cache_dir.rglob("*") if it.is_file()]
+
+
+def test_copies_stay_within_the_limit_and_one_that_is_read_stays(
+    storage: S3Storage, configure: Callable[..., None]
+) -> None:
+    # Given room for two episodes, and three in the bucket
+    configure(DUET_CACHE_LIMIT_BYTES="25")
+    for name in ("a.mp3", "b.mp3", "c.mp3"):
+        storage.put(name, name[:1].encode() * 10)
+
+    # When the oldest is read while the others are fetched
+    with storage.held_path("a.mp3") as held:
+        others = [storage.local_path(name) for name in ("b.mp3", "c.mp3")]
+
+        # Then it stays, and of the others the one that was used longest ago has gone
+        assert held.read_bytes() == b"a" * 10
+        assert [it.exists() for it in others] == [False, True]
+
+    # And what was removed is fetched again when it is asked for
+    with storage.held_path("b.mp3") as again:
+        assert again.read_bytes() == b"b" * 10
+    kept = [it.stat().st_size for it in (settings().cache_dir / "audio").iterdir()]
+    assert sum(kept) <= 25
+
+
+def test_an_episode_is_forgotten_on_this_machine_too(storage: S3Storage) -> None:
+    storage.put("ep.mp3", SOUND)
+    copy = storage.local_path("ep.mp3")
+
+    assert storage.forget_copies("ep.mp3") == 1
+
+    assert not copy.exists()

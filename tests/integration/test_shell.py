@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.merge import write_manifest
+from pipeline.manifest import write_manifest
 from pipeline.storage import open_storage
 from pipeline.types import Analysis
 from pipeline.unexpected import sentence_of

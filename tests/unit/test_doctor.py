@@ -101,6 +101,18 @@ def test_a_broker_without_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert (pool.status, pool.found) == (Status.FAILED, "no worker answers on here")
 
 
+def test_a_broker_that_fills_up_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with start_valkey(tmp_path) as url, connect(url) as client:
+        given(monkeypatch, broker_url=url)
+        client.config_set("maxmemory", "1mb")
+
+        broker = found(client_checks.probes(), "broker")
+
+    assert broker.status is Status.WARNING
+    assert "% full" in broker.found
+    assert "duet forget --before" in broker.next_step
+
+
 def test_a_clock_that_has_stopped_is_missed_where_it_should_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with start_valkey(tmp_path) as url, connect(url) as client:
         given(monkeypatch, broker_url=url)

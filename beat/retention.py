@@ -1,0 +1,31 @@
+"""Has what ended long ago leave Redis."""
+
+import time
+
+from celery.utils.log import get_task_logger
+
+from beat.periodic import PeriodicTask
+from pipeline.broker import connect
+from pipeline.celery import app
+from pipeline.ledger import Ledger
+from pipeline.retention.elsewhere import clear_forgotten
+from pipeline.retention.ended import retire
+from pipeline.retention.leftovers import clear_cache
+from pipeline.settings import settings
+
+logger = get_task_logger(__name__)
+LONGEST_INTERVAL_S = 3600.0
+
+
+@app.task(base=PeriodicTask, name="beat.retire", time_limit=300)  # type: ignore[untyped-decorator]
+def retire_ended() -> None:
+    """Forget jobs that ended more than DUET_KEEP_JOBS_S ago, with their batches and what is left of their work.
+
+    This machine's cache is looked at, too; elsewhere that is done whenever something is fetched.
+    """
+    client = connect()
+    clear_cache(time.time())
+    clear_forgotten(client)
+    done = retire(Ledger(client), settings().keep_jobs_s, time.time())
+    if done.jobs or done.batches or done.inbox_entries:
+        logger.info("Retired: %d jobs, %d batches, %d inbox entries.", done.jobs, done.batches, done.inbox_entries)

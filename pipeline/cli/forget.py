@@ -1,0 +1,117 @@
+"""`duet forget`: removes an episode, a job, or all that is old, wherever Duet keeps it."""
+
+import json
+import re
+import sys
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli import at_hand
+from pipeline.cli.complete import episodes
+from pipeline.cli.console import FAILED, bad_usage, complain, console, messages
+from pipeline.library import PLACE
+
+if TYPE_CHECKING:
+    from pipeline.retention.forgetting import Eraser, Forgotten, Plan
+
+JOB = re.compile(r"[0-9a-f]{16}-[0-9a-f]{1,8}")
+EPISODE = re.compile(r"[0-9a-f]{16}")
+SHOWN = 10
+
+
+def forget(
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="EPISODE|JOB",
+            help="A job's id, or how it begins (with a digit after the dash); an episode's folder, its name, or a part "
+            "of that; or its id of 16 hex digits, then its results at every place that the broker knows.",
+            autocompletion=episodes,
+        ),
+    ] = None,
+    before: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE",
+            help="All that ended before that day or moment (2026-10-01, 2026-10-01T12:00): the broker's jobs, and the "
+            "results in PLACE.",
+        ),
+    ] = None,
+    place: Annotated[str, typer.Option("--in", metavar="PLACE", help="A folder or s3://bucket/prefix.")] = PLACE,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object that says what was removed.")] = False,
+) -> None:
+    """Remove results, uploads, work files, copies and what the broker knows; the audio you submitted stays.
+
+    Jobs at work are refused: cancel them first. The exit status is 1 when something cannot be removed.
+    """
+    if bool(what and what.strip()) == bool(before):
+        bad_usage("Name an episode or a job, or give --before DATE; `duet ls` and `duet status` list them.")
+    with at_hand.broker():
+        from pipeline.ledger import Ledger
+        from pipeline.retention.forgetting import Eraser
+
+        eraser = Eraser(Ledger())
+        plan = eraser.before(_moment(before), place) if before else _found(str(what), place, eraser)
+        if plan.is_empty and not before:
+            complain(f"There is nothing of {what!r} here; `duet status` and `duet ls {place}` list what there is.")
+            raise typer.Exit(FAILED)
+        if not plan.is_empty and not yes and sys.stdin.isatty():
+            _confirm(plan)
+        done = eraser.erase(plan)
+    if as_json:
+        print(json.dumps(asdict(done)))
+    else:
+        _tell(done)
+
+
+def _found(what: str, place: str, eraser: "Eraser") -> "Plan":
+    from pipeline.library import find_episode
+
+    if JOB.fullmatch(what):
+        return eraser.of_job(eraser.job_named(what) or what)
+    if EPISODE.fullmatch(what):
+        return eraser.everywhere(what, place)
+    uri = find_episode(what, place)
+    return eraser.of_episode(uri.rpartition("-")[2], [uri])
+
+
+def _moment(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        bad_usage(f"{text!r} is no date; write it as 2026-10-01 or 2026-10-01T12:00.")
+
+
+def _confirm(plan: "Plan") -> None:
+    for uri in plan.folders[:SHOWN]:
+        messages.print(uri, markup=False, highlight=False, soft_wrap=True)
+    if len(plan.folders) > SHOWN:
+        messages.print(f"and {len(plan.folders) - SHOWN} more", highlight=False)
+    jobs, folders = _count(len(plan.records), "job"), _count(len(plan.folders), "folder")
+    typer.confirm(f"Remove {jobs} and all that Duet has left in {folders}, for good?", abort=True, err=True)
+
+
+def _tell(done: "Forgotten") -> None:
+    counts = {
+        "job": len(done.jobs),
+        "file": done.files,
+        "upload": done.uploads,
+        "local copy": done.copies,
+        "batch entry": done.batch_entries,
+    }
+    removed = ", ".join(_count(count, of) for of, count in counts.items() if count)
+    for uri in done.folders:
+        console.print(uri, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"Removed {removed}." if removed else "There was nothing to remove.", highlight=False)
+    if done.left:
+        files = "file that is" if len(done.left) == 1 else "files that are"
+        console.print(f"{len(done.left)} {files} not Duet's stay: {done.left[0]}", markup=False, highlight=False)
+
+
+def _count(count: int, of: str) -> str:
+    many = f"{of[:-1]}ies" if of.endswith("y") else f"{of}s"
+    return f"{count} {of if count == 1 else many}"

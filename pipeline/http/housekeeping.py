@@ -1,0 +1,39 @@
+"""What the server does by itself now and then, so that nothing stays that nobody needs."""
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+
+from anyio import to_thread
+from fastapi import FastAPI
+
+from pipeline.errors import DuetError
+from pipeline.http import uploads
+from pipeline.http.broker import ledger
+from pipeline.http.transcript_index import TranscriptIndex
+from pipeline.retention.elsewhere import clear_forgotten
+from pipeline.retention.leftovers import clear_cache
+
+logger = logging.getLogger(__name__)
+INTERVAL_S = 600.0
+
+
+async def keep_house(application: FastAPI) -> None:
+    """Clear away what is left over, again and again, until this is cancelled."""
+    while True:
+        try:
+            await to_thread.run_sync(_clear_away, application.state.uploads, application.state.index)
+        except DuetError as error:
+            logger.warning("What is left over is cleared away later. %s", error)
+        except Exception:
+            logger.exception("What is left over could not be cleared away.")
+        await asyncio.sleep(INTERVAL_S)
+
+
+def _clear_away(folder: Path, index: TranscriptIndex) -> None:
+    clear_cache(time.time())
+    clear_forgotten(ledger().redis)
+    if count := uploads.sweep(folder, ledger()):
+        logger.info("%d uploads were removed that no job reads.", count)
+    index.fill(ledger())  # what was said in episodes that were forgotten goes

@@ -1,0 +1,130 @@
+"""What ended long ago leaves Redis: jobs, their batches, and inbox entries whose file is gone.
+
+Results stay where they are; a job that is submitted again is found to be done by its `result.json`.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from pipeline.batches import Batches
+from pipeline.errors import DuetError, TransientError
+from pipeline.inbox import Inbox
+from pipeline.ledger import Ledger
+from pipeline.retention.keys import result_keys
+from pipeline.retention.leftovers import THREADS, clear_work, remove_upload
+from pipeline.settings import settings
+from pipeline.types import JobSpec, JobState
+
+logger = logging.getLogger(__name__)
+PAGE = 500
+FIELDS = ("spec", "attempt", "state", "ended_at", "submitted_at")
+STATES = frozenset(it.value for it in JobState if it.is_final)
+
+
+@dataclass(frozen=True)
+class Retired:
+    """How much has left Redis."""
+
+    jobs: int
+    batches: int
+    inbox_entries: int
+
+
+@dataclass(frozen=True)
+class _Ended:
+    job: str
+    attempt: int
+    ended_at: float
+    spec: JobSpec | None
+    """None where it is of another version of Duet: then it is in Redis alone that it goes."""
+
+
+def retire(ledger: Ledger, keep_s: float, now: float, time_limit_s: float = 120.0) -> Retired:
+    """Forget what has ended so many seconds ago; what is not done in time is done at the next call.
+
+    Raises:
+        BrokerError: the broker does not answer.
+    """
+    jobs = _retire_jobs(ledger, now - keep_s, keep_s, time.monotonic() + time_limit_s)
+    return Retired(jobs, _retire_batches(ledger, now - keep_s), _retire_inbox_entries(ledger))
+
+
+def _retire_jobs(ledger: Ledger, before: float, keep_s: float, deadline: float) -> int:
+    gone = stays = 0
+    while time.monotonic() < deadline:
+        page = ledger.submitted_before(before, stays, PAGE)
+        if not page:
+            break
+        ended = [it for it in _ended(ledger, page) if it.ended_at <= before]
+        with ThreadPoolExecutor(THREADS) as threads:
+            is_clear = threads.map(lambda it: _is_clear(it, gives_up=it.ended_at <= before - keep_s), ended)
+        cleared = [it for it, done in zip(ended, is_clear, strict=True) if done]
+        keys = [result_keys(it.job, it.attempt) for it in cleared]
+        removed = sum(ledger.remove([(it.job, it.attempt) for it in cleared], before, keys))
+        gone += removed
+        stays += len(page) - removed
+    return gone
+
+
+def _ended(ledger: Ledger, jobs: Sequence[str]) -> list[_Ended]:
+    found = []
+    for job, fields in zip(jobs, ledger.fields(jobs, FIELDS), strict=True):
+        if fields["state"] in STATES or fields["state"] is None:
+            ended_at = float(fields["ended_at"] or fields["submitted_at"] or 0.0)
+            found.append(_Ended(job, int(fields["attempt"] or 0), ended_at, _spec(job, fields["spec"])))
+    return found
+
+
+def _spec(job: str, text: str | None) -> JobSpec | None:
+    try:
+        return JobSpec.from_json(text or "")
+    except ValueError:
+        logger.warning("What is kept of job %s is of another version of Duet; its work files are not looked for.", job)
+        return None
+
+
+def _is_clear(ended: _Ended, *, gives_up: bool) -> bool:
+    """Remove what only another attempt could use; False where storage does not answer, and that may pass."""
+    if ended.spec is None:
+        return True
+    try:
+        remove_upload(ended.spec)
+        clear_work(ended.spec)
+    except TransientError as error:
+        logger.warning("Work files of job %s are still there: %s", ended.job, error)
+        return gives_up
+    except DuetError as error:
+        logger.warning("Work files of job %s cannot be removed: %s", ended.job, error)
+    return True
+
+
+def _retire_batches(ledger: Ledger, before: float) -> int:
+    batches = Batches(ledger.redis)
+    old = [batch for batch in batches.created_before(before) if not _has_jobs(batch, batches, ledger)]
+    for batch in old:
+        batches.remove(batch)
+    return len(old)
+
+
+def _has_jobs(batch: str, batches: Batches, ledger: Ledger) -> bool:
+    page: list[str] = []
+    for entry in batches.entries(batch):
+        page.append(entry.job)
+        if len(page) == PAGE:
+            if any(ledger.states(page)):
+                return True
+            page = []
+    return any(ledger.states(page))
+
+
+def _retire_inbox_entries(ledger: Ledger) -> int:
+    count = 0
+    for place in settings().inbox:
+        try:
+            count += Inbox(place, settings().inbox_to, ledger).forget_gone()
+        except (DuetError, OSError) as error:
+            logger.warning("The inbox %s cannot be read: %s", place, error)
+    return count

@@ -1,0 +1,225 @@
+"""What a person wants gone: results, uploads, work files, copies, and what Redis knows of an episode."""
+
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from itertools import chain
+
+from pipeline.admission import check_destination
+from pipeline.batches import Batches
+from pipeline.errors import JobAtWorkError, StorageError
+from pipeline.formats import FORMATS
+from pipeline.ledger import JobRecord, Ledger
+from pipeline.library import episodes, names
+from pipeline.manifest import ANALYSIS, MANIFEST, TRANSCRIPT, WORK, read_manifest
+from pipeline.retention.elsewhere import note_forgotten
+from pipeline.retention.keys import counting_keys, lease_keys, result_keys
+from pipeline.retention.leftovers import THREADS, clear_copies, delete_all, remove_upload, work_files
+from pipeline.storage import Storage, as_uri, join, open_storage, path_of
+from pipeline.types import JobSpec
+
+OURS = frozenset({MANIFEST, TRANSCRIPT, ANALYSIS, *(form.file for form in FORMATS.values())})
+"""The names of the files that Duet leaves in an episode's folder; others are somebody else's."""
+PAGE = 500
+COUNTING_S = 7 * 24 * 3600
+"""For so long Celery may still count the legs of a job that was cancelled and whose messages wait in a queue."""
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was removed, or is to be."""
+
+    jobs: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    """Of episodes of which nothing of Duet's is left."""
+    files: int = 0
+    """Results and work files in storage."""
+    uploads: int = 0
+    copies: int = 0
+    """Of audio, in this machine's cache."""
+    batch_entries: int = 0
+    left: tuple[str, ...] = ()
+    """Files in those folders that are not Duet's, and stay."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be forgotten; nothing is removed yet."""
+
+    records: tuple[JobRecord, ...] = ()
+    folders: tuple[str, ...] = ()
+    """Of episodes all of whose results go."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.records and not self.folders
+
+
+class Eraser:
+    """Finds what belongs to an episode or a job, and removes it.
+
+    A job at work is never removed: it would write its results all the same.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @cached_property
+    def _jobs(self) -> list[str]:
+        return self._ledger.jobs()
+
+    def job_named(self, start: str) -> str | None:
+        """Return the id of the one job that begins so; None where there is none, or several."""
+        found = [job for job in self._jobs if job.startswith(start)]
+        return found[0] if len(found) == 1 else None
+
+    def of_job(self, job: str) -> Plan:
+        """Return what a job has left, with its episode's folder if the results there are its own."""
+        record = self._ledger.get(job)
+        if record is None:
+            return Plan()
+        others = [it for it in self._of_episode(record.spec.episode.id) if it.spec.job != job]
+        beside = [it for it in others if it.spec.uri == record.spec.uri]
+        manifest = read_manifest(open_storage(record.spec.uri))
+        is_its_own = manifest.job == job if manifest else not beside
+        if is_its_own:
+            _check_ended(beside)
+        return Plan((record,), (record.spec.uri,) if is_its_own else ())
+
+    def of_episode(self, episode: str, folders: Iterable[str]) -> Plan:
+        """Return what there is of an episode in some folders; without any, wherever the broker knows of it.
+
+        Args:
+            episode: its id, 16 hex digits.
+            folders: URIs of the episode's folders.
+        """
+        chosen = tuple(folders)
+        records = [it for it in self._of_episode(episode) if not chosen or it.spec.uri in chosen]
+        return Plan(tuple(records), tuple(dict.fromkeys([*chosen, *(it.spec.uri for it in records)])))
+
+    def everywhere(self, episode: str, place: str) -> Plan:
+        """Return what there is of an episode, by its id: at a place, and wherever else the broker knows of it."""
+        here = [join(as_uri(place), name) for name in names(place) if name.rpartition("-")[2] == episode]
+        known = self.of_episode(episode, ())
+        return Plan(known.records, tuple(dict.fromkeys([*here, *known.folders])))
+
+    def before(self, moment: float, place: str) -> Plan:
+        """Return what ended before a moment, in seconds since the epoch: the broker's jobs, and results at a place.
+
+        A folder in which a newer job has written, or is at work, stays.
+        """
+        old, newer = [], set()
+        for first in range(0, len(self._jobs), PAGE):
+            for record in filter(None, self._ledger.get_many(self._jobs[first : first + PAGE])):
+                if record.state.is_final and (record.ended_at or record.submitted_at) < moment:
+                    old.append(record)
+                else:
+                    newer.add(record.spec.uri)
+        uris = dict.fromkeys(record.spec.uri for record in old)
+        own = {record.spec.job for record in old}
+        own_or_empty = [uri for uri in uris if uri not in newer]
+        with ThreadPoolExecutor(THREADS) as threads:
+            results = threads.map(lambda uri: read_manifest(open_storage(uri)), own_or_empty)
+            folders = [uri for uri, it in zip(own_or_empty, results, strict=True) if it is None or it.job in own]
+        base = as_uri(place)
+        for name, result in episodes(place):
+            uri, ended_at = join(base, name), result.ended_at
+            if uri not in uris and uri not in newer and ended_at and _epoch_s(ended_at) < moment:
+                folders.append(uri)
+        return Plan(tuple(old), tuple(folders))
+
+    def erase(self, plan: Plan) -> Forgotten:
+        """Remove all that is planned, what Redis knows of it last, so that it can be asked for again should this fail.
+
+        Raises:
+            JobAtWorkError: one of the jobs is at work; then nothing was removed.
+            StorageError, TransientError: storage refuses, or does not answer now.
+            BrokerError: the broker does not answer.
+        """
+        _check_ended(plan.records)
+        self._check_stopped(plan.records)
+        for uri in (*plan.folders, *(it.spec.uri for it in plan.records)):
+            check_destination(uri)
+        done = Forgotten(folders=plan.folders)
+        for record in plan.records:
+            done = _plus(done, self._leftovers(record.spec))
+        for uri in plan.folders:
+            done = _plus(done, _clear(open_storage(uri)))
+        return self._forget_in_redis(plan.records, done)
+
+    def _leftovers(self, spec: JobSpec) -> Forgotten:
+        copies = clear_copies(spec)
+        if spec.audio_uri.startswith("s3://"):
+            note_forgotten(self._ledger.redis, spec.audio_uri)
+        storage = open_storage(spec.uri)
+        files = delete_all(storage, work_files(storage, spec.job))
+        return Forgotten(files=files, uploads=remove_upload(spec), copies=copies)
+
+    def _forget_in_redis(self, records: Sequence[JobRecord], done: Forgotten) -> Forgotten:
+        jobs = [(it.spec.job, it.spec.attempt) for it in records]
+        entries = Batches(self._ledger.redis).forget({job for job, _ in jobs}) if jobs else 0
+        counting = [counting_keys(it) for it in records]
+        keys = [set(result_keys(*it)).difference(still) for it, still in zip(jobs, counting, strict=True)]
+        gone = self._ledger.remove(jobs, time.time(), [sorted(it) for it in keys])
+        for key in chain.from_iterable(counting):
+            self._ledger.redis.expire(key, COUNTING_S)
+        removed = tuple(job for (job, _), is_gone in zip(jobs, gone, strict=True) if is_gone)
+        return replace(done, jobs=removed, batch_entries=entries)
+
+    def _of_episode(self, episode: str) -> list[JobRecord]:
+        """Return every job of an episode: their ids begin with the episode's."""
+        found = [job for job in self._jobs if job.startswith(f"{episode}-")]
+        return [record for record in self._ledger.get_many(found) if record]
+
+    def _check_stopped(self, records: Iterable[JobRecord]) -> None:
+        for record in records:
+            if self._ledger.redis.exists(*lease_keys(record.spec)):
+                raise JobAtWorkError(
+                    f"Job {record.spec.job} was ended and a worker has not stopped yet; try again in a moment."
+                )
+
+
+def _check_ended(records: Iterable[JobRecord]) -> None:
+    for record in records:
+        if not record.state.is_final:
+            job, source = record.spec.job, record.spec.episode.source
+            raise JobAtWorkError(f"Job {job} of {source} is {record.state.value}; cancel it first, then remove it.")
+
+
+def _clear(storage: Storage) -> Forgotten:
+    """Remove what Duet has left in an episode's folder, the manifest first: where it is, all else is there."""
+    there = storage.list()
+    ours = [name for name in there if name in OURS or name.startswith(WORK)]
+    first = [name for name in ours if name == MANIFEST]
+    files = delete_all(storage, first) + delete_all(storage, [name for name in ours if name != MANIFEST])
+    left = tuple(join(storage.uri, name) for name in there if name not in ours)
+    if not left and storage.uri.startswith("file:"):
+        _remove_folder(storage)
+    return Forgotten(files=files, left=left)
+
+
+def _remove_folder(storage: Storage) -> None:
+    try:
+        path_of(storage.uri).rmdir()
+    except FileNotFoundError:
+        pass  # there never was one
+    except OSError as error:
+        raise StorageError(f"{storage.uri} cannot be removed: {error.strerror}.") from None
+
+
+def _plus(one: Forgotten, other: Forgotten) -> Forgotten:
+    return replace(
+        one,
+        files=one.files + other.files,
+        uploads=one.uploads + other.uploads,
+        copies=one.copies + other.copies,
+        left=one.left + other.left,
+    )
+
+
+def _epoch_s(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

@@ -1,0 +1,36 @@
+"""The Redis keys that Celery and the leases leave of a job, besides those of the ledger."""
+
+from celery.backends.base import KeyValueStoreBackend
+
+from pipeline.canvas import STEPS
+from pipeline.ledger import JobRecord
+from pipeline.types import JobSpec
+
+GROUP_ENDINGS = (".j", ".t", ".s", ".c")
+"""Of a chord's keys, some of which never expire."""
+_RESULT: str = KeyValueStoreBackend.task_keyprefix
+_GROUP: str = KeyValueStoreBackend.group_keyprefix
+
+
+def result_keys(job: str, attempt: int) -> list[str]:
+    """Return where Celery keeps the results of all attempts of a job, and counts the legs of each."""
+    return [key for number in range(1, attempt + 1) for key in (*_results(job, number), *_counts(job, number))]
+
+
+def counting_keys(record: JobRecord) -> list[str]:
+    """Return where legs are counted that are still to be skipped, of a job that was cancelled."""
+    are_skipped = any(leg.outcome is None for leg in record.legs.values())
+    return _counts(record.spec.job, record.spec.attempt) if are_skipped else []
+
+
+def _results(job: str, attempt: int) -> list[str]:
+    return [f"{_RESULT}{job}.{step}.{attempt}" for step in STEPS]
+
+
+def _counts(job: str, attempt: int) -> list[str]:
+    return [f"{_GROUP}{job}.legs.{attempt}{ending}" for ending in GROUP_ENDINGS]
+
+
+def lease_keys(spec: JobSpec) -> list[str]:
+    """Return what is there while a process works at an attempt of a job."""
+    return [f"duet:lease:{spec.task_id(step)}" for step in ("whisper", "voxtral", "opinion")]

@@ -1,0 +1,203 @@
+"""Jobs that ended long ago leave Redis with all that belongs to them, and nothing else does."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from beat.retention import retire_ended
+from pipeline.batches import Batches, Entry
+from pipeline.errors import TransientError
+from pipeline.inbox import Inbox
+from pipeline.ledger import Ledger
+from pipeline.manifest import write_manifest
+from pipeline.retention.ended import retire
+from pipeline.sources import find
+from pipeline.storage import open_storage
+from pipeline.storage.file import FileStorage
+from pipeline.submission import Desk, Verdict
+from pipeline.types import Episode, JobSpec, JobState, LegOutcome, Options
+from pipeline.webhooks import Webhooks
+from pipeline.webhooks.hooks import register
+from tests.batches import ID3, end_jobs, own_settings, result_of, write_audio
+from tests.services import start_valkey
+
+pytestmark = pytest.mark.xdist_group("retention")
+DAY_S = 24 * 3600.0
+KEEP_S = 30 * DAY_S
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with start_valkey(tmp_path_factory.mktemp("valkey")) as url:
+        yield url
+
+
+@pytest.fixture
+def ledger(valkey: str, tmp_path: Path) -> Iterator[Ledger]:
+    with own_settings(valkey, tmp_path / "cache", DUET_INBOX=str(tmp_path / "in")):
+        ledger = Ledger()
+        ledger.redis.flushdb()
+        yield ledger
+
+
+def spec_of(folder: Path, number: int = 0) -> JobSpec:
+    episode = f"{number:016x}"
+    upload = folder / "uploads" / f"{number:032x}" / "ep.mp3"
+    return JobSpec(
+        job=f"{episode}-01234567",
+        attempt=1,
+        episode=Episode(id=episode, source="ep.mp3", slug="ep", size_bytes=len(ID3)),
+        options=Options(),
+        audio_uri=upload.as_uri(),
+        uri=(folder / "hybrid" / f"ep-{episode}").as_uri(),
+    )
+
+
+def ended(ledger: Ledger, spec: JobSpec, ago_s: float, state: JobState = JobState.COMPLETED) -> JobSpec:
+    """Let a job go its whole way: an upload, checkpoints, Celery's keys, webhooks, segments, a result."""
+    upload = Path(spec.audio_uri.removeprefix("file://"))
+    upload.parent.mkdir(parents=True, exist_ok=True)
+    upload.write_bytes(ID3)
+    register(ledger.redis, [spec.job], Webhooks(on_completed="https://you.example/told?token=secret"))
+    ledger.begin(spec)
+    ledger.note_leg(spec, "whisper", outcome=LegOutcome(leg="whisper", status="ok").model_dump_json())
+    for step in ("whisper", "voxtral", "merge"):
+        ledger.redis.set(f"celery-task-meta-{spec.task_id(step)}", "{}")
+    ledger.redis.set(f"celery-taskset-meta-{spec.task_id('legs')}.s", 2)
+    storage = open_storage(spec.uri)
+    write_manifest(result_of(spec, state), storage)
+    storage.put(f".work/{spec.job}/voxtral/section-0.json", b"{}")
+    ledger.advance(spec, state, ended_at=time.time() - ago_s)
+    with ledger.redis.pipeline() as pipe:
+        pipe.zadd("duet:jobs", {spec.job: time.time() - ago_s - 1})
+        pipe.hset(f"duet:job:{spec.job}", "submitted_at", time.time() - ago_s - 1)
+        pipe.execute()
+    return spec
+
+
+def files(folder: Path) -> set[str]:
+    return {it.relative_to(folder).as_posix() for it in folder.rglob("*") if it.is_file()}
+
+
+def test_a_job_that_ended_long_ago_leaves_nothing_in_redis(ledger: Ledger, tmp_path: Path) -> None:
+    spec = ended(ledger, spec_of(tmp_path), 31 * DAY_S)
+    ledger.redis.delete("duet:metrics", "duet:webhooks:due")
+
+    assert retire(ledger, KEEP_S, time.time()).jobs == 1
+
+    assert ledger.redis.keys("*") == []
+    assert files(tmp_path) - {"cache/digests.sqlite"} == {f"hybrid/ep-{spec.episode.id}/result.json"}
+
+
+def test_what_has_not_ended_or_ended_lately_stays(ledger: Ledger, tmp_path: Path) -> None:
+    # Given a job that ended yesterday, and one that waits since two months
+    lately = ended(ledger, spec_of(tmp_path, 1), DAY_S)
+    waiting = spec_of(tmp_path, 2)
+    ledger.begin(waiting)
+    ledger.redis.zadd("duet:jobs", {waiting.job: time.time() - 60 * DAY_S})
+
+    assert retire(ledger, KEEP_S, time.time()).jobs == 0
+
+    assert set(ledger.jobs()) == {lately.job, waiting.job}
+    assert Path(lately.audio_uri.removeprefix("file://")).exists()
+
+
+def test_hundreds_are_gone_at_once_and_those_between_them_stay(ledger: Ledger, tmp_path: Path) -> None:
+    for number in range(700):
+        ended(ledger, spec_of(tmp_path, number), (31 if number % 7 else 29) * DAY_S)
+
+    assert retire(ledger, KEEP_S, time.time()).jobs == 600
+
+    assert len(ledger.jobs()) == 100
+    assert len(list((tmp_path / "uploads").glob("*/*"))) == 100
+    assert retire(ledger, KEEP_S, time.time()).jobs == 0
+
+
+def test_a_newer_attempt_keeps_its_job(ledger: Ledger, tmp_path: Path) -> None:
+    spec = ended(ledger, spec_of(tmp_path), 31 * DAY_S, JobState.FAILED)
+    ledger.begin(spec.model_copy(update={"attempt": 2}))
+
+    assert not any(ledger.remove([(spec.job, 1)], time.time(), [[]]))
+    assert retire(ledger, KEEP_S, time.time()).jobs == 0
+    assert ledger.jobs() == [spec.job]
+
+
+def test_while_storage_is_away_a_job_stays_but_not_for_ever(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended(ledger, spec_of(tmp_path), 31 * DAY_S)
+
+    def away(*_: object) -> list[str]:
+        raise TransientError("S3 does not answer.")
+
+    monkeypatch.setattr(FileStorage, "list", away)
+    assert retire(ledger, KEEP_S, time.time()).jobs == 0
+    assert retire(ledger, KEEP_S, time.time() + KEEP_S).jobs == 1
+
+
+def test_a_job_of_another_version_goes_too(ledger: Ledger, tmp_path: Path) -> None:
+    spec = ended(ledger, spec_of(tmp_path), 31 * DAY_S)
+    ledger.redis.hset(f"duet:job:{spec.job}", "spec", '{"of": "another version"}')
+
+    assert retire(ledger, KEEP_S, time.time()).jobs == 1
+
+
+def test_a_batch_goes_with_the_last_of_its_jobs(ledger: Ledger, tmp_path: Path) -> None:
+    # Given a batch of long ago, of whose jobs one ended lately
+    specs = [ended(ledger, spec_of(tmp_path, 1), 31 * DAY_S), ended(ledger, spec_of(tmp_path, 2), 29 * DAY_S)]
+    batches = Batches(ledger.redis)
+    batch = batches.create(["podcasts/"], tmp_path.as_uri(), {}).id
+    batches.add(batch, [Entry(it.job, "ep.mp3", it.uri, 1) for it in specs])
+    ledger.redis.zadd("duet:batches", {batch: time.time() - 32 * DAY_S})
+
+    assert retire(ledger, KEEP_S, time.time()).batches == 0
+    assert retire(ledger, KEEP_S, time.time() + 2 * DAY_S).batches == 1
+
+    assert batches.ids() == []
+    assert ledger.redis.keys("duet:batch:*") == []
+
+
+def test_the_inbox_forgets_files_that_are_gone_and_takes_the_others_no_second_time(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    inbox = tmp_path / "in"
+    write_audio(inbox, "1.mp3", "2.mp3")
+    place = Inbox(str(inbox), None, ledger)
+    for now in (100.0, 200.0):
+        place.look(now, 10.0)
+    (inbox / "1.mp3").unlink()
+
+    assert retire(ledger, KEEP_S, time.time()).inbox_entries == 1
+
+    assert place.look(300.0, 10.0) == place.look(400.0, 10.0) == 0, "2.mp3 was taken before"
+    inbox.rename(tmp_path / "not mounted now")
+    assert retire(ledger, KEEP_S, time.time()).inbox_entries == 0
+
+
+def test_an_episode_whose_job_has_gone_is_found_to_be_done(ledger: Ledger, tmp_path: Path) -> None:
+    # Given an episode whose job has left Redis
+    write_audio(tmp_path / "podcasts", "1.mp3")
+    (source,) = find(str(tmp_path / "podcasts"))
+    desk = Desk(str(tmp_path / "results"), ledger=ledger)
+    (begun,) = desk.start([desk.prepare(source)])
+    end_jobs(ledger, [begun.spec.job])
+    retire(ledger, KEEP_S, time.time() + KEEP_S + 1)
+    assert ledger.jobs() == []
+
+    # Then it is not done again
+    again = Desk(str(tmp_path / "results"), ledger=ledger)
+    assert again.prepare(source).verdict is Verdict.DONE
+
+
+def test_the_clock_lets_go_what_the_setting_says(valkey: str, tmp_path: Path) -> None:
+    with own_settings(valkey, tmp_path / "cache", DUET_KEEP_JOBS_S="3600"):
+        ledger = Ledger()
+        ledger.redis.flushdb()
+        ended(ledger, spec_of(tmp_path, 1), 7200)
+        kept = ended(ledger, spec_of(tmp_path, 2), 60)
+
+        retire_ended()
+
+        assert ledger.jobs() == [kept.job]

@@ -1,0 +1,169 @@
+"""The index of what was said: it holds what is listed and is still there, and nothing is lost by a passing trouble."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import StorageError, TransientError
+from pipeline.http import transcript_index as module
+from pipeline.http.transcript_index import TranscriptIndex
+from pipeline.ledger import Ledger
+from pipeline.storage import open_storage
+from pipeline.storage.file import FileStorage
+from pipeline.types import Episode, JobSpec, JobState, LegOutcome, MergedSegment, MergedTranscript, Options
+from tests.batches import own_settings
+from tests.services import start_valkey
+
+pytestmark = pytest.mark.xdist_group("transcript-index")
+JOB = "0123456789abcdef-01234567"
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with start_valkey(tmp_path_factory.mktemp("valkey")) as url:
+        yield url
+
+
+@pytest.fixture
+def ledger(valkey: str, tmp_path: Path) -> Iterator[Ledger]:
+    with own_settings(valkey, tmp_path / "cache"):
+        ledger = Ledger()
+        ledger.redis.flushdb()
+        yield ledger
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> TranscriptIndex:
+    return TranscriptIndex(tmp_path / "index.sqlite")
+
+
+@pytest.fixture(autouse=True)
+def without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AGAIN_S", 0.0)
+
+
+def spec_of(folder: Path, job: str = JOB) -> JobSpec:
+    return JobSpec(
+        job=job,
+        attempt=1,
+        episode=Episode(id=job[:16], source="ep.mp3", slug="ep", size_bytes=1),
+        options=Options(),
+        audio_uri="file:///ep.mp3",
+        uri=(folder / f"ep-{job[:16]}").as_uri(),
+    )
+
+
+def say(spec: JobSpec, text: str) -> None:
+    segment = MergedSegment(id=0, start_s=1.0, end_s=2.0, text=text)
+    transcript = MergedTranscript(text=text, language="en", audio_s=2.0, segments=(segment,), model="base")
+    open_storage(spec.uri).put("transcript.json", transcript.to_json())
+
+
+def transcribed(ledger: Ledger, spec: JobSpec, text: str) -> JobSpec:
+    ledger.begin(spec)
+    ledger.note_leg(spec, "whisper", outcome=LegOutcome(leg="whisper", status="ok").model_dump_json())
+    say(spec, text)
+    ledger.advance(spec, JobState.TRANSCRIBED, transcribed_at=1.0)
+    return spec
+
+
+def end(ledger: Ledger, spec: JobSpec) -> None:
+    ledger.advance(spec, JobState.COMPLETED, ended_at=2.0)
+
+
+def found(index: TranscriptIndex, words: str) -> list[str]:
+    return [hit.job for hit in index.search(words, 10)]
+
+
+def test_a_job_that_is_no_longer_listed_is_no_longer_found(
+    ledger: Ledger, index: TranscriptIndex, tmp_path: Path
+) -> None:
+    spec = transcribed(ledger, spec_of(tmp_path), "welcome to the science chat")
+    end(ledger, spec)
+    assert index.fill(ledger) == 0
+    assert found(index, "science") == [JOB]
+
+    ledger.redis.flushdb()
+    index.fill(ledger)
+
+    assert found(index, "science") == []
+
+
+def test_a_transcript_that_was_removed_is_no_longer_found(
+    ledger: Ledger, index: TranscriptIndex, tmp_path: Path
+) -> None:
+    # Given two episodes, of which somebody deletes the folder of one
+    gone = transcribed(ledger, spec_of(tmp_path), "welcome to the science chat")
+    kept = transcribed(ledger, spec_of(tmp_path, "f" * 16 + "-01234567"), "more science")
+    for spec in (gone, kept):
+        end(ledger, spec)
+    index.fill(ledger)
+    shutil.rmtree(tmp_path / "ep-0123456789abcdef")
+
+    # Then only the other is found, now and after the next look for what is new
+    assert found(index, "science") == [kept.job]
+    assert index.fill(ledger) == 0
+    assert found(index, "science") == [kept.job]
+
+
+@pytest.mark.parametrize("error", [TransientError("S3 does not answer."), StorageError("S3 refuses the credentials.")])
+def test_a_transcript_that_cannot_be_read_now_is_read_later(
+    ledger: Ledger, index: TranscriptIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    # Given storage that is away for a moment
+    spec = transcribed(ledger, spec_of(tmp_path), "welcome to the science chat")
+    end(ledger, spec)
+
+    def refuse(*_: object) -> bytes:
+        raise error
+
+    with monkeypatch.context() as away:
+        away.setattr(FileStorage, "get", refuse)
+        assert index.fill(ledger) == 1, "it is left to be read"
+
+    # Then it is found once storage is there again
+    assert index.fill(ledger) == 0
+    assert found(index, "science") == [JOB]
+
+
+def test_what_a_second_opinion_changed_is_read_again(ledger: Ledger, index: TranscriptIndex, tmp_path: Path) -> None:
+    # Given an episode that was read when its fast leg had ended
+    spec = transcribed(ledger, spec_of(tmp_path), "welcome to the silence chat")
+    index.fill(ledger)
+    assert found(index, "silence") == [JOB]
+
+    # When the job ends with another text
+    say(spec, "welcome to the science chat")
+    end(ledger, spec)
+    index.fill(ledger)
+
+    # Then that one is found
+    assert (found(index, "science"), found(index, "silence")) == ([JOB], [])
+
+
+def test_a_transcript_that_is_damaged_does_not_keep_the_others_waiting(
+    ledger: Ledger, index: TranscriptIndex, tmp_path: Path
+) -> None:
+    damaged = transcribed(ledger, spec_of(tmp_path), "so")
+    open_storage(damaged.uri).put("transcript.json", b"{")
+    transcribed(ledger, spec_of(tmp_path, "f" * 16 + "-01234567"), "more science")
+
+    assert index.fill(ledger) == 0
+    assert found(index, "science") == ["f" * 16 + "-01234567"]
+
+
+def test_an_index_of_an_earlier_version_is_made_again(ledger: Ledger, tmp_path: Path) -> None:
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "old.sqlite") as old:
+        old.execute("CREATE TABLE jobs (job TEXT PRIMARY KEY, submitted_at REAL, first INTEGER, last INTEGER)")
+        old.execute("CREATE VIRTUAL TABLE said USING fts5 (text, job UNINDEXED, start_s UNINDEXED)")
+    old.close()
+    end(ledger, transcribed(ledger, spec_of(tmp_path), "welcome to the science chat"))
+
+    index = TranscriptIndex(tmp_path / "old.sqlite")
+
+    assert index.fill(ledger) == 0
+    assert found(index, "science") == [JOB]

@@ -19,8 +19,10 @@ class Dripping:
     url: str
     first: bytes = b""
     """What it sends at once; then come bytes, one at a time."""
-    taken: list[float] = field(default_factory=list)
-    """One entry for each connection that it has taken."""
+    taken: int = 0
+    """How many connections it has taken."""
+    left: int = 0
+    """How many of them the other side has closed."""
     is_over: Event = field(default_factory=Event)
 
 
@@ -29,14 +31,14 @@ class _Handler(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         dripping: Dripping = self.server.dripping  # type: ignore[attr-defined]
-        dripping.taken.append(0.0)
+        dripping.taken += 1
         try:
             self.request.recv(65536)
             self.request.sendall(dripping.first)
             while not dripping.is_over.wait(DRIP_S):
                 self.request.sendall(b"H")
         except OSError:
-            return  # the client has had enough
+            dripping.left += 1
 
 
 class _Server(socketserver.ThreadingTCPServer):

@@ -104,7 +104,7 @@ local following = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
 return {'', following and tostring(following - now) or ''}
 """
 )
-# KEYS: hosts, messages. ARGV: host, id, token, message to tell again ('' for none), in how many seconds,
+# KEYS: hosts, messages, bell. ARGV: host, id, token, message to tell again ('' for none), in how many seconds,
 # milliseconds for which nothing is told to the host.
 _END = (
     _NOW
@@ -121,8 +121,12 @@ if redis.call('GET', turn(ARGV[1])) ~= ARGV[3] then return end
 if tonumber(ARGV[6]) > 0 then redis.call('SET', turn(ARGV[1]), 'silent', 'PX', ARGV[6])
 else redis.call('DEL', turn(ARGV[1])) end
 local first = redis.call('ZRANGE', queue(ARGV[1]), 0, 0, 'WITHSCORES')
-if first[1] then redis.call('ZADD', KEYS[1], math.max(first[2], now + ARGV[6] / 1000), ARGV[1])
-else redis.call('ZREM', KEYS[1], ARGV[1]) end
+if not first[1] then
+  redis.call('ZREM', KEYS[1], ARGV[1])
+else
+  redis.call('ZADD', KEYS[1], math.max(first[2], now + ARGV[6] / 1000), ARGV[1])
+  redis.call('PUBLISH', KEYS[3], ARGV[1])
+end
 """
 )
 
@@ -178,7 +182,7 @@ class WebhookQueue:
 
     def _close(self, turn: Turn, message: str, delay_s: float, pause_s: float) -> None:
         own = [turn.delivery.host, turn.delivery.id, turn.token, message, delay_s, int(pause_s * 1000)]
-        self._end([HOSTS, MESSAGES], own)
+        self._end([HOSTS, MESSAGES, BELL], own)
 
 
 def _wait_s(times: int, most_s: float) -> float:

@@ -153,6 +153,22 @@ def test_a_receiver_that_drips_counts_as_silent_when_its_time_is_over(
         assert (answer.is_silent, bool(answer.trouble)) == (True, True)
 
 
+def test_a_courier_hears_at_once_that_a_host_may_be_told_the_next_thing(
+    ledger: Ledger, waiting: WebhookQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a courier that would not look for itself, and several things to tell a host that fails first
+    monkeypatch.setattr("workers.courier.LOOK_S", 1000.0)
+    with receiver(500) as to:
+        for number in range(5):
+            waiting.add(delivery(number, to.url))
+        courier = Courier()
+        courier.start()
+
+        # Then all are told, the one that failed last, in its own time
+        wait_until(lambda: len(to.received) == 6, "all are told")
+        courier.stop()
+
+
 def test_others_are_told_while_as_many_drip_as_a_courier_has_threads_but_one(
     ledger: Ledger, waiting: WebhookQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,7 +38,7 @@ class _Handler(socketserver.BaseRequestHandler):
             while not dripping.is_over.wait(DRIP_S):
                 self.request.sendall(b"H")
         except OSError:
-            dripping.left += 1
+            dripping.left += 1  # the client has had enough
 
 
 class _Server(socketserver.ThreadingTCPServer):

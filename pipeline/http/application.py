@@ -25,7 +25,7 @@ from pipeline.http import (
 )
 from pipeline.http.health import Readiness
 from pipeline.http.live import Live
-from pipeline.http.orders import limiters
+from pipeline.http.orders import Limiters
 from pipeline.http.request_ids import RequestIds
 from pipeline.http.transcript_index import TranscriptIndex
 from pipeline.settings import settings
@@ -68,7 +68,7 @@ def make_application(to: str, *, is_loopback: bool) -> ASGIApp:
 @asynccontextmanager
 async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     application.state.live = Live()
-    application.state.limiters = limiters()
+    application.state.limiters = Limiters()
     yield
 
 

@@ -20,6 +20,8 @@ from pipeline.deadline import current_deadline
 from pipeline.errors import AddressError, TransientError
 from pipeline.settings import settings
 
+MOST_CHARACTERS = 4000
+"""Of an address."""
 SCHEMES = {"http": 80, "https": 443}
 NAT64 = IPv6Network("64:ff9b::/96")
 """Addresses that stand for an IPv4 address, in their last 32 bits (RFC 6052)."""
@@ -47,6 +49,8 @@ def check_url(url: str) -> None:
         AddressError: it is something else, its host is not to be found, or one of its addresses is private.
         TransientError: the name server does not answer.
     """
+    if len(url) > MOST_CHARACTERS:
+        raise AddressError(f"{url[:80]}... has {len(url):,} characters, and {MOST_CHARACTERS:,} is the most.")
     try:
         parts = urlsplit(url)
         port = parts.port

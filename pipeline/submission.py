@@ -14,7 +14,7 @@ import redis
 from kombu.exceptions import OperationalError
 
 from pipeline import canvas, traces
-from pipeline.admission import check_destination
+from pipeline.admission import check_destination, check_size
 from pipeline.broker import readable_errors, unreachable
 from pipeline.digests import Digests
 from pipeline.ids import job_id
@@ -99,6 +99,7 @@ class Desk:
         if looked_up is None or episode != known:
             looked_up = self._look_up(episode)
         self._check_webhooks(looked_up)
+        check_size(looked_up.spec)
         spec, verdict = looked_up.spec, looked_up.verdict
         return Prepared(source.name, self._brought(source, spec) if verdict is Verdict.NEW else spec, verdict)
 

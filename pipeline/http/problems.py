@@ -16,6 +16,7 @@ from pipeline.errors import (
     CancelledError,
     DuetError,
     JobFailedError,
+    MessageError,
     SettingsError,
     StorageError,
     TransientError,
@@ -26,6 +27,7 @@ MEDIA_TYPE = "application/problem+json"
 STATUSES: dict[type[DuetError], int] = {
     AddressError: 422,
     AudioError: 422,
+    MessageError: 422,
     SettingsError: 422,
     JobFailedError: 422,
     CancelledError: 409,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.digests import Digests
+from pipeline.shown import without_credentials
 from pipeline.storage import Storage
 from pipeline.types import Episode
 
@@ -38,7 +39,12 @@ class Skipped:
     """Something that is no episode, and why."""
 
     source: str
+    """What a person calls it; of a web address, without user and query."""
     reason: str
+
+    def __post_init__(self) -> None:
+        """Leave out what nobody else may see."""
+        object.__setattr__(self, "source", without_credentials(self.source))
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,12 @@ class Rejected:
     """Something that could not be submitted, and why."""
 
     source: str
+    """What a person calls it; of a web address, without user and query."""
     reason: str
+
+    def __post_init__(self) -> None:
+        """Leave out what nobody else may see."""
+        object.__setattr__(self, "source", without_credentials(self.source))
 
 
 Found = Source | Skipped | Rejected

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 from weakref import finalize
 
+from pipeline.addresses import MOST_CHARACTERS
 from pipeline.digests import Digests
 from pipeline.download import Download, version_of
 from pipeline.errors import AudioError
@@ -30,7 +31,7 @@ class WebAudio:
     @property
     def name(self) -> str:
         """The address, as it may be shown."""
-        return without_credentials(self.url)
+        return without_credentials(self.url)[:MOST_CHARACTERS]
 
     def recall(self, digests: Digests) -> Episode | None:
         """Return the episode if what the feed, or the server, says of its bytes has not changed.

@@ -6,20 +6,40 @@ was looked at, leads nowhere else.
 
 import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
+from urllib3 import HTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util.connection import create_connection
 
+from pipeline.deadline import current_deadline
 from pipeline.errors import AddressError, TransientError
 from pipeline.settings import settings
 
+MOST_CHARACTERS = 4000
+"""Of an address."""
 SCHEMES = {"http": 80, "https": 443}
 NAT64 = IPv6Network("64:ff9b::/96")
 """Addresses that stand for an IPv4 address, in their last 32 bits (RFC 6052)."""
+NOT_PUBLIC = tuple(
+    ip_network(it)
+    for it in (
+        "192.0.0.0/24",  # for protocols between machines of one network
+        "192.88.99.0/24",  # relays of 6to4, which are no more
+        "168.63.129.16/32",  # Azure's platform, seen from within its machines only
+        "::/96",  # IPv4 addresses in an old form
+        "::ffff:0:0:0/96",  # IPv4 addresses in the form of a translator (RFC 7915)
+        "64:ff9b:1::/48",  # IPv4 addresses, private ones too, of a network's own translator (RFC 8215)
+        "fec0::/10",  # private, in an old form
+        "3fff::/20",  # for documents (RFC 9637)
+        "5f00::/16",  # for routers among themselves (RFC 9602)
+    )
+)
+"""Networks that `is_global` of some releases of Python 3.11 takes for public."""
 
 
 def check_url(url: str) -> None:
@@ -29,6 +49,8 @@ def check_url(url: str) -> None:
         AddressError: it is something else, its host is not to be found, or one of its addresses is private.
         TransientError: the name server does not answer.
     """
+    if len(url) > MOST_CHARACTERS:
+        raise AddressError(f"{url[:80]}... has {len(url):,} characters, and {MOST_CHARACTERS:,} is the most.")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -71,10 +93,24 @@ class _HTTP(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         return _connected(self)
 
+    def request(self, *args: Any, **options: Any) -> None:
+        _watch(self)
+        super().request(*args, **options)
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 has it
+        return _in_time(super().getresponse())
+
 
 class _HTTPS(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
         return _connected(self)
+
+    def request(self, *args: Any, **options: Any) -> None:
+        _watch(self)
+        super().request(*args, **options)
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 has it
+        return _in_time(super().getresponse())
 
 
 class _HTTPPool(HTTPConnectionPool):
@@ -86,13 +122,18 @@ class _HTTPSPool(HTTPSConnectionPool):
 
 
 def _connected(connection: HTTPConnection) -> socket.socket:
-    """Connect as urllib3 does, but to the very addresses that were looked at."""
+    """Connect as urllib3 does, but to the very addresses that were looked at, and no longer than the deadline."""
     reason: OSError | None = None
+    deadline = current_deadline()
     for address in permitted_addresses(connection.host, connection.port):
+        timeout_s = connection.timeout
+        if deadline:
+            left_s = max(deadline.left_s, 0.001)
+            timeout_s = min(timeout_s, left_s) if isinstance(timeout_s, int | float) else left_s
         try:
-            return create_connection(
+            connected = create_connection(
                 (address, connection.port),
-                connection.timeout,
+                timeout_s,
                 source_address=connection.source_address,
                 socket_options=connection.socket_options,
             )
@@ -100,7 +141,24 @@ def _connected(connection: HTTPConnection) -> socket.socket:
             raise ConnectTimeoutError(connection, f"{connection.host} does not answer in time.") from None
         except OSError as error:
             reason = error
+        else:
+            if deadline:
+                deadline.watch(connected)
+            return connected
     raise NewConnectionError(connection, f"{connection.host} cannot be reached: {reason}") from reason
+
+
+def _watch(connection: HTTPConnection) -> None:
+    """Put a connection that was kept from an earlier exchange under the deadline of this one."""
+    if (deadline := current_deadline()) and connection.sock is not None:
+        deadline.watch(connection.sock)
+
+
+def _in_time(response: HTTPResponse) -> HTTPResponse:
+    """Refuse an answer of which the deadline has cut something off: a header that ends early is one to urllib3."""
+    if (deadline := current_deadline()) and deadline.is_over:
+        raise TimeoutError
+    return response
 
 
 def _resolved(host: str, port: int) -> list[str]:
@@ -117,9 +175,14 @@ def _resolved(host: str, port: int) -> list[str]:
 
 def _is_permitted(host: str, address: IPv4Address | IPv6Address) -> bool:
     inner = _embedded(address)
-    if all(it.is_global and not it.is_multicast for it in (address, *inner)):
+    if all(_is_public(it) for it in (address, *inner)):
         return True
     return any(_is_named(entry, host, address) for entry in settings().allowed_hosts)
+
+
+def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    is_denied = any(address in network for network in NOT_PUBLIC if network.version == address.version)
+    return address.is_global and not address.is_multicast and not is_denied
 
 
 def _embedded(address: IPv4Address | IPv6Address) -> list[IPv4Address]:

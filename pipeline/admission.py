@@ -13,6 +13,8 @@ from pipeline.storage import path_of
 from pipeline.types import JobSpec, Leg, LegOutcome
 
 ELSEWHERE = "name one that is inside, or add this one to DUET_ALLOWED_ROOTS"
+MOST_SPEC_BYTES = 64_000
+"""Of a job's JSON; each job puts it into the broker about a dozen times."""
 _OUTCOMES = TypeAdapter(list[LegOutcome])
 
 
@@ -27,8 +29,23 @@ def admit(message: object) -> JobSpec:
         spec = JobSpec.model_validate(message)
     except ValidationError as error:
         raise _unfit(error) from None
+    check_size(spec)
     check_destination(spec.uri)
     return spec
+
+
+def check_size(spec: JobSpec) -> None:
+    """See that what describes a job is no more than a description; it goes through the broker several times.
+
+    Raises:
+        MessageError: it is more.
+    """
+    size_bytes = len(spec.model_dump_json().encode())
+    if size_bytes > MOST_SPEC_BYTES:
+        raise MessageError(
+            f"What is asked for of {spec.episode.source[:200]} takes {size_bytes:,} bytes, and "
+            f"{MOST_SPEC_BYTES:,} is the most; give fewer or shorter questions and vocabulary."
+        )
 
 
 def admit_outcomes(outcomes: object) -> dict[Leg, LegOutcome]:

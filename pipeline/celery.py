@@ -43,6 +43,7 @@ def make_app(url: str | None, results: str | None = None) -> Celery:
             "tasks.telling",
             "workers.pool",
             "workers.heart",
+            "workers.courier",
             "workers.noted",
             "beat.schedule",
         ],

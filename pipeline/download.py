@@ -4,132 +4,177 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import os
+import shutil
 import time
-from collections import defaultdict
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import asdict
 from pathlib import Path
-from threading import Event, Lock, Semaphore
+from threading import Event
 from typing import Any
-from urllib.parse import urlsplit
 
-import urllib3
-from urllib3.exceptions import HTTPError, MaxRetryError
+from urllib3.exceptions import HTTPError
 
-from pipeline.addresses import PublicPoolManager, check_url
+from pipeline.asking import (
+    TryLaterError,
+    Version,
+    first_bytes,
+    number,
+    response_of,
+    short,
+    turn,
+    version_in,
+    version_of,
+)
+from pipeline.deadline import Deadline
 from pipeline.errors import AudioError, TransientError
 from pipeline.settings import settings
+from pipeline.shown import without_credentials
 
-AGENT = "Duet (podcast transcripts; asks once, resumes, and sends If-None-Match)"
+__all__ = ["Download", "Version", "first_bytes", "interrupted", "version_of"]
+
 BLOCK_BYTES = 1 << 18
 TRIES = 4
-BUSY = {408, 425, 429, 500, 502, 503, 504}
 LONGEST_WAIT_S = 30.0
-AT_ONCE = 2
-"""Connections to one host."""
-_turns: defaultdict[str, Semaphore] = defaultdict(lambda: Semaphore(AT_ONCE))
-_turns_lock = Lock()
+OWN = "own-"
+LEFT_BEHIND_S = 24 * 3600
+"""Age of bytes that somebody took and has not removed, after which that one must be dead."""
 _interrupted = Event()
 
 
-@dataclass(frozen=True)
-class Version:
-    """What a server says by which bytes can be told from other bytes at the same address."""
-
-    etag: str = ""
-    last_modified: str = ""
-    size_bytes: int | None = None
-
-    @property
-    def is_known(self) -> bool:
-        """Whether it tells anything at all."""
-        return bool(self.etag or self.last_modified)
-
-    @property
-    def validator(self) -> str:
-        """What a request to go on with exactly these bytes may carry (RFC 9110, 13.1.5)."""
-        return self.etag if self.etag and not self.etag.startswith("W/") else self.last_modified
-
-
 class Download:
-    """The bytes at an address, in a folder of the cache; what is there already is not asked for again."""
+    """The bytes at an address, in a folder of the cache; what is there already is not asked for again.
+
+    One caller at a time is at work in the folder. Whoever needs the bytes for longer takes a name for them of its
+    own, so that nobody removes or replaces what another one reads.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.folder = settings().cache_dir / "downloads" / hashlib.sha256(url.encode()).hexdigest()[:32]
         self.body = self.folder / "body"
+        self._name = without_credentials(url)
         self._part = self.folder / "part"
         self._version_file = self.folder / "version.json"
 
     def fetch(self, limit_bytes: int) -> Path:
-        """Bring the bytes here and return their path; they stay until `forget`.
+        """Bring the bytes here and return their path; they stay until `forget`, by whomever.
 
         Raises:
             AddressError: the address is none, or not one that may be connected to.
             AudioError: the server says that it is not to be had, or it is larger than the limit.
             TransientError: the server does not answer, or not in time, after several tries.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            for tries_left in reversed(range(TRIES)):
-                try:
-                    with _turn(self.url):
-                        return self._fetched(limit_bytes)
-                except _TryLaterError as error:
-                    if not tries_left:
-                        raise TransientError(f"{error} It was tried {TRIES} times.") from None
-                    _interrupted.wait(min(error.wait_s, LONGEST_WAIT_S))
-        raise AssertionError("one of the tries returns or raises")
+        with self._alone():
+            self._fetch(limit_bytes)
+            return self.body
+
+    def take(self, limit_bytes: int) -> Path:
+        """Bring the bytes here and return a path that is the caller's, who removes it.
+
+        Raises:
+            AddressError, AudioError, TransientError: as for `fetch`.
+        """
+        with self._alone():
+            self._fetch(limit_bytes)
+            self._drop_left_behind()
+            own = self.folder / f"{OWN}{uuid.uuid4().hex}"
+            try:
+                os.link(self.body, own)
+            except OSError:  # a file system without links
+                shutil.copyfile(self.body, own)
+            return own
 
     def forget(self) -> None:
-        """Remove the bytes from the cache."""
-        for file in (self.body, self._part, self._version_file, self.folder / "lock"):
-            file.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # somebody has begun to fetch it anew
-            self.folder.rmdir()
+        """Remove the bytes from the cache; those that somebody has taken stay with that one."""
+        with self._alone():
+            for file in (self.body, self._part, self._version_file):
+                file.unlink(missing_ok=True)
+            (self.folder / "lock").unlink()  # who waits for it sees that it is another one now
+            with contextlib.suppress(OSError):  # somebody has taken the bytes, or waits
+                self.folder.rmdir()
 
-    def _fetched(self, limit_bytes: int) -> Path:
-        with _response(self.url, self._conditions()) as response:
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep everybody else out of the folder, whose lock may have been removed while it was waited for."""
+        while True:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                lock = (self.folder / "lock").open("w")
+            except (FileExistsError, FileNotFoundError):
+                if self.folder.is_file():
+                    raise
+                continue  # the folder was removed meanwhile
+            with lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not _is_at(self.folder / "lock", lock.fileno()):
+                    continue
+                yield
+                return
+
+    def _drop_left_behind(self) -> None:
+        """Remove what processes have taken and were killed with."""
+        for own in self.folder.glob(f"{OWN}*"):
+            if time.time() - own.lstat().st_ctime > LEFT_BEHIND_S:
+                own.unlink(missing_ok=True)
+
+    def _fetch(self, limit_bytes: int) -> None:
+        ends_at: float | None = None
+        for tries_left in reversed(range(TRIES)):
+            try:
+                with turn(self.url):
+                    ends_at = ends_at or time.monotonic() + settings().download_time_limit_s
+                    return self._try(limit_bytes, ends_at)
+            except TryLaterError as error:
+                if not tries_left:
+                    raise TransientError(f"{error} It was tried {TRIES} times.") from None
+                _interrupted.wait(min(error.wait_s, LONGEST_WAIT_S))
+        raise AssertionError("one of the tries returns or raises")
+
+    def _try(self, limit_bytes: int, ends_at: float) -> None:
+        with response_of(self.url, self._conditions()) as (response, deadline):
             if response.status == 304 and self.body.is_file():
-                return self.body
+                return
             if response.status == 416:
                 self._part.unlink(missing_ok=True)
-                raise _TryLaterError(f"{self.url} has changed while it was downloaded.", wait_s=0.0)
+                raise TryLaterError(f"{self._name} has changed while it was downloaded.", wait_s=0.0)
             resumes = response.status == 206 and _begins_at(response) == self._part_bytes()
             if response.status not in (200, 206) or (response.status == 206 and not resumes):
-                raise AudioError(f"{self.url} answers {response.status}; it may have moved.")
-            self._version_file.write_text(json.dumps(asdict(_version(response))))
-            self._write(response, limit_bytes, resumes=resumes)
+                raise AudioError(f"{self._name} answers {response.status}; it may have moved.")
+            self._version_file.write_text(json.dumps(asdict(version_in(response))))
+            deadline.renew(ends_at - time.monotonic())
+            self._write(response, deadline, limit_bytes, resumes=resumes)
         self._part.replace(self.body)
-        return self.body
 
-    def _write(self, response: Any, limit_bytes: int, *, resumes: bool) -> None:
+    def _write(self, response: Any, deadline: Deadline, limit_bytes: int, *, resumes: bool) -> None:
         too_large = (
-            f"{self.url} is larger than {limit_bytes / 1e6:,.0f} MB; raise DUET_DOWNLOAD_LIMIT_BYTES if it is right."
+            f"{self._name} is larger than {limit_bytes / 1e6:,.0f} MB; raise DUET_DOWNLOAD_LIMIT_BYTES if it is right."
+        )
+        too_slow = (
+            f"{self._name} was not there after {settings().download_time_limit_s:g} s; "
+            "the same command goes on where this one stopped."
         )
         written = self._part_bytes() if resumes else 0
-        expected = int(response.headers.get("content-length") or 0)
+        expected = number(response.headers.get("content-length")) or 0
         if written + expected > limit_bytes:
             raise AudioError(too_large)
-        deadline = time.monotonic() + settings().download_time_limit_s
         with self._part.open("ab" if resumes else "wb") as file:
             try:
                 for block in response.stream(BLOCK_BYTES):
                     if _interrupted.is_set():
-                        raise AudioError(f"{self.url}: the download was interrupted; it goes on the next time.")
+                        raise AudioError(f"{self._name}: the download was interrupted; it goes on the next time.")
                     written += file.write(block)
                     if written > limit_bytes:
                         raise AudioError(too_large)
-                    if time.monotonic() > deadline:
-                        raise AudioError(
-                            f"{self.url} was not there after {settings().download_time_limit_s:g} s; "
-                            "the same command goes on where this one stopped."
-                        )
             except (HTTPError, OSError) as error:
-                raise _TryLaterError(f"{self.url} broke off after {written / 1e6:.1f} MB ({_short(error)}).") from None
+                if not deadline.is_over:
+                    raise TryLaterError(
+                        f"{self._name} broke off after {written / 1e6:.1f} MB ({short(error)})."
+                    ) from None
+        if deadline.is_over:  # what has no length seems to end there
+            raise AudioError(too_slow)
 
     def _conditions(self) -> dict[str, str]:
         version = self._version()
@@ -150,32 +195,6 @@ class Download:
             return Version()  # nothing there, or half written: it is fetched from its start
 
 
-def version_of(url: str) -> Version:
-    """Ask a server what it has at an address, without fetching it; an empty version where it does not say.
-
-    Raises:
-        AddressError: the address is none, or not one that may be connected to.
-    """
-    try:
-        with _turn(url), _response(url, {}, method="HEAD") as response:
-            return _version(response) if response.status == 200 else Version()
-    except (_TryLaterError, AudioError):
-        return Version()  # fetching it will tell what is wrong
-
-
-def first_bytes(url: str, count: int) -> tuple[str, bytes]:
-    """Return the media type that a server claims for an address, and the first bytes there.
-
-    Raises:
-        AddressError, AudioError, TransientError: as for `Download.fetch`.
-    """
-    try:
-        with _turn(url), _response(url, {}) as response:
-            return response.headers.get("content-type", ""), response.read(count)
-    except (_TryLaterError, HTTPError) as error:
-        raise TransientError(f"{url} cannot be read now ({_short(error)}).") from None
-
-
 @contextmanager
 def interrupted() -> Iterator[None]:
     """Let all downloads of this process end; later ones are possible again."""
@@ -186,75 +205,13 @@ def interrupted() -> Iterator[None]:
         _interrupted.clear()
 
 
-class _TryLaterError(Exception):
-    def __init__(self, sentence: str, wait_s: float = 2.0) -> None:
-        super().__init__(sentence)
-        self.wait_s = wait_s
-
-
-@contextmanager
-def _turn(url: str) -> Iterator[None]:
-    with _turns_lock:
-        turn = _turns[urlsplit(url).netloc]
-    with turn:
-        yield
-
-
-@contextmanager
-def _response(url: str, headers: dict[str, str], method: str = "GET") -> Iterator[Any]:
-    check_url(url)
-    try:
-        response = _pool_manager(settings().download_timeout_s).request(
-            method,
-            url,
-            # No compression: the bytes are to be those that a range of them can go on with.
-            headers={"User-Agent": AGENT, "Accept-Encoding": "identity"} | headers,
-            preload_content=False,
-        )
-    except MaxRetryError as error:
-        if "redirect" in str(error.reason):
-            raise AudioError(f"{url} sends from one address to the next without end.") from None
-        raise _TryLaterError(f"{url} does not answer ({_short(error.reason or error)}).") from None
-    except HTTPError as error:
-        raise _TryLaterError(f"{url} does not answer ({_short(error)}).") from None
-    try:
-        if response.status in BUSY:
-            wait_s = response.headers.get("retry-after", "")
-            raise _TryLaterError(
-                f"{url} answers {response.status}, that it is busy.", float(wait_s) if wait_s.isdigit() else 5.0
-            )
-        if response.status in (401, 403):
-            raise AudioError(f"{url} answers {response.status}: it is not open to everybody.")
-        if response.status in (404, 410):
-            raise AudioError(f"{url} answers {response.status}: there is nothing; check the address.")
-        yield response
-    finally:
-        response.close()
-
-
-@lru_cache(maxsize=4)
-def _pool_manager(timeout_s: float) -> PublicPoolManager:
-    return PublicPoolManager(
-        timeout=urllib3.Timeout(connect=min(10.0, timeout_s), read=timeout_s),
-        # Trying again is ours, with what is there already.
-        retries=urllib3.Retry(connect=0, read=0, redirect=10, status=0, other=0, respect_retry_after_header=False),
-    )
-
-
-def _version(response: Any) -> Version:
-    size = response.headers.get("content-length", "")
-    return Version(
-        etag=response.headers.get("etag", ""),
-        last_modified=response.headers.get("last-modified", ""),
-        size_bytes=int(size) if size.isdigit() else None,
-    )
-
-
 def _begins_at(response: Any) -> int | None:
     """Return the first byte's position that a `Content-Range: bytes 100-199/200` names."""
-    position = response.headers.get("content-range", "").removeprefix("bytes ").partition("-")[0]
-    return int(position) if position.isdigit() else None
+    return number(response.headers.get("content-range", "").removeprefix("bytes ").partition("-")[0])
 
 
-def _short(error: BaseException) -> str:
-    return str(error).rpartition(": ")[2].rstrip(".") or type(error).__name__
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

@@ -1,8 +1,14 @@
 """Every error Duet raises: one flat tree, and each message says what, where, and what to do."""
 
+from pipeline.shown import without_credentials_in
+
 
 class DuetError(Exception):
-    """Anything Duet reports to a person in one sentence."""
+    """Anything Duet reports to a person in one sentence, in which no address has a password or a token."""
+
+    def __str__(self) -> str:
+        """Return the sentence as it may be shown and stored."""
+        return without_credentials_in(super().__str__())
 
 
 class AddressError(DuetError):

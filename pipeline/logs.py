@@ -12,8 +12,15 @@ from pipeline.redis_url import passwords
 from pipeline.settings import settings
 from pipeline.text import safe
 
-_USERINFO = re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s@?#\"']*@", re.IGNORECASE)
-_SIGNED = re.compile(r"([?&](?:X-Amz-[A-Za-z]+|Signature|token|key)=)[^&\s'\"]+", re.IGNORECASE)
+_USERINFO = re.compile(
+    r"((?:redis|rediss|valkey|valkeys|amqp|amqps)(?:\+[a-z]+)?://(?=[^\s\"']*@)|[a-z][a-z0-9+.-]*://(?=[^/\s@?#\"']*@))"
+    r"[^\s@\"']*@",
+    re.IGNORECASE,
+)
+"""A broker's password may hold a slash."""
+_VALUE = re.compile(r"([?&][^=&?#\s'\"<>\\]{1,100}=)[^&#\s'\"<>\\]+")
+_BARE = re.compile(r"(://[^\s?'\"<>\\]+\?)[^=&\s'\"<>\\]+(?=[\s'\"<>\\]|$)")
+"""Values of queries, whatever their names: nobody knows which of them let somebody in."""
 SHORTEST = 6
 """A broker's password of fewer characters is a part of too many words; in an address it is left out all the same."""
 CHATTY = ("celery.app.trace", "celery.worker.strategy", "botocore", "urllib3", "httpx")
@@ -54,10 +61,11 @@ def set_up(level: int = logging.INFO) -> None:
 
 
 def without_secrets(_: object, __: str, line: str) -> str:
-    """Return a line without passwords in addresses, signatures of links, and the secrets among the settings."""
+    """Return a line without passwords and queries in addresses, and without the secrets among the settings."""
+    line = _BARE.sub(r"\1***", _VALUE.sub(r"\1***", _USERINFO.sub(r"\1***@", line)))
     for secret in _secrets():
         line = line.replace(secret, "***")
-    return _SIGNED.sub(r"\1***", _USERINFO.sub(r"\1***@", line))
+    return line
 
 
 def _rendered() -> list[Any]:

@@ -58,9 +58,10 @@ class Settings(BaseSettings):
     download_limit_bytes: int = Field(default=2_000_000_000, gt=0)
     """Size above which audio on the web is not downloaded."""
     download_timeout_s: float = Field(default=30.0, gt=0)
-    """Seconds without a byte from a web server after which it counts as lost."""
+    """Seconds without a byte from a web server after which it counts as lost; in twice as many it must have answered,
+    redirects and all headers included."""
     download_time_limit_s: float = Field(default=3600.0, gt=0)
-    """Seconds that one download may take in all."""
+    """Seconds that one download may take in all, however often it is tried."""
 
     device: str = "auto"
     """Device of both pools: `auto`, `cpu`, `cuda`, `cuda:<index>`, or a card's UUID as nvidia-smi has it."""

@@ -1,5 +1,6 @@
 """From a source to a job: which episode it is, whether it is done, and if not, onto the queues."""
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import redis
 from kombu.exceptions import OperationalError
 
 from pipeline import canvas, traces
-from pipeline.admission import check_destination
+from pipeline.admission import check_destination, check_size
 from pipeline.broker import readable_errors, unreachable
 from pipeline.digests import Digests
 from pipeline.errors import BrokerError, DuetError
@@ -27,9 +28,10 @@ from pipeline.storage import as_uri, join, open_storage
 from pipeline.types import Episode, EpisodeResult, JobSpec, JobState, Options
 from pipeline.unexpected import readable
 from pipeline.webhooks import Webhooks
-from pipeline.webhooks.hooks import note_due, register
+from pipeline.webhooks.hooks import check_room, note_due, register
 from pipeline.webhooks.signers import check_signed
 
+logger = logging.getLogger(__name__)
 SEND_GRACE_S = 10.0
 """A job that was begun and not sent for this long was left by a client that died: it is sent again."""
 
@@ -109,11 +111,14 @@ class Desk:
         known = source.recall(self._digests)
         looked_up = self._look_up(known) if known else None
         if looked_up and looked_up.verdict is not Verdict.NEW:
+            self._check_webhooks(looked_up)
             return Prepared(source.name, looked_up.spec, looked_up.verdict)
         episode = source.read(self._digests)
         try:
             if looked_up is None or episode != known:
                 looked_up = self._look_up(episode)
+            self._check_webhooks(looked_up)
+            check_size(looked_up.spec)
             spec, verdict = looked_up.spec, looked_up.verdict
             return Prepared(source.name, self._brought(source, spec) if verdict is Verdict.NEW else spec, verdict)
         finally:
@@ -128,7 +133,8 @@ class Desk:
         began_at = time.time()
         at_work = [it.spec.job for it in prepared if it.verdict is not Verdict.DONE]
         with readable_errors():
-            register(self.ledger.redis, at_work, self.webhooks)
+            for job in register(self.ledger.redis, at_work, self.webhooks):
+                logger.warning("The job %s has as many webhooks as it may have; those given now are not told.", job)
         new = [it.spec for it in prepared if it.verdict is Verdict.NEW]
         won = {spec.job: spec for spec, is_ours in zip(new, self.ledger.begin_many(new), strict=True) if is_ours}
         try:
@@ -145,6 +151,11 @@ class Desk:
                 self._clear_away(it.spec)
         self._tell_late([it.spec for it in ended_up if it.verdict is Verdict.UNDER_WAY])
         return ended_up
+
+    def _check_webhooks(self, looked_up: "_LookedUp") -> None:
+        if looked_up.verdict is not Verdict.DONE:
+            with readable_errors():
+                check_room(self.ledger.redis, looked_up.spec.job, self.webhooks)
 
     def _tell_late(self, specs: Sequence[JobSpec]) -> None:
         """Have what jobs reached before the webhooks were registered be told all the same."""

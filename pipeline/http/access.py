@@ -96,7 +96,7 @@ def check_same_site(request: Request) -> None:
         raise HTTPException(403, "Pages of other sites may not use this server through a browser; send a key.")
 
 
-async def place(found: Annotated[Caller, Depends(caller)]) -> AsyncIterator[Caller]:
+async def place(request: Request, found: Annotated[Caller, Depends(caller)]) -> AsyncIterator[Caller]:
     """Hold one of the caller's places until the request is answered; 429 where all are taken."""
     async with slot(client(), found.id, found.at_once) as is_held:
         if not is_held:
@@ -105,6 +105,7 @@ async def place(found: Annotated[Caller, Depends(caller)]) -> AsyncIterator[Call
                 f"This key may have {found.at_once} requests at work at once; try again when one is answered.",
                 {"Retry-After": "1"},
             )
+        request.state.caller = found.id
         yield found
 
 

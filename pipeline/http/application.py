@@ -29,7 +29,7 @@ from pipeline.http.health import Readiness
 from pipeline.http.housekeeping import keep_house
 from pipeline.http.keys import KeysSeen
 from pipeline.http.live import Live
-from pipeline.http.orders import limiters
+from pipeline.http.orders import Limiters
 from pipeline.http.request_ids import RequestIds
 from pipeline.http.transcript_index import TranscriptIndex
 from pipeline.settings import settings
@@ -92,7 +92,7 @@ def make_application(to: str, *, is_private: bool) -> ASGIApp:
 @asynccontextmanager
 async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     application.state.live = Live()
-    application.state.limiters = limiters()
+    application.state.limiters = Limiters()
     housekeeping = asyncio.create_task(keep_house(application))
     yield
     housekeeping.cancel()

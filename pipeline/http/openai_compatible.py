@@ -5,6 +5,7 @@ for besides and Whisper has no use for is taken and left.
 """
 
 from functools import partial
+from textwrap import wrap
 from typing import Annotated, Any, Literal
 
 from anyio import to_thread
@@ -21,6 +22,7 @@ from pipeline.http.uploads import UploadedFile
 from pipeline.job import Job
 from pipeline.settings import settings
 from pipeline.types import Options, Transcript
+from pipeline.types.job import MOST_TERM, MOST_TERMS
 
 router = APIRouter(prefix="/v1", tags=["OpenAI's clients"], dependencies=[Depends(place)])
 Task = Literal["transcribe", "translate"]
@@ -85,7 +87,8 @@ def _order(fields: forms.Fields, upload: UploadedFile | None, *, task: Task, wan
     except ValidationError as error:
         raise misfit(error, "body") from None
     wanted.append(own)
-    vocabulary = tuple(term for part in own.prompt.split(",") if (term := part.strip()))
+    terms = [term for part in own.prompt.split(",") for term in wrap(part, MOST_TERM)]  # it may be a sentence
+    vocabulary = tuple(terms[-MOST_TERMS:])  # OpenAI's, too, reads the end of what is too long
     return Order(upload, Options(language=own.language, task=task, vocabulary=vocabulary, legs=("whisper",)))
 
 

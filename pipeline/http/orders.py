@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -26,6 +27,8 @@ LISTS = frozenset(["vocabulary", "questions"])
 UPLOADS_AT_ONCE = 8
 """That are put onto the queues; on the disk they come all at once."""
 DOWNLOADS_AT_ONCE = 16
+DOWNLOADS_OF_ONE = 4
+"""By one caller."""
 SHELVES: dict[tuple[Leg, ...], str] = {LEGS: "hybrid", ("whisper",): "transcribe", ("voxtral",): "analyze"}
 """The folders below the server's destination: whoever asks for less must not overwrite what another asked for."""
 
@@ -74,8 +77,11 @@ async def received(request: Request, understand: Callable[[forms.Fields, Uploade
 
 async def submitted(request: Request, asked: Order) -> Job:
     """Put an order onto the queues, once its audio is where the pools read it, and return its job."""
-    limiter = _limiter(request, "uploads" if isinstance(asked.source, UploadedFile) else "downloads")
-    return await to_thread.run_sync(_submit, asked, request.app.state.to, limiter=limiter)
+    to, limiters = request.app.state.to, request.app.state.limiters
+    if isinstance(asked.source, UploadedFile):
+        return await to_thread.run_sync(_submit, asked, to, limiter=limiters.uploads)
+    async with limiters.share(request.state.caller):
+        return await to_thread.run_sync(_submit, asked, to, limiter=limiters.downloads)
 
 
 def _submit(asked: Order, to: str) -> Job:
@@ -148,14 +154,28 @@ def _value(name: str, given: list[Any]) -> Any:
     return given[0]
 
 
-def _limiter(request: Request, kind: str) -> CapacityLimiter:
-    limiters: Mapping[str, CapacityLimiter] = request.app.state.limiters
-    return limiters[kind]
+class Limiters:
+    """How many threads may submit at once: what is downloaded for an hour must not keep uploads waiting.
 
+    No caller has more than a share of those that download, whatever servers that take their time it names; what goes
+    beyond that waits, and holds no thread.
+    """
 
-def limiters() -> dict[str, CapacityLimiter]:
-    """Return how many threads may submit at once: what is downloaded for an hour must not keep uploads waiting."""
-    return {"uploads": CapacityLimiter(UPLOADS_AT_ONCE), "downloads": CapacityLimiter(DOWNLOADS_AT_ONCE)}
+    def __init__(self) -> None:
+        self.uploads = CapacityLimiter(UPLOADS_AT_ONCE)
+        self.downloads = CapacityLimiter(DOWNLOADS_AT_ONCE)
+        self._shares: dict[str, CapacityLimiter] = {}
+
+    @asynccontextmanager
+    async def share(self, caller: str) -> AsyncIterator[None]:
+        """Hold a part of a caller's share of the downloads."""
+        share = self._shares.setdefault(caller, CapacityLimiter(DOWNLOADS_OF_ONE))
+        try:
+            async with share:
+                yield
+        finally:
+            if not share.borrowed_tokens and not share.statistics().tasks_waiting:
+                self._shares.pop(caller, None)
 
 
 def body(example: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pipeline.errors import (
     DuetError,
     JobAtWorkError,
     JobFailedError,
+    MessageError,
     SettingsError,
     StorageError,
     TransientError,
@@ -30,6 +31,7 @@ MEDIA_TYPE = "application/problem+json"
 STATUSES: dict[type[DuetError], int] = {
     AddressError: 422,
     AudioError: 422,
+    MessageError: 422,
     SettingsError: 422,
     JobFailedError: 422,
     UnexpectedError: 422,

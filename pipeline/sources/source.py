@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.digests import Digests
+from pipeline.shown import without_credentials
 from pipeline.storage import Storage
 from pipeline.text import well_formed
 from pipeline.types import Episode
@@ -41,11 +42,12 @@ class Source(Protocol):
 @dataclass(frozen=True)
 class _LeftOut:
     source: str
+    """What a person calls it; of a web address, without user and query."""
     reason: str
 
     def __post_init__(self) -> None:
-        # Both are told in places that take nothing but UTF-8; names of files may be any bytes.
-        object.__setattr__(self, "source", well_formed(self.source))
+        # Both are told in places that take nothing but UTF-8 (names of files may be any bytes), and to anybody.
+        object.__setattr__(self, "source", well_formed(without_credentials(self.source)))
         object.__setattr__(self, "reason", well_formed(self.reason))
 
 

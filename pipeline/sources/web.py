@@ -1,14 +1,17 @@
 """Episodes on the web: an address of audio, or what a feed encloses."""
 
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
+from weakref import finalize
 
+from pipeline.addresses import MOST_CHARACTERS
 from pipeline.digests import Digests
 from pipeline.download import Download, version_of
 from pipeline.errors import AudioError
 from pipeline.ids import episode_id, slug
 from pipeline.settings import settings
+from pipeline.shown import without_credentials
 from pipeline.sources.kinds import HEAD_BYTES, why_not_audio
 from pipeline.storage import Storage
 from pipeline.types import Episode, Publication
@@ -22,11 +25,13 @@ class WebAudio:
     publication: Publication | None = None
     declared: str = ""
     """What the feed says of the file, so that a new one under the same address is seen."""
+    _taken: list[Path] = field(default_factory=list, init=False, repr=False, compare=False)
+    """The download, under a name of our own, between `read` and `bring`."""
 
     @property
     def name(self) -> str:
-        """The address."""
-        return self.url
+        """The address, as it may be shown."""
+        return without_credentials(self.url)[:MOST_CHARACTERS]
 
     def recall(self, digests: Digests) -> Episode | None:
         """Return the episode if what the feed, or the server, says of its bytes has not changed.
@@ -40,11 +45,11 @@ class WebAudio:
 
     def read(self, digests: Digests) -> Episode:
         """Download the audio, going on where an earlier download broke off, and return the episode."""
-        path = Download(self.url).fetch(settings().download_limit_bytes)
+        path = self._take()
         with path.open("rb") as audio:
             if reason := why_not_audio(urlsplit(self.url).path, audio.read(HEAD_BYTES)):
-                Download(self.url).forget()
-                raise AudioError(f"{self.url} cannot be used: {reason}.")
+                self.forget()
+                raise AudioError(f"{self.name} cannot be used: {reason}.")
             audio.seek(0)
             digest = episode_id(audio)
         size_bytes = path.stat().st_size
@@ -54,13 +59,24 @@ class WebAudio:
 
     def bring(self, storage: Storage, name: str) -> str:
         """Put the download beside the results, for the pools to read, and drop it from the cache."""
-        storage.put(name, Download(self.url).body)
-        Download(self.url).forget()
+        storage.put(name, self._taken[0] if self._taken else self._take())
+        self.forget()
         return f"{storage.uri}/{name}"
 
     def forget(self) -> None:
-        """Drop the download from the cache."""
+        """Drop the download from the cache; whoever else has taken the same bytes keeps them."""
+        while self._taken:
+            self._taken.pop().unlink(missing_ok=True)
         Download(self.url).forget()
+
+    def _take(self) -> Path:
+        """Download the audio and return a path that nobody else removes; it goes with this object at the latest."""
+        path = Download(self.url).take(settings().download_limit_bytes)
+        finalize(self, path.unlink, missing_ok=True)
+        while self._taken:
+            self._taken.pop().unlink(missing_ok=True)
+        self._taken.append(path)
+        return path
 
     def _key(self) -> str | None:
         if self.publication:
@@ -75,7 +91,7 @@ class WebAudio:
         name = f"{title}." if title else unquote(PurePosixPath(urlsplit(self.url).path).name)
         return Episode(
             id=digest,
-            source=self.url,
+            source=self.name,
             slug=slug(name),
             size_bytes=size_bytes,
             publication=self.publication,

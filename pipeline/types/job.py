@@ -1,10 +1,12 @@
 """What is asked for, and where it stands."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from pipeline.shown import without_credentials, without_user
 from pipeline.types.model import Model
 
 
@@ -35,6 +37,29 @@ def _in_order(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
     return tuple(leg for leg in LEGS if leg in legs)
 
 
+def _cut(most: int) -> Callable[[object], object]:
+    """Return what cuts a text of others, who do not know of the limit; what a person types is refused instead."""
+    return lambda text: text[:most] if isinstance(text, (str, tuple, list)) else text
+
+
+def _without_long(files: object) -> object:
+    """Leave out files at addresses that are too long: half of one leads nowhere."""
+    if not isinstance(files, (tuple, list)):
+        return files
+    urls = [it.get("url") if isinstance(it, dict) else getattr(it, "url", "") for it in files]
+    return [it for it, url in zip(files, urls, strict=True) if len(str(url)) <= MOST_URL][:MOST_FILES]
+
+
+MOST_TEXT = 500
+"""Characters of a feed's texts: each goes with both legs of each episode through the broker."""
+MOST_URL = 2000
+MOST_FILES = 20
+MOST_TERMS = 200
+MOST_TERM = 100
+Text = Annotated[str, BeforeValidator(_cut(MOST_TEXT))]
+ShownUrl = Annotated[str, AfterValidator(lambda url: without_credentials(url)[:MOST_URL])]
+"""An address that is told and not asked: without user, password and query."""
+Term = Annotated[str, Field(max_length=MOST_TERM)]
 OwnQuestion = Annotated[str, Field(min_length=1, max_length=500)]
 
 
@@ -48,7 +73,7 @@ class Options(Model):
     window of up to 30 s."""
     task: Literal["transcribe", "translate"] = "transcribe"
     """Whether the transcript is in the spoken language or in English."""
-    vocabulary: tuple[str, ...] = ()
+    vocabulary: Annotated[tuple[Term, ...], Field(max_length=MOST_TERMS)] = ()
     """Names and terms that are likely to be said, spelled as they are to be written."""
     questions: Annotated[tuple[OwnQuestion, ...], Field(max_length=20)] = ()
     """Questions of one's own, each answered for the whole episode by Voxtral."""
@@ -76,30 +101,30 @@ VOXTRAL_ONLY = frozenset({"questions", "translate_to", "reply", "second_opinion"
 class PublishedFile(Model):
     """A file that a publisher offers beside an episode's audio."""
 
-    url: str
-    media_type: str = ""
+    url: ShownUrl
+    media_type: Text = ""
     """Such as `text/vtt` or `application/json+chapters`."""
-    language: str | None = None
+    language: Text | None = None
 
 
 class Publication(Model):
     """What a feed says of an episode."""
 
-    feed: str
+    feed: ShownUrl
     """The feed's address."""
-    show: str = ""
-    title: str = ""
-    guid: str = ""
-    link: str = ""
+    show: Text = ""
+    title: Text = ""
+    guid: Text = ""
+    link: Annotated[str, AfterValidator(lambda url: without_user(url) if len(url) <= MOST_URL else "")] = ""
     """The episode's page."""
     published_at: str | None = None
     """ISO 8601, in UTC."""
     season: int | None = None
     number: int | None = None
     """The episode's number within its season or show."""
-    names: tuple[str, ...] = ()
+    names: Annotated[tuple[Text, ...], BeforeValidator(_cut(MOST_TERMS))] = ()
     """Names in its title and notes; Whisper is told of them as of `Options.vocabulary`."""
-    transcripts: tuple[PublishedFile, ...] = ()
+    transcripts: Annotated[tuple[PublishedFile, ...], BeforeValidator(_without_long)] = ()
     """The publisher's own (`<podcast:transcript>`)."""
     chapters: PublishedFile | None = None
     """The publisher's own (`<podcast:chapters>`)."""
@@ -110,8 +135,8 @@ class Episode(Model):
 
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
     """First 16 hex digits of the SHA-256 of the audio's bytes."""
-    source: str
-    """Where the person pointed: a path or URI, as shown in tables."""
+    source: Annotated[str, AfterValidator(without_credentials)]
+    """Where the person pointed: a path or URI, as shown in tables; of a web address, without user and query."""
     slug: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100)]
     """The file's name made safe for a folder."""
     size_bytes: Annotated[int, Field(ge=0)]

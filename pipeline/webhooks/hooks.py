@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipeline.addresses import check_url
+from pipeline.errors import AddressError
 from pipeline.types import FINAL_STATES, JobState
 
 DUE = "duet:webhooks:due"
 """Moves of jobs of which somebody is to be told: `<job> <attempt> <state>`."""
+MOST_HOOKS = 10
+"""Of one job, for both events together: each end of a job is one request to every one of them."""
 Event = Literal["episode.transcribed", "episode.completed"]
 
 
@@ -57,14 +60,46 @@ def event_of(state: JobState) -> Event | None:
     return "episode.transcribed" if state is JobState.TRANSCRIBED else None
 
 
-def register(client: Any, jobs: Iterable[str], hooks: Webhooks) -> None:
-    """Have the addresses be told of what happens to some jobs from now on, besides whoever is told already."""
+# KEYS: webhooks of a job. ARGV: how many there may be, then `<event> <url>` ...
+_REGISTER = """
+local new = 0
+for at = 2, #ARGV do new = new + 1 - redis.call('SISMEMBER', KEYS[1], ARGV[at]) end
+if new > 0 and redis.call('SCARD', KEYS[1]) + new > tonumber(ARGV[1]) then return 0 end
+redis.call('SADD', KEYS[1], unpack(ARGV, 2))
+return 1
+"""
+
+
+def check_room(client: Any, job: str, hooks: Webhooks) -> None:
+    """See that a job has room for more addresses to be told of it.
+
+    Raises:
+        AddressError: it has as many as a job may have.
+    """
     if not hooks.wanted:
         return
-    with client.pipeline() as pipe:
+    there = client.smembers(hooks_key(job))
+    if len(there.union(hooks.wanted)) > MOST_HOOKS:
+        raise AddressError(
+            f"{len(there)} webhooks are told of the job {job} already, and {MOST_HOOKS} is the most; "
+            "have one of them pass it on."
+        )
+
+
+def register(client: Any, jobs: Iterable[str], hooks: Webhooks) -> list[str]:
+    """Have the addresses be told of what happens to some jobs from now on, besides whoever is told already.
+
+    Returns:
+        the jobs that have no room for them.
+    """
+    jobs = list(jobs)
+    if not hooks.wanted:
+        return []
+    script = client.register_script(_REGISTER)
+    with client.pipeline(transaction=False) as pipe:
         for job in jobs:
-            pipe.sadd(hooks_key(job), *hooks.wanted)
-        pipe.execute()
+            script([hooks_key(job)], [MOST_HOOKS, *hooks.wanted], client=pipe)
+        return [job for job, has_room in zip(jobs, pipe.execute(), strict=True) if not has_room]
 
 
 def note_due(client: Any, reached: Iterable[tuple[str, int, JobState]]) -> None:

@@ -1,43 +1,30 @@
-"""From what is due to messages on the cpu queue, one for each address."""
+"""From what is due to what is told, one message for each address."""
 
 import hashlib
 import json
 import time
 from typing import Any
 
-from pipeline.broker import broker_url
-from pipeline.celery import PRIORITIES, client_app
 from pipeline.clock import iso
 from pipeline.ledger import JobRecord, Ledger
-from pipeline.types import JobState, Model
+from pipeline.types import JobState
 from pipeline.webhooks.hooks import DUE, Event, event_of, urls_of
-
-TASK = "tasks.deliver"
-
-
-class Delivery(Model):
-    """One thing to tell to one address; whoever gets it twice knows it by its id."""
-
-    id: str
-    url: str
-    body: str
-    """JSON: `type`, `timestamp`, `data`."""
+from pipeline.webhooks.queue import Delivery, WebhookQueue
 
 
 def send_due(ledger: Ledger) -> int:
-    """Put all that is due onto the queue and return how many messages those were.
+    """Put all that is due into the queues of the hosts and return how many messages those were.
 
-    What is struck off only afterwards may be sent twice, under the same id.
+    What is struck off only afterwards may be told twice, under the same id.
 
     Raises:
-        BrokerError, redis.RedisError, kombu.exceptions.OperationalError: the broker does not answer.
+        BrokerError, redis.RedisError: the broker does not answer.
     """
-    sent = 0
+    sent, queue = 0, WebhookQueue(ledger.redis)
     for due in ledger.redis.smembers(DUE):
         job, attempt, state = due.split(" ")
         for delivery in _deliveries(ledger, job, int(attempt), JobState(state)):
-            _send(delivery)
-            sent += 1
+            sent += queue.add(delivery)
         ledger.redis.srem(DUE, due)
     return sent
 
@@ -68,17 +55,3 @@ def _body(event: Event, state: JobState, record: JobRecord) -> str:
 def _id(job: str, attempt: int, event: Event, url: str) -> str:
     whom = hashlib.sha256(url.encode()).hexdigest()[:8]
     return f"msg_{job}.{attempt}.{event.rpartition('.')[2]}.{whom}"
-
-
-def _send(delivery: Delivery) -> None:
-    client_app(broker_url()).send_task(
-        TASK,
-        args=(delivery.to_message(),),
-        queue="cpu",
-        priority=PRIORITIES[0],
-        task_id=delivery.id,
-        ignore_result=True,
-        retry=False,
-        argsrepr=delivery.id,
-        kwargsrepr="{}",
-    )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from pipeline import JobState
 from pipeline.errors import AddressError
 from pipeline.pools import POOLS
 from pipeline.webhooks.hooks import DUE
+from tests.dripping import start_dripping
 from tests.faults.fleet import Fleet, wait_until
 from tests.measured import Measured
 from tests.receiver import Receiver, receiver
@@ -102,6 +104,26 @@ def test_who_never_understands_is_given_up_and_who_is_gone_at_once(fleet: Fleet)
         wait_until(lambda: Measured.now().since(before, "duet_webhooks_total", result="failed") == 2, "both given up")
         assert (len(deaf.received), len(gone.received)) == (4, 1)
     assert Measured.now().since(before, "duet_webhooks_total", result="retried") == 3
+
+
+def test_receivers_that_drip_keep_no_merge_and_nothing_of_the_clock_waiting(fleet: Fleet) -> None:
+    # Given more receivers that drip than the cpu pool has processes, each of which is being told of an episode
+    with ExitStack() as receivers:
+        dripping = [receivers.enter_context(start_dripping()) for _ in range(POOLS["cpu"] + 1)]
+        for number, it in enumerate(dripping):
+            fleet.submit(f"dripped-on-{number}", on_completed=it.url).result(timeout=JOB_TIMEOUT_S)
+        wait_until(lambda: all(it.taken for it in dripping), "all of them are being told")
+
+        # When another episode comes, and something falls due that only the clock's tasks find
+        to = receivers.enter_context(receiver())
+        job = fleet.submit("unhindered", on_completed=to.url)
+        assert job.result(timeout=JOB_TIMEOUT_S).state is JobState.COMPLETED
+        wait_until(lambda: to.received, "it was told")
+        fleet.redis().sadd(DUE, f"{job.id} {job.spec.attempt} completed")
+
+        # Then it is merged and told and that is found, while they drip
+        wait_until(lambda: len(to.received) == 2, "it was told again")
+        assert not any(it.left for it in dripping)
 
 
 def test_private_addresses_are_refused_where_they_are_given(fleet: Fleet, tmp_path: Path) -> None:

@@ -3,16 +3,18 @@
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from pipeline import submit, submit_all, submit_feed, submit_folder
+from pipeline import Job, submit, submit_all, submit_feed, submit_folder
 from pipeline.download import BLOCK_BYTES, Download
 from pipeline.errors import AddressError, AudioError, StorageError, TransientError
 from pipeline.ledger import Ledger
 from pipeline.settings import settings
 from pipeline.storage import open_storage
+from pipeline.types import LEGS, JobState, Leg, Options
 from tests.batches import ID3, end_jobs, own_settings, records
 from tests.services import S3Server, start_s3, start_valkey
 from tests.web import Site, start_site
@@ -292,3 +294,47 @@ def test_a_download_whose_destination_refuses_is_not_kept(ledger: Ledger, site: 
         submit(f"{site.url}/show/audio/1.mp3", "s3://no-such-bucket/out")
 
     assert [it for it in (settings().cache_dir / "downloads").rglob("*") if it.is_file()] == []
+
+
+def test_audio_behind_a_token_is_brought_and_done_again_without_anybody_seeing_the_token(
+    ledger: Ledger, site: Site, tmp_path: Path
+) -> None:
+    # Given an episode that only the whole address leads to, one of whose legs failed
+    site.files["/private.mp3?auth=SECRET"] = ID3 + b"for subscribers"
+    job = submit(f"{site.url}/private.mp3?auth=SECRET", tmp_path / "out")
+    end_jobs(ledger, [job.id], JobState.FAILED)
+
+    # When it is done once more
+    again = Job(job.spec, ledger).retry()
+
+    # Then the pools find its audio, and the token is nowhere
+    assert again.spec.attempt == 2
+    folder, _, name = again.spec.audio_uri.rpartition("/")
+    assert open_storage(folder).get(name) == ID3 + b"for subscribers"
+    texts = [
+        text
+        for key in ledger.redis.keys("*")
+        if ledger.redis.type(key) == "list"
+        for text in ledger.redis.lrange(key, 0, -1)
+    ]
+    kept = [file.read_bytes() for file in (tmp_path / "out").rglob("*") if file.is_file()]
+    assert texts
+    assert "SECRET" not in "".join(texts) + str(ledger.redis.hgetall(f"duet:job:{job.id}"))
+    assert not any(b"SECRET" in it for it in kept)
+
+
+def test_one_address_for_two_jobs_at_once_is_no_trouble_to_either(ledger: Ledger, site: Site, tmp_path: Path) -> None:
+    # Given both legs, asked for by two requests at the same time, again and again
+    both_here = threading.Barrier(2, timeout=60)
+
+    def ask(leg: Leg, number: int) -> Job:
+        both_here.wait()
+        return submit(f"{site.url}/{number}.mp3", tmp_path / leg, Options(legs=(leg,)), ledger=ledger)
+
+    for number in range(10):
+        site.files[f"/{number}.mp3"] = ID3 + bytes([number]) * 300_000
+        with ThreadPoolExecutor(2) as threads:
+            jobs = list(threads.map(ask, LEGS, [number] * 2))
+        for job in jobs:
+            folder, _, name = job.spec.audio_uri.rpartition("/")
+            assert open_storage(folder).get(name) == site.files[f"/{number}.mp3"]

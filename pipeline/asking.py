@@ -1,0 +1,176 @@
+"""Asking a web server: politely, within a time limit, with a sentence for whatever is wrong."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from threading import Lock, Semaphore
+from typing import Any
+
+import urllib3
+from urllib3.exceptions import HTTPError, MaxRetryError
+
+from pipeline.addresses import PublicPoolManager, check_url
+from pipeline.deadline import Deadline
+from pipeline.errors import AudioError, TransientError
+from pipeline.settings import settings
+from pipeline.shown import without_credentials
+
+AGENT = "Duet (podcast transcripts; asks once, resumes, and sends If-None-Match)"
+BUSY = {408, 425, 429, 500, 502, 503, 504}
+HEAD_TIMEOUTS = 2
+"""In so many times `download_timeout_s` a server must have answered with all that is no body, redirects and all."""
+AT_ONCE = 2
+"""Connections to one host."""
+_turns: defaultdict[str, Semaphore] = defaultdict(lambda: Semaphore(AT_ONCE))
+_turns_lock = Lock()
+
+
+class TryLaterError(Exception):
+    """What is wrong now may be right in a moment."""
+
+    def __init__(self, sentence: str, wait_s: float = 2.0) -> None:
+        super().__init__(sentence)
+        self.wait_s = wait_s
+
+
+@dataclass(frozen=True)
+class Version:
+    """What a server says by which bytes can be told from other bytes at the same address."""
+
+    etag: str = ""
+    last_modified: str = ""
+    size_bytes: int | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it tells anything at all."""
+        return bool(self.etag or self.last_modified)
+
+    @property
+    def validator(self) -> str:
+        """What a request to go on with exactly these bytes may carry (RFC 9110, 13.1.5)."""
+        return self.etag if self.etag and not self.etag.startswith("W/") else self.last_modified
+
+
+def version_of(url: str) -> Version:
+    """Ask a server what it has at an address, without fetching it; an empty version where it does not say.
+
+    Raises:
+        AddressError: the address is none, or not one that may be connected to.
+    """
+    try:
+        with turn(url), response_of(url, {}, method="HEAD") as (response, _):
+            return version_in(response) if response.status == 200 else Version()
+    except (TryLaterError, AudioError):
+        return Version()  # fetching it will tell what is wrong
+
+
+def first_bytes(url: str, count: int) -> tuple[str, bytes]:
+    """Return the media type that a server claims for an address, and the first bytes there.
+
+    Raises:
+        AddressError, AudioError, TransientError: as for `Download.fetch`.
+    """
+    try:
+        with turn(url), response_of(url, {}) as (response, deadline):
+            try:
+                head = response.read(count)
+            except HTTPError as error:
+                raise TryLaterError(_why_not(url, deadline, error)) from None
+            if deadline.is_over:  # what has no length seems to end there
+                raise TryLaterError(_too_slow(url))
+            return response.headers.get("content-type", ""), head
+    except TryLaterError as error:
+        raise TransientError(str(error)) from None
+
+
+@contextmanager
+def turn(url: str) -> Iterator[None]:
+    """Wait until no more than so many others ask the same host."""
+    host = "/".join(url.split("/", 3)[:3])
+    with _turns_lock:
+        places = _turns[host]
+    with places:
+        yield
+
+
+@contextmanager
+def response_of(url: str, headers: dict[str, str], method: str = "GET") -> Iterator[tuple[Any, Deadline]]:
+    """Yield an answer and the deadline under which it is read, which is that of an answer's head."""
+    check_url(url)
+    name = without_credentials(url)
+    with Deadline(HEAD_TIMEOUTS * settings().download_timeout_s) as deadline:
+        response = _asked(url, headers, method, deadline)
+        try:
+            if response.status in BUSY:
+                wait_s = number(response.headers.get("retry-after"))
+                raise TryLaterError(
+                    f"{name} answers {response.status}, that it is busy.", 5.0 if wait_s is None else float(wait_s)
+                )
+            if response.status in (401, 403):
+                raise AudioError(f"{name} answers {response.status}: it is not open to everybody.")
+            if response.status in (404, 410):
+                raise AudioError(f"{name} answers {response.status}: there is nothing; check the address.")
+            yield response, deadline
+        finally:
+            response.close()
+
+
+def _asked(url: str, headers: dict[str, str], method: str, deadline: Deadline) -> Any:
+    name = without_credentials(url)
+    try:
+        return _pool_manager(settings().download_timeout_s).request(
+            method,
+            url,
+            # No compression: the bytes are to be those that a range of them can go on with.
+            headers={"User-Agent": AGENT, "Accept-Encoding": "identity"} | headers,
+            preload_content=False,
+        )
+    except MaxRetryError as error:
+        if "redirect" in str(error.reason):
+            raise AudioError(f"{name} sends from one address to the next without end.") from None
+        raise TryLaterError(_why_not(url, deadline, error.reason or error)) from None
+    except ValueError:
+        raise AudioError(f"{name} is, or sends on to, what is no address.") from None
+    except HTTPError as error:
+        raise TryLaterError(_why_not(url, deadline, error)) from None
+
+
+def _why_not(url: str, deadline: Deadline, error: BaseException) -> str:
+    return _too_slow(url) if deadline.is_over else f"{without_credentials(url)} does not answer ({short(error)})."
+
+
+def _too_slow(url: str) -> str:
+    limit_s = HEAD_TIMEOUTS * settings().download_timeout_s
+    return f"{without_credentials(url)} has not answered after {limit_s:g} s."
+
+
+@lru_cache(maxsize=4)
+def _pool_manager(timeout_s: float) -> PublicPoolManager:
+    return PublicPoolManager(
+        timeout=urllib3.Timeout(connect=min(10.0, timeout_s), read=timeout_s),
+        # Trying again is ours, with what is there already.
+        retries=urllib3.Retry(connect=0, read=0, redirect=10, status=0, other=0, respect_retry_after_header=False),
+    )
+
+
+def version_in(response: Any) -> Version:
+    """Return what an answer says of its bytes."""
+    return Version(
+        etag=response.headers.get("etag", ""),
+        last_modified=response.headers.get("last-modified", ""),
+        size_bytes=number(response.headers.get("content-length")),
+    )
+
+
+def number(text: str | None) -> int | None:
+    """Return the number that a header holds, or None where it holds something else."""
+    return int(text) if text and re.fullmatch(r"\d{1,18}", text, re.ASCII) else None
+
+
+def short(error: BaseException) -> str:
+    """Return the end of an error's sentence, which is what went wrong."""
+    return str(error).rpartition(": ")[2].rstrip(".") or type(error).__name__

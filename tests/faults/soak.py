@@ -17,6 +17,7 @@ import psutil
 from pipeline.errors import BrokerError
 from pipeline.ledger import Ledger
 from pipeline.pools import POOLS
+from tests.dripping import start_dripping
 from tests.faults.accounting import Accounting
 from tests.faults.fleet import LOOK_S, Fleet, Process
 from tests.faults.revisits import Revisits
@@ -26,6 +27,7 @@ WORKERS = 2
 CLIENTS = 3
 """Each submits every episode, so all but one of them must find that it is there already."""
 STANDSTILL_S = 6.0
+WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ODD_NAMES = (
     "Episode #{number} – what now? 100%",
     "Эпизод {number}",
@@ -162,11 +164,12 @@ class Soak:
 
 def run(folder: Path, episodes: int, seed: int, every_s: float, limit_s: float) -> tuple[Accounting, Counter[str]]:
     """Run one soak to its end, or to the limit, and return what became of the episodes and what had happened."""
-    fleet = Fleet(folder, FAST_WINDOW_S="0.1")
+    fleet = Fleet(folder, FAST_WINDOW_S="0.1", DUET_WEBHOOK_SECRET=WEBHOOK_SECRET, DUET_ALLOWED_HOSTS="127.0.0.1")
     soak = Soak(fleet, episodes, seed)
     deadline = time.monotonic() + limit_s
     try:
-        with fleet.client():
+        with start_dripping() as receiver, fleet.client():
+            fleet.variables["CLIENT_ON_COMPLETED"] = receiver.url
             soak.start()
             next_at = time.monotonic() + every_s
             while not soak.is_over() and time.monotonic() < deadline:

@@ -30,9 +30,11 @@ logger = get_task_logger(__name__)
 def every(interval_s: float, task: Task) -> dict[str, Any]:
     """Return the entry of a task that is sent every so many seconds.
 
-    It goes before all merges, and one that nobody took before the next one comes is dropped.
+    It goes before all merges. It is not sent with a time at which it expires: that would be by this machine's clock,
+    and a worker whose clock is ahead would drop all of them. Of those that piled up one is run (`PeriodicTask`).
     """
-    options = {"queue": "cpu", "priority": PRIORITIES[0], "expires": interval_s}
+    task.interval_s = interval_s
+    options = {"queue": "cpu", "priority": PRIORITIES[0]}
     return {"task": task.name, "schedule": interval_s, "options": options}
 
 

@@ -25,9 +25,13 @@ WORKER_VARIABLE = "DUET_WORKER_ID"
 """Tells a worker's child processes which worker they belong to."""
 INDEX = "duet:workers"
 MISSED_LOOKS = 5
+SILENT_LOOKS = 2
+"""A worker that says that it is there misses one at times: what it says comes after the look. Until it has missed
+two, its word counts for more than that no process of its number is here."""
 REMEMBERED_S = 24 * 3600
 """How long it is known of a worker that is gone whether it was told to stop, and at most what it said of itself."""
 NAMESPACE = Path("/proc/self/ns/pid")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 # KEYS: index, worker, then fields and values. A worker that says that it is there has missed nothing.
 _SAY_ALIVE = """
@@ -113,11 +117,20 @@ class Roster:
 
     def lost(self) -> list[Worker]:
         """Return the workers that are no more."""
-        return [
-            worker
-            for worker in self.all()
-            if worker.is_known_dead or is_lost(self.redis.hget(worker_key(worker.id), "missed"))
-        ]
+        return [it for it in self.all() if self._is_gone(it, self.redis.hget(worker_key(it.id), "missed"))]
+
+    def _is_gone(self, worker: Worker, missed: str | None) -> bool:
+        return is_lost(missed) or (worker.is_known_dead and int(missed or 0) >= SILENT_LOOKS)
+
+    def release_dead(self, worker: Worker) -> int:
+        """Strike off the leases of a worker's processes that have ended; only that worker can know.
+
+        Args:
+            worker: the worker of this process.
+        """
+        key = leases_key(worker.id)
+        dead = [lease for lease in self.redis.smembers(key) if not is_running(pid_of(lease))]
+        return int(self.redis.srem(key, *dead)) if dead else 0
 
     def forget(self, worker: Worker) -> None:
         """Strike a worker off that holds no message; one that does holds them until they are put back."""
@@ -128,6 +141,7 @@ class Roster:
                 pipe.hset(key, "missed", MISSED_LOOKS)
                 pipe.expire(key, REMEMBERED_S)
                 pipe.delete(state_key(worker.id))
+                pipe.delete(leases_key(worker.id))
                 pipe.execute()
 
     def taken_keys(self) -> list[str]:
@@ -190,6 +204,16 @@ def state_key(worker_id: str) -> str:
     return f"duet:worker:{worker_id}:state"
 
 
+def leases_key(worker_id: str) -> str:
+    """Return the Redis key of the leases that a worker's living processes hold."""
+    return f"duet:leases:{worker_id}"
+
+
+def pid_of(lease: str) -> int:
+    """Return the process that holds a lease, `<worker> <pid> <run>`."""
+    return int(lease.split(" ")[1])
+
+
 def taken_key(worker_id: str) -> str:
     """Return the Redis key of the messages that a worker has taken."""
     return f"duet:taken:{worker_id}"
@@ -200,6 +224,11 @@ def _text(tag: bytes | str) -> str:
 
 
 def _place() -> str:
-    """Return what tells apart machines, and containers on one machine that number their processes anew."""
+    """Return what tells apart machines, and containers on one machine that number their processes anew.
+
+    Machines may share their name, and the first namespace has the same number on each; what the kernel drew when it
+    started they do not share.
+    """
     namespace = NAMESPACE.readlink().name if NAMESPACE.is_symlink() else ""
-    return f"{socket.gethostname()} {platform.system()} {namespace}"
+    boot_id = BOOT_ID.read_text("ascii").strip() if BOOT_ID.is_file() else ""
+    return f"{socket.gethostname()} {platform.system()} {namespace} {boot_id}"

@@ -1,27 +1,35 @@
-"""The right to run a leg: one process has it at a time, for as long as it and its worker live."""
+"""The right to run a leg: one process has it at a time, for as long as that process and its worker live."""
 
 import os
 import uuid
 from typing import Any
 
 from pipeline.celery import VISIBILITY_MARGIN_S
-from pipeline.roster import WORKER_VARIABLE, is_lost, is_running, worker_key
+from pipeline.roster import WORKER_VARIABLE, is_lost, is_running, leases_key, pid_of, worker_key
 from pipeline.settings import settings
 
-# KEYS: lease. ARGV: what is there now ('' for nothing), what to write, seconds until it is litter.
+# KEYS: lease, those of our worker. ARGV: what is there now ('' for nothing), what to write, seconds until it is litter.
 _SWAP = """
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+redis.call('SADD', KEYS[2], ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
 return 1
 """
-_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
+_RELEASE = """
+redis.call('SREM', KEYS[2], ARGV[1])
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+"""
 
 
 class Lease:
-    """The lease of one leg of one attempt; it lasts as long as its holder is on the roster.
+    """The lease of one leg of one attempt; it lasts as long as the process that holds it.
 
     A message may come twice: by the visibility timeout, from a worker that was given up too early, from a
     sweeper. Who holds the lease runs the leg; who does not waits.
+
+    Its worker's parent process vouches for it: that one sees its child end, whatever the child is busy with, and
+    strikes the lease off its worker's list (`workers/heart.py`). A worker that is lost vouches for nothing.
     """
 
     def __init__(self, client: Any, task_id: str) -> None:
@@ -44,8 +52,7 @@ class Lease:
 
     def is_held(self) -> bool:
         """Whether it is still ours; one that went with the broker's memory is taken again."""
-        holder = self._redis.get(self._key) or ""
-        return holder == self._token or (not holder and self._take(""))
+        return self._take(self._token) or self._take("")
 
     def must_hand_over(self) -> bool:
         """Whether our worker has been told to stop."""
@@ -53,17 +60,21 @@ class Lease:
 
     def release(self) -> None:
         """Give it back."""
-        self._release([self._key], [self._token])
+        self._release([self._key, leases_key(self._worker)], [self._token])
 
     def _was_told_to_stop(self, worker: str) -> bool:
         return bool(self._redis.hget(worker_key(worker), "stopping") == "1")
 
     def _take(self, holder: str) -> bool:
         litter_after_s = settings().leg_time_limit_s + VISIBILITY_MARGIN_S
-        return bool(self._swap([self._key], [holder, self._token, litter_after_s]))
+        return bool(self._swap([self._key, leases_key(self._worker)], [holder, self._token, litter_after_s]))
 
     def _is_at_work(self, holder: str) -> bool:
-        worker, pid, _ = holder.split(" ")
+        worker = holder.partition(" ")[0]
         if worker == self._worker:
-            return int(pid) != os.getpid() and is_running(int(pid))
-        return not is_lost(self._redis.hget(worker_key(worker), "missed"))
+            return pid_of(holder) != os.getpid() and is_running(pid_of(holder))
+        with self._redis.pipeline() as pipe:
+            pipe.hget(worker_key(worker), "missed")
+            pipe.sismember(leases_key(worker), holder)
+            missed, is_vouched_for = pipe.execute()
+        return bool(is_vouched_for) and not is_lost(missed)

@@ -40,8 +40,10 @@ class LegTask(Task):  # type: ignore[misc]  # celery has no types
     max_retries = None
     """Not Celery but `LegContext.losses_in_a_row` bounds what kills its process: Celery does not see a whole
     worker go."""
-    default_retry_delay = 5
-    """Seconds before a leg is tried again whose process was killed."""
+    default_retry_delay = 0
+    """Seconds before a leg is tried again whose process was killed. Celery would have one worker keep the message for
+    that time, and then until it is free; without a delay whoever is free takes it."""
+    Request = "workers.lost:LeasedRequest"
     resultrepr_maxsize = 4096
     """Of an outcome with its reason, for Flower."""
     leg: ClassVar[Leg]

@@ -28,11 +28,13 @@ from workers.engines import Analyst
 from workers.voxtral import Skipped
 
 logger = get_task_logger(__name__)
-RETRY_DELAY_S = 5
 LOST = "The process at work was ended before it was done; it may need more memory."
 
 
-@app.task(bind=True, name="tasks.reconsider", typing=False, default_retry_delay=RETRY_DELAY_S)  # type: ignore[untyped-decorator]
+# Both as in `LegTask`.
+@app.task(  # type: ignore[untyped-decorator]
+    bind=True, name="tasks.reconsider", typing=False, default_retry_delay=0, Request="workers.lost:LeasedRequest"
+)
 def reconsider(self: Task, message: dict[str, Any]) -> dict[str, Any]:
     """Keep what Voxtral hears in the doubtful stretches for `tasks.conclude`, which comes next in any case."""
     with kept_while_the_broker_is_away():

@@ -40,12 +40,16 @@ class Heart(threading.Thread):
         while True:
             self._has_news.wait(settings().sweep_interval_s / BEATS_PER_LOOK)
             self._has_news.clear()
-            self.beat()
+            try:
+                self.beat()
+            except Exception:  # whatever it is, a worker that falls silent is given up with all that it is at
+                logger.exception("The worker could not say that it is there; it tries again.")
 
     def beat(self) -> None:
-        """Say once that the worker is there."""
+        """Say once that the worker is there, and which of its processes are."""
         try:
             self._roster.say_alive(self.worker, stopping=self.stopping)
+            self._roster.release_dead(self.worker)
         except redis.RedisError as error:
             logger.warning("The broker does not answer (%s); it is asked again.", error)
 
@@ -65,6 +69,12 @@ class Heart(threading.Thread):
 
 
 _hearts: list[Heart] = []
+
+
+def release_dead_processes() -> None:
+    """Let others take at once what a process of this worker was at that has just ended."""
+    for heart in _hearts:
+        heart.beat()
 
 
 @celeryd_init.connect  # type: ignore[untyped-decorator]

@@ -18,6 +18,17 @@ class OwnTaken(QoS):
     """kombu's list of taken messages, which lets those of a connection that is gone be."""
 
     restore_at_shutdown = False
+    pool: Any = None
+    """Celery's pool of processes, once there is one."""
+
+    def can_consume(self) -> bool:
+        """Whether a message may be taken: only by a worker that has a process for it.
+
+        Celery takes the next one while its process still loads the model; a worker elsewhere may be free meanwhile.
+        """
+        # What was asked for already may be on its way here, and would be in nobody's hands.
+        is_asking = bool(self.channel._in_poll)
+        return bool(super().can_consume()) and (is_asking or has_process(self.pool))
 
     def ack(self, delivery_tag: str) -> None:
         """Strike a message off; of a lost connection it is back in its queue, and its copy finds the work done."""
@@ -30,6 +41,12 @@ class OwnTaken(QoS):
             super().reject(delivery_tag, requeue)
 
 
+def has_process(pool: Any) -> bool:
+    """Whether a pool has a process that has started; one that keeps no account of it is taken to have."""
+    started = getattr(getattr(pool, "_pool", None), "_all_inqueues", None)
+    return started is None or bool(started)
+
+
 def keep_apart(worker: Worker, conf: Any) -> None:
     """Have this process keep what it takes under its own name, and give it back on every new connection."""
 
@@ -39,6 +56,7 @@ def keep_apart(worker: Worker, conf: Any) -> None:
         requires = ("celery.worker.consumer.connection:Connection",)
 
         def start(self, consumer: Any) -> None:
+            OwnTaken.pool = consumer.pool
             restore(broker_url(), worker)
 
     Channel.QoS = OwnTaken

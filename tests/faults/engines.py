@@ -26,7 +26,8 @@ from workers.voxtral import Skipped
 WINDOW_S = 1.0
 POLL_S = 0.02
 HOG_BYTES = 1 << 30
-RETRY_DELAY_S = 0.2
+MACHINE_VARIABLE = "FAST_MACHINE"
+"""Names the machine on which a worker is to be; loading there waits at the point `load.<machine>`."""
 
 
 class Stage:
@@ -223,6 +224,13 @@ def _change_pool(pool: Any) -> None:
     windows = int(os.environ["FAST_WINDOWS"])
     pool.transcriber = lambda: FastTranscriber(stage, windows)
     pool.analyst = lambda: stage.analyst(windows)
+    load = pool._load
+
+    def load_when_allowed(name: str) -> str:
+        stage.reach(f"load.{os.environ.get(MACHINE_VARIABLE, '')}", lambda: None)
+        return str(load(name))
+
+    pool._load = load_when_allowed
     count_for_chord = RedisBackend.on_chord_part_return
 
     def on_chord_part_return(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
@@ -232,12 +240,10 @@ def _change_pool(pool: Any) -> None:
     RedisBackend.on_chord_part_return = on_chord_part_return
 
 
-def _change_leg(module: Any) -> None:
-    module.LegTask.default_retry_delay = RETRY_DELAY_S
-
-
-def _change_reconsider(module: Any) -> None:
-    module.reconsider.default_retry_delay = RETRY_DELAY_S
+def _change_roster(module: Any) -> None:
+    """Have a worker be on a machine of its own, so that nobody can look at its processes."""
+    if machine := os.environ.get(MACHINE_VARIABLE):
+        module._place = lambda: machine
 
 
 def _change_merge(_: Any) -> None:
@@ -252,9 +258,8 @@ def _change_merge(_: Any) -> None:
 
 
 CHANGES: dict[str, Callable[[Any], None]] = {
+    "pipeline.roster": _change_roster,
     "workers.pool": _change_pool,
-    "tasks.leg": _change_leg,
-    "tasks.reconsider": _change_reconsider,
     "tasks.merge": _change_merge,
 }
 """What is done to each module once it is loaded (`fast/sitecustomize.py`)."""

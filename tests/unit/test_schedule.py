@@ -9,9 +9,12 @@ import pytest
 from beat.periodic import PeriodicTask
 from beat.schedule import SCHEDULE
 from pipeline import heartbeat
+from pipeline.broker import connect
 from pipeline.celery import QUEUES, app, make_app
 from pipeline.settings import settings
 from tests.services import start_valkey
+
+TIMEOUT_S = 10.0
 
 
 @pytest.fixture
@@ -30,7 +33,43 @@ def test_what_the_clock_sends_has_a_worker_and_does_not_pile_up(name: str) -> No
 
     assert isinstance(task, PeriodicTask)
     assert entry["options"]["queue"] in QUEUES
-    assert entry["options"]["expires"] <= entry["schedule"]
+    assert task.interval_s == entry["schedule"]
+
+
+@pytest.mark.parametrize("name", SCHEDULE)
+def test_what_the_clock_sends_has_no_time_of_its_machine_that_a_worker_would_compare_with_its_own(
+    broker: str, name: str
+) -> None:
+    entry = SCHEDULE[name]
+    sender, options = make_app(broker), entry["options"]
+    with sender.connection_for_write() as connection:
+        sender.send_task(entry["task"], connection=connection, **options)
+        message = connection.SimpleQueue(sender.amqp.queues[options["queue"]]).get(timeout=TIMEOUT_S)
+        message.ack()
+
+    assert (message.headers["task"], message.headers["expires"], message.headers["eta"]) == (entry["task"], None, None)
+
+
+def test_of_what_piled_up_one_is_run(broker: str) -> None:
+    # Given a task of the clock, and many messages for it that nobody took
+    runs = []
+
+    class Piled(PeriodicTask):
+        name = "tests.piled"
+        interval_s = 3600.0
+
+        def run(self) -> None:
+            runs.append("run")
+
+    task = make_app(broker).register_task(Piled())
+
+    # When a worker comes, then it runs one of them, and the next one when its time has come
+    for _ in range(5):
+        task.apply()
+    assert runs == ["run"]
+    connect(broker).delete("duet:clock:tests.piled:began")
+    task.apply()
+    assert runs == ["run", "run"]
 
 
 def test_a_clock_that_goes_sends_something_well_before_its_mark_is_gone() -> None:

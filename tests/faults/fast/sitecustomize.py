@@ -4,7 +4,7 @@ import importlib.abc
 import importlib.util
 import sys
 
-CHANGED = ["workers.pool", "tasks.leg", "tasks.reconsider", "tasks.merge"]
+CHANGED = ["pipeline.roster", "workers.pool", "tasks.merge"]
 
 
 class Changed(importlib.abc.MetaPathFinder):

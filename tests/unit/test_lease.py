@@ -1,0 +1,140 @@
+"""Whose a lease is, and who is on the roster: by processes that are really there, and with a real Valkey."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.broker import connect
+from pipeline.roster import MISSED_LOOKS, WORKER_VARIABLE, Roster, Worker, worker_key
+from tasks.lease import Lease
+from tests.services import start_valkey
+
+TASK = "job.whisper.1"
+
+
+@pytest.fixture
+def roster(tmp_path: Path) -> Iterator[Roster]:
+    with start_valkey(tmp_path) as url, connect(url) as client:
+        yield Roster(client)
+
+
+@pytest.fixture
+def process() -> Iterator["subprocess.Popen[bytes]"]:
+    """A process of some worker, which does nothing."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process
+        process.kill()
+
+
+def worker_on(machine: str, pid: int, name: str = "whisper@gpu") -> Worker:
+    return replace(Worker.here(name), place=machine, pid=pid)
+
+
+def lease_of(roster: Roster, worker: Worker, pid: int, monkeypatch: pytest.MonkeyPatch) -> Lease:
+    """Return the lease of the task as a process of a worker has it."""
+    with monkeypatch.context() as patch:
+        patch.setenv(WORKER_VARIABLE, worker.id)
+        patch.setattr(os, "getpid", lambda: pid)
+        return Lease(roster.redis, TASK)
+
+
+def test_the_lease_of_a_process_that_was_killed_is_free_although_its_worker_lives(
+    roster: Roster, process: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given workers on two machines, and a leg at work in a process of the first
+    one, two = worker_on("one", os.getpid()), worker_on("two", os.getpid())
+    for worker in (one, two):
+        roster.say_alive(worker)
+    assert lease_of(roster, one, process.pid, monkeypatch).acquire()
+    other = lease_of(roster, two, os.getpid(), monkeypatch)
+    assert roster.release_dead(one) == 0
+    assert not other.acquire()
+
+    # When that process is killed, and its worker says that it is there
+    process.kill()
+    process.wait()
+    roster.say_alive(one)
+    assert roster.release_dead(one) == 1
+
+    # Then the other machine has the leg, and knows that it was lost
+    assert other.acquire()
+    assert other.was_left_behind
+
+
+def test_a_process_that_lost_its_lease_while_it_stood_still_finds_it_gone(
+    roster: Roster, process: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a leg whose worker has not been heard for too many looks
+    one, two = worker_on("one", os.getpid()), worker_on("two", os.getpid())
+    roster.say_alive(one)
+    roster.say_alive(two)
+    frozen = lease_of(roster, one, process.pid, monkeypatch)
+    assert frozen.acquire()
+    assert frozen.is_held()
+    roster.redis.hset(worker_key(one.id), "missed", MISSED_LOOKS)
+
+    # When another machine has taken it, and the first is heard again
+    other = lease_of(roster, two, os.getpid(), monkeypatch)
+    assert other.acquire()
+    roster.say_alive(one)
+
+    # Then it is the other one's alone
+    assert not frozen.is_held()
+    frozen.release()
+    assert other.is_held()
+
+
+def test_a_lease_that_the_broker_forgot_is_held_again(
+    roster: Roster, process: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = worker_on("one", os.getpid()), worker_on("two", os.getpid())
+    lease = lease_of(roster, one, process.pid, monkeypatch)
+    assert lease.acquire()
+
+    roster.redis.flushall()
+    for worker in (one, two):
+        roster.say_alive(worker)
+
+    assert lease.is_held()
+    assert not lease_of(roster, two, os.getpid(), monkeypatch).acquire()
+
+
+def test_a_worker_that_was_just_heard_is_not_dead_for_want_of_a_process_of_its_number(
+    roster: Roster, process: "subprocess.Popen[bytes]"
+) -> None:
+    # Given a worker that seems to be of this machine (a copy of it, say), and no process of its number here
+    twin = replace(Worker.here("whisper@gpu"), pid=process.pid)
+    process.kill()
+    process.wait()
+    assert twin.is_known_dead
+
+    # When it says between the looks that it is there, then it is
+    for _ in range(2 * MISSED_LOOKS):
+        roster.say_alive(twin)
+        look_at_once(roster)
+        assert roster.lost() == []
+
+    # When it is silent, then it is given up sooner than one whose process cannot be looked for
+    look_at_once(roster)
+    assert roster.lost() == [twin]
+
+
+def test_machines_of_one_name_are_told_apart_by_what_their_kernel_drew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    here = Worker.here("whisper@gpu").place
+    other = tmp_path / "boot_id"
+    other.write_text("00000000-0000-4000-8000-000000000000\n")
+    monkeypatch.setattr("pipeline.roster.BOOT_ID", other)
+    assert Worker.here("whisper@gpu").place != here
+
+
+def look_at_once(roster: Roster) -> None:
+    """Look as if the time between two looks had passed."""
+    roster.redis.delete("duet:workers:looked")
+    roster.look()

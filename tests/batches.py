@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.clock import iso
 from pipeline.ledger import JobRecord, Ledger
-from pipeline.manifest import write_manifest
+from pipeline.manifest import clear_work, write_manifest
 from pipeline.settings import settings
 from pipeline.storage import open_storage
 from pipeline.types import EpisodeResult, JobSpec, JobState, LegOutcome
@@ -31,7 +31,9 @@ def end_jobs(ledger: Ledger, jobs: Iterable[str], state: JobState = JobState.COM
         record = ledger.get(job)
         assert record
         if state is not JobState.CANCELLED:
-            write_manifest(result_of(record.spec, state), open_storage(record.spec.uri))
+            result, storage = result_of(record.spec, state), open_storage(record.spec.uri)
+            write_manifest(result, storage)
+            clear_work(result, storage, is_public=True)
         ledger.advance(record.spec, state, ended_at=time.time(), reason="" if state is JobState.COMPLETED else "So.")
 
 

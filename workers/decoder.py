@@ -46,8 +46,8 @@ MAX_MESSAGE_BYTES = 1 << 18
 """No message is longer; whoever reads them need not take more."""
 BLOCK_BYTES = SAMPLE_RATE_HZ // 2
 """A quarter of a second."""
-BREAKS = (FFmpegError, ValueError, NotImplementedError)
-"""What PyAV raises for damage."""
+BREAKS = (FFmpegError, ValueError, NotImplementedError, OSError)
+"""What PyAV raises for damage; OSError where a damaged file has it seek to where no file has anything."""
 Send = Callable[[bytes, bytes], None]
 
 

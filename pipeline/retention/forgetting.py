@@ -196,7 +196,7 @@ def _clear(storage: Storage) -> Forgotten:
     ours = [name for name in there if name in OURS or name.startswith(WORK)]
     first = [name for name in ours if name == MANIFEST]
     files = delete_all(storage, first) + delete_all(storage, [name for name in ours if name != MANIFEST])
-    left = tuple(join(storage.uri, name) for name in there if name not in ours)
+    left = tuple(f"{storage.uri}/{name}" for name in there if name not in ours)
     if not left and storage.uri.startswith("file:"):
         _remove_folder(storage)
     return Forgotten(files=files, left=left)

@@ -28,7 +28,7 @@ from pipeline.sources import Found, Source, find, find_one
 from pipeline.storage import as_uri
 from pipeline.submission import Desk
 from pipeline.submitting import Submission
-from pipeline.types import JobState
+from pipeline.types import JobSpec, JobState
 from pipeline.watching import Watch
 from tasks.audio import local_audio
 from tests.batches import ID3, end_jobs, own_settings, records, write_audio
@@ -46,6 +46,12 @@ NAMES = strategies.binary(min_size=1, max_size=255).filter(
 )
 ENDINGS = strategies.sampled_from([b".mp3", b".wav", b"", b".part", b".MP3"])
 TEXTS = strategies.text(max_size=60) | strategies.sampled_from(["http://[bad", "\u202e", "²", "9" * 5000])
+
+
+def read_at(spec: JobSpec) -> Path:
+    """Return where a worker reads an episode's audio."""
+    with local_audio(spec) as path:
+        return path
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +136,7 @@ def test_a_file_of_any_name_is_an_episode_like_others(ledger: Ledger, show: Path
     # Then all three are at work, and the pools find each in its place
     assert names_of(batch) == sorted(["a.mp3", "z.mp3", name.decode(errors="replace")])
     specs = [job.spec for job in batch]
-    assert {local_audio(spec) for spec in specs} == {show / "a.mp3", show / "z.mp3", odd}
+    assert {read_at(spec) for spec in specs} == {show / "a.mp3", show / "z.mp3", odd}
     assert all(spec.audio_uri.isascii() and spec.uri.isascii() for spec in specs)
     assert batch.record.is_submitted
 
@@ -427,7 +433,7 @@ def test_an_odd_file_in_an_inbox_is_taken_and_stops_no_other(ledger: Ledger, sho
     assert inbox.look(140.0, 10.0) == 0
 
     specs = [record.spec for record in records(ledger)]
-    assert {local_audio(spec) for spec in specs} == {show / "a.mp3", show / "z.mp3", *odd}
+    assert {read_at(spec) for spec in specs} == {show / "a.mp3", show / "z.mp3", *odd}
     assert {spec.uri.rpartition("/")[0] for spec in specs} == {
         as_uri(tmp_path / "out"),
         f"{as_uri(tmp_path / 'out')}/%FF",

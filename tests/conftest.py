@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.ledger import Ledger
 from pipeline.settings import settings
+from tests.batches import own_settings
 from tests.duet import Duet
+from tests.services import start_valkey
 from workers.weights import whisper_checkpoint
 
 # Tests run side by side on few cores; threads that spin while they wait would take them from each other.
@@ -42,6 +45,22 @@ def whisper_base(cache: Path) -> Path:
         path = whisper_checkpoint("base")
     settings.cache_clear()
     return path
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Valkey that all tests of this process share, each of which finds it empty (`ledger`)."""
+    with start_valkey(tmp_path_factory.mktemp("valkey")) as url:
+        yield url
+
+
+@pytest.fixture
+def ledger(valkey: str, tmp_path: Path) -> Iterator[Ledger]:
+    """The ledger in an empty broker, which this process is set to use, with a cache of the test's own."""
+    with own_settings(valkey, tmp_path / "cache"):
+        ledger = Ledger()
+        ledger.redis.flushdb()
+        yield ledger
 
 
 @pytest.fixture

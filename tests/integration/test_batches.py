@@ -4,7 +4,6 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,25 +16,9 @@ from pipeline.errors import AudioError, BatchError, CancelledError, StorageError
 from pipeline.ledger import Ledger
 from pipeline.queues import PRIORITY_SEPARATOR
 from pipeline.storage import open_storage
-from tests.batches import ID3, end_jobs, own_settings, records, write_audio
-from tests.services import start_valkey
+from tests.batches import ID3, end_jobs, records, write_audio
 
-pytestmark = pytest.mark.xdist_group("valkey")
 PATIENCE_S = 20.0
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with start_valkey(tmp_path_factory.mktemp("valkey")) as url:
-        yield url
-
-
-@pytest.fixture
-def ledger(valkey: str, tmp_path: Path) -> Iterator[Ledger]:
-    with own_settings(valkey, tmp_path / "cache"):
-        ledger = Ledger()
-        ledger.redis.flushdb()
-        yield ledger
 
 
 @pytest.fixture

@@ -22,16 +22,10 @@ from pipeline.storage import open_storage
 from pipeline.types import LEGS, JobState, LegOutcome, Options
 from tasks.audio import local_audio
 from tests.batches import ID3, end_jobs, own_settings, records, write_audio
-from tests.services import S3Server, start_s3, start_valkey
+from tests.services import S3Server, start_s3
 
 pytestmark = pytest.mark.xdist_group("forget")
 DAY_S = 24 * 3600.0
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with start_valkey(tmp_path_factory.mktemp("valkey")) as url:
-        yield url
 
 
 @pytest.fixture(scope="module")

@@ -1,23 +1,11 @@
 """A `duet run` that was interrupted leaves jobs behind; the next one drops those and no others."""
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from pipeline import JobState, submit_folder
 from pipeline.interrupted import cancel_interrupted, note_run, note_run_ended
 from pipeline.ledger import Ledger
-from tests.batches import end_jobs, own_settings, write_audio
-from tests.services import start_valkey
-
-pytestmark = pytest.mark.xdist_group("valkey")
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with start_valkey(tmp_path) as url, own_settings(url, tmp_path / "cache"):
-        yield Ledger()
+from tests.batches import end_jobs, write_audio
 
 
 def states(ledger: Ledger, jobs: list[str]) -> list[JobState | None]:

@@ -17,8 +17,6 @@ from pipeline.settings import Settings, settings
 from pipeline.types import FINAL_STATES, Episode, JobSpec, JobState, LegOutcome, Options
 from tests.services import free_ports, start_valkey
 
-pytestmark = pytest.mark.xdist_group("valkey")  # one server for all of them
-
 JOB = "0123456789abcdef-01234567"
 THREADS = 50
 PATIENCE_S = 10.0
@@ -33,12 +31,6 @@ CALLS: dict[str, Callable[[Ledger, JobSpec], object]] = {
     "jobs": lambda ledger, spec: ledger.jobs(),
     "wait": lambda ledger, spec: ledger.wait(spec.job, JobState.COMPLETED, timeout_s=PATIENCE_S),
 }
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with start_valkey(tmp_path_factory.mktemp("valkey")) as url:
-        yield url
 
 
 @pytest.fixture

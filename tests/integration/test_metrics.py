@@ -21,7 +21,7 @@ from pipeline.settings import settings
 from pipeline.types import Episode, JobSpec, JobState, LegOutcome, Options
 from tests.duet import Duet
 from tests.measured import Measured
-from tests.services import free_ports, start_valkey
+from tests.services import free_ports
 
 pytestmark = pytest.mark.xdist_group("metrics")
 DOCKER = Path(__file__).parents[2] / "docker"
@@ -32,12 +32,6 @@ needs_promtool = pytest.mark.skipif(
     PROMTOOL is None, reason="needs promtool on the PATH (Debian: apt-get install prometheus)"
 )
 TIMEOUT_S = 60.0
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with start_valkey(tmp_path_factory.mktemp("metrics")) as url:
-        yield url
 
 
 @pytest.fixture

@@ -32,10 +32,8 @@ from pipeline.types import JobSpec, JobState
 from pipeline.watching import Watch
 from tasks.audio import local_audio
 from tests.batches import ID3, end_jobs, own_settings, records, write_audio
-from tests.services import start_valkey
 from tests.web import Site, start_site
 
-pytestmark = pytest.mark.xdist_group("valkey")
 PATIENCE_S = 60.0
 LATIN_1 = b"caf\xe9.mp3"
 OFTEN = settings(
@@ -52,12 +50,6 @@ def read_at(spec: JobSpec) -> Path:
     """Return where a worker reads an episode's audio."""
     with local_audio(spec) as path:
         return path
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with start_valkey(tmp_path_factory.mktemp("valkey")) as url:
-        yield url
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from pipeline.settings import settings
 from pipeline.storage import open_storage
 from pipeline.types import LEGS, JobState, Leg, Options
 from tests.batches import ID3, end_jobs, own_settings, records
-from tests.services import S3Server, start_s3, start_valkey
+from tests.services import S3Server, start_s3
 from tests.web import Site, start_site
 
 pytestmark = pytest.mark.xdist_group("remote-sources")
@@ -35,12 +35,6 @@ FEED = """<?xml version="1.0" encoding="UTF-8"?>
 <item><title>An announcement</title><guid>ep-3</guid></item>
 <item><title>Gone</title><guid>ep-4</guid><enclosure url="/audio/gone.mp3" type="audio/mpeg"/></item>
 </channel></rss>"""
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with start_valkey(tmp_path_factory.mktemp("valkey")) as url:
-        yield url
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -15,24 +14,7 @@ from pipeline.ledger import Ledger
 from pipeline.schemas import schema
 from pipeline.storage import open_storage
 from pipeline.types import LegOutcome
-from tests.batches import end_jobs, own_settings, write_audio
-from tests.services import start_valkey
-
-pytestmark = pytest.mark.xdist_group("valkey")
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with start_valkey(tmp_path_factory.mktemp("valkey")) as url:
-        yield url
-
-
-@pytest.fixture
-def ledger(valkey: str, tmp_path: Path) -> Iterator[Ledger]:
-    with own_settings(valkey, tmp_path / "cache"):
-        ledger = Ledger()
-        ledger.redis.flushdb()
-        yield ledger
+from tests.batches import end_jobs, write_audio
 
 
 class Links(HTMLParser):

@@ -21,17 +21,9 @@ from pipeline.types import Episode, JobSpec, JobState, LegOutcome, Options
 from pipeline.webhooks import Webhooks
 from pipeline.webhooks.hooks import register
 from tests.batches import ID3, end_jobs, own_settings, result_of, write_audio
-from tests.services import start_valkey
 
-pytestmark = pytest.mark.xdist_group("retention")
 DAY_S = 24 * 3600.0
 KEEP_S = 30 * DAY_S
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with start_valkey(tmp_path_factory.mktemp("valkey")) as url:
-        yield url
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The index of what was said: it holds what is listed and is still there, and nothing is lost by a passing trouble."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,25 +12,8 @@ from pipeline.ledger import Ledger
 from pipeline.storage import open_storage
 from pipeline.storage.file import FileStorage
 from pipeline.types import Episode, JobSpec, JobState, LegOutcome, MergedSegment, MergedTranscript, Options
-from tests.batches import own_settings
-from tests.services import start_valkey
 
-pytestmark = pytest.mark.xdist_group("transcript-index")
 JOB = "0123456789abcdef-01234567"
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with start_valkey(tmp_path_factory.mktemp("valkey")) as url:
-        yield url
-
-
-@pytest.fixture
-def ledger(valkey: str, tmp_path: Path) -> Iterator[Ledger]:
-    with own_settings(valkey, tmp_path / "cache"):
-        ledger = Ledger()
-        ledger.redis.flushdb()
-        yield ledger
 
 
 @pytest.fixture

@@ -17,18 +17,10 @@ from tests.batches import own_settings, write_audio
 from tests.dripping import start_dripping
 from tests.faults.fleet import wait_until
 from tests.receiver import receiver
-from tests.services import start_valkey
 from workers.courier import AT_ONCE, Courier
 
-pytestmark = pytest.mark.xdist_group("webhook-queue")
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 JOB = "0123456789abcdef-01234567"
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with start_valkey(tmp_path_factory.mktemp("valkey")) as url:
-        yield url
 
 
 @pytest.fixture

@@ -7,15 +7,19 @@ the chord, and when a broker loses its last second.
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
+import redis
 from celery.result import AsyncResult
 from celery.utils.log import get_task_logger
+from kombu.exceptions import OperationalError
 
 from beat.periodic import PeriodicTask
 from pipeline import canvas
 from pipeline.api import SEND_GRACE_S
 from pipeline.broker import connect
 from pipeline.celery import app
+from pipeline.errors import BrokerError
 from pipeline.ledger import JobRecord, Ledger
 from pipeline.metrics import events
 from pipeline.queues import task_ids
@@ -25,19 +29,47 @@ logger = get_task_logger(__name__)
 SUSPECTS = "duet:suspects"
 """What was missing at the last look: a message on its way between two lists is missing for a moment."""
 MAX_RESENDS = 10
+AWAY = (BrokerError, OperationalError, redis.RedisError)
+"""Nothing can be done for any job then."""
 
 
 @app.task(base=PeriodicTask, name="beat.sweep", time_limit=90)  # type: ignore[untyped-decorator]
 def sweep() -> None:
     """Send what open jobs wait for and what is nowhere at two looks in a row."""
     ledger = Ledger(connect())
-    records = [record for record in ledger.get_many(ledger.open_jobs()) if record]
+    records = list(_readable(ledger, ledger.open_jobs()))
     for record in records:
         if _was_never_sent(record):
-            _send_all(ledger, record)
+            with _others_go_on(record.spec.job):
+                _send_all(ledger, record)
     sent = [record for record in records if record.sent_at]
     for record, step in _missing_twice(ledger, sent):
-        _send_again(ledger, record, step)
+        with _others_go_on(record.spec.job):
+            _send_again(ledger, record, step)
+
+
+def _readable(ledger: Ledger, jobs: list[str]) -> Iterator[JobRecord]:
+    """Yield what is known of each job; one whose record cannot be read, of another version say, is told and left."""
+    try:
+        yield from filter(None, ledger.get_many(jobs))
+    except AWAY:
+        raise
+    except Exception:  # one of them; which one is told when it is read alone
+        for job in jobs:
+            with _others_go_on(job):
+                if record := ledger.get(job):
+                    yield record
+
+
+@contextmanager
+def _others_go_on(job: str) -> Iterator[None]:
+    """Tell of what is wrong with one job, and go on with the next; a broker that is away ends the sweep."""
+    try:
+        yield
+    except AWAY:
+        raise
+    except Exception:
+        logger.exception("%s cannot be looked after; the others are.", job)
 
 
 def _was_never_sent(record: JobRecord) -> bool:

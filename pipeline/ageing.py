@@ -6,14 +6,13 @@ otherwise wait for all of a large batch once that is old, and goes before everyt
 hundred times as long.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.celery import PRIORITIES, QUEUES
 from pipeline.ledger import INDEX
 from pipeline.priorities import SINGLE
-from pipeline.queues import lists_of
+from pipeline.queues import lists_of, parsed, task_id
 
 STARVED_STEPS = 100
 OLDEST = 100
@@ -71,15 +70,17 @@ def promote(client: Any, now: float, step_s: float) -> int:
 
 def _oldest(client: Any, name: str) -> list[_Waiting]:
     """Return the jobs' messages in a list that are served next, the very next one last."""
-    texts = client.lrange(name, -OLDEST, -1)
-    messages = [json.loads(text) for text in texts]
-    jobs = [message["headers"]["id"].partition(".")[0] for message in messages]
-    times = client.zmscore(INDEX, jobs) if jobs else []
-    return [
-        _Waiting(text, since, message["properties"]["priority"])
-        for text, message, since in zip(texts, messages, times, strict=True)
-        if since is not None
-    ]
+    found = [(text, *_named(parsed(text))) for text in client.lrange(name, -OLDEST, -1)]
+    jobs = [job for _, job, _ in found if job]
+    times = dict(zip(jobs, client.zmscore(INDEX, jobs), strict=True)) if jobs else {}
+    return [_Waiting(text, since, asked) for text, job, asked in found if (since := times.get(job)) is not None]
+
+
+def _named(message: Any) -> tuple[str, int]:
+    """Return a message's job and priority; no job where it is none: its worker will drop it, and it waits as it is."""
+    name, properties = task_id(message), message.get("properties") if isinstance(message, dict) else None
+    asked = properties.get("priority") if isinstance(properties, dict) else None
+    return (name.partition(".")[0], asked) if name and type(asked) is int and asked in PRIORITIES else ("", 0)
 
 
 def _place(oldest: list[_Waiting], it: _Waiting, step_s: float) -> int:

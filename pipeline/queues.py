@@ -17,15 +17,15 @@ PAGE = 1000
 
 def task_ids(client: Any) -> set[str]:
     """Return the ids of all tasks whose messages are in a queue or with a worker."""
-    taken = (json.loads(text)[0] for key in Roster(client).taken_keys() for text in client.hvals(key))
-    held = {name for it in taken if (name := _task_id(it))}
+    taken = (parsed(text) for key in Roster(client).taken_keys() for text in client.hvals(key))
+    held = {name for it in taken if isinstance(it, list) and it and (name := task_id(it[0]))}
     return held | (_in_lists(client) if keeps_state(broker_url()) else waiting_ids(client))
 
 
 def _in_lists(client: Any) -> set[str]:
     """Return the ids of the tasks that wait in a Redis."""
     texts = (text for queue in QUEUES for name in lists_of(queue) for text in _pages(client, name))
-    return {name for it in map(_parsed, texts) if (name := _task_id(it))}
+    return {name for it in map(parsed, texts) if (name := task_id(it))}
 
 
 def lists_of(queue: str) -> list[str]:
@@ -33,14 +33,16 @@ def lists_of(queue: str) -> list[str]:
     return [f"{queue}{PRIORITY_SEPARATOR}{step}" if step else queue for step in PRIORITIES]
 
 
-def _parsed(text: str) -> Any:
+def parsed(text: str) -> Any:
+    """Return what lies in a queue; None where that is no message at all."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None  # the worker that takes it drops it, and says so
 
 
-def _task_id(message: Any) -> str | None:
+def task_id(message: Any) -> str | None:
+    """Return the id of a message's task; None where it has none."""
     headers = message.get("headers") if isinstance(message, dict) else None
     name = headers.get("id") if isinstance(headers, dict) else None
     return name if isinstance(name, str) else None

@@ -65,6 +65,11 @@ class Worker:
         return cls(f"{node}.{uuid.uuid4().hex[:8]}", _place(), os.getpid(), os.environ.get(POOL_VARIABLE, ""))
 
     @property
+    def node(self) -> str:
+        """Celery's name for it."""
+        return self.id.rpartition(".")[0]
+
+    @property
     def is_known_dead(self) -> bool:
         """Whether its process is gone; False also where that cannot be known from here."""
         return self.place == _place() and not is_running(self.pid)
@@ -133,14 +138,16 @@ class Roster:
         return int(self.redis.srem(key, *dead)) if dead else 0
 
     def forget(self, worker: Worker) -> None:
-        """Strike a worker off that holds no message; one that does holds them until they are put back."""
+        """Strike a worker off that holds no message; one that does holds them until they are put back.
+
+        What it said of itself is kept for a while: one that was only slow says once more that it is there, and not all.
+        """
         if not self.redis.exists(taken_key(worker.id)):
             key = worker_key(worker.id)
             with self.redis.pipeline() as pipe:
                 pipe.srem(INDEX, worker.id)
                 pipe.hset(key, "missed", MISSED_LOOKS)
                 pipe.expire(key, REMEMBERED_S)
-                pipe.delete(state_key(worker.id))
                 pipe.delete(leases_key(worker.id))
                 pipe.execute()
 

@@ -18,7 +18,7 @@ def note_taken(request: Any, **_: Any) -> None:
     if _is_to_be_noted(request.id):
         with _state().pipeline() as pipe:
             pipe.hset(_key(), request.id, json.dumps([{"headers": {"id": request.id}}]))
-            pipe.srem(WAITING, request.id)
+            pipe.zrem(WAITING, request.id)
             pipe.execute()
 
 

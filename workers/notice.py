@@ -25,6 +25,7 @@ class Watch(threading.Thread):
     def __init__(self, watched: Iterable[Source]) -> None:
         super().__init__(name="notice", daemon=True)
         self._sources = list(watched)
+        self._troubles: dict[str, str] = {}
         self.gone_at = float("inf")
         """When the machine will be gone, on the monotonic clock."""
 
@@ -38,11 +39,24 @@ class Watch(threading.Thread):
     def has_notice(self) -> bool:
         """Look once."""
         for it in self._sources:
-            if (left_s := it.seconds_left()) is not None:
+            if (left_s := self._seconds_left(it)) is not None:
                 self.gone_at = time.monotonic() + left_s
                 logger.warning("%s says that this machine is about to be taken away.", it.name)
                 return True
         return False
+
+    def _seconds_left(self, source: Source) -> float | None:
+        """Ask a source; whatever is wrong with it is told once, and the next look is made all the same."""
+        try:
+            left_s = source.seconds_left()
+        except Exception as error:
+            trouble = f"{type(error).__name__}: {error}"
+            if self._troubles.get(source.name) != trouble:
+                logger.warning("%s cannot be looked at (%s); its notice will not be heard.", source.name, trouble)
+            self._troubles[source.name] = trouble
+            return None
+        self._troubles.pop(source.name, None)
+        return left_s
 
 
 _watches: list[Watch] = []

@@ -18,7 +18,7 @@ from pipeline.errors import BrokerError
 from pipeline.heartbeat import KEPT_S, last_mark
 from pipeline.pool_states import WorkerState, best, worker_states
 from pipeline.pools import LOADING, POOLS, UNAVAILABLE
-from pipeline.roster import Roster
+from pipeline.roster import Roster, Worker
 from pipeline.settings import settings
 from pipeline.storage import as_uri, open_storage
 
@@ -50,7 +50,8 @@ def probes(storage: str | None = None, host: str | None = None) -> list[Probe]:
         return [*own, Probe("broker", _no_broker)]
     pools = [Probe(f"pool-{pool}", partial(_pool, pool, host)) for pool in POOLS]
     beat = Probe("beat", partial(_beat, host))
-    return [*own, Probe("broker", _broker), Probe("clock", _clock), beat, *pools, Probe("one-device", _one_device)]
+    shared = [Probe("one-device", _one_device), Probe("names", _names)]
+    return [*own, Probe("broker", _broker), Probe("clock", _clock), beat, *pools, *shared]
 
 
 def _python() -> Check:
@@ -186,10 +187,15 @@ def _nodes() -> list[str]:
     """Return the workers that answer; where the broker carries no questions, those on the roster."""
     if keeps_state(broker_url()):
         return [node for answer in client_app(broker_url()).control.ping(timeout=PING_S) for node in answer]
+    return [worker.node for worker in _workers()]
+
+
+def _workers() -> list[Worker]:
+    """Return the workers on the roster that are not lost."""
     with readable_errors():
         roster = Roster(connect())
         lost = {worker.id for worker in roster.lost()}
-        return [worker.id.rpartition(".")[0] for worker in roster.all() if worker.id not in lost]
+        return [worker for worker in roster.all() if worker.id not in lost]
 
 
 def _one_device() -> Check:
@@ -207,3 +213,15 @@ def _one_device() -> Check:
 
 def _devices(states: list[WorkerState]) -> str:
     return ", ".join(dict.fromkeys(f"{it.pool} on {it.fields['device']}" for it in states))
+
+
+def _names() -> Check:
+    """Check that no two machines have workers of one name, which remote control and Flower would take for one."""
+    places: dict[str, set[str]] = {}
+    for worker in _workers():
+        places.setdefault(worker.node, set()).add(worker.place)
+    shared = sorted(node for node, found in places.items() if len(found) > 1)
+    if shared:
+        found = ", ".join(f"{node} on {len(places[node])} machines" for node in shared)
+        return warning("names", found, "give each machine a hostname of its own and start its workers again")
+    return ok("names", f"{len(places)} workers, each of another name" if places else "no worker is there")

@@ -56,7 +56,7 @@ class Stage:
         always), `hog` (by using up memory).
 
         With `fail` the process stays, and the engine says that it cannot; with `no memory`, that its device has
-        no more.
+        no more, and with `no memory once`, that it has none now.
         """
         return self._flag(f"die-{point}", how)
 
@@ -90,7 +90,9 @@ def _end(flag: Path) -> None:
     how = flag.read_text()
     if how == "fail":
         raise EngineError("The engine was told to fail.")
-    if how == "no memory":
+    if how == "no memory once":
+        flag.unlink()
+    if how.startswith("no memory"):
         raise DeviceMemoryError("The device has no memory for 2 windows at once")
     if how == "hog":
         _use_up_memory()

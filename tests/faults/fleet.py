@@ -72,8 +72,14 @@ class Process:
         return psutil.Process(self.pid).children(recursive=True) if self.is_running else []
 
     def freeze(self) -> None:
-        """Stop it with all that it has started, as a machine that stands still does."""
+        """Stop it with all that it has started, as a machine that stands still does; none of them goes on then."""
         self._signal_all(signal.SIGSTOP)
+        wait_until(lambda: not self._moving(), f"{self.name} stands still")
+
+    def _moving(self) -> list[psutil.Process]:
+        still = (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+        here = [psutil.Process(self.pid), *self.children()] if self.is_running else []
+        return [it for it in here if it.is_running() and it.status() not in still]
 
     def thaw(self) -> None:
         """Let it go on."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults.fleet import Fleet
+from tests.faults.fleet import Fleet, wait_until
 from tests.measured import Measured
 
 pytestmark = pytest.mark.xdist_group("faults")
@@ -11,6 +11,7 @@ JOB_TIMEOUT_S = 60.0
 
 def test_what_happened_is_counted_once_although_legs_ran_twice(fleet: Fleet) -> None:
     # Given an episode whose fast leg is killed in its midst, one whose slow leg fails, and one that is cancelled
+    wait_until(lambda: not fleet.messages(), "what other tests have left is done")
     before = Measured.now()
     fleet.stage.die("whisper.counted-twice.1", "once")
     fleet.stage.die("voxtral.counted-failed.0", "fail")

@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.xdist_group("faults"), needs_chromium]
 USER, PASSWORD = "me", "a,secret"
 """A comma separates several passwords where Flower reads them from its own variable."""
 JOB_TIMEOUT_S = 60.0
+DONE = {"transcribe", "analyze", "merge"}
 
 
 @pytest.fixture
@@ -58,6 +59,11 @@ def tasks(page: Any, search: str = "") -> dict[str, dict[str, str]]:
     return {it["name"].partition(" · ")[0]: it for it in answer.json()["data"]}
 
 
+def ended(told: dict[str, dict[str, str]]) -> set[str]:
+    """Return what Flower has heard the end of; workers tell it each for itself, in any order."""
+    return {name for name, task in told.items() if task["state"] == "SUCCESS"}
+
+
 def test_a_batch_is_seen_in_words_while_it_runs(fleet: Fleet, flower: str) -> None:
     with chromium() as browser:
         page = browser.new_context(http_credentials={"username": USER, "password": PASSWORD}).new_page()
@@ -80,10 +86,8 @@ def test_a_batch_is_seen_in_words_while_it_runs(fleet: Fleet, flower: str) -> No
 
         # Then both legs and the merge are found by its name and by its job, and say what became of them
         for search in ("ep-042", f"kwargs:job={job.id}"):
-            wait_until(lambda it=search: tasks(page, it).get("merge", {}).get("state") == "SUCCESS", "it ended")
+            wait_until(lambda it=search: ended(tasks(page, it)) >= DONE, "each worker has told of its end")
             told = tasks(page, search)
-            assert {"transcribe", "analyze", "merge"} <= told.keys()
-            assert told["transcribe"]["state"] == "SUCCESS"
             assert told["transcribe"]["result"].startswith("ok in ")
             assert told["merge"]["result"].startswith("completed")
         assert not [name for name in tasks(page) if name.startswith("beat.")]

@@ -91,7 +91,7 @@ def test_what_is_due_is_sent_by_the_clock_where_nobody_else_has(fleet: Fleet) ->
         fleet.redis().sadd(DUE, f"{job.id} {job.spec.attempt} completed")
 
         # Then the clock tells it, under the same id
-        wait_until(lambda: len(to.received) == 2, "it was told again")
+        wait_until(lambda: len(to.received) >= 2, "it was told again")
         assert len({headers["webhook-id"] for headers, _ in to.received}) == 1
     wait_until(lambda: not fleet.redis().exists(DUE), "nothing is due")
 
@@ -101,7 +101,7 @@ def test_who_never_understands_is_given_up_and_who_is_gone_at_once(fleet: Fleet)
     with receiver(*[503] * 9) as deaf, receiver(410) as gone:
         fleet.submit("deaf", on_completed=deaf.url)
         fleet.submit("gone", on_completed=gone.url)
-        wait_until(lambda: Measured.now().since(before, "duet_webhooks_total", result="failed") == 2, "both given up")
+        wait_until(lambda: Measured.now().since(before, "duet_webhooks_total", result="failed") >= 2, "both given up")
         assert (len(deaf.received), len(gone.received)) == (4, 1)
     assert Measured.now().since(before, "duet_webhooks_total", result="retried") == 3
 

@@ -2,6 +2,7 @@
 
 import re
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pipeline.doctor import Check, Probe, Status, examine
 from pipeline.doctor import client as client_checks
 from pipeline.errors import EngineError
 from pipeline.heartbeat import KEPT_S, leave_mark
+from pipeline.roster import Roster, Worker
 from pipeline.settings import settings
 from tests import voxtral_checkpoint
 from tests.pool_workers import join
@@ -111,6 +113,25 @@ def test_a_broker_that_fills_up_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     assert broker.status is Status.WARNING
     assert "% full" in broker.found
     assert "duet forget --before" in broker.next_step
+
+
+def test_machines_of_one_name_are_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with start_valkey(tmp_path) as url, connect(url) as client:
+        given(monkeypatch, broker_url=url)
+        roster, here = Roster(client), Worker.here("whisper@gpu")
+
+        # Given workers of other pools of this machine, of another machine, and of this one that are lost
+        for worker in (here, Worker.here("cpu@gpu"), replace(here, id="whisper@other.1", place="another machine")):
+            roster.say_alive(worker)
+        gone = replace(here, id="whisper@gpu.before", place="before the machine was started again")
+        roster.say_alive(gone)
+        roster.forget(gone)
+        assert found(client_checks.probes(), "names").status is Status.OK
+
+        # When another machine has the same name, then it is said which
+        roster.say_alive(replace(here, id="whisper@gpu.clone", place="a clone"))
+        check = found(client_checks.probes(), "names")
+        assert (check.status, check.found) == (Status.WARNING, "whisper@gpu on 2 machines")
 
 
 def test_a_clock_that_has_stopped_is_missed_where_it_should_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

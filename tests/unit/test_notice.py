@@ -7,6 +7,7 @@ import pytest
 
 from tests.metadata_server import metadata_server
 from workers.metadata import Ec2Metadata, NoticeFile
+from workers.notice import Watch
 
 
 def test_ec2_is_asked_with_a_token_that_is_renewed() -> None:
@@ -41,3 +42,26 @@ def test_a_file_is_a_notice_with_or_without_the_seconds_left(tmp_path: Path) -> 
     assert file.seconds_left() == float("inf")
     (tmp_path / "drain").write_text("60\n")
     assert file.seconds_left() == pytest.approx(60, abs=10)
+
+
+def test_a_source_that_cannot_be_looked_at_is_told_once_and_looked_at_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a folder where the file would be, as Docker puts one for a file that is not there, and another source
+    flag, other = tmp_path / "drain", tmp_path / "other"
+    flag.mkdir()
+    watch = Watch([NoticeFile(flag), NoticeFile(other)])
+
+    # When it is looked at, then it is said once that it cannot be
+    with caplog.at_level(logging.WARNING):
+        assert [watch.has_notice(), watch.has_notice()] == [False, False]
+    assert len(caplog.records) == 1
+    assert str(flag) in caplog.text
+
+    # Then the other one is heard, and the first when it is mended
+    other.touch()
+    assert watch.has_notice()
+    other.unlink()
+    flag.rmdir()
+    flag.touch()
+    assert watch.has_notice()

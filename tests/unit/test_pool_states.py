@@ -96,12 +96,25 @@ def test_what_a_worker_says_lasts_as_long_as_its_heartbeat(broker: str) -> None:
         roster = Roster(client)
         client.expire(state_key(worker.id), 5)
 
-        # When it beats, then it is kept; when it is struck off, then it is gone
+        # When it beats, then it is kept; when it is struck off, then it counts no more, and goes in time
         roster.say_alive(worker)
         assert client.ttl(state_key(worker.id)) > REMEMBERED_S - 60
         roster.forget(worker)
-        assert not client.exists(state_key(worker.id))
-    assert worker_states() == []
+        assert worker_states() == []
+        assert 0 < client.ttl(state_key(worker.id)) <= REMEMBERED_S
+
+
+def test_a_worker_that_was_given_up_and_is_heard_again_is_as_ready_as_before(broker: str) -> None:
+    # Given a worker that stood still for so long that it was given up
+    worker = join("whisper", status="ready", model="base")
+    with connect() as client:
+        Roster(client).forget(worker)
+
+        # When it is heard again, which loads nothing anew
+        Roster(client).say_alive(worker)
+
+    # Then what it said before holds
+    assert [(it.status, it.fields["model"]) for it in worker_states()] == [("ready", "base")]
 
 
 def test_a_stack_that_starts_forgets_what_its_killed_workers_said_and_held(broker: str) -> None:

@@ -1,0 +1,83 @@
+"""One item that cannot be read keeps what runs on a clock from nothing else."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from beat.sweeper import sweep
+from pipeline import canvas
+from pipeline.ageing import promote
+from pipeline.api import SEND_GRACE_S
+from pipeline.ledger import Ledger
+from pipeline.queues import lists_of, task_ids
+from pipeline.roster import Roster, Worker, taken_key
+from pipeline.settings import settings
+from pipeline.types import Episode, JobSpec, Options
+from tests.services import start_valkey
+
+STEP_S = 600.0
+GARBAGE = ["garbage", "[]", "7", '{"headers": 1}', '{"headers": {"id": "a.whisper.1"}}']
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+    with start_valkey(tmp_path) as url:
+        monkeypatch.setenv("DUET_BROKER_URL", url)
+        settings.cache_clear()
+        yield Ledger()
+    settings.cache_clear()
+
+
+def noted(ledger: Ledger, number: int) -> JobSpec:
+    """Return a job that was noted long ago and never sent."""
+    episode = Episode(id=f"{number:016x}", source="ep.mp3", slug="ep", size_bytes=5)
+    audio = {"audio_uri": "file:///ep.mp3", "uri": "file:///results/ep"}
+    spec = JobSpec(job=f"{episode.id}-01234567", attempt=1, episode=episode, options=Options(), priority=5, **audio)
+    assert ledger.begin(spec)
+    ledger.redis.hincrbyfloat(f"duet:job:{spec.job}", "submitted_at", -2 * SEND_GRACE_S)
+    return spec
+
+
+def test_what_waits_goes_up_past_items_that_are_no_messages(ledger: Ledger) -> None:
+    # Given a job that waits among what no worker could read, and no worker that would drop it
+    spec = noted(ledger, 1)
+    canvas.send(spec)
+    lists = lists_of("voxtral")
+    for item in GARBAGE:
+        ledger.redis.lpush(lists[5], item)
+        ledger.redis.rpush(lists[5], item)
+    record = ledger.get(spec.job)
+    assert record is not None
+
+    # When it has waited for one step, then it and its fast leg go up, and the rest stays
+    assert promote(ledger.redis, record.submitted_at + 1.5 * STEP_S, STEP_S) == 2
+    assert ledger.redis.llen(lists[4]) == 1
+    assert ledger.redis.llen(lists[5]) == 2 * len(GARBAGE)
+
+
+def test_what_a_worker_holds_is_known_although_something_else_lies_there(ledger: Ledger) -> None:
+    worker = Worker.here("whisper@gpu")
+    Roster(ledger.redis).say_alive(worker)
+    held = {str(number): item for number, item in enumerate(GARBAGE)} | {"good": '[{"headers": {"id": "b.whisper.1"}}]'}
+    ledger.redis.hset(taken_key(worker.id), mapping=held)
+
+    assert task_ids(ledger.redis) == {"b.whisper.1"}
+
+
+def test_a_job_that_cannot_be_read_keeps_the_sweeper_from_no_other(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given two jobs that were never sent, and one between them that another version has written
+    before, odd, behind = (noted(ledger, number) for number in range(3))
+    ledger.redis.hset(f"duet:job:{odd.job}", "state", "of another version")
+
+    # When the sweeper looks
+    with caplog.at_level(logging.ERROR):
+        sweep()
+
+    # Then it has sent the others, and said which it could not
+    sent = {spec.job for spec in (before, behind) if (record := ledger.get(spec.job)) and record.sent_at}
+    assert sent == {before.job, behind.job}
+    assert [it.message for it in caplog.records] == [f"{odd.job} cannot be looked after; the others are."]

@@ -27,6 +27,9 @@ RETENTION_S = 14 * 24 * 3600
 MOST_VISIBILITY_S = 12 * 3600
 """SQS's own limit."""
 QUEUE_PREFIX = "duet-"
+POLLING_INTERVAL_S = 0.1
+"""After how long a worker that was busy looks again whether it may take something. It bounds how many short tasks it
+gets through; what an empty queue costs is bounded by `wait_time_seconds`, for which SQS itself holds the request."""
 
 # KEYS: the ids. ARGV: an id, seconds, 'XX' for one that is there or 'CH' for any. A note never ends sooner by it.
 _BELIEVE = """
@@ -47,7 +50,7 @@ def without_redis(application: Celery) -> None:
         broker_transport_options={
             "visibility_timeout": min(application.conf.visibility_timeout, MOST_VISIBILITY_S),
             "queue_name_prefix": QUEUE_PREFIX,
-            "polling_interval": 1.0,
+            "polling_interval": POLLING_INTERVAL_S,
             "wait_time_seconds": 5,
             "sqs-creation-attributes": {"MessageRetentionPeriod": str(RETENTION_S)},
         },

@@ -228,9 +228,9 @@ def _change_pool(pool: Any) -> None:
     pool.analyst = lambda: stage.analyst(windows)
     load = pool._load
 
-    def load_when_allowed(name: str) -> str:
+    def load_when_allowed(name: str) -> Any:
         stage.reach(f"load.{os.environ.get(MACHINE_VARIABLE, '')}", lambda: None)
-        return str(load(name))
+        return load(name)
 
     pool._load = load_when_allowed
     count_for_chord = RedisBackend.on_chord_part_return

@@ -1,4 +1,4 @@
-"""One fleet with fast engines for all fault tests; each finds it whole."""
+"""One fleet with fast engines for all fault tests; each finds it whole, and it ends with them."""
 
 from collections.abc import Iterator
 
@@ -8,8 +8,8 @@ from pipeline.pools import POOLS
 from tests.faults.fleet import Fleet
 
 
-@pytest.fixture(scope="session")
-def session_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+@pytest.fixture(scope="package")
+def shared_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     fleet = Fleet(tmp_path_factory.mktemp("fleet"))
     try:
         fleet.start_all()
@@ -19,9 +19,9 @@ def session_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 
 @pytest.fixture
-def fleet(session_fleet: Fleet, request: pytest.FixtureRequest) -> Iterator[Fleet]:
+def fleet(shared_fleet: Fleet, request: pytest.FixtureRequest) -> Iterator[Fleet]:
     """The fleet with a broker, a worker of each pool and the clock; and this process its client."""
-    fleet = session_fleet
+    fleet = shared_fleet
     dead = [name for name, process in fleet.processes.items() if not process.is_running]
     for name in dead:
         if name in (*POOLS, "valkey", "beat"):

@@ -1,4 +1,4 @@
-"""One fleet with fast engines, and one server before it, for all tests of HTTP."""
+"""One fleet with fast engines, and one server before it, for all tests of HTTP; they end with them."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from tests.faults.fleet import Fleet
 from tests.http.server import Server, serve
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     fleet = Fleet(tmp_path_factory.mktemp("http-fleet"))
     try:
@@ -18,7 +18,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         fleet.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(fleet: Fleet) -> Iterator[Server]:
     """A server on this machine, which needs no key."""
     with serve(fleet, fleet.results / "http") as running:

@@ -24,8 +24,6 @@ def test_with_a_voxtral_that_is_named_every_way_is_measured(
     ways = {way["name"]: way for way in found["ways"]}
     assert list(ways) == WAYS
     assert found["voxtral"] == {"model": str(tiny), "device": "cpu"}
-    longest_s = max(ways["whisper-only"]["work_s"], ways["voxtral-only"]["work_s"])
-    assert ways["one-after-the-other"]["work_s"] > 0.9 * longest_s
     assert ways["voxtral-only"]["first_text_s"] == ways["voxtral-only"]["work_s"]
     assert ways["hybrid"]["first_text_s"] <= ways["hybrid"]["work_s"]
     for way in ways.values():

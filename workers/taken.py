@@ -25,10 +25,11 @@ class OwnTaken(QoS):
         """Whether a message may be taken: only by a worker that has a process for it.
 
         Celery takes the next one while its process still loads the model; a worker elsewhere may be free meanwhile.
+        Questions to the worker itself (`ping`) come by a channel without a queue, and are answered at any time.
         """
         # What was asked for already may be on its way here, and would be in nobody's hands.
-        is_asking = bool(self.channel._in_poll)
-        return bool(super().can_consume()) and (is_asking or has_process(self.pool))
+        is_free = bool(self.channel._in_poll) or not self.channel.active_queues or has_process(self.pool)
+        return bool(super().can_consume()) and is_free
 
     def ack(self, delivery_tag: str) -> None:
         """Strike a message off; of a lost connection it is back in its queue, and its copy finds the work done."""

@@ -1,0 +1,19 @@
+"""A worker whose process still loads its model."""
+
+import pytest
+
+from tests.faults.engines import MACHINE_VARIABLE
+from tests.faults.fleet import Fleet
+
+pytestmark = pytest.mark.xdist_group("fleet")
+
+
+def test_a_worker_answers_while_its_process_still_loads(fleet: Fleet) -> None:
+    # Given a worker whose process does not get to the end of loading
+    hold = fleet.stage.hold("load.slow")
+    fleet.start_worker("whisper", "slow", **{MACHINE_VARIABLE: "slow"})
+
+    # Then it answers what it is asked; a question that nobody reads would keep it as busy as a core can be
+    fleet.wait_for_workers("slow")
+    assert hold.exists()
+    hold.unlink()

@@ -18,7 +18,7 @@ UNFINISHED = ".part"
 LITTER_S = 24 * 3600.0
 """A download that has not grown for so long was left by a process that was killed."""
 EARLIER = "objects"
-"""Where copies were kept up to version 0.2, and where a model's files are kept until they have their folder."""
+"""Where copies were kept before, and where a model's files are kept until they have their folder."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 import whisper
+from whisper.model import AudioEncoder, TextDecoder
 
 from pipeline.errors import SettingsError, WeightsError
 from pipeline.settings import Settings
@@ -12,7 +13,7 @@ from pipeline.types import Options
 from workers.device import GIB
 from workers.plan import CARDS, Card, Plan, cards, plan
 from workers.plan.advice import smaller
-from workers.plan.geometry import MINI, SMALL, voxtral_geometry, whisper_geometry
+from workers.plan.geometry import MINI, SMALL, voxtral_geometry, whisper_dimensions, whisper_geometry
 from workers.plan.plan import LONGEST_S, STEPS
 from workers.plan.wanted import NoRoomError, wanted
 from workers.voxtral import questions
@@ -35,6 +36,16 @@ def test_every_whisper_has_the_published_number_of_parameters(name: str) -> None
 
 def test_whisper_base_is_counted_as_its_weights_are(whisper_base: object) -> None:
     assert whisper_geometry(str(whisper_base)) == whisper_geometry("base")
+
+
+@pytest.mark.parametrize("name", ["tiny", "base.en", "medium", "large-v3", "turbo"])
+def test_every_whisper_is_counted_as_its_layers_are(name: str) -> None:
+    it = whisper_dimensions(name)
+    with torch.device("meta"):
+        encoder = AudioEncoder(it.n_mels, it.n_audio_ctx, it.n_audio_state, it.n_audio_head, it.n_audio_layer)
+        decoder = TextDecoder(it.n_vocab, it.n_text_ctx, it.n_text_state, it.n_text_head, it.n_text_layer)
+    parameters = [*encoder.parameters(), *decoder.parameters()]
+    assert whisper_geometry(name).parameters == sum(parameter.numel() for parameter in parameters)
 
 
 @pytest.mark.parametrize(("model", "billions"), [(MINI, 4.676), (SMALL, 24.26)])

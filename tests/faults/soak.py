@@ -203,7 +203,7 @@ def main() -> None:
     print(f"{asked.episodes} episodes, seed {asked.seed}, {happened.total()} faults in {took_s:.0f} s")
     print("faults:    ", ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in happened.most_common()))
     for name in ("submitted", "completed", "partial", "failed", "duplicates", "lost", "overwritten"):
-        print(f"{name + ':':<12}{getattr(figures, name)}")
+        print(f"{name + ':':<13}{getattr(figures, name)}")
     print(f"done again: {figures.done_again:.1%} of the windows")
     for reason in figures.reasons:
         print(f"reason:     {reason}")

@@ -165,7 +165,7 @@ def _whisper_parameters(dims: ModelDimensions) -> int:
     encoder = convolutions + dims.n_audio_layer * (12 * width**2 + 12 * width) + 2 * width
     embeddings = (dims.n_vocab + dims.n_text_ctx) * text_width
     decoder = embeddings + dims.n_text_layer * (16 * text_width**2 + 17 * text_width) + 2 * text_width
-    return encoder + decoder
+    return int(encoder + decoder)
 
 
 def _count(module: nn.Module) -> int:

@@ -20,10 +20,11 @@ from pipeline.api import SEND_GRACE_S
 from pipeline.broker import connect
 from pipeline.celery import app
 from pipeline.errors import BrokerError
-from pipeline.ledger import JobRecord, Ledger
+from pipeline.ledger import Ledger
 from pipeline.metrics import events
 from pipeline.queues import task_ids
 from pipeline.types import JobState
+from pipeline.types.records import JobRecord
 
 logger = get_task_logger(__name__)
 SUSPECTS = "duet:suspects"

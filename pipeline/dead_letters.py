@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from pipeline.clock import iso
 from pipeline.job import Job
-from pipeline.ledger import JobRecord, Ledger
+from pipeline.ledger import Ledger
 from pipeline.pool_states import ready_pools
 from pipeline.pools import UNAVAILABLE
 from pipeline.retrying import missing_legs
 from pipeline.types import JobState, Leg
+from pipeline.types.records import JobRecord
 
 ENDS = (JobState.FAILED, JobState.PARTIAL)
 PAGE = 1000

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Mapping
 
-from pipeline.ledger import JobRecord
 from pipeline.settings import settings
 from pipeline.types import Figures, Leg, LegFigures, LegOutcome, SecondOpinion
+from pipeline.types.records import JobRecord
 
 
 def figures(

@@ -7,12 +7,13 @@ from functools import cached_property
 from typing import Self
 
 from pipeline.errors import CancelledError, JobFailedError
-from pipeline.ledger import RANKS, JobRecord, Ledger
+from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest, read_product, read_result, taken
 from pipeline.priorities import SINGLE
 from pipeline.retrying import begin_again
 from pipeline.storage import Storage, open_storage
 from pipeline.types import EpisodeResult, JobSpec, JobState, Segment, Transcript
+from pipeline.types.records import RANKS, JobRecord
 
 
 class Job:

@@ -12,7 +12,6 @@ from pipeline.doubts import judged
 from pipeline.figures import figures
 from pipeline.formats import FORMATS, rendered
 from pipeline.formats.base import TranscriptFormat
-from pipeline.ledger import JobRecord
 from pipeline.manifest import (
     TRANSCRIPT,
     WORK,
@@ -43,6 +42,7 @@ from pipeline.types import (
     Stretch,
     Transcript,
 )
+from pipeline.types.records import JobRecord
 
 NAMES: dict[Leg, str] = {"whisper": "Whisper", "voxtral": "Voxtral"}
 

@@ -9,11 +9,12 @@ from kombu.exceptions import OperationalError
 from pipeline import canvas
 from pipeline.broker import unreachable
 from pipeline.errors import AudioError
-from pipeline.ledger import JobRecord, Ledger
+from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
 from pipeline.priorities import SINGLE
 from pipeline.storage import open_storage, path_of
 from pipeline.types import JobSpec, JobState, Leg
+from pipeline.types.records import JobRecord
 
 
 def missing_legs(record: JobRecord) -> tuple[Leg, ...]:

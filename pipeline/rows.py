@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from pipeline.batches import Entry
-from pipeline.ledger import JobRecord
 from pipeline.sources.source import Rejected, Skipped
 from pipeline.types import JobState
+from pipeline.types.records import JobRecord
 
 
 @dataclass(frozen=True)

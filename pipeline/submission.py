@@ -19,13 +19,14 @@ from pipeline.broker import readable_errors, unreachable
 from pipeline.digests import Digests
 from pipeline.errors import BrokerError, DuetError
 from pipeline.ids import job_id
-from pipeline.ledger import JobRecord, Ledger
+from pipeline.ledger import Ledger
 from pipeline.manifest import WORK, read_manifest
 from pipeline.priorities import priority_of
 from pipeline.settings import settings
 from pipeline.sources import Source
 from pipeline.storage import as_uri, join, open_storage
 from pipeline.types import Episode, EpisodeResult, JobSpec, JobState, Options
+from pipeline.types.records import JobRecord
 from pipeline.unexpected import readable
 from pipeline.webhooks import Webhooks
 from pipeline.webhooks.hooks import check_room, note_due, register

@@ -10,12 +10,13 @@ import redis
 from kombu.exceptions import OperationalError
 
 from pipeline.errors import BrokerError, CancelledError
-from pipeline.ledger import Ledger, LegRecord
+from pipeline.ledger import Ledger
 from pipeline.metrics import events
 from pipeline.metrics.definitions import LOST, MEMORY
 from pipeline.settings import settings
 from pipeline.storage import Storage, open_storage
 from pipeline.types import JobSpec, Leg, Segment
+from pipeline.types.records import LegRecord
 from tasks.checkpoint import StoredCheckpoints
 from tasks.lease import Lease
 

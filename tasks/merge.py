@@ -13,7 +13,7 @@ from pipeline.broker import connect
 from pipeline.canvas import step_of
 from pipeline.celery import app
 from pipeline.errors import BrokerError, DuetError, EngineError, TransientError
-from pipeline.ledger import JobRecord, Ledger
+from pipeline.ledger import Ledger
 from pipeline.manifest import read_result
 from pipeline.merge import merge_legs, publish, second_opinion_on
 from pipeline.metrics import events
@@ -21,6 +21,7 @@ from pipeline.metrics.counted import Counts
 from pipeline.metrics.definitions import reason_of
 from pipeline.storage import Storage, open_storage
 from pipeline.types import LEGS, Analysis, EpisodeResult, JobSpec, JobState, Leg, LegOutcome, SecondOpinion, Transcript
+from pipeline.types.records import JobRecord
 from tasks.checkpoint import saved_opinion
 from tasks.deliver import tell_at_once
 from tasks.lease import Lease

@@ -15,8 +15,9 @@ from pipeline.errors import AudioError, BrokerError, StorageError, TransientErro
 
 if TYPE_CHECKING:
     from pipeline.dead_letters import DeadLetter
-    from pipeline.ledger import JobRecord, Ledger
+    from pipeline.ledger import Ledger
     from pipeline.stack import Stack
+    from pipeline.types.records import JobRecord
 
 
 def retry(

@@ -224,4 +224,4 @@ def _names() -> Check:
     if shared:
         found = ", ".join(f"{node} on {len(places[node])} machines" for node in shared)
         return warning("names", found, "give each machine a hostname of its own and start its workers again")
-    return ok("names", f"{len(places)} workers, each of another name" if places else "no worker is there")
+    return ok("names", "each worker has a name of its own" if places else "no worker is there")

@@ -11,7 +11,7 @@ from pipeline.http.jobs import Known
 from pipeline.http.live import Live
 from pipeline.http.problems import responses
 from pipeline.http.views import has_transcript, view
-from pipeline.ledger import JobRecord
+from pipeline.types.records import JobRecord
 
 router = APIRouter(tags=["jobs"], dependencies=[Depends(caller)])
 

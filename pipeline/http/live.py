@@ -6,8 +6,9 @@ from typing import Any
 
 from pipeline.broker import readable_errors
 from pipeline.http.broker import client
-from pipeline.ledger import OPEN, JobRecord
+from pipeline.ledger import OPEN
 from pipeline.types import JobState
+from pipeline.types.records import JobRecord
 
 PREFIX = "duet:job:"
 TICK_S = 0.5

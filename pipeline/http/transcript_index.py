@@ -12,10 +12,11 @@ from threading import Lock
 
 from pipeline.errors import DuetError, StorageError, TransientError
 from pipeline.http.views import has_transcript
-from pipeline.ledger import INDEX, JobRecord, Ledger
+from pipeline.ledger import INDEX, Ledger
 from pipeline.manifest import TRANSCRIPT
 from pipeline.merge import read_transcript
 from pipeline.storage import open_storage
+from pipeline.types.records import JobRecord
 
 logger = logging.getLogger(__name__)
 FILL_S = 1.5

@@ -6,8 +6,8 @@ from fastapi import Request
 from pydantic import BaseModel, Field
 
 from pipeline.clock import iso
-from pipeline.ledger import RANKS, JobRecord, LegRecord
 from pipeline.types import Analysis, JobState, Leg, Options, Transcript
+from pipeline.types.records import RANKS, JobRecord, LegRecord
 
 FORMS = ("json", "txt", "srt", "vtt")
 

@@ -12,7 +12,7 @@ from pipeline.admission import check_destination
 from pipeline.batches import Batches
 from pipeline.errors import JobAtWorkError, StorageError
 from pipeline.formats import FORMATS
-from pipeline.ledger import JobRecord, Ledger
+from pipeline.ledger import Ledger
 from pipeline.library import episodes, names
 from pipeline.manifest import ANALYSIS, MANIFEST, TRANSCRIPT, WORK, read_manifest
 from pipeline.retention.elsewhere import note_forgotten
@@ -20,6 +20,7 @@ from pipeline.retention.keys import counting_keys, lease_keys, result_keys
 from pipeline.retention.leftovers import THREADS, clear_copies, delete_all, remove_upload, work_files
 from pipeline.storage import Storage, as_uri, join, open_storage, path_of
 from pipeline.types import JobSpec
+from pipeline.types.records import JobRecord
 
 OURS = frozenset({MANIFEST, TRANSCRIPT, ANALYSIS, *(form.file for form in FORMATS.values())})
 """The names of the files that Duet leaves in an episode's folder; others are somebody else's."""

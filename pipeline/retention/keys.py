@@ -3,8 +3,8 @@
 from celery.backends.base import KeyValueStoreBackend
 
 from pipeline.canvas import STEPS
-from pipeline.ledger import JobRecord
 from pipeline.types import JobSpec
+from pipeline.types.records import JobRecord
 
 GROUP_ENDINGS = (".j", ".t", ".s", ".c")
 """Of a chord's keys, some of which never expire."""

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from pipeline.ledger import JobRecord, Ledger
+from pipeline.ledger import Ledger
 from pipeline.scaling.decision import Waiting
 from pipeline.types import LEGS, Leg
+from pipeline.types.records import JobRecord
 
 BYTES_PER_S = 16_000.0
 """Of MP3 at 128 kbit/s, until a job of this ledger has said better."""

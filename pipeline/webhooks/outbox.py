@@ -6,8 +6,9 @@ import time
 from typing import Any
 
 from pipeline.clock import iso
-from pipeline.ledger import JobRecord, Ledger
+from pipeline.ledger import Ledger
 from pipeline.types import JobState
+from pipeline.types.records import JobRecord
 from pipeline.webhooks.hooks import DUE, Event, event_of, urls_of
 from pipeline.webhooks.queue import Delivery, WebhookQueue
 

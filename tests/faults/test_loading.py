@@ -2,6 +2,8 @@
 
 import pytest
 
+from pipeline.pool_states import worker_states
+from pipeline.pools import LOADING
 from tests.faults.engines import MACHINE_VARIABLE
 from tests.faults.fleet import Fleet
 
@@ -15,5 +17,5 @@ def test_a_worker_answers_while_its_process_still_loads(fleet: Fleet) -> None:
 
     # Then it answers what it is asked; a question that nobody reads would keep it as busy as a core can be
     fleet.wait_for_workers("slow")
-    assert hold.exists()
+    assert [it.status for it in worker_states(fleet.url) if it.node == "slow@fleet"] == [LOADING]
     hold.unlink()

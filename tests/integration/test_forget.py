@@ -15,11 +15,12 @@ from pipeline.cli import app
 from pipeline.digests import Digests
 from pipeline.errors import JobAtWorkError, StorageError
 from pipeline.http.uploads import LITTER_S, sweep
-from pipeline.ledger import JobRecord, Ledger
+from pipeline.ledger import Ledger
 from pipeline.retention.forgetting import Eraser, Plan
 from pipeline.settings import settings
 from pipeline.storage import open_storage
 from pipeline.types import LEGS, JobState, LegOutcome, Options
+from pipeline.types.records import JobRecord
 from tasks.audio import local_audio
 from tests.batches import ID3, end_jobs, own_settings, records, write_audio
 from tests.services import S3Server, start_s3

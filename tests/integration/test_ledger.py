@@ -12,9 +12,10 @@ import pytest
 
 from pipeline import ledger as module
 from pipeline.errors import BrokerError, WaitTimeoutError
-from pipeline.ledger import RANKS, JobRecord, Ledger
+from pipeline.ledger import Ledger
 from pipeline.settings import Settings, settings
 from pipeline.types import FINAL_STATES, Episode, JobSpec, JobState, LegOutcome, Options
+from pipeline.types.records import RANKS, JobRecord
 from tests.services import free_ports, start_valkey
 
 JOB = "0123456789abcdef-01234567"

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
 from pipeline import JobState, submit
@@ -46,6 +47,16 @@ def test_an_episode_is_heard_by_both_and_merged(fleet: Fleet) -> None:
     assert is_consistent(job)
     # The clock's own tasks are in there, too, at any time.
     wait_until(lambda: not [it for it in fleet.messages() if job.id in it], "nothing of it waits or is at work")
+
+
+def test_queues_keep_messages_as_long_as_they_can(fleet: Fleet) -> None:
+    address = fleet.variables["DUET_BROKER_URL"].replace("sqs://test:test@", "http://").rstrip("/")
+    sqs = boto3.client("sqs", endpoint_url=address)
+    kept = [
+        sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["MessageRetentionPeriod"])["Attributes"]
+        for url in sqs.list_queues(QueueNamePrefix="duet-")["QueueUrls"]
+    ]
+    assert kept == [{"MessageRetentionPeriod": str(14 * 24 * 3600)}] * len(POOLS)
 
 
 def test_the_work_of_a_worker_lost_without_a_word_is_taken_up(fleet: Fleet) -> None:

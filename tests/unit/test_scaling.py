@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import SettingsError
-from pipeline.ledger import JobRecord
 from pipeline.scaling.backlog import BYTES_PER_S, bytes_per_s, speeds, waiting
 from pipeline.scaling.decision import Limits, Need, Situation, Waiting, decide, needed
 from pipeline.scaling.drivers import driver
 from pipeline.types import Episode, JobSpec, Leg, LegOutcome, Options
+from pipeline.types.records import JobRecord
 
 LIMITS = Limits(drain_target_s=3600, start_s=0, shrink_after_s=600, min_hosts=0, max_hosts=1000)
 SPEEDS: dict[Leg, float] = {"whisper": 10.0, "voxtral": 4.0}

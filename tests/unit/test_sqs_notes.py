@@ -81,8 +81,3 @@ def test_a_message_that_was_taken_before_its_sender_went_on_is_not_noted_again(s
     sqs._note_sent({"id": TASK})
 
     assert sqs.waiting_ids(connect()) == set()
-
-
-def test_queues_are_asked_to_keep_messages_as_long_as_they_can(sender: Celery) -> None:
-    wanted = sender.conf.broker_transport_options["sqs-creation-attributes"]
-    assert wanted == {"MessageRetentionPeriod": str(14 * 24 * 3600)}

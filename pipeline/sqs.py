@@ -14,7 +14,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import after_task_publish, before_task_publish
 
-from pipeline.broker import connect
+from pipeline.broker import broker_url, connect, keeps_state
 
 WAITING = "duet:waiting_until"
 """The ids of the tasks that were sent and that no worker has taken, by the time until which that is believed."""
@@ -67,20 +67,20 @@ def waiting_ids(client: Any) -> set[str]:
     return set(client.register_script(_BELIEVED)([WAITING]))
 
 
-def is_of_a_job(task_id: str) -> bool:
-    """Whether it is `<job>.<leg>.<attempt>`; the clock's own tasks are sent again anyway."""
-    return "." in task_id
+def is_to_be_noted(task_id: str) -> bool:
+    """Whether a task belongs to a job and its broker does not show it; signals come from every application."""
+    return "." in task_id and not keeps_state(broker_url())
 
 
 def _note_sending(headers: dict[str, Any], **_: Any) -> None:
     """Note it before it is sent: a worker may take it before this process goes on."""
-    if is_of_a_job(headers["id"]):
+    if is_to_be_noted(headers["id"]):
         _believe(headers["id"], SENDING_S, "CH")
 
 
 def _note_sent(headers: dict[str, Any], **_: Any) -> None:
     """Believe it for longer, unless a worker has taken it already."""
-    if is_of_a_job(headers["id"]):
+    if is_to_be_noted(headers["id"]):
         _believe(headers["id"], BELIEVED_S, "XX")
 
 

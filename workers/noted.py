@@ -7,15 +7,15 @@ from typing import Any
 
 from celery.signals import task_postrun, task_received
 
-from pipeline.broker import broker_url, connect, keeps_state
+from pipeline.broker import connect
 from pipeline.roster import WORKER_VARIABLE, taken_key
-from pipeline.sqs import WAITING, is_of_a_job
+from pipeline.sqs import WAITING, is_to_be_noted
 
 
 @task_received.connect  # type: ignore[untyped-decorator]
 def note_taken(request: Any, **_: Any) -> None:
     """Note that a task is with this worker, in the form in which kombu keeps the messages it has taken."""
-    if _is_to_be_noted(request.id):
+    if is_to_be_noted(request.id):
         with _state().pipeline() as pipe:
             pipe.hset(_key(), request.id, json.dumps([{"headers": {"id": request.id}}]))
             pipe.zrem(WAITING, request.id)
@@ -25,12 +25,8 @@ def note_taken(request: Any, **_: Any) -> None:
 @task_postrun.connect  # type: ignore[untyped-decorator]
 def note_done(task_id: str, **_: Any) -> None:
     """Note that a task is no longer with this worker: it has ended, or was sent again."""
-    if _is_to_be_noted(task_id):
+    if is_to_be_noted(task_id):
         _state().hdel(_key(), task_id)
-
-
-def _is_to_be_noted(task_id: str) -> bool:
-    return is_of_a_job(task_id) and not keeps_state(broker_url())
 
 
 def _key() -> str:

@@ -81,3 +81,15 @@ def test_a_message_that_was_taken_before_its_sender_went_on_is_not_noted_again(s
     sqs._note_sent({"id": TASK})
 
     assert sqs.waiting_ids(connect()) == set()
+
+
+def test_what_another_broker_carries_is_not_noted(sender: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a process that has sent by SQS, and now sends by a Redis
+    monkeypatch.setenv("DUET_BROKER_URL", "redis://broker:6379/0")
+    settings.cache_clear()
+
+    sender.send_task("tasks.transcribe", task_id=TASK, queue="whisper")
+
+    monkeypatch.setenv("DUET_BROKER_URL", "sqs://")
+    settings.cache_clear()
+    assert sqs.waiting_ids(connect()) == set()

@@ -9,8 +9,8 @@ from pipeline.celery import app
 from pipeline.errors import BrokerError
 from pipeline.inbox import Inbox
 from pipeline.ledger import Ledger
+from pipeline.logs import readable
 from pipeline.settings import settings
-from pipeline.unexpected import readable
 
 logger = get_task_logger(__name__)
 

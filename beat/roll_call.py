@@ -5,7 +5,8 @@ from celery.utils.log import get_task_logger
 from beat.periodic import PeriodicTask
 from pipeline.broker import broker_url, connect
 from pipeline.celery import app
-from pipeline.roster import Roster, restore_lost
+from pipeline.messaging.requeue import restore_lost
+from pipeline.roster import Roster
 
 logger = get_task_logger(__name__)
 

@@ -20,8 +20,9 @@ from beat.telemetry import sample
 from beat.webhooks import send
 from pipeline import heartbeat
 from pipeline.broker import connect, readable_errors
-from pipeline.celery import PRIORITIES, app
+from pipeline.celery import app
 from pipeline.errors import BrokerError
+from pipeline.messaging.app import PRIORITIES
 from pipeline.settings import settings
 
 logger = get_task_logger(__name__)

@@ -16,7 +16,6 @@ from kombu.exceptions import OperationalError
 
 from beat.periodic import PeriodicTask
 from pipeline import canvas
-from pipeline.api import SEND_GRACE_S
 from pipeline.broker import connect
 from pipeline.celery import app
 from pipeline.errors import BrokerError
@@ -40,7 +39,7 @@ def sweep() -> None:
     ledger = Ledger(connect())
     records = list(_readable(ledger, ledger.open_jobs()))
     for record in records:
-        if _was_never_sent(record):
+        if record.was_never_sent:
             with _others_go_on(record.spec.job):
                 _send_all(ledger, record)
     sent = [record for record in records if record.sent_at]
@@ -71,10 +70,6 @@ def _others_go_on(job: str) -> Iterator[None]:
         raise
     except Exception:
         logger.exception("%s cannot be looked after; the others are.", job)
-
-
-def _was_never_sent(record: JobRecord) -> bool:
-    return record.sent_at is None and time.time() - record.submitted_at > SEND_GRACE_S
 
 
 def _send_all(ledger: Ledger, record: JobRecord) -> None:

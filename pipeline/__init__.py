@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from pipeline.batch import Batch, Progress
     from pipeline.dead_letters import failed_jobs
     from pipeline.job import Job
-    from pipeline.sources.source import Rejected, Skipped
     from pipeline.submitting import Submitted
     from pipeline.types import (
         Analysis,
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
         Transcript,
         Word,
     )
+    from pipeline.types.found import Rejected, Skipped
 
 # Loaded when first used: a web application that imports Duet should not pay for what it does not call.
 _HOMES = {

@@ -1,18 +1,12 @@
-"""What a job may ask for: the one check, made by the client that sends it and by every task before any work."""
-
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
+"""Checks of a job's messages, made by the client that sends them and by every task before any work."""
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.addresses import check_url
-from pipeline.envelope import misfits
-from pipeline.errors import AudioError, MessageError, StorageError
-from pipeline.settings import settings
-from pipeline.storage import path_of
+from pipeline.errors import MessageError
+from pipeline.storage.allowed_roots import check_destination
 from pipeline.types import JobSpec, Leg, LegOutcome
+from pipeline.types.validation import misfits
 
-ELSEWHERE = "name one that is inside, or add this one to DUET_ALLOWED_ROOTS"
 MOST_SPEC_BYTES = 64_000
 """Of a job's JSON; each job puts it into the broker about a dozen times."""
 _OUTCOMES = TypeAdapter(list[LegOutcome])
@@ -61,63 +55,6 @@ def admit_outcomes(outcomes: object) -> dict[Leg, LegOutcome]:
     if missing := {"whisper", "voxtral"} - legs.keys():
         raise MessageError(f"The message holds no outcome of {' and '.join(sorted(missing))}.")
     return legs
-
-
-def check_destination(uri: str) -> None:
-    """See that results may go to a URI.
-
-    Raises:
-        StorageError: it is outside of every allowed root, or of no kind that Duet writes to.
-    """
-    if not _is_place(uri):
-        raise StorageError(
-            f"{uri!r} is no place Duet can write to; use a folder, file:///folder or s3://bucket/prefix."
-        )
-    if not _is_inside_a_root(uri):
-        raise StorageError(f"{uri} is outside of the places that jobs may write to; {ELSEWHERE}.")
-
-
-def check_source(uri: str) -> None:
-    """See that audio may be read from a URI.
-
-    Raises:
-        AudioError: it is outside of every allowed root, or of no kind that Duet reads.
-        AddressError: it is a web address that may not be reached.
-        TransientError: whether that address may be reached cannot be said now.
-    """
-    if urlsplit(uri).scheme in ("http", "https"):
-        check_url(uri)
-    elif not _is_place(uri):
-        raise AudioError(f"{uri!r} is no place Duet can read audio from; give a file or an s3:// object.")
-    elif not _is_inside_a_root(uri):
-        raise AudioError(f"{uri} is outside of the places that jobs may read from; {ELSEWHERE}.")
-
-
-def _is_place(uri: str) -> bool:
-    """Whether a URI names a folder or a file of this machine, or something in a bucket."""
-    if uri.startswith("s3://"):
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        return bool(bucket) and not {".", ".."} & set(key.split("/")) and "\0" not in uri
-    parts = urlsplit(uri)
-    path = unquote(parts.path)
-    is_local = parts.scheme == "file" and parts.netloc in ("", "localhost")
-    return is_local and path.startswith("/") and "\0" not in path
-
-
-def _is_inside_a_root(uri: str) -> bool:
-    roots = settings().allowed_roots
-    return not roots or any(_is_inside(uri, root) for root in roots)
-
-
-def _is_inside(uri: str, root: str) -> bool:
-    if uri.startswith("s3://") or root.startswith("s3://"):
-        return f"{uri.rstrip('/')}/".startswith(f"{root.rstrip('/')}/")
-    # A link, or `..`, that begins inside and leads outside is outside.
-    return _path(uri).resolve().is_relative_to(_path(root).resolve())
-
-
-def _path(place: str) -> Path:
-    return path_of(place) if place.startswith("file:") else Path(place).expanduser()
 
 
 def _unfit(error: ValidationError) -> MessageError:

@@ -9,8 +9,8 @@ hundred times as long.
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.celery import PRIORITIES, QUEUES
 from pipeline.ledger import INDEX
+from pipeline.messaging.app import PRIORITIES, QUEUES
 from pipeline.priorities import SINGLE
 from pipeline.queues import lists_of, parsed, task_id
 

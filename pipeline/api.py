@@ -10,12 +10,12 @@ from pipeline.ledger import Ledger
 from pipeline.priorities import SINGLE
 from pipeline.sources import Source, find_all, find_one
 from pipeline.storage import as_uri, open_storage
-from pipeline.submission import SEND_GRACE_S, Desk, Verdict
+from pipeline.submission import Desk, Verdict
 from pipeline.submitting import Submission, Submitted
 from pipeline.types import Options
 from pipeline.webhooks import Webhooks
 
-__all__ = ["SEND_GRACE_S", "submit", "submit_all", "submit_feed", "submit_folder"]
+__all__ = ["submit", "submit_all", "submit_feed", "submit_folder"]
 
 
 def submit(

@@ -14,9 +14,8 @@ from urllib3.exceptions import HTTPError, MaxRetryError
 
 from pipeline.addresses import PublicPoolManager, check_url
 from pipeline.deadline import Deadline
-from pipeline.errors import AudioError, TransientError
+from pipeline.errors import AudioError, TransientError, without_credentials
 from pipeline.settings import settings
-from pipeline.shown import without_credentials
 
 AGENT = "Duet (podcast transcripts; asks once, resumes, and sends If-None-Match)"
 BUSY = {408, 425, 429, 500, 502, 503, 504}

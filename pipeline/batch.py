@@ -11,8 +11,8 @@ from pipeline.batches import Batches, BatchRecord, Entry
 from pipeline.following import LOOK_PAGE, Follower
 from pipeline.job import Job
 from pipeline.ledger import Ledger
-from pipeline.sources.source import Rejected, Skipped
 from pipeline.types import FINAL_STATES, JobState
+from pipeline.types.found import Rejected, Skipped
 
 ASYNC_LOOK_S = 0.25
 __all__ = ["Batch", "Progress", "Rejected", "Skipped"]

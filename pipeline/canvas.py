@@ -12,7 +12,7 @@ from celery.canvas import Signature
 from celery.result import denied_join_result
 
 from pipeline.broker import broker_url
-from pipeline.celery import PRIORITIES, client_app
+from pipeline.messaging.app import PRIORITIES, client_app
 from pipeline.types import LEGS, JobSpec, LegOutcome
 
 STEPS = {

@@ -7,9 +7,9 @@ from pipeline.clock import iso
 from pipeline.job import Job
 from pipeline.ledger import Ledger
 from pipeline.pool_states import ready_pools
-from pipeline.pools import UNAVAILABLE
 from pipeline.retrying import missing_legs
 from pipeline.types import JobState, Leg
+from pipeline.types.pools import UNAVAILABLE
 from pipeline.types.records import JobRecord
 
 ENDS = (JobState.FAILED, JobState.PARTIAL)

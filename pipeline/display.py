@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.clock import hms
-from pipeline.pools import LOADING
 from pipeline.rows import Row, last_part
 from pipeline.types import JobState
+from pipeline.types.pools import LOADING
 from pipeline.types.records import LegRecord
 from pipeline.watching import Sums, Watch
 

@@ -29,9 +29,8 @@ from pipeline.asking import (
     version_of,
 )
 from pipeline.deadline import Deadline
-from pipeline.errors import AudioError, TransientError
+from pipeline.errors import AudioError, TransientError, without_credentials
 from pipeline.settings import settings
-from pipeline.shown import without_credentials
 
 __all__ = ["Download", "Version", "first_bytes", "interrupted", "version_of"]
 

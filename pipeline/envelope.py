@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
 
 from pipeline.errors import MessageError
+from pipeline.types.validation import misfits
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 Seconds = Annotated[float, Field(gt=0)] | None
@@ -79,13 +80,6 @@ def check_envelope(message: object) -> None:
         raise MessageError(f"It is no message of Celery's protocol in JSON: {misfits(error)}.") from None
     except (ValueError, RecursionError) as error:
         raise MessageError(f"Its body is not JSON ({type(error).__name__}).") from None
-
-
-def misfits(error: ValidationError) -> str:
-    """Return what does not fit, field by field, without the values, which may be long or secret."""
-    found = [f"{'.'.join(map(str, it['loc'])) or 'all of it'}: {it['msg']}" for it in error.errors(include_input=False)]
-    more = f", and {len(found) - 3} more" if len(found) > 3 else ""
-    return "; ".join(found[:3]) + more
 
 
 def _decoded(envelope: _Envelope) -> bytes:

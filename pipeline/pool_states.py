@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.broker import connect, readable_errors
-from pipeline.pools import LOADING, POOLS, UNAVAILABLE
 from pipeline.roster import INDEX, is_lost, state_key, worker_key
+from pipeline.types.pools import LOADING, POOLS, UNAVAILABLE
 
 BEST_FIRST = ("ready", "idle", UNAVAILABLE, LOADING, "failed")
 """Which status speaks for a pool that has several workers: one that can do its work is enough."""

@@ -1,4 +1,4 @@
-"""The worker pools: their names, sizes, and the command that starts each."""
+"""The command lines and the environment that worker pools and beat run with."""
 
 import os
 import socket
@@ -6,11 +6,7 @@ import sys
 from pathlib import Path
 
 from pipeline.settings import settings
-
-POOL_VARIABLE = "DUET_POOL"
-"""Tells a worker process which pool it is of."""
-POOLS = {"whisper": 1, "voxtral": 1, "cpu": 2}
-"""Each pool and its number of processes: one for each model, so that it is loaded once."""
+from pipeline.types.pools import POOL_VARIABLE, POOLS
 
 ARITHMETIC = {
     # Threads that spin while they wait take the cores from the other pools: measured 4 to 6 times slower on two
@@ -22,12 +18,6 @@ ARITHMETIC = {
     "LRU_CACHE_CAPACITY": "16",
 }
 """What the libraries that compute are told by the environment, where the person says nothing else."""
-
-LOADING = "loading"
-"""The status of a pool whose model is not there yet."""
-UNAVAILABLE = "unavailable"
-"""The status of a pool whose model could not be had just now, and is asked for again at a later episode."""
-STATUSES = (LOADING, "ready", "idle", UNAVAILABLE, "failed")
 
 
 def command(pool: str, extra: list[str] | None = None) -> list[str]:

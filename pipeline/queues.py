@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.broker import broker_url, keeps_state
-from pipeline.celery import PRIORITIES, QUEUES
+from pipeline.messaging.app import PRIORITIES, QUEUES
 from pipeline.roster import Roster
 from pipeline.sqs import waiting_ids
 

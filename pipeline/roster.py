@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pipeline.broker import connect, keeps_state
-from pipeline.celery import client_app
-from pipeline.pools import POOL_VARIABLE
 from pipeline.settings import settings
+from pipeline.types.pools import POOL_VARIABLE
 
 if TYPE_CHECKING:
     import redis
@@ -156,35 +154,6 @@ class Roster:
         return [taken_key(worker_id) for worker_id in self.redis.smembers(INDEX)]
 
 
-def restore_lost(url: str, roster: Roster) -> int:
-    """Put the messages of all lost workers back into their queues, and return how many there were."""
-    restored = 0
-    for worker in roster.lost():
-        restored += restore(url, worker)
-        roster.forget(worker)
-    return restored
-
-
-def restore(url: str, worker: Worker) -> int:
-    """Put the messages that a worker has taken back into their queues, and return how many there were.
-
-    Where the broker is no Redis they are forgotten, and the sweeper sends again what nobody else has.
-    """
-    if not keeps_state(url):
-        client: Any = connect()
-        count = int(client.hlen(taken_key(worker.id)))
-        client.delete(taken_key(worker.id))
-        return count
-    with client_app(url).connection_for_write() as connection:
-        channel = connection.default_channel
-        channel.unacked_key = taken_key(worker.id)
-        channel.unacked_index_key = f"{taken_key(worker.id)}:index"
-        tags = [_text(tag) for tag in channel.client.hkeys(channel.unacked_key)]
-        for tag in tags:
-            channel.qos.restore_by_tag(tag)
-    return len(tags)
-
-
 def is_lost(missed: str | None) -> bool:
     """Whether a worker that missed so many looks, or is not on the list, is given up."""
     return missed is None or int(missed) >= MISSED_LOOKS
@@ -224,10 +193,6 @@ def pid_of(lease: str) -> int:
 def taken_key(worker_id: str) -> str:
     """Return the Redis key of the messages that a worker has taken."""
     return f"duet:taken:{worker_id}"
-
-
-def _text(tag: bytes | str) -> str:
-    return tag.decode() if isinstance(tag, bytes) else tag
 
 
 def _place() -> str:

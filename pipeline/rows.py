@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from pipeline.batches import Entry
-from pipeline.sources.source import Rejected, Skipped
 from pipeline.types import JobState
+from pipeline.types.found import Rejected, Skipped
 from pipeline.types.records import JobRecord
 
 

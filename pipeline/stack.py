@@ -15,17 +15,16 @@ import redis
 
 from pipeline.broker import EMBEDDED_URL_FILE, broker_url, connect
 from pipeline.errors import StackError
-from pipeline.flower import door
 from pipeline.pool_states import forget_ended, worker_states
-from pipeline.pools import POOLS, beat_command, command, environment
+from pipeline.pools import beat_command, command, environment
 from pipeline.settings import settings
+from pipeline.types.pools import POOLS
 
 if TYPE_CHECKING:
     from pipeline.children import Child
 
 VALKEY = "valkey"
 BEAT = "beat"
-FLOWER = "flower"
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 60.0
@@ -137,12 +136,11 @@ class Stack:
             # A TERM means: put back what you are doing and go. Waiting for a leg to end could take hours.
             own = {"DUET_BROKER_URL": self.url, "REMAP_SIGTERM": "SIGQUIT"}
             self.children.start(pool, command(pool), environment(pool) | own)
-        self.children.start(BEAT, beat_command(), environment() | {"DUET_BROKER_URL": self.url})
+        self.start(BEAT, beat_command())
 
-    def start_flower(self, port: int) -> None:
-        """Start Flower, for this machine's browsers."""
-        own = environment() | {"DUET_BROKER_URL": self.url}
-        self.children.start(FLOWER, door.command(LOOPBACK, port), own)
+    def start(self, name: str, command_line: list[str]) -> None:
+        """Start one more process, which is kept running with the others."""
+        self.children.start(name, command_line, environment() | {"DUET_BROKER_URL": self.url})
 
     def tend(self) -> None:
         """Start again what has died; a pool puts back what the one before it had taken.

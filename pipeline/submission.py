@@ -14,27 +14,27 @@ import redis
 from kombu.exceptions import OperationalError
 
 from pipeline import canvas, traces
-from pipeline.admission import check_destination, check_size
+from pipeline.addresses import check_url
+from pipeline.admission import check_size
 from pipeline.broker import readable_errors, unreachable
 from pipeline.digests import Digests
 from pipeline.errors import BrokerError, DuetError
 from pipeline.ids import job_id
 from pipeline.ledger import Ledger
+from pipeline.logs import readable
 from pipeline.manifest import WORK, read_manifest
 from pipeline.priorities import priority_of
 from pipeline.settings import settings
 from pipeline.sources import Source
 from pipeline.storage import as_uri, join, open_storage
+from pipeline.storage.allowed_roots import check_destination
 from pipeline.types import Episode, EpisodeResult, JobSpec, JobState, Options
 from pipeline.types.records import JobRecord
-from pipeline.unexpected import readable
 from pipeline.webhooks import Webhooks
 from pipeline.webhooks.hooks import check_room, note_due, register
 from pipeline.webhooks.signers import check_signed
 
 logger = logging.getLogger(__name__)
-SEND_GRACE_S = 10.0
-"""A job that was begun and not sent for this long was left by a client that died: it is sent again."""
 
 
 class Verdict(Enum):
@@ -73,9 +73,7 @@ class Desk:
         self.destination = as_uri(destination)
         check_destination(self.destination)
         self.webhooks = webhooks or Webhooks()
-        self.webhooks.check()
-        if self.webhooks.wanted:
-            check_signed()
+        _check_webhooks(self.webhooks)
         self.options = options or Options()
         self.force = force
         self.priority = priority
@@ -257,9 +255,16 @@ def _suffix(source: str) -> str:
     return suffix if suffix[1:].isascii() and suffix[1:].isalnum() else ""
 
 
+def _check_webhooks(webhooks: Webhooks) -> None:
+    """Raise AddressError or TransientError where a webhook's address may not be reached, or none would be signed."""
+    for url in filter(None, (webhooks.on_transcribed, webhooks.on_completed)):
+        check_url(url)
+    if webhooks.wanted:
+        check_signed()
+
+
 def _is_under_way(record: JobRecord) -> bool:
-    abandoned = record.sent_at is None and time.time() - record.submitted_at > SEND_GRACE_S
-    return not record.state.is_final and not abandoned
+    return not record.state.is_final and not record.was_never_sent
 
 
 def _is_settled(result: EpisodeResult) -> bool:

@@ -12,9 +12,9 @@ import redis
 from pipeline.batches import OWNER_RENEW_S, Batches, Entry
 from pipeline.errors import BrokerError
 from pipeline.ledger import Ledger
+from pipeline.logs import readable
 from pipeline.sources import Found, Rejected, Skipped
 from pipeline.submission import Desk, Prepared, Verdict
-from pipeline.unexpected import readable
 
 logger = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from kombu.connection import Connection
 from kombu.transport import redis
 from redis import Connection as PlainConnection
 
-from pipeline.celery import QUEUES
 from pipeline.envelope import check_envelope
 from pipeline.errors import MessageError
+from pipeline.messaging.app import QUEUES
 from pipeline.refusals import RefusedError, refusing
 
 logger = get_logger(__name__)

@@ -9,8 +9,8 @@ from pipeline.batches import Batches, Entry
 from pipeline.following import LOOK_PAGE, Follower
 from pipeline.ledger import Ledger
 from pipeline.rows import Row
-from pipeline.sources.source import Skipped
 from pipeline.types import JobState
+from pipeline.types.found import Skipped
 
 SHOWN_ROWS = 20
 """More rows than this would not fit a usual terminal."""

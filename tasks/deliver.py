@@ -5,9 +5,9 @@ from celery.utils.log import get_task_logger
 from pydantic import ValidationError
 
 from pipeline.celery import app
-from pipeline.envelope import misfits
 from pipeline.errors import BrokerError
 from pipeline.ledger import Ledger
+from pipeline.types.validation import misfits
 from pipeline.webhooks.outbox import send_due
 from pipeline.webhooks.queue import Delivery, WebhookQueue
 

@@ -4,7 +4,7 @@ import os
 import uuid
 from typing import Any
 
-from pipeline.celery import VISIBILITY_MARGIN_S
+from pipeline.messaging.app import VISIBILITY_MARGIN_S
 from pipeline.roster import WORKER_VARIABLE, is_lost, is_running, leases_key, pid_of, worker_key
 from pipeline.settings import settings
 

@@ -9,9 +9,9 @@ from celery.utils.log import get_task_logger
 
 from pipeline.admission import admit
 from pipeline.broker import connect
-from pipeline.celery import PRIORITIES
 from pipeline.errors import BrokerError, CancelledError, DeviceMemoryError, DuetError, TransientError
 from pipeline.ledger import Ledger
+from pipeline.messaging.app import PRIORITIES
 from pipeline.metrics import events
 from pipeline.metrics.definitions import reason_of
 from pipeline.settings import settings

@@ -9,10 +9,11 @@ from celery.utils.log import get_task_logger
 
 from pipeline.admission import admit
 from pipeline.broker import connect
-from pipeline.celery import PRIORITIES, app
+from pipeline.celery import app
 from pipeline.errors import BrokerError, CancelledError, DuetError, TransientError
 from pipeline.ledger import Ledger
 from pipeline.merge import read_transcript
+from pipeline.messaging.app import PRIORITIES
 from pipeline.metrics import events
 from pipeline.metrics.definitions import reason_of
 from pipeline.opinion import doubtful

@@ -15,8 +15,8 @@ import torch
 from pipeline.broker import connect
 from pipeline.errors import BrokerError
 from pipeline.pool_states import loading_key
-from pipeline.pools import LOADING
 from pipeline.telemetry import holders
+from pipeline.types.pools import LOADING
 from workers import heap
 from workers.device import GIB, Place, described, identity, uses_cuda
 from workers.plan import cards

@@ -12,7 +12,8 @@ from kombu.exceptions import OperationalError
 
 from pipeline.broker import broker_url, connect, keeps_state
 from pipeline.errors import BrokerError
-from pipeline.roster import WORKER_VARIABLE, Roster, Worker, restore, restore_lost
+from pipeline.messaging.requeue import restore, restore_lost
+from pipeline.roster import WORKER_VARIABLE, Roster, Worker
 from pipeline.settings import settings
 from pipeline.webhooks.signers import POOL, say_whether_signed
 from workers.notice import grace_s

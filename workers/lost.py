@@ -6,7 +6,7 @@ from billiard.einfo import ExceptionWithTraceback
 from billiard.exceptions import WorkerLostError
 from celery.worker.request import Request
 
-from pipeline.celery import PRIORITIES
+from pipeline.messaging.app import PRIORITIES
 from workers.heart import release_dead_processes
 
 

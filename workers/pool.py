@@ -9,8 +9,8 @@ from typing import Any
 from celery.signals import task_postrun, task_prerun, worker_process_init
 
 from pipeline.errors import DuetError
-from pipeline.pools import LOADING, UNAVAILABLE
 from pipeline.settings import settings
+from pipeline.types.pools import LOADING, UNAVAILABLE
 from workers.engines import Analyst, Transcriber
 from workers.held import Held, Idle
 from workers.standing import standing

@@ -10,8 +10,8 @@ import redis
 
 from pipeline.broker import connect
 from pipeline.errors import BrokerError
-from pipeline.pools import POOL_VARIABLE
 from pipeline.roster import REMEMBERED_S, WORKER_VARIABLE, state_key
+from pipeline.types.pools import POOL_VARIABLE
 
 logger = logging.getLogger(__name__)
 

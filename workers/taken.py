@@ -11,7 +11,8 @@ from kombu.transport.redis import Channel, QoS
 
 from pipeline.broker import broker_url
 from pipeline.celery import app
-from pipeline.roster import Worker, restore
+from pipeline.messaging.requeue import restore
+from pipeline.roster import Worker
 
 
 class OwnTaken(QoS):

@@ -32,7 +32,7 @@ from pipeline.cli.submit import submit
 from pipeline.cli.up import up
 from pipeline.cli.watch import watch
 from pipeline.cli.worker import worker
-from pipeline.unexpected import readable, sentence_of
+from pipeline.logs import readable, sentence_of
 
 app = typer.Typer(
     name="duet",

@@ -10,7 +10,7 @@ import typer
 
 from pipeline.cli.console import bad_usage
 from pipeline.errors import DuetError
-from pipeline.unexpected import readable
+from pipeline.logs import readable
 
 if TYPE_CHECKING:
     from pipeline.sources import Found

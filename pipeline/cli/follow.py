@@ -10,7 +10,7 @@ from rich.live import Live
 
 from pipeline.cli.console import complain, console
 from pipeline.errors import BrokerError
-from pipeline.unexpected import readable
+from pipeline.logs import readable
 
 if TYPE_CHECKING:
     from pipeline.rows import Row

@@ -26,7 +26,7 @@ def up(
     with interruptible("Duet is down; what was waiting goes on when it is up again.", 0), Stack("up") as stack:
         stack.start_pools()
         if is_shown:
-            stack.start_flower(port)
+            stack.start("flower", door.command(LOOPBACK, port))
         console.print("Duet is up; Ctrl-C ends it. Your submit() and `duet submit` find it.")
         console.print(f"Broker {stack.url}, logs in {stack.children.logs}", soft_wrap=True)
         seen_at = f"http://{LOOPBACK}:{port}" if is_shown else "off; DUET_FLOWER_AUTH=user:password shows it"

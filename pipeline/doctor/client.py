@@ -12,15 +12,15 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from pipeline.broker import broker_url, connect, keeps_state, readable_errors
-from pipeline.celery import client_app
 from pipeline.doctor.check import Check, Probe, failed, ok, warning
 from pipeline.errors import BrokerError
 from pipeline.heartbeat import KEPT_S, last_mark
+from pipeline.messaging.app import client_app
 from pipeline.pool_states import WorkerState, best, worker_states
-from pipeline.pools import LOADING, POOLS, UNAVAILABLE
 from pipeline.roster import Roster, Worker
 from pipeline.settings import settings
 from pipeline.storage import as_uri, open_storage
+from pipeline.types.pools import LOADING, POOLS, UNAVAILABLE
 
 GB = 10**9
 LOW_DISK_BYTES, NO_DISK_BYTES = 10 * GB, 1 * GB

@@ -9,7 +9,6 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from pipeline.admission import check_destination
 from pipeline.http import (
     events,
     health,
@@ -34,6 +33,7 @@ from pipeline.http.request_ids import RequestIds
 from pipeline.http.transcript_index import TranscriptIndex
 from pipeline.settings import settings
 from pipeline.storage import as_uri
+from pipeline.storage.allowed_roots import check_destination
 
 DESCRIPTION = """Podcast episodes to transcripts in seconds and to what was said in them in minutes.
 

@@ -14,9 +14,9 @@ from pipeline.broker import readable_errors
 from pipeline.errors import DuetError
 from pipeline.http.broker import ledger
 from pipeline.pool_states import pool_states
-from pipeline.pools import POOLS, UNAVAILABLE
 from pipeline.roster import Roster
 from pipeline.storage import open_storage
+from pipeline.types.pools import POOLS, UNAVAILABLE
 
 router = APIRouter(tags=["server"])
 logger = logging.getLogger(__name__)

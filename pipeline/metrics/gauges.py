@@ -8,12 +8,12 @@ from typing import Any
 from prometheus_client.core import GaugeMetricFamily
 
 from pipeline import telemetry
-from pipeline.celery import QUEUES
 from pipeline.ledger import INDEX
+from pipeline.messaging.app import QUEUES
 from pipeline.pool_states import worker_states
-from pipeline.pools import POOLS, STATUSES
 from pipeline.queues import lists_of
 from pipeline.roster import Roster, is_lost, taken_key, worker_key
+from pipeline.types.pools import POOLS, STATUSES
 
 
 def queues(client: Any) -> Iterator[GaugeMetricFamily]:

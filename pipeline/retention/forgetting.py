@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import cached_property
 from itertools import chain
 
-from pipeline.admission import check_destination
 from pipeline.batches import Batches
 from pipeline.errors import JobAtWorkError, StorageError
 from pipeline.formats import FORMATS
@@ -19,6 +18,7 @@ from pipeline.retention.elsewhere import note_forgotten
 from pipeline.retention.keys import counting_keys, lease_keys, result_keys
 from pipeline.retention.leftovers import THREADS, clear_copies, delete_all, remove_upload, work_files
 from pipeline.storage import Storage, as_uri, join, open_storage, path_of
+from pipeline.storage.allowed_roots import check_destination
 from pipeline.types import JobSpec
 from pipeline.types.records import JobRecord
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.errors import AddressError, AudioError, DuetError
+from pipeline.logs import readable
 from pipeline.sources.folder import LocalFile, local_episodes
 from pipeline.sources.kinds import HEAD_BYTES, has_audio_suffix, why_not_audio
-from pipeline.sources.source import Found, Rejected, Skipped, Source
+from pipeline.sources.source import Found, Source
 from pipeline.storage import path_of
-from pipeline.unexpected import readable
+from pipeline.types.found import Rejected, Skipped
 
 __all__ = ["Found", "LocalFile", "Rejected", "Skipped", "Source", "find", "find_all", "find_one"]
 

@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from pipeline.admission import check_source
 from pipeline.digests import Digests
 from pipeline.errors import AudioError
 from pipeline.ids import EPISODE_HEX_DIGITS, slug
+from pipeline.sources.access import check_source
 from pipeline.sources.kinds import HEAD_BYTES, has_audio_suffix, is_partial, why_not_audio
-from pipeline.sources.source import Found, Rejected, Skipped
+from pipeline.sources.source import Found
 from pipeline.storage import Storage
 from pipeline.storage.s3 import S3Object, S3Storage
 from pipeline.types import Episode
+from pipeline.types.found import Rejected, Skipped
 
 NEVER_AUDIO = frozenset([".json", ".txt", ".srt", ".vtt", ".md", ".html", ".xml", ".jpg", ".jpeg", ".png", ".pdf"])
 """Of other endings the content is looked at, which takes a request each."""

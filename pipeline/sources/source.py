@@ -1,13 +1,11 @@
 """What an episode's audio is taken from, whatever it is."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.digests import Digests
-from pipeline.shown import without_credentials
 from pipeline.storage import Storage
-from pipeline.text import well_formed
 from pipeline.types import Episode
+from pipeline.types.found import Rejected, Skipped
 
 
 class Source(Protocol):
@@ -37,28 +35,6 @@ class Source(Protocol):
     def forget(self) -> None:
         """Remove what reading it has left in the cache."""
         ...
-
-
-@dataclass(frozen=True)
-class _LeftOut:
-    source: str
-    """What a person calls it; of a web address, without user and query."""
-    reason: str
-
-    def __post_init__(self) -> None:
-        # Both are told in places that take nothing but UTF-8 (names of files may be any bytes), and to anybody.
-        object.__setattr__(self, "source", well_formed(without_credentials(self.source)))
-        object.__setattr__(self, "reason", well_formed(self.reason))
-
-
-@dataclass(frozen=True)
-class Skipped(_LeftOut):
-    """Something that is no episode, and why."""
-
-
-@dataclass(frozen=True)
-class Rejected(_LeftOut):
-    """Something that could not be submitted, and why."""
 
 
 Found = Source | Skipped | Rejected

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from pipeline.shown import without_credentials, without_user
+from pipeline.errors import without_credentials, without_user
 from pipeline.types.model import Model
 
 

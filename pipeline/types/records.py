@@ -1,5 +1,6 @@
 """What is known of a job while it is at work, and for as long as it is kept."""
 
+import time
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -9,6 +10,9 @@ from pipeline.types.result import LegOutcome
 
 RANKS = {JobState.SUBMITTED: 0, JobState.RUNNING: 1, JobState.TRANSCRIBED: 2} | dict.fromkeys(FINAL_STATES, 3)
 """How far each state is; a job never goes back."""
+
+SEND_GRACE_S = 10.0
+"""A job that was begun and not sent for this long was left by a client that died: it is sent again."""
 
 
 class LegRecord(BaseModel):
@@ -59,6 +63,11 @@ class JobRecord(BaseModel):
         """Length of the episode in seconds, as soon as a leg knows it."""
         ended = [leg.outcome.audio_s for leg in self.legs.values() if leg.outcome and leg.outcome.audio_s]
         return max(ended, default=None) or max((leg.total_s for leg in self.legs.values()), default=0.0) or None
+
+    @property
+    def was_never_sent(self) -> bool:
+        """Whether its client wrote it down and was lost before it sent the messages."""
+        return self.sent_at is None and time.time() - self.submitted_at > SEND_GRACE_S
 
     @classmethod
     def from_hash(cls, fields: dict[str, str]) -> "JobRecord":

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline.addresses import check_url
 from pipeline.errors import AddressError
 from pipeline.types import FINAL_STATES, JobState
 
@@ -27,16 +26,6 @@ class Webhooks:
     """Told as soon as the transcript is there."""
     on_completed: str | None = None
     """Told when the job has ended, however it did."""
-
-    def check(self) -> None:
-        """See that both may be told.
-
-        Raises:
-            AddressError: one is no address of the web, or not one that Duet may connect to.
-            TransientError: whether it is cannot be said now.
-        """
-        for url in filter(None, (self.on_transcribed, self.on_completed)):
-            check_url(url)
 
     @property
     def wanted(self) -> list[str]:

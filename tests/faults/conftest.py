@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.pools import POOLS
+from pipeline.types.pools import POOLS
 from tests.faults.fleet import Fleet
 
 

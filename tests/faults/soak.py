@@ -16,7 +16,7 @@ import psutil
 
 from pipeline.errors import BrokerError
 from pipeline.ledger import Ledger
-from pipeline.pools import POOLS
+from pipeline.types.pools import POOLS
 from tests.dripping import start_dripping
 from tests.faults.accounting import Accounting
 from tests.faults.fleet import LOOK_S, Fleet, Process

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import JobState
 from pipeline.errors import BrokerError
-from pipeline.pools import POOLS
+from pipeline.types.pools import POOLS
 from tests.faults.fleet import TIMEOUT_S, Fleet, is_consistent, wait_until, windows
 
 pytestmark = pytest.mark.xdist_group("fleet")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.celery import QUEUES
 from pipeline.flower import door
+from pipeline.messaging.app import QUEUES
 from pipeline.pools import environment
 from tests.browser import chromium, needs_chromium
 from tests.faults.fleet import Fleet, wait_until

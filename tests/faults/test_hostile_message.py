@@ -18,8 +18,8 @@ import redis
 
 from pipeline import JobState
 from pipeline.canvas import send
-from pipeline.celery import client_app
 from pipeline.ledger import Ledger
+from pipeline.messaging.app import client_app
 from pipeline.settings import settings
 from pipeline.types import Episode, JobSpec, Options
 from tests.services import start_valkey

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.pool_states import worker_states
-from pipeline.pools import LOADING
+from pipeline.types.pools import LOADING
 from tests.faults.engines import MACHINE_VARIABLE
 from tests.faults.fleet import Fleet
 

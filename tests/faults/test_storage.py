@@ -10,10 +10,10 @@ import pytest
 from pipeline import Job, JobState, submit
 from pipeline.errors import StorageError, TransientError
 from pipeline.ledger import Ledger
-from pipeline.pools import POOLS
 from pipeline.settings import settings
 from pipeline.storage import open_storage
 from pipeline.storage.file import FileStorage
+from pipeline.types.pools import POOLS
 from tests.faults.fleet import TIMEOUT_S, Fleet
 from tests.faulty_s3 import FaultyS3, faulty_s3
 from tests.services import S3Server, start_s3

@@ -8,7 +8,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from pipeline import traces
-from pipeline.pools import POOLS
+from pipeline.types.pools import POOLS
 from tests.faults.fleet import Fleet, log_lines, wait_until
 from tests.receiver import Receiver, receiver
 

@@ -9,7 +9,8 @@ import pytest
 
 from pipeline import JobState, canvas, submit
 from pipeline.ledger import Ledger
-from pipeline.roster import Roster, restore
+from pipeline.messaging.requeue import restore
+from pipeline.roster import Roster
 from tests.faults.fleet import TIMEOUT_S, Fleet, is_consistent, log_lines, runs, wait_until, windows
 
 pytestmark = pytest.mark.xdist_group("fleet")

@@ -10,7 +10,7 @@ from standardwebhooks import Webhook
 
 from pipeline import JobState
 from pipeline.errors import AddressError
-from pipeline.pools import POOLS
+from pipeline.types.pools import POOLS
 from pipeline.webhooks.hooks import DUE
 from tests.dripping import start_dripping
 from tests.faults.fleet import Fleet, wait_until

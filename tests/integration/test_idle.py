@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import submit, telemetry
 from pipeline.pool_states import pool_states
-from pipeline.pools import POOLS
+from pipeline.types.pools import POOLS
 from tests.duet import TIMEOUT_S, Duet, excerpt
 from tests.faults.fleet import wait_until
 

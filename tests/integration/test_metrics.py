@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from pipeline import canvas, errors
-from pipeline.celery import QUEUES
 from pipeline.ledger import Ledger
+from pipeline.messaging.app import QUEUES
 from pipeline.metrics import events
 from pipeline.metrics.definitions import COUNTERS, HISTOGRAMS, REASONS, STEPS, UNEXPECTED, reason_of
 from pipeline.roster import Roster, Worker

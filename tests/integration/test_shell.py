@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.logs import sentence_of
 from pipeline.manifest import write_manifest
 from pipeline.storage import open_storage
 from pipeline.types import Analysis
-from pipeline.unexpected import sentence_of
 from tests.batches import write_audio
 from tests.duet import TRACEBACK, Duet
 from tests.results import merged, result, segment

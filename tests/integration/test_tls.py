@@ -11,8 +11,8 @@ import redis
 from pipeline import JobState
 from pipeline.aio import connect_later
 from pipeline.broker import broker_url, connect, readable_errors, unreachable
-from pipeline.celery import client_app
 from pipeline.errors import BrokerError
+from pipeline.messaging.app import client_app
 from pipeline.settings import settings
 from tests.faults.fleet import TIMEOUT_S, Fleet
 from tests.services import start_valkey

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from pipeline import submit
-from pipeline.admission import admit, admit_outcomes, check_destination, check_source
+from pipeline.admission import admit, admit_outcomes
 from pipeline.errors import AddressError, AudioError, MessageError, StorageError
 from pipeline.settings import settings
+from pipeline.sources.access import check_source
+from pipeline.storage.allowed_roots import check_destination
 from pipeline.types import Episode, JobSpec, LegOutcome, Options
 
 Allow = Callable[[str], None]

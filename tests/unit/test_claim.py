@@ -12,9 +12,9 @@ import torch
 
 from pipeline.errors import EngineError
 from pipeline.pool_states import pool_states, ready_pools
-from pipeline.pools import POOL_VARIABLE
 from pipeline.roster import WORKER_VARIABLE
 from pipeline.settings import settings
+from pipeline.types.pools import POOL_VARIABLE
 from tests.pool_workers import join
 from tests.services import start_valkey
 from workers import claim, device

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.pools import POOL_VARIABLE
 from pipeline.settings import Settings
+from pipeline.types.pools import POOL_VARIABLE
 
 ROOT = Path(__file__).parents[2]
 PLACES = ("docker-compose.yml", "docker-compose.gpu.yml", ".env.example", "docker", "docs/deploy.md")

@@ -17,9 +17,9 @@ from pipeline.doctor import client as client_checks
 from pipeline.errors import TransientError
 from pipeline.http import health
 from pipeline.pool_states import forget_ended, loading_key, pool_states, worker_states
-from pipeline.pools import POOL_VARIABLE, POOLS
 from pipeline.roster import REMEMBERED_S, WORKER_VARIABLE, Roster, state_key
 from pipeline.settings import Settings, settings
+from pipeline.types.pools import POOL_VARIABLE, POOLS
 from tests.measured import Measured
 from tests.pool_workers import join
 from tests.services import start_valkey

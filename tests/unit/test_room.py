@@ -9,9 +9,9 @@ import torch
 from whisper.model import ModelDimensions, Whisper
 
 from pipeline.errors import DeviceMemoryError
-from pipeline.pools import POOL_VARIABLE
 from pipeline.settings import settings
 from pipeline.types import Options
+from pipeline.types.pools import POOL_VARIABLE
 from tests.allocator import Alive
 from tests.services import start_valkey
 from workers.audio import SAMPLE_RATE_HZ

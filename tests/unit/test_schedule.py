@@ -10,7 +10,8 @@ from beat.periodic import PeriodicTask
 from beat.schedule import SCHEDULE
 from pipeline import heartbeat
 from pipeline.broker import connect
-from pipeline.celery import QUEUES, app, make_app
+from pipeline.celery import app
+from pipeline.messaging.app import QUEUES, make_app
 from pipeline.settings import settings
 from tests.services import start_valkey
 

@@ -8,15 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import canvas
-from pipeline.celery import make_app
-from pipeline.errors import AudioError, BrokerError
+from pipeline.errors import AudioError, BrokerError, without_credentials, without_credentials_in, without_user
 from pipeline.formats.notes import Notes
 from pipeline.logs import without_secrets
+from pipeline.messaging.app import make_app
 from pipeline.player import Player
-from pipeline.shown import without_credentials, without_credentials_in, without_user
-from pipeline.sources.source import Rejected, Skipped
 from pipeline.sources.web import WebAudio
 from pipeline.types import Analysis, Episode, JobSpec, JobState, Options, Publication, PublishedFile
+from pipeline.types.found import Rejected, Skipped
 from pipeline.types.records import JobRecord
 from pipeline.webhooks.outbox import _body
 from tests.batches import result_of

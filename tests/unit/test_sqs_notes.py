@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 
 from pipeline import sqs
 from pipeline.broker import connect
-from pipeline.celery import make_app
+from pipeline.messaging.app import make_app
 from pipeline.settings import settings
 from tests.services import start_valkey
 

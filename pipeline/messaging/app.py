@@ -1,0 +1,103 @@
+"""The factory of Celery applications: settings, queues, and where tasks are.
+
+Why each setting is as it is stands in docs/design.md, "Settings that must not be left at their default".
+"""
+
+from functools import lru_cache
+
+from celery import Celery
+from kombu.entity import Queue
+
+from pipeline.broker import keeps_state, state_url
+from pipeline.redis_url import for_celery
+from pipeline.settings import settings
+from pipeline.sqs import without_redis
+
+QUEUES = {"whisper": "tasks.transcribe", "voxtral": "tasks.analyze", "cpu": "tasks.merge"}
+"""Each queue and the task that gives it its purpose."""
+VISIBILITY_MARGIN_S = 3600
+PRIORITIES = list(range(10))
+"""0 is served first."""
+DEFAULT_PRIORITY = 5
+
+
+def make_app(url: str | None, results: str | None = None) -> Celery:
+    """Return an application with everything that Duet relies on; without a URL it can be imported, not used.
+
+    Args:
+        url: what carries the queues.
+        results: where results and chords are counted; None: there too.
+    """
+    application = Celery(
+        "pipeline",
+        include=[
+            "tasks.transcribe",
+            "tasks.analyze",
+            "tasks.reconsider",
+            "tasks.merge",
+            "tasks.deliver",
+            "tasks.telling",
+            "workers.pool",
+            "workers.heart",
+            "workers.courier",
+            "workers.noted",
+            "beat.schedule",
+        ],
+        set_as_current=False,
+        amqp="pipeline.transport:CheckedAMQP",
+    )
+    backend = "pipeline.transport:CheckedBackend"
+    application.loader.override_backends = {"redis": backend, "rediss": backend}
+    address, tls = for_celery(url) if url else (None, None)
+    place, place_tls = for_celery(results) if results else (address, tls)
+    visibility_timeout_s = settings().leg_time_limit_s + VISIBILITY_MARGIN_S
+    application.conf.update(
+        broker_url=address,
+        broker_use_ssl=tls,
+        result_backend=place,
+        redis_backend_use_ssl=place_tls,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "visibility_timeout": visibility_timeout_s,
+            "priority_steps": PRIORITIES,
+            "queue_order_strategy": "priority",
+            "socket_connect_timeout": settings().client_timeout_s,
+        },
+        result_backend_transport_options={"visibility_timeout": visibility_timeout_s},
+        visibility_timeout=visibility_timeout_s,
+        accept_content=["json"],
+        task_serializer="json",
+        result_serializer="json",
+        task_queues=[Queue(name) for name in QUEUES],
+        task_default_queue="cpu",
+        task_create_missing_queues=False,
+        task_default_priority=DEFAULT_PRIORITY,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_retry_on_worker_lost=True,
+        task_time_limit=settings().leg_time_limit_s,
+        task_track_started=True,
+        task_send_sent_event=True,
+        worker_send_task_events=True,
+        worker_prefetch_multiplier=1,
+        worker_pool_start_method="spawn",
+        worker_proc_alive_timeout=600,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_deduplicate_successful_tasks=False,
+        worker_hijack_root_logger=True,
+        result_chord_expires=0,
+        result_expires=7 * 24 * 3600,
+    )
+    if url and not keeps_state(url):
+        without_redis(application)
+    return application
+
+
+@lru_cache(maxsize=1)
+def client_app(url: str) -> Celery:
+    """Return the application of a client of that broker.
+
+    An application keeps its connections for as long as it lives, and a client may well outlive a broker: a
+    `duet up` that is started again has another address.
+    """
+    return make_app(url, None if keeps_state(url) else state_url())

@@ -12,10 +12,10 @@ from redis.exceptions import RedisError
 from pipeline.broker import readable_errors, state_url, unreachable
 from pipeline.errors import WaitTimeoutError
 from pipeline.ledger import RECHECK_S
-from pipeline.redis_url import for_redis_py
 from pipeline.refusals import refusing_later
 from pipeline.types import JobState
 from pipeline.types.records import RANKS, JobRecord
+from pipeline.types.redis_url import for_redis_py
 
 PREFIX = "duet:job:"
 CONNECTIONS = 4

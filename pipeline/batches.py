@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from pipeline.broker import connect, readable_errors
 from pipeline.errors import BatchError
-from pipeline.text import well_formed
 from pipeline.types.found import Rejected, Skipped
+from pipeline.types.text import well_formed
 
 INDEX = "duet:batches"
 PAGE = 500

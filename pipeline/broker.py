@@ -11,16 +11,16 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
 from pipeline.errors import BrokerError
-from pipeline.redis_url import SQS, canonical, for_redis_py, without_secrets
 from pipeline.refusals import RefusedError, refusing
 from pipeline.settings import settings
+from pipeline.types.redis_url import SQS, canonical, for_redis_py, without_secrets
 
 EMBEDDED_URL_FILE = "broker.url"
 """In the state folder while an embedded stack runs: how to reach its Valkey."""
 
 
 def broker_url() -> str:
-    """Return the broker's URL in its canonical form (pipeline/redis_url.py).
+    """Return the broker's URL in its canonical form (pipeline/types/redis_url.py).
 
     Raises:
         BrokerError: none is configured and no embedded one runs, or it is not one that Duet can use.

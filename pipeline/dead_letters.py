@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.clock import iso
 from pipeline.job import Job
 from pipeline.ledger import Ledger
 from pipeline.pool_states import ready_pools
@@ -11,6 +10,7 @@ from pipeline.retrying import missing_legs
 from pipeline.types import JobState, Leg
 from pipeline.types.pools import UNAVAILABLE
 from pipeline.types.records import JobRecord
+from pipeline.types.time_format import iso
 
 ENDS = (JobState.FAILED, JobState.PARTIAL)
 PAGE = 1000

@@ -9,11 +9,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.clock import hms
 from pipeline.rows import Row, last_part
 from pipeline.types import JobState
 from pipeline.types.pools import LOADING
 from pipeline.types.records import LegRecord
+from pipeline.types.time_format import hms
 from pipeline.watching import Sums, Watch
 
 LegName = Literal["whisper", "voxtral"]

@@ -17,9 +17,9 @@ from typing import Any
 import structlog
 
 from pipeline.errors import DuetError, UnexpectedError
-from pipeline.redis_url import passwords
 from pipeline.settings import settings
-from pipeline.text import safe
+from pipeline.types.redis_url import passwords
+from pipeline.types.text import safe
 
 logger = logging.getLogger(__name__)
 _USERINFO = re.compile(

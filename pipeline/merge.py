@@ -7,7 +7,6 @@ from collections.abc import Callable
 from urllib.parse import quote, urlsplit
 
 from pipeline.anchors import anchored
-from pipeline.clock import iso
 from pipeline.doubts import judged
 from pipeline.figures import figures
 from pipeline.formats import FORMATS, rendered
@@ -43,6 +42,7 @@ from pipeline.types import (
     Transcript,
 )
 from pipeline.types.records import JobRecord
+from pipeline.types.time_format import iso
 
 NAMES: dict[Leg, str] = {"whisper": "Whisper", "voxtral": "Voxtral"}
 

@@ -1,8 +1,8 @@
 """The quality gate: what is wrong with a result that is there all the same."""
 
-from pipeline.clock import hms
 from pipeline.doubts import plain, unheard
 from pipeline.types import MergedTranscript
+from pipeline.types.time_format import hms
 
 SHORTFALL_SHARE = 0.02
 SHORTFALL_S = 2.0

@@ -19,7 +19,6 @@ from pipeline.admission import check_size
 from pipeline.broker import readable_errors, unreachable
 from pipeline.digests import Digests
 from pipeline.errors import BrokerError, DuetError
-from pipeline.ids import job_id
 from pipeline.ledger import Ledger
 from pipeline.logs import readable
 from pipeline.manifest import WORK, read_manifest
@@ -29,6 +28,7 @@ from pipeline.sources import Source
 from pipeline.storage import as_uri, join, open_storage
 from pipeline.storage.allowed_roots import check_destination
 from pipeline.types import Episode, EpisodeResult, JobSpec, JobState, Options
+from pipeline.types.ids import job_id
 from pipeline.types.records import JobRecord
 from pipeline.webhooks import Webhooks
 from pipeline.webhooks.hooks import check_room, note_due, register

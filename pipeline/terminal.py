@@ -7,7 +7,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from pipeline.text import safe
+from pipeline.types.text import safe
 
 
 class SafeConsole(Console):

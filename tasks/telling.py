@@ -13,9 +13,9 @@ from celery.signals import task_postrun, task_prerun, worker_process_shutdown
 from pipeline import traces
 from pipeline.canvas import STEPS
 from pipeline.errors import BrokerError
-from pipeline.ids import EPISODE_HEX_DIGITS
 from pipeline.ledger import Ledger
 from pipeline.types import FINAL_STATES
+from pipeline.types.ids import EPISODE_HEX_DIGITS
 
 logger = structlog.stdlib.get_logger("duet.tasks")
 TOLD = ("status", "state", "reason", "work_s", "audio_s", "model", "device", "reused")

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.clock import iso
 from pipeline.ledger import Ledger
 from pipeline.manifest import clear_work, write_manifest
 from pipeline.settings import settings
 from pipeline.storage import open_storage
 from pipeline.types import EpisodeResult, JobSpec, JobState, LegOutcome
 from pipeline.types.records import JobRecord
+from pipeline.types.time_format import iso
 
 ID3 = b"ID3\x04\x00\x00\x00\x00\x00\x00"
 

@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.clock import hms
 from pipeline.errors import AudioError, TransientError
 from pipeline.settings import settings
+from pipeline.types.time_format import hms
 from workers.decoder import BROKEN, END, HEADER, KEPT, MAX_MESSAGE_BYTES, SOUND
 from workers.decoder import SAMPLE_RATE_HZ as SAMPLE_RATE_HZ
 

@@ -17,10 +17,10 @@ def ls(
     from rich.table import Table
     from rich.text import Text
 
-    from pipeline.clock import hms
     from pipeline.display import STYLES
     from pipeline.library import episodes
     from pipeline.storage import as_uri, join
+    from pipeline.types.time_format import hms
 
     table = Table(box=None, pad_edge=False)
     for name in ("episode", "length", "state", "about"):

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from pipeline.clock import clock_time
+from pipeline.types.time_format import clock_time
 
 PROGRESS_EVENT = "task-progress"
 """What a leg sends while it works; Celery makes of it a state of that name."""

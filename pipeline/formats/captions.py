@@ -1,9 +1,9 @@
 """Captions for players."""
 
 from pipeline.captions import captions
-from pipeline.clock import timestamp
 from pipeline.formats.base import TranscriptFormat
 from pipeline.types import MergedTranscript
+from pipeline.types.time_format import timestamp
 
 
 class SubRip(TranscriptFormat):

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from pipeline.clock import hms
-from pipeline.text import safe
 from pipeline.types import Analysis, EpisodeResult, LegOutcome
+from pipeline.types.text import safe
+from pipeline.types.time_format import hms
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&])")
 _LINE_START = re.compile(r"^(\d*)([#+=.)-])")

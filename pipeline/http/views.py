@@ -5,9 +5,9 @@ from typing import Literal
 from fastapi import Request
 from pydantic import BaseModel, Field
 
-from pipeline.clock import iso
 from pipeline.types import Analysis, JobState, Leg, Options, Transcript
 from pipeline.types.records import RANKS, JobRecord, LegRecord
+from pipeline.types.time_format import iso
 
 FORMS = ("json", "txt", "srt", "vtt")
 

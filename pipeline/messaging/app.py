@@ -9,9 +9,9 @@ from celery import Celery
 from kombu.entity import Queue
 
 from pipeline.broker import keeps_state, state_url
-from pipeline.redis_url import for_celery
 from pipeline.settings import settings
 from pipeline.sqs import without_redis
+from pipeline.types.redis_url import for_celery
 
 QUEUES = {"whisper": "tasks.transcribe", "voxtral": "tasks.analyze", "cpu": "tasks.merge"}
 """Each queue and the task that gives it its purpose."""

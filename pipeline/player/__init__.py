@@ -12,9 +12,9 @@ from mimetypes import guess_type
 from pathlib import Path
 from string import Template
 
-from pipeline.clock import hms
 from pipeline.paragraphs import paragraphs
 from pipeline.types import Analysis, EpisodeResult, MergedSegment, MergedTranscript, MergedWord
+from pipeline.types.time_format import hms
 
 UNSURE_WORD = 0.3
 """Probability below which a word is underlined."""

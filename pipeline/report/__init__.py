@@ -11,7 +11,6 @@ from itertools import islice
 from string import Template
 
 from pipeline.batches import Batches, BatchRecord
-from pipeline.clock import hms, iso
 from pipeline.errors import DuetError
 from pipeline.ledger import Ledger
 from pipeline.report.page import counts, plot_points, table_row
@@ -20,6 +19,7 @@ from pipeline.rows import Row
 from pipeline.storage import open_storage
 from pipeline.types import JobState
 from pipeline.types.report import BatchReport, LeftOut, ReportedEpisode
+from pipeline.types.time_format import hms, iso
 
 PAGE = 500
 THREADS = 8

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
-from pipeline.clock import hms
 from pipeline.report.plot import Point
 from pipeline.rows import Row
 from pipeline.types import LEGS, Leg
+from pipeline.types.time_format import hms
 
 LINKS = {"notes.md": "notes", "player.html": "listen", "transcript.txt": "transcript"}
 """What an episode may have left, and how a link to it is called."""

@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 
 from pipeline.digests import Digests
 from pipeline.errors import AudioError
-from pipeline.ids import EPISODE_HEX_DIGITS, slug
 from pipeline.sources.access import check_source
 from pipeline.sources.kinds import HEAD_BYTES, has_audio_suffix, is_partial, why_not_audio
 from pipeline.sources.source import Found
@@ -15,6 +14,7 @@ from pipeline.storage import Storage
 from pipeline.storage.s3 import S3Object, S3Storage
 from pipeline.types import Episode
 from pipeline.types.found import Rejected, Skipped
+from pipeline.types.ids import EPISODE_HEX_DIGITS, slug
 
 NEVER_AUDIO = frozenset([".json", ".txt", ".srt", ".vtt", ".md", ".html", ".xml", ".jpg", ".jpeg", ".png", ".pdf"])
 """Of other endings the content is looked at, which takes a request each."""

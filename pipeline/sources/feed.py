@@ -10,7 +10,6 @@ from xml.etree import ElementTree
 
 import feedparser
 
-from pipeline.clock import iso
 from pipeline.download import Download
 from pipeline.errors import AudioError
 from pipeline.logs import readable
@@ -18,9 +17,10 @@ from pipeline.sources.kinds import has_audio_suffix
 from pipeline.sources.names import names_in
 from pipeline.sources.source import Found
 from pipeline.sources.web import WebAudio
-from pipeline.text import well_formed
 from pipeline.types import Publication, PublishedFile
 from pipeline.types.found import Rejected, Skipped
+from pipeline.types.text import well_formed
+from pipeline.types.time_format import iso
 
 FEED_LIMIT_BYTES = 50_000_000
 TRANSCRIPT = "{https://podcastindex.org/namespace/1.0}transcript"

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from pipeline.digests import Digests
 from pipeline.errors import AudioError
-from pipeline.ids import episode_id, slug
 from pipeline.logs import readable
 from pipeline.sources.access import check_source
 from pipeline.sources.kinds import HEAD_BYTES, has_audio_suffix, is_partial, why_not_audio
 from pipeline.sources.source import Found
 from pipeline.storage import Storage
-from pipeline.text import well_formed
 from pipeline.types import Episode
 from pipeline.types.found import Rejected, Skipped
+from pipeline.types.ids import episode_id, slug
+from pipeline.types.text import well_formed
 
 RACY_S = 2.0
 """A file changed so short a time ago may change again within the same tick of its clock."""

@@ -9,11 +9,11 @@ from pipeline.addresses import MOST_CHARACTERS
 from pipeline.digests import Digests
 from pipeline.download import Download, version_of
 from pipeline.errors import AudioError, without_credentials
-from pipeline.ids import episode_id, slug
 from pipeline.settings import settings
 from pipeline.sources.kinds import HEAD_BYTES, why_not_audio
 from pipeline.storage import Storage
 from pipeline.types import Episode, Publication
+from pipeline.types.ids import episode_id, slug
 
 
 @dataclass(frozen=True)

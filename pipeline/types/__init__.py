@@ -11,7 +11,6 @@ from pipeline.types.analysis import (
     Quote,
     Sentiment,
 )
-from pipeline.types.figures import Figures, LegFigures
 from pipeline.types.job import (
     FINAL_STATES,
     LEGS,
@@ -26,9 +25,10 @@ from pipeline.types.job import (
 )
 from pipeline.types.merged import MergedSegment, MergedTranscript, MergedWord
 from pipeline.types.model import Model
-from pipeline.types.opinion import Reading, SecondOpinion, Stretch
 from pipeline.types.result import EpisodeResult, LegOutcome
+from pipeline.types.second_opinion import Reading, SecondOpinion, Stretch
 from pipeline.types.transcript import Segment, Transcript, Word
+from pipeline.types.usage import Figures, LegFigures
 
 __all__ = [
     "FINAL_STATES",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pipeline.errors import without_credentials
-from pipeline.text import well_formed
+from pipeline.types.text import well_formed
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.types.analysis import Analysis
-from pipeline.types.figures import Figures
 from pipeline.types.job import Episode, JobState, Leg, Options
 from pipeline.types.merged import MergedTranscript
 from pipeline.types.model import Model
+from pipeline.types.usage import Figures
 
 
 class LegOutcome(Model):

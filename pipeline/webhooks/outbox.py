@@ -5,10 +5,10 @@ import json
 import time
 from typing import Any
 
-from pipeline.clock import iso
 from pipeline.ledger import Ledger
 from pipeline.types import JobState
 from pipeline.types.records import JobRecord
+from pipeline.types.time_format import iso
 from pipeline.webhooks.hooks import DUE, Event, event_of, urls_of
 from pipeline.webhooks.queue import Delivery, WebhookQueue
 

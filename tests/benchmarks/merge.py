@@ -14,7 +14,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from pipeline.ids import job_id
 from pipeline.manifest import product_name, write_manifest
 from pipeline.merge import merge_legs, write_results
 from pipeline.storage import open_storage
@@ -32,6 +31,7 @@ from pipeline.types import (
     Transcript,
     Word,
 )
+from pipeline.types.ids import job_id
 
 WORDS_PER_S = 2.5
 WORDS_PER_SENTENCE = 14

@@ -9,9 +9,9 @@ import pytest
 
 from pipeline import JobState, Options, submit, submit_folder
 from pipeline.errors import AudioError, BrokerError, CancelledError, JobFailedError, StorageError, WaitTimeoutError
-from pipeline.schemas import schema
 from pipeline.settings import settings
 from pipeline.storage import open_storage
+from pipeline.types.schemas import schema
 from tests.duet import Duet, excerpt
 from tests.services import S3Server, start_s3
 from tests.voxtral_checkpoint import build

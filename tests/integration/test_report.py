@@ -11,9 +11,9 @@ import pytest
 
 from pipeline import JobState, submit_folder
 from pipeline.ledger import Ledger
-from pipeline.schemas import schema
 from pipeline.storage import open_storage
 from pipeline.types import LegOutcome
+from pipeline.types.schemas import schema
 from tests.batches import end_jobs, write_audio
 
 

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from whisper.normalizers import EnglishTextNormalizer
 
-from pipeline.schemas import schema
+from pipeline.types.schemas import schema
 from tests.duet import TRACEBACK, Duet, Finished
 
 pytestmark = pytest.mark.xdist_group("run")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.clock import hms, iso, timestamp
+from pipeline.types.time_format import hms, iso, timestamp
 
 HUNDRED_HOURS_S = 360_000
 

@@ -21,10 +21,10 @@ from pipeline import download
 from pipeline.digests import Digests
 from pipeline.download import Download, Version, first_bytes, version_of
 from pipeline.errors import AudioError, DuetError, TransientError
-from pipeline.ids import episode_id
 from pipeline.settings import settings
 from pipeline.sources.web import WebAudio
 from pipeline.storage import open_storage
+from pipeline.types.ids import episode_id
 from tests.batches import ID3
 from tests.dripping import HEAD, start_dripping
 

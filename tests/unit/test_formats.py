@@ -13,8 +13,8 @@ import webvtt
 from pipeline.captions import captions
 from pipeline.doubts import judged
 from pipeline.formats import FORMATS, rendered
-from pipeline.schemas import schema
 from pipeline.types import ActionItem, Analysis, Chapter, KeyPoint, Mention, OwnAnswer, Quote, Transcript
+from pipeline.types.schemas import schema
 from tests.results import result, segment, transcript
 
 WHISPER_SEGMENT_KEYS = {

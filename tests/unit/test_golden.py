@@ -4,7 +4,7 @@ import json
 
 import jsonschema
 
-from pipeline.schemas import schema
+from pipeline.types.schemas import schema
 from tests.golden.show import FOLDER, rendered_show
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.ids import episode_id, job_id, slug
 from pipeline.types import Options
+from pipeline.types.ids import episode_id, job_id, slug
 
 EPISODE = "0123456789abcdef"
 

@@ -10,8 +10,8 @@ from redis.connection import parse_url as redis_parse_url
 from pipeline.errors import BrokerError
 from pipeline.logs import _secrets
 from pipeline.logs import without_secrets as logged
-from pipeline.redis_url import canonical, for_celery, for_redis_py, without_secrets
 from pipeline.settings import settings
+from pipeline.types.redis_url import canonical, for_celery, for_redis_py, without_secrets
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from pipeline.schemas import MODELS, render, schema
+from pipeline.types.schemas import MODELS, render, schema
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_shipped_schema_is_the_one_the_types_give(name: str) -> None:
-    assert schema(name) == json.loads(render(name)), "run: python -m pipeline.schemas"
+    assert schema(name) == json.loads(render(name)), "run: python -m pipeline.types.schemas"
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.json")), ids=lambda path: path.name)

@@ -16,7 +16,7 @@ from pipeline.formats.notes import _text
 from pipeline.rows import Row, left_out_json
 from pipeline.sources import Rejected, Skipped
 from pipeline.terminal import SafeConsole
-from pipeline.text import REPLACEMENT, safe, well_formed
+from pipeline.types.text import REPLACEMENT, safe, well_formed
 from pipeline.watching import Sums
 
 EVERYTHING = strategies.text(strategies.characters(exclude_categories=[]), max_size=60)

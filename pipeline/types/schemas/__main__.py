@@ -1,8 +1,8 @@
-"""Write the schema files from the types: `python -m pipeline.schemas`."""
+"""Write the schema files from the types: `python -m pipeline.types.schemas`."""
 
 from pathlib import Path
 
-from pipeline.schemas import MODELS, render
+from pipeline.types.schemas import MODELS, render
 
 for name in MODELS:
     Path(__file__).with_name(f"{name}.schema.json").write_text(render(name), encoding="utf-8")

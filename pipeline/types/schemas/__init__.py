@@ -27,6 +27,6 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def render(name: str) -> str:
-    """Return the schema as the types give it; `python -m pipeline.schemas` writes it to its file."""
+    """Return the schema as the types give it; `python -m pipeline.types.schemas` writes it to its file."""
     own = MODELS[name].model_json_schema(by_alias=True, mode="serialization")
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **own}, indent=1) + "\n"

@@ -4,9 +4,9 @@ import time
 
 from beat.periodic import PeriodicTask
 from pipeline.ageing import promote
-from pipeline.broker import broker_url, connect, keeps_state
 from pipeline.celery import app
 from pipeline.settings import settings
+from pipeline.state.redis import broker_url, connect, keeps_state
 
 
 @app.task(base=PeriodicTask, name="beat.age")  # type: ignore[untyped-decorator]

@@ -3,9 +3,9 @@
 from celery.utils.log import get_task_logger
 
 from beat.periodic import PeriodicTask
-from pipeline.batches import Batches
-from pipeline.broker import connect
 from pipeline.celery import app
+from pipeline.state.batch_store import Batches
+from pipeline.state.redis import connect
 
 logger = get_task_logger(__name__)
 

@@ -8,9 +8,9 @@ from beat.periodic import PeriodicTask
 from pipeline.celery import app
 from pipeline.errors import BrokerError
 from pipeline.inbox import Inbox
-from pipeline.ledger import Ledger
 from pipeline.logs import readable
 from pipeline.settings import settings
+from pipeline.state.job_store import Ledger
 
 logger = get_task_logger(__name__)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import Task
 
-from pipeline.broker import connect
+from pipeline.state.redis import connect
 
 SOON = 0.8
 """What comes after so much of the interval is the next one, a little early."""

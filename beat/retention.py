@@ -5,13 +5,13 @@ import time
 from celery.utils.log import get_task_logger
 
 from beat.periodic import PeriodicTask
-from pipeline.broker import connect
 from pipeline.celery import app
-from pipeline.ledger import Ledger
 from pipeline.retention.elsewhere import clear_forgotten
 from pipeline.retention.ended import retire
 from pipeline.retention.leftovers import clear_cache
 from pipeline.settings import settings
+from pipeline.state.job_store import Ledger
+from pipeline.state.redis import connect
 
 logger = get_task_logger(__name__)
 LONGEST_INTERVAL_S = 3600.0

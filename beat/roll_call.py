@@ -3,10 +3,10 @@
 from celery.utils.log import get_task_logger
 
 from beat.periodic import PeriodicTask
-from pipeline.broker import broker_url, connect
 from pipeline.celery import app
 from pipeline.messaging.requeue import restore_lost
-from pipeline.roster import Roster
+from pipeline.state.redis import broker_url, connect
+from pipeline.state.worker_registry import Roster
 
 logger = get_task_logger(__name__)
 

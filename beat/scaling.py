@@ -3,13 +3,13 @@
 from celery.utils.log import get_task_logger
 
 from beat.periodic import PeriodicTask
-from pipeline.broker import connect
 from pipeline.celery import app
 from pipeline.errors import ScalingError, SettingsError
-from pipeline.ledger import Ledger
 from pipeline.scaling.drivers import driver
 from pipeline.scaling.scaler import Scaler
 from pipeline.settings import settings
+from pipeline.state.job_store import Ledger
+from pipeline.state.redis import connect
 
 logger = get_task_logger(__name__)
 

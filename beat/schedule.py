@@ -18,12 +18,12 @@ from beat.scaling import scale
 from beat.sweeper import sweep
 from beat.telemetry import sample
 from beat.webhooks import send
-from pipeline import heartbeat
-from pipeline.broker import connect, readable_errors
 from pipeline.celery import app
 from pipeline.errors import BrokerError
 from pipeline.messaging.app import PRIORITIES
 from pipeline.settings import settings
+from pipeline.state import beat_heartbeat
+from pipeline.state.redis import connect, readable_errors
 
 logger = get_task_logger(__name__)
 
@@ -68,7 +68,7 @@ def leave_marks(**_: Any) -> None:
     def leave_mark(**_: Any) -> None:
         try:
             with readable_errors():
-                heartbeat.leave_mark(client)
+                beat_heartbeat.leave_mark(client)
         except BrokerError as error:
             logger.warning("The clock leaves no mark now. %s", error)
 

@@ -16,12 +16,12 @@ from kombu.exceptions import OperationalError
 
 from beat.periodic import PeriodicTask
 from pipeline import canvas
-from pipeline.broker import connect
 from pipeline.celery import app
 from pipeline.errors import BrokerError
-from pipeline.ledger import Ledger
-from pipeline.metrics import events
 from pipeline.queues import task_ids
+from pipeline.state import metric_events
+from pipeline.state.job_store import Ledger
+from pipeline.state.redis import connect
 from pipeline.types import JobState
 from pipeline.types.records import JobRecord
 
@@ -113,7 +113,7 @@ def _send_again(ledger: Ledger, record: JobRecord, step: str) -> None:
         return
     if not ledger.note(spec, resends=record.resends + 1):
         return
-    ledger.count(events.step_retried(step, "vanished"))
+    ledger.count(metric_events.step_retried(step, "vanished"))
     logger.warning("%s waits for %s, which is nowhere; sending it again.", spec.job, step)
     if step == "merge":
         canvas.send_merge(spec, [outcome for it in record.legs.values() if (outcome := it.outcome)])

@@ -1,8 +1,8 @@
 """Samples how the device and the pools are used."""
 
 from beat.periodic import PeriodicTask
-from pipeline import telemetry
 from pipeline.celery import app
+from pipeline.state import telemetry
 
 
 @app.task(base=PeriodicTask, name="beat.telemetry")  # type: ignore[untyped-decorator]

@@ -2,8 +2,8 @@
 
 from beat.periodic import PeriodicTask
 from pipeline.celery import app
-from pipeline.ledger import Ledger
-from pipeline.webhooks.outbox import send_due
+from pipeline.state.job_store import Ledger
+from pipeline.state.webhook_outbox import send_due
 
 
 @app.task(base=PeriodicTask, name="beat.webhooks")  # type: ignore[untyped-decorator]

@@ -9,10 +9,10 @@ hundred times as long.
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.ledger import INDEX
 from pipeline.messaging.app import PRIORITIES, QUEUES
 from pipeline.priorities import SINGLE
 from pipeline.queues import lists_of, parsed, task_id
+from pipeline.state.job_store import INDEX
 
 STARVED_STEPS = 100
 OLDEST = 100

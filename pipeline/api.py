@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pipeline.batch import Batch
-from pipeline.batches import Batches
 from pipeline.job import Job
-from pipeline.ledger import Ledger
 from pipeline.priorities import SINGLE
 from pipeline.sources import Source, find_all, find_one
+from pipeline.state.batch_store import Batches
+from pipeline.state.job_store import Ledger
+from pipeline.state.webhook_subscriptions import Webhooks
 from pipeline.storage import as_uri, open_storage
 from pipeline.submission import Desk, Verdict
 from pipeline.submitting import Submission, Submitted
 from pipeline.types import Options
-from pipeline.webhooks import Webhooks
 
 __all__ = ["submit", "submit_all", "submit_feed", "submit_folder"]
 

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from pipeline.batches import Batches, BatchRecord, Entry
 from pipeline.following import LOOK_PAGE, Follower
 from pipeline.job import Job
-from pipeline.ledger import Ledger
+from pipeline.state.batch_store import Batches, BatchRecord, Entry
+from pipeline.state.job_store import Ledger
 from pipeline.types import FINAL_STATES, JobState
 from pipeline.types.found import Rejected, Skipped
 

@@ -11,8 +11,8 @@ from celery import Celery, signature
 from celery.canvas import Signature
 from celery.result import denied_join_result
 
-from pipeline.broker import broker_url
 from pipeline.messaging.app import PRIORITIES, client_app
+from pipeline.state.redis import broker_url
 from pipeline.types import LEGS, JobSpec, LegOutcome
 
 STEPS = {

@@ -6,9 +6,9 @@ from celery import Celery
 from celery.signals import setup_logging
 
 from pipeline import logs
-from pipeline.broker import broker_url, keeps_state, state_url
 from pipeline.errors import BrokerError
 from pipeline.messaging.app import make_app
+from pipeline.state.redis import broker_url, keeps_state, state_url
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.job import Job
-from pipeline.ledger import Ledger
-from pipeline.pool_states import ready_pools
 from pipeline.retrying import missing_legs
+from pipeline.state.job_store import Ledger
+from pipeline.state.pool_status import ready_pools
 from pipeline.types import JobState, Leg
 from pipeline.types.pools import UNAVAILABLE
 from pipeline.types.records import JobRecord

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Iterator
 
-from pipeline.batches import Batches, Entry
-from pipeline.broker import readable_errors
 from pipeline.errors import WaitTimeoutError
-from pipeline.ledger import Ledger
+from pipeline.state.batch_store import Batches, Entry
+from pipeline.state.job_store import Ledger
+from pipeline.state.redis import readable_errors
 from pipeline.types import FINAL_STATES, JobState
 
 RECHECK_S = 5.0

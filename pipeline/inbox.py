@@ -15,12 +15,12 @@ from typing import Any
 
 from redis.client import NEVER_DECODE
 
-from pipeline.broker import readable_errors
 from pipeline.errors import AudioError, BrokerError, DuetError, UnexpectedError
-from pipeline.ledger import Ledger
 from pipeline.logs import readable
 from pipeline.sources import LocalFile, Source, find
 from pipeline.sources.bucket import BucketObject
+from pipeline.state.job_store import Ledger
+from pipeline.state.redis import readable_errors
 from pipeline.storage import as_uri, join, open_storage, path_of
 from pipeline.submission import Desk
 

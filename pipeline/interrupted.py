@@ -3,9 +3,9 @@
 import time
 from typing import Any
 
-from pipeline.batches import Batches
-from pipeline.broker import readable_errors
-from pipeline.ledger import Ledger
+from pipeline.state.batch_store import Batches
+from pipeline.state.job_store import Ledger
+from pipeline.state.redis import readable_errors
 from pipeline.types import JobState
 
 RUNS = "duet:runs"

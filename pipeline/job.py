@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import Self
 
 from pipeline.errors import CancelledError, JobFailedError
-from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest, read_product, read_result, taken
 from pipeline.priorities import SINGLE
 from pipeline.retrying import begin_again
+from pipeline.state.job_store import Ledger
 from pipeline.storage import Storage, open_storage
 from pipeline.types import EpisodeResult, JobSpec, JobState, Segment, Transcript
 from pipeline.types.records import RANKS, JobRecord
@@ -176,7 +176,7 @@ class Job:
         return open_storage(self.uri)
 
     async def _await(self, reached: JobState, timeout_s: float | None) -> None:
-        from pipeline.aio import bell
+        from pipeline.state.job_waiter import bell
 
         if await asyncio.to_thread(self._was_done_before):
             return

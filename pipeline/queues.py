@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.broker import broker_url, keeps_state
 from pipeline.messaging.app import PRIORITIES, QUEUES
-from pipeline.roster import Roster
 from pipeline.sqs import waiting_ids
+from pipeline.state.redis import broker_url, keeps_state
+from pipeline.state.worker_registry import Roster
 
 PRIORITY_SEPARATOR = "\x06\x16"
 """kombu keeps each priority of a queue in a list of its own (kombu/transport/redis.py)."""

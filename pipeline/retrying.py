@@ -7,11 +7,11 @@ import redis
 from kombu.exceptions import OperationalError
 
 from pipeline import canvas
-from pipeline.broker import unreachable
 from pipeline.errors import AudioError
-from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
 from pipeline.priorities import SINGLE
+from pipeline.state.job_store import Ledger
+from pipeline.state.redis import unreachable
 from pipeline.storage import open_storage, path_of
 from pipeline.types import JobSpec, JobState, Leg
 from pipeline.types.records import JobRecord

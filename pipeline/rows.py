@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from pipeline.batches import Entry
+from pipeline.state.batch_store import Entry
 from pipeline.types import JobState
 from pipeline.types.found import Rejected, Skipped
 from pipeline.types.records import JobRecord

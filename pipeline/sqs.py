@@ -14,7 +14,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import after_task_publish, before_task_publish
 
-from pipeline.broker import broker_url, connect, keeps_state
+from pipeline.state.redis import broker_url, connect, keeps_state
 
 WAITING = "duet:waiting_until"
 """The ids of the tasks that were sent and that no worker has taken, by the time until which that is believed."""

@@ -13,11 +13,11 @@ from typing import IO, TYPE_CHECKING, Literal, Self
 
 import redis
 
-from pipeline.broker import EMBEDDED_URL_FILE, broker_url, connect
 from pipeline.errors import StackError
-from pipeline.pool_states import forget_ended, worker_states
 from pipeline.pools import beat_command, command, environment
 from pipeline.settings import settings
+from pipeline.state.pool_status import forget_ended, worker_states
+from pipeline.state.redis import EMBEDDED_URL_FILE, broker_url, connect
 from pipeline.types.pools import POOLS
 
 if TYPE_CHECKING:

@@ -16,23 +16,22 @@ from kombu.exceptions import OperationalError
 from pipeline import canvas, traces
 from pipeline.addresses import check_url
 from pipeline.admission import check_size
-from pipeline.broker import readable_errors, unreachable
 from pipeline.digests import Digests
 from pipeline.errors import BrokerError, DuetError
-from pipeline.ledger import Ledger
 from pipeline.logs import readable
 from pipeline.manifest import WORK, read_manifest
 from pipeline.priorities import priority_of
 from pipeline.settings import settings
 from pipeline.sources import Source
+from pipeline.state.job_store import Ledger
+from pipeline.state.redis import readable_errors, unreachable
+from pipeline.state.webhook_signers import check_signed
+from pipeline.state.webhook_subscriptions import Webhooks, check_room, note_due, register
 from pipeline.storage import as_uri, join, open_storage
 from pipeline.storage.allowed_roots import check_destination
 from pipeline.types import Episode, EpisodeResult, JobSpec, JobState, Options
 from pipeline.types.ids import job_id
 from pipeline.types.records import JobRecord
-from pipeline.webhooks import Webhooks
-from pipeline.webhooks.hooks import check_room, note_due, register
-from pipeline.webhooks.signers import check_signed
 
 logger = logging.getLogger(__name__)
 

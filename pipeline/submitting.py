@@ -9,11 +9,11 @@ from threading import Event, Thread
 
 import redis
 
-from pipeline.batches import OWNER_RENEW_S, Batches, Entry
 from pipeline.errors import BrokerError
-from pipeline.ledger import Ledger
 from pipeline.logs import readable
 from pipeline.sources import Found, Rejected, Skipped
+from pipeline.state.batch_store import OWNER_RENEW_S, Batches, Entry
+from pipeline.state.job_store import Ledger
 from pipeline.submission import Desk, Prepared, Verdict
 
 logger = logging.getLogger(__name__)

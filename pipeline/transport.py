@@ -16,7 +16,7 @@ from redis import Connection as PlainConnection
 from pipeline.envelope import check_envelope
 from pipeline.errors import MessageError
 from pipeline.messaging.app import QUEUES
-from pipeline.refusals import RefusedError, refusing
+from pipeline.state.refusals import RefusedError, refusing
 
 logger = get_logger(__name__)
 

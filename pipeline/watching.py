@@ -5,10 +5,10 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipeline.batches import Batches, Entry
 from pipeline.following import LOOK_PAGE, Follower
-from pipeline.ledger import Ledger
 from pipeline.rows import Row
+from pipeline.state.batch_store import Batches, Entry
+from pipeline.state.job_store import Ledger
 from pipeline.types import JobState
 from pipeline.types.found import Skipped
 

@@ -10,10 +10,10 @@ import redis
 from kombu.exceptions import OperationalError
 
 from pipeline.errors import BrokerError, CancelledError
-from pipeline.ledger import Ledger
-from pipeline.metrics import events
-from pipeline.metrics.definitions import LOST, MEMORY
 from pipeline.settings import settings
+from pipeline.state import metric_events
+from pipeline.state.job_store import Ledger
+from pipeline.state.metric_definitions import LOST, MEMORY
 from pipeline.storage import Storage, open_storage
 from pipeline.types import JobSpec, Leg, Segment
 from pipeline.types.records import LegRecord
@@ -100,7 +100,7 @@ class LegContext:
         pieces = self.checkpoints.count
         losses = known.losses + 1 if pieces <= known.pieces else 1
         self._ledger.note_leg(self.spec, self.leg, losses=losses, pieces=pieces)
-        self._ledger.count(events.step_retried(self.leg, LOST))
+        self._ledger.count(metric_events.step_retried(self.leg, LOST))
         return losses if losses >= MAX_LOSSES else 0
 
     def may_start_afresh(self) -> bool:
@@ -110,7 +110,7 @@ class LegContext:
         self._ledger.note_leg(self.spec, self.leg, fresh_starts=before + 1)
         if before:
             return False
-        self._ledger.count(events.step_retried(self.leg, MEMORY))
+        self._ledger.count(metric_events.step_retried(self.leg, MEMORY))
         return True
 
     def on_segments(self, segments: Sequence[Segment]) -> None:

@@ -6,10 +6,10 @@ from pydantic import ValidationError
 
 from pipeline.celery import app
 from pipeline.errors import BrokerError
-from pipeline.ledger import Ledger
+from pipeline.state.job_store import Ledger
+from pipeline.state.webhook_outbox import send_due
+from pipeline.state.webhook_queue import Delivery, WebhookQueue
 from pipeline.types.validation import misfits
-from pipeline.webhooks.outbox import send_due
-from pipeline.webhooks.queue import Delivery, WebhookQueue
 
 logger = get_task_logger(__name__)
 

@@ -5,8 +5,8 @@ import uuid
 from typing import Any
 
 from pipeline.messaging.app import VISIBILITY_MARGIN_S
-from pipeline.roster import WORKER_VARIABLE, is_lost, is_running, leases_key, pid_of, worker_key
 from pipeline.settings import settings
+from pipeline.state.worker_registry import WORKER_VARIABLE, is_lost, is_running, leases_key, pid_of, worker_key
 
 # KEYS: lease, those of our worker. ARGV: what is there now ('' for nothing), what to write, seconds until it is litter.
 _SWAP = """

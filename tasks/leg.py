@@ -8,13 +8,13 @@ from celery.exceptions import Ignore, Reject
 from celery.utils.log import get_task_logger
 
 from pipeline.admission import admit
-from pipeline.broker import connect
 from pipeline.errors import BrokerError, CancelledError, DeviceMemoryError, DuetError, TransientError
-from pipeline.ledger import Ledger
 from pipeline.messaging.app import PRIORITIES
-from pipeline.metrics import events
-from pipeline.metrics.definitions import reason_of
 from pipeline.settings import settings
+from pipeline.state import metric_events
+from pipeline.state.job_store import Ledger
+from pipeline.state.metric_definitions import reason_of
+from pipeline.state.redis import connect
 from pipeline.types import JobSpec, JobState, Leg, LegOutcome
 from tasks.announcing import Announcer
 from tasks.checkpoint import finished_outcome, save_outcome
@@ -148,10 +148,10 @@ def _note_start(ledger: Ledger, spec: JobSpec, leg: Leg) -> bool:
     if record is None or record.spec.attempt != spec.attempt:
         return False
     started_at = record.legs[leg].started_at or now
-    counts = events.leg_began(leg, started_at - record.submitted_at)
+    counts = metric_events.leg_began(leg, started_at - record.submitted_at)
     return ledger.note_leg(spec, leg, counts, started_at=started_at)
 
 
 def _note_end(ledger: Ledger, spec: JobSpec, outcome: LegOutcome, reason: str = "") -> None:
-    counts = events.leg_ended(outcome, reason)
+    counts = metric_events.leg_ended(outcome, reason)
     ledger.note_leg(spec, outcome.leg, counts, outcome=outcome.model_dump_json(), ended_at=time.time())

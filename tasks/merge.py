@@ -9,16 +9,16 @@ from celery.utils.log import get_task_logger
 
 from pipeline import canvas
 from pipeline.admission import admit, admit_outcomes
-from pipeline.broker import connect
 from pipeline.canvas import step_of
 from pipeline.celery import app
 from pipeline.errors import BrokerError, DuetError, EngineError, TransientError
-from pipeline.ledger import Ledger
 from pipeline.manifest import read_result
 from pipeline.merge import merge_legs, publish, second_opinion_on
-from pipeline.metrics import events
-from pipeline.metrics.counted import Counts
-from pipeline.metrics.definitions import reason_of
+from pipeline.state import metric_events
+from pipeline.state.counters import Counts
+from pipeline.state.job_store import Ledger
+from pipeline.state.metric_definitions import reason_of
+from pipeline.state.redis import connect
 from pipeline.storage import Storage, open_storage
 from pipeline.types import LEGS, Analysis, EpisodeResult, JobSpec, JobState, Leg, LegOutcome, SecondOpinion, Transcript
 from pipeline.types.records import JobRecord
@@ -106,7 +106,7 @@ def _refuse(message: object, error: DuetError) -> dict[str, Any]:
     fields = message if isinstance(message, dict) else {}
     job, attempt = fields.get("job"), fields.get("attempt")
     if isinstance(job, str) and isinstance(attempt, int):
-        counts = events.step_failed("merge", reason_of(error))
+        counts = metric_events.step_failed("merge", reason_of(error))
         Ledger(connect(patient=True)).fail(job, attempt, str(error), counts)
     return {"job": str(job), "state": JobState.FAILED.value, "reason": str(error)}
 
@@ -165,7 +165,7 @@ def _write_end(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome], ledger: L
         state, cause = JobState.FAILED, reason_of(error)
     counts = _untold(legs, ledger.get(spec.job))
     if cause:
-        counts |= events.step_failed(step_of(task.name), cause)
+        counts |= metric_events.step_failed(step_of(task.name), cause)
     ledger.advance(spec, state, counts, reason=reason, ended_at=time.time())
     tell_at_once(ledger)
     return _told(spec, state, reason)
@@ -175,10 +175,10 @@ def _untold(legs: dict[Leg, LegOutcome], record: JobRecord | None) -> Counts:
     """Return what the end of a job counts besides itself: how long it took, and legs that could not tell their end."""
     if record is None:
         return {}
-    counts = events.episode_took(time.time() - record.submitted_at)
+    counts = metric_events.episode_took(time.time() - record.submitted_at)
     for leg, outcome in legs.items():
         if record.legs[leg].outcome is None:
-            counts |= events.leg_ended(outcome)
+            counts |= metric_events.leg_ended(outcome)
     return counts
 
 

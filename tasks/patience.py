@@ -14,9 +14,9 @@ from kombu.exceptions import OperationalError
 
 from pipeline.canvas import step_of
 from pipeline.errors import BrokerError, TransientError
-from pipeline.ledger import Ledger
-from pipeline.metrics import events
 from pipeline.settings import settings
+from pipeline.state import metric_events
+from pipeline.state.job_store import Ledger
 
 logger = get_task_logger(__name__)
 MAX_BACKOFF_S = 120.0
@@ -35,7 +35,7 @@ def try_later(task: Task, error: TransientError) -> NoReturn:
     """
     delay_s = min(settings().retry_backoff_s * 2**task.request.retries, MAX_BACKOFF_S)
     logger.warning("%s Trying again in %.0f s.", error, delay_s)
-    Ledger().count(events.step_retried(step_of(task.name), "transient"))
+    Ledger().count(metric_events.step_retried(step_of(task.name), "transient"))
     raise task.retry(exc=error, countdown=delay_s, max_retries=settings().retry_limit) from None
 
 

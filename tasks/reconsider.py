@@ -8,16 +8,16 @@ from celery.exceptions import Ignore, Reject
 from celery.utils.log import get_task_logger
 
 from pipeline.admission import admit
-from pipeline.broker import connect
 from pipeline.celery import app
 from pipeline.errors import BrokerError, CancelledError, DuetError, TransientError
-from pipeline.ledger import Ledger
 from pipeline.merge import read_transcript
 from pipeline.messaging.app import PRIORITIES
-from pipeline.metrics import events
-from pipeline.metrics.definitions import reason_of
 from pipeline.opinion import doubtful
 from pipeline.settings import settings
+from pipeline.state import metric_events
+from pipeline.state.job_store import Ledger
+from pipeline.state.metric_definitions import reason_of
+from pipeline.state.redis import connect
 from pipeline.types import JobSpec, Reading, SecondOpinion
 from tasks.audio import local_audio
 from tasks.checkpoint import save_opinion, saved_opinion
@@ -87,7 +87,7 @@ def _opinion(task: Task, context: LegContext, lease: Lease, waited_s: float) -> 
 
 
 def _failed(error: Exception, spec: JobSpec) -> SecondOpinion:
-    Ledger().count(events.step_failed("opinion", reason_of(error)))
+    Ledger().count(metric_events.step_failed("opinion", reason_of(error)))
     if isinstance(error, DuetError):
         return SecondOpinion(status="failed", reason=str(error))
     logger.error("the second opinion on %s failed", spec.job, exc_info=error)

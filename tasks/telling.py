@@ -13,7 +13,7 @@ from celery.signals import task_postrun, task_prerun, worker_process_shutdown
 from pipeline import traces
 from pipeline.canvas import STEPS
 from pipeline.errors import BrokerError
-from pipeline.ledger import Ledger
+from pipeline.state.job_store import Ledger
 from pipeline.types import FINAL_STATES
 from pipeline.types.ids import EPISODE_HEX_DIGITS
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.ledger import Ledger
 from pipeline.manifest import clear_work, write_manifest
 from pipeline.settings import settings
+from pipeline.state.job_store import Ledger
 from pipeline.storage import open_storage
 from pipeline.types import EpisodeResult, JobSpec, JobState, LegOutcome
 from pipeline.types.records import JobRecord

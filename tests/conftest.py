@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.ledger import Ledger
 from pipeline.settings import settings
+from pipeline.state.job_store import Ledger
 from tests.batches import own_settings
 from tests.duet import Duet
 from tests.services import start_valkey

@@ -1,7 +1,7 @@
 """Workers of pools as the broker shows them, without their processes."""
 
-from pipeline.broker import connect
-from pipeline.roster import Roster, Worker, state_key
+from pipeline.state.redis import connect
+from pipeline.state.worker_registry import Roster, Worker, state_key
 
 
 def join(pool: str, machine: str = "here", number: int = 0, **fields: object) -> Worker:

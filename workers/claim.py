@@ -12,10 +12,10 @@ from typing import Any
 import redis
 import torch
 
-from pipeline.broker import connect
 from pipeline.errors import BrokerError
-from pipeline.pool_states import loading_key
-from pipeline.telemetry import holders
+from pipeline.state.pool_status import loading_key
+from pipeline.state.redis import connect
+from pipeline.state.telemetry import holders
 from pipeline.types.pools import LOADING
 from workers import heap
 from workers.device import GIB, Place, described, identity, uses_cuda

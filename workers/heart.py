@@ -10,12 +10,12 @@ import redis
 from celery.signals import celeryd_init, worker_shutdown, worker_shutting_down
 from kombu.exceptions import OperationalError
 
-from pipeline.broker import broker_url, connect, keeps_state
 from pipeline.errors import BrokerError
 from pipeline.messaging.requeue import restore, restore_lost
-from pipeline.roster import WORKER_VARIABLE, Roster, Worker
 from pipeline.settings import settings
-from pipeline.webhooks.signers import POOL, say_whether_signed
+from pipeline.state.redis import broker_url, connect, keeps_state
+from pipeline.state.webhook_signers import POOL, say_whether_signed
+from pipeline.state.worker_registry import WORKER_VARIABLE, Roster, Worker
 from workers.notice import grace_s
 from workers.taken import keep_apart
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from celery.signals import task_postrun, task_received
 
-from pipeline.broker import connect
-from pipeline.roster import WORKER_VARIABLE, taken_key
 from pipeline.sqs import WAITING, is_to_be_noted
+from pipeline.state.redis import connect
+from pipeline.state.worker_registry import WORKER_VARIABLE, taken_key
 
 
 @task_received.connect  # type: ignore[untyped-decorator]

@@ -4,8 +4,8 @@ from contextlib import suppress
 
 import redis
 
-from pipeline.broker import connect
 from pipeline.errors import BrokerError
+from pipeline.state.redis import connect
 from workers.standing import standing
 
 MOST_IN_A_ROW = 2

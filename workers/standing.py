@@ -8,9 +8,9 @@ from functools import lru_cache
 
 import redis
 
-from pipeline.broker import connect
 from pipeline.errors import BrokerError
-from pipeline.roster import REMEMBERED_S, WORKER_VARIABLE, state_key
+from pipeline.state.redis import connect
+from pipeline.state.worker_registry import REMEMBERED_S, WORKER_VARIABLE, state_key
 from pipeline.types.pools import POOL_VARIABLE
 
 logger = logging.getLogger(__name__)
@@ -19,8 +19,8 @@ logger = logging.getLogger(__name__)
 class Standing:
     """The hash of one worker; where it has several processes, the one that says something last is known.
 
-    It lasts as long as the worker's heartbeat (`pipeline.roster`). A process outside of any pool, such as a
-    benchmark, has none and says nothing. A broker that is away keeps nobody from work.
+    It lasts as long as the worker's heartbeat (`pipeline.state.worker_registry`). A process outside of any pool, such
+    as a benchmark, has none and says nothing. A broker that is away keeps nobody from work.
     """
 
     def __init__(self, pool: str, worker: str) -> None:

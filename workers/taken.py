@@ -9,10 +9,10 @@ from typing import Any
 from celery import bootsteps
 from kombu.transport.redis import Channel, QoS
 
-from pipeline.broker import broker_url
 from pipeline.celery import app
 from pipeline.messaging.requeue import restore
-from pipeline.roster import Worker
+from pipeline.state.redis import broker_url
+from pipeline.state.worker_registry import Worker
 
 
 class OwnTaken(QoS):

@@ -14,8 +14,8 @@ from typing import Any
 import redis
 import torch
 
-from pipeline.broker import connect
 from pipeline.errors import BrokerError
+from pipeline.state.redis import connect
 from workers.device import identity
 from workers.standing import standing
 

@@ -8,9 +8,9 @@ def beat() -> None:
 
     It sends what is to be done from time to time. A second one does no harm.
     """
-    from pipeline.broker import state_url
     from pipeline.pools import beat_command, environment
     from pipeline.settings import settings
+    from pipeline.state.redis import state_url
 
     state_url()
     settings().state_dir.mkdir(parents=True, exist_ok=True)

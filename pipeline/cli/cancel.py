@@ -21,7 +21,7 @@ def cancel(
     """End what has not ended, whether it waits or is at work; results that are there stay."""
     from pipeline.batch import Batch
     from pipeline.job import Job
-    from pipeline.ledger import Ledger
+    from pipeline.state.job_store import Ledger
 
     ledger = Ledger()
     if record := ledger.get(id):

@@ -5,7 +5,7 @@ from pipeline.errors import DuetError
 
 def batch_ids(incomplete: str) -> list[str]:
     """Return the batches of the broker that begin so, newest first; none where there is no broker."""
-    from pipeline.batches import Batches
+    from pipeline.state.batch_store import Batches
 
     try:
         return [it for it in reversed(["last", *Batches().ids()]) if it.startswith(incomplete)]

@@ -24,7 +24,7 @@ def failed(
     The exit status is 1 when one of them failed, else 0.
     """
     from pipeline.dead_letters import dead_letters
-    from pipeline.ledger import Ledger
+    from pipeline.state.job_store import Ledger
     from pipeline.types import JobState
 
     with at_hand.broker():

@@ -14,10 +14,10 @@ def flower(
 
     It watches the broker of DUET_BROKER_URL, or that of a running `duet up`.
     """
-    from pipeline.broker import broker_url
     from pipeline.flower import door
     from pipeline.pools import environment
     from pipeline.settings import settings
+    from pipeline.state.redis import broker_url
 
     broker_url()
     port = port or settings().flower_port

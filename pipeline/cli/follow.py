@@ -32,8 +32,8 @@ def follow(watch: "Watch", ends: "Iterable[list[Row]]", said: Callable[[], str],
         as_json: print one JSON object a line, one an episode, and nothing else.
     """
     from pipeline import display
-    from pipeline.pool_states import pool_states
     from pipeline.rows import left_out_json
+    from pipeline.state.pool_status import pool_states
 
     is_live = console.is_terminal and not as_json
     kept: list[Row] = []

@@ -51,8 +51,8 @@ def forget(
     if bool(what and what.strip()) == bool(before):
         bad_usage("Name an episode or a job, or give --before DATE; `duet ls` and `duet status` list them.")
     with at_hand.broker():
-        from pipeline.ledger import Ledger
         from pipeline.retention.forgetting import Eraser
+        from pipeline.state.job_store import Ledger
 
         eraser = Eraser(Ledger())
         plan = eraser.before(_moment(before), place) if before else _found(str(what), place, eraser)

@@ -23,7 +23,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Make a key and show it, once; the broker keeps only its digest."""
-    from pipeline.http.keys import Keys
+    from pipeline.state.api_keys import Keys
 
     with at_hand.broker():
         own = Keys()
@@ -41,7 +41,7 @@ def add(
 @keys.command(epilog="Example: duet keys ls")
 def ls(as_json: Json = False) -> None:
     """List the keys, without the keys themselves."""
-    from pipeline.http.keys import Keys
+    from pipeline.state.api_keys import Keys
 
     with at_hand.broker():
         found = Keys().all()
@@ -61,7 +61,7 @@ def ls(as_json: Json = False) -> None:
 @keys.command(epilog="Example: duet keys revoke 3f9a1c22")
 def revoke(name: Annotated[str, typer.Argument(metavar="KEY", help="Its id, or its name if no other has it.")]) -> None:
     """End a key, at once and for good."""
-    from pipeline.http.keys import Keys
+    from pipeline.state.api_keys import Keys
 
     with at_hand.broker():
         own = Keys()
@@ -81,7 +81,7 @@ def open_() -> None:
 
     Other machines, and what a proxy passes on, need a key all the same; the next `duet keys add` ends it.
     """
-    from pipeline.http.keys import Keys
+    from pipeline.state.api_keys import Keys
 
     with at_hand.broker():
         Keys().open()

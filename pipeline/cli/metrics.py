@@ -22,7 +22,7 @@ def metrics(
         from pipeline.metrics.exposition import registry
     except ImportError as error:
         raise StackError(f"`duet metrics` needs the package {error.name}; install duet[metrics].") from None
-    from pipeline.broker import broker_url
+    from pipeline.state.redis import broker_url
 
     broker_url()
     with interruptible("The metrics are no longer served.", 0):

@@ -15,8 +15,8 @@ from pipeline.errors import AudioError, BrokerError, StorageError, TransientErro
 
 if TYPE_CHECKING:
     from pipeline.dead_letters import DeadLetter
-    from pipeline.ledger import Ledger
     from pipeline.stack import Stack
+    from pipeline.state.job_store import Ledger
     from pipeline.types.records import JobRecord
 
 
@@ -36,7 +36,7 @@ def retry(
         interruptible("Interrupted. The same command goes on where this one stopped.", INTERRUPTED),
         at_hand.workers() as stack,
     ):
-        from pipeline.ledger import Ledger
+        from pipeline.state.job_store import Ledger
 
         ledger = Ledger()
         chosen = _named(jobs, ledger) if jobs else _all_that_can_be_mended(ledger, stack)
@@ -80,7 +80,7 @@ def _without(letters: "list[DeadLetter]", some: "list[DeadLetter]") -> "list[Dea
 def _why_voxtral_is_off(stack: "Stack | None") -> str:
     """Ask Voxtral's pool; one that was started just now is waited for."""
     from pipeline.dead_letters import why_voxtral_is_off
-    from pipeline.pool_states import ready_pools
+    from pipeline.state.pool_status import ready_pools
 
     while stack and "voxtral" not in ready_pools():
         stack.tend()

@@ -63,7 +63,7 @@ class _Work:
     def __init__(
         self, places: list[str], to: str, options: "Options", found: "Iterator[Found]", force: bool, in_flight: int
     ) -> None:
-        from pipeline.batches import Batches
+        from pipeline.state.batch_store import Batches
         from pipeline.submission import Desk
         from pipeline.submitting import Submission
         from pipeline.watching import Watch

@@ -12,10 +12,10 @@ def scale(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Say how many GPU hosts there should be for what waits; the clock asks for them where DUET_SCALE says whom."""
-    from pipeline.ledger import Ledger
     from pipeline.scaling.drivers import driver
     from pipeline.scaling.scaler import Scaler
     from pipeline.settings import settings
+    from pipeline.state.job_store import Ledger
 
     look = Scaler(Ledger(), driver(settings().scale or "print")).look()
     now, decision = look.situation, look.decision

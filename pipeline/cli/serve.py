@@ -27,10 +27,10 @@ def serve(
     Needs a broker with workers: `duet up` in another window, or DUET_BROKER_URL. Without any API key it takes
     requests of this machine alone, and none that a proxy passes on; `duet keys add NAME` makes one.
     """
-    from pipeline.broker import state_url
-    from pipeline.http.keys import Keys
     from pipeline.logs import set_up
     from pipeline.settings import settings
+    from pipeline.state.api_keys import Keys
+    from pipeline.state.redis import state_url
 
     try:
         import uvicorn

@@ -28,8 +28,8 @@ def status(
 ) -> None:
     """Say how the newest batches are, or how one is; exit status 1 where an episode of it failed."""
     from pipeline.batch import Batch
-    from pipeline.batches import Batches
-    from pipeline.ledger import Ledger
+    from pipeline.state.batch_store import Batches
+    from pipeline.state.job_store import Ledger
 
     ledger = Ledger()
     if id is None:

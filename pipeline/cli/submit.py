@@ -37,11 +37,11 @@ def submit(
 
     Needs a broker with workers: `duet up` in another window, or DUET_BROKER_URL.
     """
-    from pipeline.batches import Batches
+    from pipeline.state.batch_store import Batches
+    from pipeline.state.webhook_subscriptions import Webhooks
     from pipeline.storage import as_uri, open_storage
     from pipeline.submission import Desk
     from pipeline.submitting import Submission
-    from pipeline.webhooks import Webhooks
 
     options = asked.options(language, vocabulary, questions, translate_to, second_opinion)
     hooks = Webhooks(on_transcribed, on_completed)
@@ -78,7 +78,7 @@ def _run(submission: "Submission") -> None:
 
 def _tell_left_out(batch: str, count: "Submitted") -> None:
     from pipeline import display
-    from pipeline.batches import Batches
+    from pipeline.state.batch_store import Batches
     from pipeline.watching import Sums
 
     for rejected in Batches().rejected(batch) if count.rejected else ():

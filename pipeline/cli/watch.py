@@ -31,7 +31,7 @@ def watch(
     Ctrl-C ends the showing, not the work.
     """
     from pipeline.batch import Batch
-    from pipeline.ledger import Ledger
+    from pipeline.state.job_store import Ledger
     from pipeline.watching import Watch
 
     ledger = Ledger()

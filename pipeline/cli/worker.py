@@ -17,9 +17,9 @@ class Pool(StrEnum):
 
 def worker(pool: Annotated[Pool, typer.Argument(help="Which pool to run on this machine.")]) -> None:
     """Run one pool in the foreground, on the broker of DUET_BROKER_URL."""
-    from pipeline.broker import state_url
     from pipeline.pools import command, environment
     from pipeline.settings import settings
+    from pipeline.state.redis import state_url
 
     state_url()
     settings().state_dir.mkdir(parents=True, exist_ok=True)

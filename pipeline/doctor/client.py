@@ -11,14 +11,14 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from pipeline.broker import broker_url, connect, keeps_state, readable_errors
 from pipeline.doctor.check import Check, Probe, failed, ok, warning
 from pipeline.errors import BrokerError
-from pipeline.heartbeat import KEPT_S, last_mark
 from pipeline.messaging.app import client_app
-from pipeline.pool_states import WorkerState, best, worker_states
-from pipeline.roster import Roster, Worker
 from pipeline.settings import settings
+from pipeline.state.beat_heartbeat import KEPT_S, last_mark
+from pipeline.state.pool_status import WorkerState, best, worker_states
+from pipeline.state.redis import broker_url, connect, keeps_state, readable_errors
+from pipeline.state.worker_registry import Roster, Worker
 from pipeline.storage import as_uri, open_storage
 from pipeline.types.pools import LOADING, POOLS, UNAVAILABLE
 

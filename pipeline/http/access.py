@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
-from pipeline.broker import readable_errors
 from pipeline.http.broker import client
-from pipeline.http.keys import KEYS, OPEN, ApiKey, KeysSeen, id_of, valid_ones
 from pipeline.http.limits import slot, wait_s
 from pipeline.settings import settings
+from pipeline.state.api_keys import KEYS, OPEN, ApiKey, KeysSeen, id_of, valid_ones
+from pipeline.state.redis import readable_errors
 
 COOKIE = "duet_key"
 LOOPBACK = frozenset(["localhost", "127.0.0.1", "::1"])

@@ -26,12 +26,12 @@ from pipeline.http import (
 )
 from pipeline.http.health import Readiness
 from pipeline.http.housekeeping import keep_house
-from pipeline.http.keys import KeysSeen
 from pipeline.http.live import Live
 from pipeline.http.orders import Limiters
 from pipeline.http.request_ids import RequestIds
 from pipeline.http.transcript_index import TranscriptIndex
 from pipeline.settings import settings
+from pipeline.state.api_keys import KeysSeen
 from pipeline.storage import as_uri
 from pipeline.storage.allowed_roots import check_destination
 

@@ -5,9 +5,9 @@ from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from pipeline.aio import connect_later
-from pipeline.broker import state_url
-from pipeline.ledger import Ledger
+from pipeline.state.job_store import Ledger
+from pipeline.state.job_waiter import connect_later
+from pipeline.state.redis import state_url
 
 CONNECTIONS = 32
 

@@ -10,11 +10,11 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from pipeline.broker import readable_errors
 from pipeline.errors import DuetError
 from pipeline.http.broker import ledger
-from pipeline.pool_states import pool_states
-from pipeline.roster import Roster
+from pipeline.state.pool_status import pool_states
+from pipeline.state.redis import readable_errors
+from pipeline.state.worker_registry import Roster
 from pipeline.storage import open_storage
 from pipeline.types.pools import POOLS, UNAVAILABLE
 

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from pipeline.broker import readable_errors
 from pipeline.http.broker import client
-from pipeline.ledger import OPEN
+from pipeline.state.job_store import OPEN
+from pipeline.state.redis import readable_errors
 from pipeline.types import JobState
 from pipeline.types.records import JobRecord
 

@@ -15,11 +15,11 @@ from fastapi import HTTPException
 
 from pipeline.digests import Digests
 from pipeline.errors import StorageError
-from pipeline.ledger import Ledger
 from pipeline.retention.leftovers import UPLOADS
 from pipeline.settings import settings
 from pipeline.sources.folder import bring_file
 from pipeline.sources.kinds import HEAD_BYTES, why_not_audio
+from pipeline.state.job_store import Ledger
 from pipeline.storage import Storage, path_of
 from pipeline.types import Episode, JobSpec
 from pipeline.types.ids import EPISODE_HEX_DIGITS, slug

@@ -8,9 +8,9 @@ from functools import lru_cache
 from celery import Celery
 from kombu.entity import Queue
 
-from pipeline.broker import keeps_state, state_url
 from pipeline.settings import settings
 from pipeline.sqs import without_redis
+from pipeline.state.redis import keeps_state, state_url
 from pipeline.types.redis_url import for_celery
 
 QUEUES = {"whisper": "tasks.transcribe", "voxtral": "tasks.analyze", "cpu": "tasks.merge"}

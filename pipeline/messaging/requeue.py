@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from pipeline.broker import connect, keeps_state
 from pipeline.messaging.app import client_app
-from pipeline.roster import Roster, Worker, taken_key
+from pipeline.state.redis import connect, keeps_state
+from pipeline.state.worker_registry import Roster, Worker, taken_key
 
 
 def restore_lost(url: str, roster: Roster) -> int:

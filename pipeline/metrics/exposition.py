@@ -8,13 +8,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pipeline.broker import connect, readable_errors
 from pipeline.errors import BrokerError
-from pipeline.ledger import Ledger
 from pipeline.metrics import gauges
-from pipeline.metrics.counted import KEY, Counter, Histogram
-from pipeline.metrics.definitions import COUNTERS, HISTOGRAMS
 from pipeline.metrics.open_episodes import open_episodes
+from pipeline.state.counters import KEY, Counter, Histogram
+from pipeline.state.job_store import Ledger
+from pipeline.state.metric_definitions import COUNTERS, HISTOGRAMS
+from pipeline.state.redis import connect, readable_errors
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 

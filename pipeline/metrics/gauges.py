@@ -7,12 +7,12 @@ from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily
 
-from pipeline import telemetry
-from pipeline.ledger import INDEX
 from pipeline.messaging.app import QUEUES
-from pipeline.pool_states import worker_states
 from pipeline.queues import lists_of
-from pipeline.roster import Roster, is_lost, taken_key, worker_key
+from pipeline.state import telemetry
+from pipeline.state.job_store import INDEX
+from pipeline.state.pool_status import worker_states
+from pipeline.state.worker_registry import Roster, is_lost, taken_key, worker_key
 from pipeline.types.pools import POOLS, STATUSES
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from prometheus_client.core import GaugeMetricFamily
 
-from pipeline.ledger import Ledger
-from pipeline.metrics.definitions import LEGS
+from pipeline.state.job_store import Ledger
+from pipeline.state.metric_definitions import LEGS
 from pipeline.types import FINAL_STATES, JobState
 
 PAGE = 1000

@@ -10,12 +10,12 @@ from importlib.resources import files
 from itertools import islice
 from string import Template
 
-from pipeline.batches import Batches, BatchRecord
 from pipeline.errors import DuetError
-from pipeline.ledger import Ledger
 from pipeline.report.page import counts, plot_points, table_row
 from pipeline.report.plot import Plot
 from pipeline.rows import Row
+from pipeline.state.batch_store import Batches, BatchRecord
+from pipeline.state.job_store import Ledger
 from pipeline.storage import open_storage
 from pipeline.types import JobState
 from pipeline.types.report import BatchReport, LeftOut, ReportedEpisode

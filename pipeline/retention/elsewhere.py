@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
-from pipeline.broker import readable_errors
 from pipeline.settings import settings
+from pipeline.state.redis import readable_errors
 from pipeline.storage.copies import Copies, key_of
 
 FORGOTTEN = "duet:forgotten"

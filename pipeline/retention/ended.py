@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from pipeline.batches import Batches
 from pipeline.errors import DuetError, TransientError
 from pipeline.inbox import Inbox
-from pipeline.ledger import Ledger
 from pipeline.retention.keys import result_keys
 from pipeline.retention.leftovers import THREADS, clear_work, remove_upload
 from pipeline.settings import settings
+from pipeline.state.batch_store import Batches
+from pipeline.state.job_store import Ledger
 from pipeline.types import JobSpec, JobState
 
 logger = logging.getLogger(__name__)

@@ -8,15 +8,15 @@ from datetime import datetime
 from functools import cached_property
 from itertools import chain
 
-from pipeline.batches import Batches
 from pipeline.errors import JobAtWorkError, StorageError
 from pipeline.formats import FORMATS
-from pipeline.ledger import Ledger
 from pipeline.library import episodes, names
 from pipeline.manifest import ANALYSIS, MANIFEST, TRANSCRIPT, WORK, read_manifest
 from pipeline.retention.elsewhere import note_forgotten
 from pipeline.retention.keys import counting_keys, lease_keys, result_keys
 from pipeline.retention.leftovers import THREADS, clear_copies, delete_all, remove_upload, work_files
+from pipeline.state.batch_store import Batches
+from pipeline.state.job_store import Ledger
 from pipeline.storage import Storage, as_uri, join, open_storage, path_of
 from pipeline.storage.allowed_roots import check_destination
 from pipeline.types import JobSpec

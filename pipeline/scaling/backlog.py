@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from pipeline.ledger import Ledger
 from pipeline.scaling.decision import Waiting
+from pipeline.state.job_store import Ledger
 from pipeline.types import LEGS, Leg
 from pipeline.types.records import JobRecord
 

@@ -5,13 +5,13 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipeline.broker import readable_errors
 from pipeline.errors import SettingsError
-from pipeline.ledger import Ledger
 from pipeline.scaling.backlog import bytes_per_s, open_records, recent_records, speeds, waiting
 from pipeline.scaling.decision import Decision, Limits, Need, Situation, decide
 from pipeline.scaling.drivers import Driver
 from pipeline.settings import settings
+from pipeline.state.job_store import Ledger
+from pipeline.state.redis import readable_errors
 
 KEY = "duet:scale"
 """What was decided last, and from what."""

@@ -9,7 +9,7 @@ from urllib3.exceptions import HTTPError
 from pipeline.addresses import PublicPoolManager
 from pipeline.deadline import Deadline
 from pipeline.errors import TransientError
-from pipeline.webhooks.queue import Delivery
+from pipeline.state.webhook_queue import Delivery
 from pipeline.webhooks.signature import headers, secret
 
 TIMEOUT_S = 15.0

@@ -16,10 +16,10 @@ from statistics import mean
 
 from pipeline import canvas
 from pipeline.ageing import promote
-from pipeline.broker import connect
-from pipeline.ledger import INDEX
 from pipeline.priorities import LONG, SHORT, SINGLE
 from pipeline.queues import lists_of
+from pipeline.state.job_store import INDEX
+from pipeline.state.redis import connect
 from pipeline.types import Episode, JobSpec, Options
 from tests.batches import own_settings
 from tests.services import start_valkey

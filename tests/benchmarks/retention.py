@@ -12,16 +12,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.batches import Batches, Entry
-from pipeline.broker import connect
-from pipeline.ledger import Ledger
 from pipeline.manifest import write_manifest
 from pipeline.retention.ended import retire
 from pipeline.retention.keys import result_keys
+from pipeline.state.batch_store import Batches, Entry
+from pipeline.state.job_store import Ledger
+from pipeline.state.redis import connect
+from pipeline.state.webhook_subscriptions import Webhooks, register
 from pipeline.storage import open_storage
 from pipeline.types import Episode, JobSpec, JobState, LegOutcome, Options, Segment
-from pipeline.webhooks import Webhooks
-from pipeline.webhooks.hooks import register
 from tests.batches import own_settings, result_of
 from tests.services import start_valkey
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline.api import submit
-from pipeline.ledger import Ledger
+from pipeline.state.job_store import Ledger
 from pipeline.types import JobState
 from tests.faults.fleet import Fleet, wait_until
 from tests.http.server import Server, audio, serve

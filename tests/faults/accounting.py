@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.ledger import Ledger
 from pipeline.manifest import MANIFEST
+from pipeline.state.job_store import Ledger
 from pipeline.types import EpisodeResult, JobState
 
 Line = dict[str, Any]

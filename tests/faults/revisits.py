@@ -8,8 +8,8 @@ from random import Random
 
 from pipeline import submit
 from pipeline.errors import DuetError
-from pipeline.ledger import Ledger
 from pipeline.manifest import MANIFEST
+from pipeline.state.job_store import Ledger
 from pipeline.types import EpisodeResult, Options
 from tests.faults.fleet import Fleet
 

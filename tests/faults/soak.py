@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from pipeline.errors import BrokerError
-from pipeline.ledger import Ledger
+from pipeline.state.job_store import Ledger
 from pipeline.types.pools import POOLS
 from tests.dripping import start_dripping
 from tests.faults.accounting import Accounting

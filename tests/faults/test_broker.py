@@ -7,8 +7,8 @@ import redis
 
 from pipeline import JobState, canvas, submit
 from pipeline.errors import BrokerError
-from pipeline.ledger import Ledger
 from pipeline.settings import settings
+from pipeline.state.job_store import Ledger
 from pipeline.types.pools import POOLS
 from tests.faults.fleet import LOOK_S, TIMEOUT_S, Fleet, is_consistent, runs, wait_until, windows
 

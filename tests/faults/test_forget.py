@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.ledger import Ledger
 from pipeline.retention.forgetting import Eraser
+from pipeline.state.job_store import Ledger
 from pipeline.storage.file import FileStorage
 from tests.faults.fleet import Fleet, runs, wait_until
 

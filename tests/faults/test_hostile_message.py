@@ -18,9 +18,9 @@ import redis
 
 from pipeline import JobState
 from pipeline.canvas import send
-from pipeline.ledger import Ledger
 from pipeline.messaging.app import client_app
 from pipeline.settings import settings
+from pipeline.state.job_store import Ledger
 from pipeline.types import Episode, JobSpec, Options
 from tests.services import start_valkey
 from tests.unit.test_envelope import CHANGES, envelope

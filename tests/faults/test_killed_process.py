@@ -8,8 +8,8 @@ import psutil
 import pytest
 
 from pipeline import Job, submit
-from pipeline.ledger import Ledger
-from pipeline.pool_states import ready_pools
+from pipeline.state.job_store import Ledger
+from pipeline.state.pool_status import ready_pools
 from tests.duet import POLL_S, TIMEOUT_S, Duet
 
 pytestmark = pytest.mark.xdist_group("faults")

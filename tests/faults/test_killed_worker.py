@@ -4,7 +4,7 @@ import pytest
 
 from pipeline import JobState
 from pipeline.errors import JobFailedError
-from pipeline.roster import Roster, worker_key
+from pipeline.state.worker_registry import Roster, worker_key
 from tests.faults.fleet import TIMEOUT_S, Fleet, is_consistent, runs, wait_until, windows
 
 pytestmark = pytest.mark.xdist_group("fleet")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.pool_states import worker_states
+from pipeline.state.pool_status import worker_states
 from pipeline.types.pools import LOADING
 from tests.faults.engines import MACHINE_VARIABLE
 from tests.faults.fleet import Fleet

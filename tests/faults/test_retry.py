@@ -10,8 +10,8 @@ import pytest
 
 from pipeline import JobState, failed_jobs
 from pipeline.errors import AudioError
-from pipeline.pool_states import worker_states
-from pipeline.roster import state_key
+from pipeline.state.pool_status import worker_states
+from pipeline.state.worker_registry import state_key
 from tests.duet import TRACEBACK, Finished
 from tests.faults.fleet import ROOT, TIMEOUT_S, Fleet, runs, windows
 

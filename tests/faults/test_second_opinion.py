@@ -4,7 +4,7 @@ import pytest
 
 from pipeline import Job, JobState, Options, canvas
 from pipeline.errors import CancelledError
-from pipeline.ledger import Ledger
+from pipeline.state.job_store import Ledger
 from pipeline.types import LegOutcome
 from tests.faults.fleet import TIMEOUT_S, Fleet, is_consistent, wait_until
 

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline import Job, JobState, submit
 from pipeline.errors import StorageError, TransientError
-from pipeline.ledger import Ledger
 from pipeline.settings import settings
+from pipeline.state.job_store import Ledger
 from pipeline.storage import open_storage
 from pipeline.storage.file import FileStorage
 from pipeline.types.pools import POOLS

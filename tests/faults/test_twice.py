@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import JobState, canvas, submit
-from pipeline.ledger import Ledger
 from pipeline.messaging.requeue import restore
-from pipeline.roster import Roster
+from pipeline.state.job_store import Ledger
+from pipeline.state.worker_registry import Roster
 from tests.faults.fleet import TIMEOUT_S, Fleet, is_consistent, log_lines, runs, wait_until, windows
 
 pytestmark = pytest.mark.xdist_group("fleet")

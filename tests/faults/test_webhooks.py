@@ -10,8 +10,8 @@ from standardwebhooks import Webhook
 
 from pipeline import JobState
 from pipeline.errors import AddressError
+from pipeline.state.webhook_subscriptions import DUE
 from pipeline.types.pools import POOLS
-from pipeline.webhooks.hooks import DUE
 from tests.dripping import start_dripping
 from tests.faults.fleet import Fleet, wait_until
 from tests.measured import Measured

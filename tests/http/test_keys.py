@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from pipeline.http.keys import Keys
+from pipeline.state.api_keys import Keys
 from tests.faults.fleet import ROOT, Fleet, wait_until
 from tests.http.server import Server, audio, environment, serve
 

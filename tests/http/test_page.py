@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.http.keys import Keys
+from pipeline.state.api_keys import Keys
 from tests.browser import chromium, needs_chromium
 from tests.faults.fleet import Fleet, wait_until
 from tests.http.server import Server, audio, serve

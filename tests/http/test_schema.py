@@ -11,7 +11,7 @@ from schemathesis.checks import load_all_checks
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from pipeline.http.keys import Keys
+from pipeline.state.api_keys import Keys
 from tests.faults.fleet import Fleet
 from tests.http.server import serve
 

@@ -7,8 +7,8 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from pipeline.http.keys import Keys
 from pipeline.http.orders import DOWNLOADS_AT_ONCE
+from pipeline.state.api_keys import Keys
 from tests.batches import ID3
 from tests.dripping import start_dripping
 from tests.faults.fleet import Fleet, wait_until

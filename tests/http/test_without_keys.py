@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.http.keys import Keys
+from pipeline.state.api_keys import Keys
 from tests.faults.fleet import Fleet
 from tests.http.server import Server, serve
 from tests.http.test_keys import duet

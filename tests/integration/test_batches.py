@@ -11,10 +11,10 @@ import pytest
 
 from pipeline import Batch, JobState, Options, Submitted, submit, submit_all, submit_folder
 from pipeline.ageing import promote
-from pipeline.batches import Batches
 from pipeline.errors import AudioError, BatchError, CancelledError, StorageError, WaitTimeoutError
-from pipeline.ledger import Ledger
 from pipeline.queues import PRIORITY_SEPARATOR
+from pipeline.state.batch_store import Batches
+from pipeline.state.job_store import Ledger
 from pipeline.storage import open_storage
 from tests.batches import ID3, end_jobs, records, write_audio
 

@@ -10,14 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline import submit, submit_folder
-from pipeline.batches import Batches
 from pipeline.cli import app
 from pipeline.digests import Digests
 from pipeline.errors import JobAtWorkError, StorageError
 from pipeline.http.uploads import LITTER_S, sweep
-from pipeline.ledger import Ledger
 from pipeline.retention.forgetting import Eraser, Plan
 from pipeline.settings import settings
+from pipeline.state.batch_store import Batches
+from pipeline.state.job_store import Ledger
 from pipeline.storage import open_storage
 from pipeline.types import LEGS, JobState, LegOutcome, Options
 from pipeline.types.records import JobRecord

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import submit, telemetry
-from pipeline.pool_states import pool_states
+from pipeline import submit
+from pipeline.state import telemetry
+from pipeline.state.pool_status import pool_states
 from pipeline.types.pools import POOLS
 from tests.duet import TIMEOUT_S, Duet, excerpt
 from tests.faults.fleet import wait_until

@@ -7,8 +7,8 @@ import pytest
 
 from beat.inbox import look_into_inboxes
 from pipeline.inbox import Inbox
-from pipeline.ledger import Ledger
 from pipeline.settings import settings
+from pipeline.state.job_store import Ledger
 from pipeline.storage import open_storage
 from tests.batches import ID3, end_jobs, own_settings, records, write_audio
 from tests.services import S3Server, start_s3

@@ -10,10 +10,10 @@ from threading import Barrier
 
 import pytest
 
-from pipeline import ledger as module
 from pipeline.errors import BrokerError, WaitTimeoutError
-from pipeline.ledger import Ledger
 from pipeline.settings import Settings, settings
+from pipeline.state import job_store as module
+from pipeline.state.job_store import Ledger
 from pipeline.types import FINAL_STATES, Episode, JobSpec, JobState, LegOutcome, Options
 from pipeline.types.records import RANKS, JobRecord
 from tests.services import free_ports, start_valkey

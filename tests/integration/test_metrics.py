@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from pipeline import canvas, errors
-from pipeline.ledger import Ledger
 from pipeline.messaging.app import QUEUES
-from pipeline.metrics import events
-from pipeline.metrics.definitions import COUNTERS, HISTOGRAMS, REASONS, STEPS, UNEXPECTED, reason_of
-from pipeline.roster import Roster, Worker
 from pipeline.settings import settings
+from pipeline.state import metric_events
+from pipeline.state.job_store import Ledger
+from pipeline.state.metric_definitions import COUNTERS, HISTOGRAMS, REASONS, STEPS, UNEXPECTED, reason_of
+from pipeline.state.worker_registry import Roster, Worker
 from pipeline.types import Episode, JobSpec, JobState, LegOutcome, Options
 from tests.duet import Duet
 from tests.measured import Measured
@@ -68,7 +68,7 @@ def test_an_episode_that_ends_is_counted_once_however_often_its_end_is_told(ledg
     assert not ledger.begin(spec)
 
     for state in (JobState.COMPLETED, JobState.COMPLETED, JobState.CANCELLED):
-        ledger.advance(spec, state, events.episode_took(90.0), ended_at=time.time())
+        ledger.advance(spec, state, metric_events.episode_took(90.0), ended_at=time.time())
 
     now = Measured.now()
     assert now("duet_episodes_submitted_total") == 1
@@ -82,8 +82,8 @@ def test_a_leg_that_tells_its_end_twice_is_counted_once(ledger: Ledger) -> None:
     spec = begun(ledger)
     ok = LegOutcome(leg="whisper", status="ok", audio_s=600.0, work_s=60.0)
     for outcome in (ok, ok.model_copy(update={"reused": True})):
-        assert ledger.note_leg(spec, "whisper", events.leg_began("whisper", 4.0), started_at=1.0)
-        ended = events.leg_ended(outcome)
+        assert ledger.note_leg(spec, "whisper", metric_events.leg_began("whisper", 4.0), started_at=1.0)
+        ended = metric_events.leg_ended(outcome)
         assert ledger.note_leg(spec, "whisper", ended, outcome=outcome.model_dump_json(), ended_at=2.0)
 
     now = Measured.now()
@@ -186,7 +186,7 @@ def test_reasons_are_classes_of_errors_and_never_sentences() -> None:
     assert reason_of(ValueError("x")) == UNEXPECTED
     assert len(REASONS) < 40
     with pytest.raises(ValueError, match="no series"):
-        events.step_failed("merge", "a sentence")
+        metric_events.step_failed("merge", "a sentence")
 
 
 def test_the_steps_that_are_counted_are_those_of_the_canvas() -> None:

@@ -17,14 +17,14 @@ import pipeline.settings
 from beat.batches import close_abandoned
 from beat.inbox import look_into_inboxes
 from pipeline import Batch, Submitted, submit_all, submit_feed, submit_folder
-from pipeline.batches import Batches
 from pipeline.cli import asked
 from pipeline.cli.asked import Background
 from pipeline.errors import AddressError, BrokerError, DuetError, StorageError, UnexpectedError
 from pipeline.inbox import Inbox
-from pipeline.ledger import Ledger
 from pipeline.retrying import begin_again
 from pipeline.sources import Found, Source, find, find_one
+from pipeline.state.batch_store import Batches
+from pipeline.state.job_store import Ledger
 from pipeline.storage import as_uri
 from pipeline.submission import Desk
 from pipeline.submitting import Submission

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.broker import connect, readable_errors
 from pipeline.errors import BrokerError
-from pipeline.ledger import Ledger
 from pipeline.settings import settings
+from pipeline.state.job_store import Ledger
+from pipeline.state.redis import connect, readable_errors
 from tests.faults.fleet import wait_until
 from tests.services import start_valkey
 

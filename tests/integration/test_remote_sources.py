@@ -11,8 +11,8 @@ import pytest
 from pipeline import Job, submit, submit_all, submit_feed, submit_folder
 from pipeline.download import BLOCK_BYTES, Download
 from pipeline.errors import AddressError, AudioError, StorageError, TransientError
-from pipeline.ledger import Ledger
 from pipeline.settings import settings
+from pipeline.state.job_store import Ledger
 from pipeline.storage import open_storage
 from pipeline.types import LEGS, JobState, Leg, Options
 from tests.batches import ID3, end_jobs, own_settings, records

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from pipeline import JobState, submit_folder
-from pipeline.ledger import Ledger
+from pipeline.state.job_store import Ledger
 from pipeline.storage import open_storage
 from pipeline.types import LegOutcome
 from pipeline.types.schemas import schema

@@ -7,19 +7,18 @@ from pathlib import Path
 import pytest
 
 from beat.retention import retire_ended
-from pipeline.batches import Batches, Entry
 from pipeline.errors import TransientError
 from pipeline.inbox import Inbox
-from pipeline.ledger import Ledger
 from pipeline.manifest import write_manifest
 from pipeline.retention.ended import retire
 from pipeline.sources import find
+from pipeline.state.batch_store import Batches, Entry
+from pipeline.state.job_store import Ledger
+from pipeline.state.webhook_subscriptions import Webhooks, register
 from pipeline.storage import open_storage
 from pipeline.storage.file import FileStorage
 from pipeline.submission import Desk, Verdict
 from pipeline.types import Episode, JobSpec, JobState, LegOutcome, Options
-from pipeline.webhooks import Webhooks
-from pipeline.webhooks.hooks import register
 from tests.batches import ID3, end_jobs, own_settings, result_of, write_audio
 
 DAY_S = 24 * 3600.0

@@ -8,10 +8,10 @@ import pytest
 
 from beat.scaling import scale
 from pipeline.errors import ScalingError
-from pipeline.ledger import Ledger
 from pipeline.scaling.drivers import AutoScalingGroup
 from pipeline.scaling.scaler import KEY
 from pipeline.settings import settings
+from pipeline.state.job_store import Ledger
 from pipeline.types import Episode, JobSpec, JobState, LegOutcome, Options
 from tests.services import start_aws, start_valkey
 

@@ -9,9 +9,9 @@ import boto3
 import pytest
 
 from pipeline import JobState, submit
-from pipeline.broker import state_url
 from pipeline.errors import BrokerError
 from pipeline.settings import settings
+from pipeline.state.redis import state_url
 from tests.faults.fleet import TIMEOUT_S, Fleet, is_consistent, wait_until, windows
 from tests.services import start_aws
 

@@ -9,11 +9,11 @@ import pytest
 import redis
 
 from pipeline import JobState
-from pipeline.aio import connect_later
-from pipeline.broker import broker_url, connect, readable_errors, unreachable
 from pipeline.errors import BrokerError
 from pipeline.messaging.app import client_app
 from pipeline.settings import settings
+from pipeline.state.job_waiter import connect_later
+from pipeline.state.redis import broker_url, connect, readable_errors, unreachable
 from tests.faults.fleet import TIMEOUT_S, Fleet
 from tests.services import start_valkey
 from tests.tls import TlsServer, tls_before

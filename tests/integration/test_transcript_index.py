@@ -8,7 +8,7 @@ import pytest
 from pipeline.errors import StorageError, TransientError
 from pipeline.http import transcript_index as module
 from pipeline.http.transcript_index import TranscriptIndex
-from pipeline.ledger import Ledger
+from pipeline.state.job_store import Ledger
 from pipeline.storage import open_storage
 from pipeline.storage.file import FileStorage
 from pipeline.types import Episode, JobSpec, JobState, LegOutcome, MergedSegment, MergedTranscript, Options

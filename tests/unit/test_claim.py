@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from pipeline.errors import EngineError
-from pipeline.pool_states import pool_states, ready_pools
-from pipeline.roster import WORKER_VARIABLE
 from pipeline.settings import settings
+from pipeline.state.pool_status import pool_states, ready_pools
+from pipeline.state.worker_registry import WORKER_VARIABLE
 from pipeline.types.pools import POOL_VARIABLE
 from tests.pool_workers import join
 from tests.services import start_valkey

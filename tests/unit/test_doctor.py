@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.broker import connect
 from pipeline.doctor import Check, Probe, Status, examine
 from pipeline.doctor import client as client_checks
 from pipeline.errors import EngineError
-from pipeline.heartbeat import KEPT_S, leave_mark
-from pipeline.roster import Roster, Worker
 from pipeline.settings import settings
+from pipeline.state.beat_heartbeat import KEPT_S, leave_mark
+from pipeline.state.redis import connect
+from pipeline.state.worker_registry import Roster, Worker
 from tests import voxtral_checkpoint
 from tests.pool_workers import join
 from tests.services import start_valkey

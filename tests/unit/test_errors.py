@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import broker, errors
+from pipeline import errors
 from pipeline.errors import BrokerError, DuetError, SettingsError
 from pipeline.settings import settings
+from pipeline.state import redis
 
 ERRORS = [it for _, it in inspect.getmembers(errors, inspect.isclass) if it is not DuetError]
 
@@ -65,21 +66,21 @@ def test_an_empty_setting_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_without_a_broker_the_sentence_says_how_to_get_one() -> None:
     with pytest.raises(BrokerError, match=r"set DUET_BROKER_URL=redis://host:6379/0, or start one with `duet up`"):
-        broker.broker_url()
+        redis.broker_url()
 
 
 def test_the_embedded_broker_is_found_by_its_file(tmp_path: Path) -> None:
-    (tmp_path / broker.EMBEDDED_URL_FILE).write_text("redis+socket:///somewhere/v.sock\n")
+    (tmp_path / redis.EMBEDDED_URL_FILE).write_text("redis+socket:///somewhere/v.sock\n")
 
-    assert broker.broker_url() == "redis+socket:///somewhere/v.sock"
+    assert redis.broker_url() == "redis+socket:///somewhere/v.sock"
 
 
 def test_a_configured_broker_is_taken_before_the_embedded_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / broker.EMBEDDED_URL_FILE).write_text("redis+socket:///somewhere/v.sock\n")
+    (tmp_path / redis.EMBEDDED_URL_FILE).write_text("redis+socket:///somewhere/v.sock\n")
     monkeypatch.setenv("DUET_BROKER_URL", "redis://host:6379/0")
     settings.cache_clear()
 
-    assert broker.broker_url() == "redis://host:6379/0"
+    assert redis.broker_url() == "redis://host:6379/0"
 
 
 @pytest.mark.parametrize("url", ["localhost:6379", "amqp://host", "redis://host:port/0"])
@@ -87,10 +88,10 @@ def test_an_address_of_another_kind_is_shown_as_it_was_given(monkeypatch: pytest
     monkeypatch.setenv("DUET_BROKER_URL", url)
 
     with pytest.raises(BrokerError, match=f"DUET_BROKER_URL='{url}' cannot be used"):
-        broker.connect()
+        redis.connect()
 
 
 def test_a_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DUET_BROKER_URL", "redis://user:p@ss@host:6379/0")
 
-    assert str(broker.unreachable(ConnectionError("refused"))).startswith("The broker at redis://host:6379/0 does not")
+    assert str(redis.unreachable(ConnectionError("refused"))).startswith("The broker at redis://host:6379/0 does not")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.broker import connect
-from pipeline.roster import MISSED_LOOKS, WORKER_VARIABLE, Roster, Worker, worker_key
+from pipeline.state.redis import connect
+from pipeline.state.worker_registry import MISSED_LOOKS, WORKER_VARIABLE, Roster, Worker, worker_key
 from tasks.lease import Lease
 from tests.services import start_valkey
 
@@ -130,7 +130,7 @@ def test_machines_of_one_name_are_told_apart_by_what_their_kernel_drew(
     here = Worker.here("whisper@gpu").place
     other = tmp_path / "boot_id"
     other.write_text("00000000-0000-4000-8000-000000000000\n")
-    monkeypatch.setattr("pipeline.roster.BOOT_ID", other)
+    monkeypatch.setattr("pipeline.state.worker_registry.BOOT_ID", other)
     assert Worker.here("whisper@gpu").place != here
 
 

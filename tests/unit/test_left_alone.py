@@ -9,10 +9,10 @@ import pytest
 from beat.sweeper import sweep
 from pipeline import canvas
 from pipeline.ageing import promote
-from pipeline.ledger import Ledger
 from pipeline.queues import lists_of, task_ids
-from pipeline.roster import Roster, Worker, taken_key
 from pipeline.settings import settings
+from pipeline.state.job_store import Ledger
+from pipeline.state.worker_registry import Roster, Worker, taken_key
 from pipeline.types import Episode, JobSpec, Options
 from pipeline.types.records import SEND_GRACE_S
 from tests.services import start_valkey

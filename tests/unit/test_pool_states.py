@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from celery.utils.dispatch import Signal
 
-from pipeline.broker import connect
 from pipeline.dead_letters import why_voxtral_is_off
 from pipeline.doctor import Check, Status, examine
 from pipeline.doctor import client as client_checks
 from pipeline.errors import TransientError
 from pipeline.http import health
-from pipeline.pool_states import forget_ended, loading_key, pool_states, worker_states
-from pipeline.roster import REMEMBERED_S, WORKER_VARIABLE, Roster, state_key
 from pipeline.settings import Settings, settings
+from pipeline.state.pool_status import forget_ended, loading_key, pool_states, worker_states
+from pipeline.state.redis import connect
+from pipeline.state.worker_registry import REMEMBERED_S, WORKER_VARIABLE, Roster, state_key
 from pipeline.types.pools import POOL_VARIABLE, POOLS
 from tests.measured import Measured
 from tests.pool_workers import join

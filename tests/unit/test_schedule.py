@@ -8,11 +8,11 @@ import pytest
 
 from beat.periodic import PeriodicTask
 from beat.schedule import SCHEDULE
-from pipeline import heartbeat
-from pipeline.broker import connect
 from pipeline.celery import app
 from pipeline.messaging.app import QUEUES, make_app
 from pipeline.settings import settings
+from pipeline.state import beat_heartbeat
+from pipeline.state.redis import connect
 from tests.services import start_valkey
 
 TIMEOUT_S = 10.0
@@ -74,7 +74,7 @@ def test_of_what_piled_up_one_is_run(broker: str) -> None:
 
 
 def test_a_clock_that_goes_sends_something_well_before_its_mark_is_gone() -> None:
-    assert 3 * min(entry["schedule"] for entry in SCHEDULE.values()) <= heartbeat.KEPT_S
+    assert 3 * min(entry["schedule"] for entry in SCHEDULE.values()) <= beat_heartbeat.KEPT_S
 
 
 def test_a_second_run_beside_the_first_does_nothing(broker: str) -> None:

@@ -14,10 +14,10 @@ from pipeline.logs import without_secrets
 from pipeline.messaging.app import make_app
 from pipeline.player import Player
 from pipeline.sources.web import WebAudio
+from pipeline.state.webhook_outbox import _body
 from pipeline.types import Analysis, Episode, JobSpec, JobState, Options, Publication, PublishedFile
 from pipeline.types.found import Rejected, Skipped
 from pipeline.types.records import JobRecord
-from pipeline.webhooks.outbox import _body
 from tests.batches import result_of
 
 SECRETS = ("secretpw", "PATREONTOKEN", "SIGNED", "BAREKEY")

@@ -9,9 +9,9 @@ from celery.signals import after_task_publish, before_task_publish
 from kombu.exceptions import OperationalError
 
 from pipeline import sqs
-from pipeline.broker import connect
 from pipeline.messaging.app import make_app
 from pipeline.settings import settings
+from pipeline.state.redis import connect
 from tests.services import start_valkey
 
 TASK = "job.whisper.1"

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline import telemetry
 from pipeline.settings import settings
+from pipeline.state import telemetry
 from tests.pool_workers import join
 from tests.services import start_valkey
 

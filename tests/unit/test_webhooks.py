@@ -9,10 +9,11 @@ import pytest
 
 from pipeline import submit
 from pipeline.errors import AddressError
-from pipeline.ledger import Ledger
-from pipeline.webhooks import Webhooks, exchange, queue
-from pipeline.webhooks.hooks import MOST_HOOKS, hooks_key, register
-from pipeline.webhooks.queue import HOSTS, MESSAGES, Delivery, Turn, WebhookQueue
+from pipeline.state import webhook_queue
+from pipeline.state.job_store import Ledger
+from pipeline.state.webhook_queue import HOSTS, MESSAGES, Delivery, Turn, WebhookQueue
+from pipeline.state.webhook_subscriptions import MOST_HOOKS, Webhooks, hooks_key, register
+from pipeline.webhooks import exchange
 from tests.batches import own_settings, write_audio
 from tests.dripping import start_dripping
 from tests.faults.fleet import wait_until
@@ -116,7 +117,7 @@ def test_who_takes_a_turn_and_dies_gives_it_up_after_a_while(
     waiting: WebhookQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting.add(delivery(1))
-    monkeypatch.setattr(queue, "TURN_S", 0.05)
+    monkeypatch.setattr(webhook_queue, "TURN_S", 0.05)
     first = turn(waiting)
     wait_until(lambda: isinstance(waiting.take(), Turn), "somebody else has it")
     waiting.end(first)
@@ -127,7 +128,7 @@ def test_what_has_waited_for_a_day_is_given_up_untold(ledger: Ledger, waiting: W
     with receiver() as to:
         waiting.add(delivery(1, to.url))
         text = ledger.redis.hget(MESSAGES, "msg_1").partition(" ")[2]
-        ledger.redis.hset(MESSAGES, "msg_1", f"{time.time() - queue.KEPT_S - 1:.3f} {text}")
+        ledger.redis.hset(MESSAGES, "msg_1", f"{time.time() - webhook_queue.KEPT_S - 1:.3f} {text}")
         courier = Courier()
         courier.start()
         wait_until(lambda: not ledger.redis.exists(MESSAGES), "it is given up")
@@ -165,7 +166,7 @@ def test_others_are_told_while_as_many_drip_as_a_courier_has_threads_but_one(
     ledger: Ledger, waiting: WebhookQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given receivers that drip, each with many things to be told, and one that answers
-    monkeypatch.setattr(exchange, "TIMEOUT_S", queue.TURN_S / 2)
+    monkeypatch.setattr(exchange, "TIMEOUT_S", webhook_queue.TURN_S / 2)
     with ExitStack() as receivers:
         dripping = [receivers.enter_context(start_dripping()) for _ in range(AT_ONCE - 1)]
         to = receivers.enter_context(receiver())

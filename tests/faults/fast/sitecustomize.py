@@ -4,7 +4,7 @@ import importlib.abc
 import importlib.util
 import sys
 
-CHANGED = ["pipeline.roster", "workers.pool", "tasks.merge"]
+CHANGED = ["pipeline.state.worker_registry", "workers.pool", "tasks.merge"]
 
 
 class Changed(importlib.abc.MetaPathFinder):

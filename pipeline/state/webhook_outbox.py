@@ -5,12 +5,12 @@ import json
 import time
 from typing import Any
 
-from pipeline.ledger import Ledger
+from pipeline.state.job_store import Ledger
+from pipeline.state.webhook_queue import Delivery, WebhookQueue
+from pipeline.state.webhook_subscriptions import DUE, Event, event_of, urls_of
 from pipeline.types import JobState
 from pipeline.types.records import JobRecord
 from pipeline.types.time_format import iso
-from pipeline.webhooks.hooks import DUE, Event, event_of, urls_of
-from pipeline.webhooks.queue import Delivery, WebhookQueue
 
 
 def send_due(ledger: Ledger) -> int:

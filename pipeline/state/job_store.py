@@ -9,15 +9,15 @@ from typing import Any
 
 import redis
 
-from pipeline.broker import connect, readable_errors
 from pipeline.errors import WaitTimeoutError
-from pipeline.metrics import events
-from pipeline.metrics.counted import KEY as COUNTED
-from pipeline.metrics.counted import Counts
-from pipeline.transitions import ADOPT, ADVANCE, BEGIN, REMOVE
+from pipeline.state import metric_events
+from pipeline.state.counters import KEY as COUNTED
+from pipeline.state.counters import Counts
+from pipeline.state.job_scripts import ADOPT, ADVANCE, BEGIN, REMOVE
+from pipeline.state.redis import connect, readable_errors
+from pipeline.state.webhook_subscriptions import DUE, hooks_key
 from pipeline.types import EpisodeResult, JobSpec, JobState, Leg, Segment
 from pipeline.types.records import RANKS, JobRecord
-from pipeline.webhooks.hooks import DUE, hooks_key
 
 INDEX = "duet:jobs"
 OPEN = "duet:jobs:open"
@@ -45,7 +45,7 @@ class Ledger:
 
     def begin_many(self, specs: Sequence[JobSpec]) -> list[bool]:
         """Do what `begin` does for each of several jobs, by one round trip."""
-        counts = _flat(events.submitted())
+        counts = _flat(metric_events.submitted())
         with readable_errors(), self.redis.pipeline(transaction=False) as pipe:
             for spec in specs:
                 keys = [_key(spec.job), INDEX, OPEN, COUNTED]
@@ -206,7 +206,7 @@ class Ledger:
 
     def _move(self, job: str, attempt: int, state: JobState, fields: dict[str, object], counts: Counts) -> bool:
         if state.is_final:
-            counts = counts | events.episode_ended(state)
+            counts = counts | metric_events.episode_ended(state)
         return self._apply(job, _move(job, attempt, state.value, RANKS[state], fields, counts=counts))
 
     def _apply(self, job: str, move: list[str | int]) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.broker import connect, readable_errors
-from pipeline.pool_states import pool_states
+from pipeline.state.pool_status import pool_states
+from pipeline.state.redis import connect, readable_errors
 
 DEVICES, POOLS = "duet:telemetry:devices", "duet:telemetry:pools"
 KEPT_S = 300

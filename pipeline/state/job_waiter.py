@@ -9,10 +9,10 @@ from weakref import WeakKeyDictionary
 import redis.asyncio
 from redis.exceptions import RedisError
 
-from pipeline.broker import readable_errors, state_url, unreachable
 from pipeline.errors import WaitTimeoutError
-from pipeline.ledger import RECHECK_S
-from pipeline.refusals import refusing_later
+from pipeline.state.job_store import RECHECK_S
+from pipeline.state.redis import readable_errors, state_url, unreachable
+from pipeline.state.refusals import refusing_later
 from pipeline.types import JobState
 from pipeline.types.records import RANKS, JobRecord
 from pipeline.types.redis_url import for_redis_py

@@ -1,7 +1,7 @@
 """Whom to tell, and what has happened of which somebody is to be told.
 
 Both lie in Redis. The script that moves a job notes in the same step that somebody is to be told
-(`pipeline/transitions.py`), so that nothing is forgotten with a process.
+(`pipeline/state/job_scripts.py`), so that nothing is forgotten with a process.
 """
 
 from collections.abc import Iterable

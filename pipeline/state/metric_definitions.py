@@ -3,7 +3,7 @@
 from typing import get_args
 
 from pipeline import errors
-from pipeline.metrics.counted import Counter, Histogram
+from pipeline.state.counters import Counter, Histogram
 from pipeline.types import FINAL_STATES, Leg
 
 LEGS: tuple[str, ...] = get_args(Leg)

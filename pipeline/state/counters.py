@@ -1,7 +1,7 @@
 """Counters and histograms whose values lie in one Redis hash, so that they outlive every process.
 
-Whoever makes something happen adds its counts in the same script that writes it down (`pipeline/ledger.py`): what
-is written once is counted once, however often a task runs.
+Whoever makes something happen adds its counts in the same script that writes it down (`pipeline/state/job_store.py`):
+what is written once is counted once, however often a task runs.
 """
 
 from collections.abc import Iterator, Mapping

@@ -11,8 +11,8 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
 from pipeline.errors import BrokerError
-from pipeline.refusals import RefusedError, refusing
 from pipeline.settings import settings
+from pipeline.state.refusals import RefusedError, refusing
 from pipeline.types.redis_url import SQS, canonical, for_redis_py, without_secrets
 
 EMBEDDED_URL_FILE = "broker.url"

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import Field
 
-from pipeline.broker import connect, readable_errors
 from pipeline.errors import SettingsError
 from pipeline.settings import settings
+from pipeline.state.redis import connect, readable_errors
 from pipeline.types import Model
 
 logger = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """What happens to an episode, as counts."""
 
-from pipeline.metrics.counted import Counts
-from pipeline.metrics.definitions import (
+from pipeline.state.counters import Counts
+from pipeline.state.metric_definitions import (
     AUDIO_S,
     ENDED,
     EPISODE_S,

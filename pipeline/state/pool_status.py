@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.broker import connect, readable_errors
-from pipeline.roster import INDEX, is_lost, state_key, worker_key
+from pipeline.state.redis import connect, readable_errors
+from pipeline.state.worker_registry import INDEX, is_lost, state_key, worker_key
 from pipeline.types.pools import LOADING, POOLS, UNAVAILABLE
 
 BEST_FIRST = ("ready", "idle", UNAVAILABLE, LOADING, "failed")

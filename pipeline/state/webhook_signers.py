@@ -1,9 +1,9 @@
 """Which workers of the cpu pool have a secret to sign webhooks with: where none has, nobody would ever be told."""
 
-from pipeline.broker import connect, readable_errors
 from pipeline.errors import SettingsError
-from pipeline.roster import INDEX, Roster
 from pipeline.settings import settings
+from pipeline.state.redis import connect, readable_errors
+from pipeline.state.worker_registry import INDEX, Roster
 
 SIGNERS = "duet:webhooks:signers"
 """By a worker's id, whether it has a secret: 1 or 0."""

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from pipeline.broker import connect, readable_errors
 from pipeline.errors import BatchError
+from pipeline.state.redis import connect, readable_errors
 from pipeline.types.found import Rejected, Skipped
 from pipeline.types.text import well_formed
 

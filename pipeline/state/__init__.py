@@ -1,0 +1,1 @@
+"""All that Duet keeps in Redis: jobs, batches, workers, counters, webhooks that are due, API keys."""

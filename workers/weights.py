@@ -18,9 +18,9 @@ import whisper
 from whisper.model import ModelDimensions, Whisper
 
 from pipeline.errors import WeightsError
-from pipeline.models import cache
-from pipeline.models.name import ModelName
 from pipeline.settings import settings
+from pipeline.storage.weights import cache
+from pipeline.storage.weights.model_id import ModelName
 from workers.ctranslate2 import read_variables
 from workers.ctranslate2 import whisper_checkpoint as checkpoint_of
 

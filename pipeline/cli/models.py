@@ -13,8 +13,8 @@ from pipeline.cli.console import FAILED, bad_usage, console, messages
 from pipeline.cli.workers import worker_side
 
 if TYPE_CHECKING:
-    from pipeline.models.fetch import OnBytes
-    from pipeline.models.name import ModelName
+    from pipeline.storage.weights.model_id import ModelName
+    from pipeline.storage.weights.resumable_download import OnBytes
 
 MB = 10**6
 
@@ -40,7 +40,7 @@ def push(
     ] = None,
 ) -> None:
     """Put models into a bucket, with the digests of their files; what is there already is left alone."""
-    from pipeline.models.shelf import push as put
+    from pipeline.storage.weights.store import push as put
 
     place, names = _place(uri), _names(model)
     if source is not None and len(names) != 1:
@@ -53,8 +53,8 @@ def push(
 @models.command(epilog="Example: duet models pull s3://bucket/models --model whisper/large-v3")
 def pull(uri: Where = None, model: Which = None) -> None:
     """Fetch models into this machine's cache, where its pools find them; goes on where it was interrupted."""
-    from pipeline.models.cache import pull as take
-    from pipeline.models.shelf import shelved
+    from pipeline.storage.weights.cache import pull as take
+    from pipeline.storage.weights.store import shelved
 
     place, names = _place(uri), _names(model)
     sizes = {it.name: it.size_bytes for it in shelved(place)}
@@ -67,7 +67,7 @@ def pull(uri: Where = None, model: Which = None) -> None:
 @models.command(epilog="Example: duet models ls s3://bucket/models")
 def ls(uri: Where = None, as_json: AsJson = False) -> None:
     """List the models that a bucket holds."""
-    from pipeline.models.shelf import shelved
+    from pipeline.storage.weights.store import shelved
 
     place = _place(uri)
     found = shelved(place)
@@ -88,7 +88,7 @@ def verify(uri: Where = None, model: Which = None, as_json: AsJson = False) -> N
 
     Without --model all that there are. Every byte crosses the network, which costs outside of the bucket's region.
     """
-    from pipeline.models.shelf import check, shelved
+    from pipeline.storage.weights.store import check, shelved
 
     place = _place(uri)
     sizes = {it.name: it.size_bytes for it in shelved(place)}
@@ -120,8 +120,8 @@ def _place(uri: str | None) -> str:
 
 
 def _names(asked: Sequence[str] | None) -> "list[ModelName]":
-    from pipeline.models.name import ModelName, is_name
     from pipeline.settings import settings
+    from pipeline.storage.weights.model_id import ModelName, is_name
 
     if asked:
         return [ModelName.parse(text) for text in asked]

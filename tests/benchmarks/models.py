@@ -18,10 +18,10 @@ from hashlib import file_digest
 from pathlib import Path
 from statistics import median
 
-from pipeline.models.fetch import fetch
-from pipeline.models.folder import bucket_at
 from pipeline.settings import settings
 from pipeline.storage.s3 import S3Object, S3Storage
+from pipeline.storage.weights.resumable_download import fetch
+from pipeline.storage.weights.versions import bucket_at
 from tests.benchmarks.throttle import throttled
 from tests.services import start_s3
 

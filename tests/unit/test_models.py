@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import StorageError, TransientError, WeightsError
-from pipeline.models import parts, sums
-from pipeline.models.cache import pull
-from pipeline.models.name import ModelName
-from pipeline.models.shelf import Finding, check, push, shelved
 from pipeline.settings import settings
 from pipeline.storage import open_storage
 from pipeline.storage.s3 import S3Object, S3Storage
+from pipeline.storage.weights import checksums, ranged_download
+from pipeline.storage.weights.cache import pull
+from pipeline.storage.weights.model_id import ModelName
+from pipeline.storage.weights.store import Finding, check, push, shelved
 from tests import voxtral_checkpoint
 from tests.duet import Duet
 from tests.faulty_s3 import FaultyS3, faulty_s3
@@ -58,7 +58,7 @@ def proxy(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyS
     """The same server behind something that can fail."""
     with faulty_s3(server.endpoint_url) as proxy:
         monkeypatch.setenv("DUET_S3_ENDPOINT_URL", proxy.endpoint_url)
-        monkeypatch.setattr(parts, "BACKOFF_S", 0.01)
+        monkeypatch.setattr(ranged_download, "BACKOFF_S", 0.01)
         settings.cache_clear()
         yield proxy
 
@@ -67,7 +67,7 @@ def proxy(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyS
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of several parts, the last of them short."""
     path = tmp_path_factory.mktemp("large") / "any.pt"
-    path.write_bytes(random.Random(1).randbytes((PARTS - 1) * parts.PART_BYTES + 4321))
+    path.write_bytes(random.Random(1).randbytes((PARTS - 1) * ranged_download.PART_BYTES + 4321))
     return path
 
 
@@ -235,7 +235,7 @@ def test_a_push_that_was_interrupted_goes_on_and_nobody_takes_half_of_it(
     put(uri, VOXTRAL, checkpoint)
 
     # Then each file was sent once, and it is whole
-    assert sorted(sent) == sorted(it.name for it in checkpoint.iterdir() if it.name != sums.LIST)
+    assert sorted(sent) == sorted(it.name for it in checkpoint.iterdir() if it.name != checksums.LIST)
     assert [it.is_whole for it in shelved(uri)] == [True]
     assert {it.trouble for it in check(uri, VOXTRAL)} == {""}
 

@@ -9,10 +9,10 @@ from shutil import copytree
 import pytest
 
 from pipeline.errors import WeightsError
-from pipeline.models import sums
 from pipeline.settings import settings
 from pipeline.storage import open_storage
 from pipeline.storage.s3 import S3Object, S3Storage
+from pipeline.storage.weights import checksums
 from tests import voxtral_checkpoint
 from tests.services import S3Server, start_s3
 from workers.voxtral import weights
@@ -30,7 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = voxtral_checkpoint.build(tmp_path_factory.mktemp("voxtral"))
     lines = [f"{sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.iterdir())]
-    (folder / sums.LIST).write_text("".join(lines))
+    (folder / checksums.LIST).write_text("".join(lines))
     return folder
 
 
@@ -87,16 +87,16 @@ def test_a_model_is_downloaded_once(checkpoint: Path, monkeypatch: pytest.Monkey
 def test_of_a_model_that_changed_only_the_changed_files_are_fetched(checkpoint: Path) -> None:
     uri = upload(checkpoint, "s3://podcasts/models/changed")
     before = weights.find(uri)
-    (checkpoint / sums.LIST).unlink()
+    (checkpoint / checksums.LIST).unlink()
     flip(checkpoint / "model.safetensors")
-    open_storage(uri).delete(sums.LIST)
+    open_storage(uri).delete(checksums.LIST)
     upload(checkpoint, uri)
     after = weights.find(uri)
     assert after != before
     assert (after / "model.safetensors").read_bytes() == (checkpoint / "model.safetensors").read_bytes()
     assert (before / "model.safetensors").read_bytes() != (checkpoint / "model.safetensors").read_bytes()
     assert (after / "tekken.json").samefile(before / "tekken.json")
-    assert not (after / sums.LIST).exists(), "what is gone from the bucket is gone here"
+    assert not (after / checksums.LIST).exists(), "what is gone from the bucket is gone here"
     assert weights.find(uri) == after
 
 
@@ -107,8 +107,8 @@ def test_while_the_bucket_does_not_answer_the_version_used_last_has_to_do(
     uri = upload(checkpoint, "s3://podcasts/models/gone")
     weights.find(uri)
     (checkpoint / "generation_config.json").write_text("{}")
-    (checkpoint / sums.LIST).unlink()
-    open_storage(uri).delete(sums.LIST)
+    (checkpoint / checksums.LIST).unlink()
+    open_storage(uri).delete(checksums.LIST)
     folder = weights.find(upload(checkpoint, uri))
     monkeypatch.setenv("DUET_S3_ENDPOINT_URL", "http://127.0.0.1:9")
     settings.cache_clear()
@@ -176,15 +176,15 @@ def test_a_flipped_bit_is_found_by_the_digests(checkpoint: Path, name: str) -> N
 
 def test_digests_are_checked_once(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     weights.check(checkpoint)
-    monkeypatch.setattr(sums, "differing", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(checksums, "differing", lambda *_: pytest.fail("read again"))
     weights.check(checkpoint)
 
 
 def test_a_list_that_is_none(checkpoint: Path) -> None:
     digest = "a" * 64
-    path = checkpoint / sums.LIST
+    path = checkpoint / checksums.LIST
     path.write_text(f"{digest} *./one.json\n{digest}  folder/two.json\n\n{digest.upper()}  three four.json\n")
-    assert sums.read(path) == {"one.json": digest, "three four.json": digest}
+    assert checksums.read(path) == {"one.json": digest, "three four.json": digest}
     path.write_text("<html>not found</html>\n")
     with pytest.raises(WeightsError, match="not a list as sha256sum writes it"):
         weights.check(checkpoint)

@@ -9,10 +9,10 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from pipeline.errors import StorageError, TransientError, WeightsError
-from pipeline.models import cache, sums
-from pipeline.models.folder import download
-from pipeline.models.name import FILES, ModelName
 from pipeline.settings import settings
+from pipeline.storage.weights import cache, checksums
+from pipeline.storage.weights.model_id import FILES, ModelName
+from pipeline.storage.weights.versions import download
 
 _FILES = FILES["voxtral"]
 
@@ -104,7 +104,7 @@ def check(folder: Path) -> Weights:
     names = ["model.safetensors"]
     if index.is_file():
         names = sorted(set(_read_json(index).get("weight_map", {}).values()))
-    sums.verify(folder)
+    checksums.verify(folder)
     return Weights(folder, sum(_count(folder / name) for name in names))
 
 

@@ -7,15 +7,15 @@ from hashlib import sha256
 from pathlib import Path
 
 from pipeline.errors import StorageError, WeightsError
-from pipeline.models import sums
-from pipeline.models.fetch import OnBytes, ignore
-from pipeline.models.folder import bucket_at
-from pipeline.models.name import ModelName
-from pipeline.models.parts import read_in_order
 from pipeline.storage import join
 from pipeline.storage.s3 import S3Object, S3Storage
+from pipeline.storage.weights import checksums
+from pipeline.storage.weights.model_id import ModelName
+from pipeline.storage.weights.ranged_download import read_in_order
+from pipeline.storage.weights.resumable_download import OnBytes, ignore
+from pipeline.storage.weights.versions import bucket_at
 
-UNFINISHED = f"{sums.LIST}.unfinished"
+UNFINISHED = f"{checksums.LIST}.unfinished"
 """In the bucket while a model is being put there: what of it has arrived."""
 
 
@@ -29,7 +29,7 @@ class Shelved:
     @property
     def is_whole(self) -> bool:
         """Whether all of it was put there."""
-        return any(it.name == sums.LIST for it in self.files)
+        return any(it.name == checksums.LIST for it in self.files)
 
     @property
     def size_bytes(self) -> int:
@@ -80,16 +80,16 @@ def push(uri: str, name: ModelName, source: Path, on_file: Callable[[str], None]
     """
     storage = bucket_at(join(uri, name.prefix))
     files = _files(source, name)
-    digests = {target: sums.sha256_of(path) for target, path in files.items()}
+    digests = {target: checksums.sha256_of(path) for target, path in files.items()}
     there = _there(storage)
     for target, path in files.items():
         if there.pop(target, "") != digests[target]:
-            storage.put(UNFINISHED, sums.written(there).encode())
-            storage.delete(sums.LIST)
+            storage.put(UNFINISHED, checksums.written(there).encode())
+            storage.delete(checksums.LIST)
             storage.put(target, path)
         there[target] = digests[target]
         on_file(target)
-    storage.put(sums.LIST, sums.written(digests).encode())
+    storage.put(checksums.LIST, checksums.written(digests).encode())
     storage.delete(UNFINISHED)
 
 
@@ -101,9 +101,9 @@ def check(uri: str, name: ModelName, on_bytes: OnBytes = ignore) -> Iterator[Fin
     """
     storage = bucket_at(join(uri, name.prefix))
     files = {it.name: it for it in storage.objects()}
-    if sums.LIST not in files:
-        raise StorageError(f"{storage.uri} has no {sums.LIST}, so it is not a whole model; `duet models push` it.")
-    for file, digest in _read_list(storage, sums.LIST).items():
+    if checksums.LIST not in files:
+        raise StorageError(f"{storage.uri} has no {checksums.LIST}, so it is not a whole model; `duet models push` it.")
+    for file, digest in _read_list(storage, checksums.LIST).items():
         if file not in files:
             yield Finding(file, "it is missing")
             continue
@@ -130,9 +130,9 @@ def _files(source: Path, name: ModelName) -> dict[str, Path]:
 def _there(storage: S3Storage) -> dict[str, str]:
     """Return the digests of the files that the bucket has of a model, and that were put there as they should."""
     names = {it.name for it in storage.objects()}
-    lists = [_read_list(storage, one) for one in (sums.LIST, UNFINISHED) if one in names]
+    lists = [_read_list(storage, one) for one in (checksums.LIST, UNFINISHED) if one in names]
     return {file: digest for one in lists for file, digest in one.items() if file in names}
 
 
 def _read_list(storage: S3Storage, name: str) -> dict[str, str]:
-    return sums.parsed(storage.get(name).decode("utf-8", "replace"), f"{storage.uri}/{name}")
+    return checksums.parsed(storage.get(name).decode("utf-8", "replace"), f"{storage.uri}/{name}")

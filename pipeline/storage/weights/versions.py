@@ -11,10 +11,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from pipeline.errors import StorageError, TransientError, WeightsError
-from pipeline.models import sums
-from pipeline.models.fetch import OnBytes, fetch, ignore
 from pipeline.storage import open_storage
 from pipeline.storage.s3 import S3Object, S3Storage
+from pipeline.storage.weights import checksums
+from pipeline.storage.weights.resumable_download import OnBytes, fetch, ignore
 
 logger = logging.getLogger(__name__)
 
@@ -77,9 +77,9 @@ def _folder_name(uri: str) -> str:
 
 
 def _listed(storage: S3Storage, patterns: Sequence[str]) -> list[S3Object]:
-    wanted = (*patterns, sums.LIST)
+    wanted = (*patterns, checksums.LIST)
     found = [it for it in storage.objects() if any(fnmatch(it.name, one) for one in wanted) and "/" not in it.name]
-    if not {it.name for it in found} - {sums.LIST}:
+    if not {it.name for it in found} - {checksums.LIST}:
         raise StorageError(f"{storage.uri} has none of the model's files ({', '.join(patterns)}); name their prefix.")
     return sorted(found, key=lambda it: it.name)
 
@@ -98,7 +98,7 @@ def _fetch(storage: S3Storage, files: Sequence[S3Object], folder: Path, on_bytes
         for name, copy in copies.items():
             _link(unfinished / name, copy)
         _rename(unfinished, folder)
-        sums.note_verified(folder, expected)
+        checksums.note_verified(folder, expected)
     except OSError as error:
         raise WeightsError(
             f"{storage.uri} cannot be kept in {folder.parent} ({error.strerror or error}); free some space there or "
@@ -109,9 +109,9 @@ def _fetch(storage: S3Storage, files: Sequence[S3Object], folder: Path, on_bytes
 
 
 def _expected(storage: S3Storage, files: Sequence[S3Object]) -> dict[str, str]:
-    if sums.LIST not in {it.name for it in files}:
+    if checksums.LIST not in {it.name for it in files}:
         return {}
-    return sums.parsed(storage.get(sums.LIST).decode("utf-8", "replace"), f"{storage.uri}/{sums.LIST}")
+    return checksums.parsed(storage.get(checksums.LIST).decode("utf-8", "replace"), f"{storage.uri}/{checksums.LIST}")
 
 
 def _copies(
@@ -126,9 +126,9 @@ def _copies(
             fetch(storage, it, copy, digest, on_bytes)
             continue
         on_bytes(it.size_bytes)
-        if digest and sums.sha256_of(copy) != digest:  # it may have been fetched when there was no list
+        if digest and checksums.sha256_of(copy) != digest:  # it may have been fetched when there was no list
             copy.unlink(missing_ok=True)
-            raise WeightsError(f"{copy} is damaged (its SHA-256 is not the one in {sums.LIST}); start again.")
+            raise WeightsError(f"{copy} is damaged (its SHA-256 is not the one in {checksums.LIST}); start again.")
     return copies
 
 

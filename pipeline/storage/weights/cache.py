@@ -4,12 +4,12 @@ import logging
 from pathlib import Path
 
 from pipeline.errors import StorageError, TransientError
-from pipeline.models import sums
-from pipeline.models.fetch import OnBytes, ignore
-from pipeline.models.folder import bucket_at, download, last_used
-from pipeline.models.name import ModelName
 from pipeline.settings import settings
 from pipeline.storage import join
+from pipeline.storage.weights import checksums
+from pipeline.storage.weights.model_id import ModelName
+from pipeline.storage.weights.resumable_download import OnBytes, ignore
+from pipeline.storage.weights.versions import bucket_at, download, last_used
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +47,10 @@ def pull(uri: str, name: ModelName, on_bytes: OnBytes = ignore) -> Path:
         WeightsError: a file is damaged, or there is no room for it.
     """
     where = join(uri, name.prefix)
-    if at_hand(name) is None and not bucket_at(where).exists(sums.LIST):
-        raise StorageError(f"{where} is not there, or not all of it (it has no {sums.LIST}); `duet models push` it.")
+    if at_hand(name) is None and not bucket_at(where).exists(checksums.LIST):
+        raise StorageError(
+            f"{where} is not there, or not all of it (it has no {checksums.LIST}); `duet models push` it."
+        )
     return download(where, name.patterns, _versions(name), on_bytes)
 
 

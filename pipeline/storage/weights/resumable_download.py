@@ -12,8 +12,8 @@ from threading import Event
 from typing import Self
 
 from pipeline.errors import TransientError, WeightsError
-from pipeline.models.parts import PART_BYTES, PARTS_AT_ONCE, Part, parts_of, read_part
 from pipeline.storage.s3 import S3Object, S3Storage
+from pipeline.storage.weights.ranged_download import PART_BYTES, PARTS_AT_ONCE, Part, parts_of, read_part
 
 OnBytes = Callable[[int], None]
 

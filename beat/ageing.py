@@ -3,8 +3,8 @@
 import time
 
 from beat.periodic import PeriodicTask
-from pipeline.ageing import promote
 from pipeline.celery import app
+from pipeline.messaging.promotion import promote
 from pipeline.settings import settings
 from pipeline.state.redis import broker_url, connect, keeps_state
 

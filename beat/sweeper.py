@@ -15,10 +15,10 @@ from celery.utils.log import get_task_logger
 from kombu.exceptions import OperationalError
 
 from beat.periodic import PeriodicTask
-from pipeline import canvas
 from pipeline.celery import app
 from pipeline.errors import BrokerError
-from pipeline.queues import task_ids
+from pipeline.messaging import chord
+from pipeline.messaging.queues import task_ids
 from pipeline.state import metric_events
 from pipeline.state.job_store import Ledger
 from pipeline.state.redis import connect
@@ -74,7 +74,7 @@ def _others_go_on(job: str) -> Iterator[None]:
 
 def _send_all(ledger: Ledger, record: JobRecord) -> None:
     logger.warning("%s was noted and never sent; sending it.", record.spec.job)
-    canvas.send(record.spec)
+    chord.send(record.spec)
     ledger.note(record.spec, sent_at=time.time())
 
 
@@ -116,12 +116,12 @@ def _send_again(ledger: Ledger, record: JobRecord, step: str) -> None:
     ledger.count(metric_events.step_retried(step, "vanished"))
     logger.warning("%s waits for %s, which is nowhere; sending it again.", spec.job, step)
     if step == "merge":
-        canvas.send_merge(spec, [outcome for it in record.legs.values() if (outcome := it.outcome)])
+        chord.send_merge(spec, [outcome for it in record.legs.values() if (outcome := it.outcome)])
     elif step == "rescue":
-        canvas.send_rescue(spec)
+        chord.send_rescue(spec)
     elif step == "opinion":
-        canvas.send_opinion(spec)
+        chord.send_opinion(spec)
     elif step == "conclude":
-        canvas.send_conclusion(spec)
+        chord.send_conclusion(spec)
     else:
-        canvas.send_leg(spec, step)
+        chord.send_leg(spec, step)

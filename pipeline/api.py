@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.batch import Batch
 from pipeline.job import Job
-from pipeline.priorities import SINGLE
+from pipeline.messaging.priorities import SINGLE
 from pipeline.sources import Source, find_all, find_one
 from pipeline.state.batch_store import Batches
 from pipeline.state.job_store import Ledger

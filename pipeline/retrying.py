@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 import redis
 from kombu.exceptions import OperationalError
 
-from pipeline import canvas
 from pipeline.errors import AudioError
 from pipeline.manifest import read_manifest
-from pipeline.priorities import SINGLE
+from pipeline.messaging import chord
+from pipeline.messaging.priorities import SINGLE
 from pipeline.state.job_store import Ledger
 from pipeline.state.redis import unreachable
 from pipeline.storage import open_storage, path_of
@@ -44,7 +44,7 @@ def begin_again(record: JobRecord, ledger: Ledger, priority: int = SINGLE) -> Jo
     spec = _next_attempt(record.spec).model_copy(update={"priority": priority})
     if ledger.begin(spec):
         try:
-            canvas.send(spec)
+            chord.send(spec)
         except (OperationalError, redis.RedisError) as error:
             raise unreachable(error) from None
         ledger.note(spec, sent_at=time.time())

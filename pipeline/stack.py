@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Literal, Self
 import redis
 
 from pipeline.errors import StackError
-from pipeline.pools import beat_command, command, environment
+from pipeline.messaging.commands import beat_command, command, environment
 from pipeline.settings import settings
 from pipeline.state.pool_status import forget_ended, worker_states
 from pipeline.state.redis import EMBEDDED_URL_FILE, broker_url, connect

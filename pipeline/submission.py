@@ -13,14 +13,15 @@ from urllib.parse import urlsplit
 import redis
 from kombu.exceptions import OperationalError
 
-from pipeline import canvas, traces
+from pipeline import traces
 from pipeline.addresses import check_url
-from pipeline.admission import check_size
 from pipeline.digests import Digests
 from pipeline.errors import BrokerError, DuetError
 from pipeline.logs import readable
 from pipeline.manifest import WORK, read_manifest
-from pipeline.priorities import priority_of
+from pipeline.messaging import chord
+from pipeline.messaging.message_check import check_size
+from pipeline.messaging.priorities import priority_of
 from pipeline.settings import settings
 from pipeline.sources import Source
 from pipeline.state.job_store import Ledger
@@ -136,7 +137,7 @@ class Desk:
         new = [it.spec for it in prepared if it.verdict is Verdict.NEW]
         won = {spec.job: spec for spec, is_ours in zip(new, self.ledger.begin_many(new), strict=True) if is_ours}
         try:
-            canvas.send_many(won.values())
+            chord.send_many(won.values())
         except (OperationalError, redis.RedisError) as error:
             raise unreachable(error) from None
         self.ledger.note_sent(list(won.values()))

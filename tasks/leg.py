@@ -7,9 +7,9 @@ from celery import Task
 from celery.exceptions import Ignore, Reject
 from celery.utils.log import get_task_logger
 
-from pipeline.admission import admit
 from pipeline.errors import BrokerError, CancelledError, DeviceMemoryError, DuetError, TransientError
 from pipeline.messaging.app import PRIORITIES
+from pipeline.messaging.message_check import admit
 from pipeline.settings import settings
 from pipeline.state import metric_events
 from pipeline.state.job_store import Ledger

@@ -7,13 +7,13 @@ from celery import Task
 from celery.result import AsyncResult
 from celery.utils.log import get_task_logger
 
-from pipeline import canvas
-from pipeline.admission import admit, admit_outcomes
-from pipeline.canvas import step_of
 from pipeline.celery import app
 from pipeline.errors import BrokerError, DuetError, EngineError, TransientError
 from pipeline.manifest import read_result
 from pipeline.merge import merge_legs, publish, second_opinion_on
+from pipeline.messaging import chord
+from pipeline.messaging.chord import step_of
+from pipeline.messaging.message_check import admit, admit_outcomes
 from pipeline.state import metric_events
 from pipeline.state.counters import Counts
 from pipeline.state.job_store import Ledger
@@ -90,7 +90,7 @@ def _is_asked(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> bool:
     # Noted before it is sent: should this process end in between, the sweeper sends it.
     if not stretches or not ledger.note(spec, opinion_asked_at=time.time()):
         return False
-    canvas.send_opinion(spec)
+    chord.send_opinion(spec)
     return True
 
 

@@ -12,8 +12,8 @@ from celery.exceptions import Ignore, Reject
 from celery.utils.log import get_task_logger
 from kombu.exceptions import OperationalError
 
-from pipeline.canvas import step_of
 from pipeline.errors import BrokerError, TransientError
+from pipeline.messaging.chord import step_of
 from pipeline.settings import settings
 from pipeline.state import metric_events
 from pipeline.state.job_store import Ledger

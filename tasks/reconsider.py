@@ -7,11 +7,11 @@ from celery import Task
 from celery.exceptions import Ignore, Reject
 from celery.utils.log import get_task_logger
 
-from pipeline.admission import admit
 from pipeline.celery import app
 from pipeline.errors import BrokerError, CancelledError, DuetError, TransientError
 from pipeline.merge import read_transcript
 from pipeline.messaging.app import PRIORITIES
+from pipeline.messaging.message_check import admit
 from pipeline.opinion import doubtful
 from pipeline.settings import settings
 from pipeline.state import metric_events

@@ -11,8 +11,8 @@ import structlog
 from celery.signals import task_postrun, task_prerun, worker_process_shutdown
 
 from pipeline import traces
-from pipeline.canvas import STEPS
 from pipeline.errors import BrokerError
+from pipeline.messaging.chord import STEPS
 from pipeline.state.job_store import Ledger
 from pipeline.types import FINAL_STATES
 from pipeline.types.ids import EPISODE_HEX_DIGITS

@@ -1,4 +1,4 @@
-"""What this worker has taken, noted where the broker does not show it (pipeline/sqs.py)."""
+"""What this worker has taken, noted where the broker does not show it (pipeline/messaging/sqs.py)."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from typing import Any
 
 from celery.signals import task_postrun, task_received
 
-from pipeline.sqs import WAITING, is_to_be_noted
+from pipeline.messaging.sqs import WAITING, is_to_be_noted
 from pipeline.state.redis import connect
 from pipeline.state.worker_registry import WORKER_VARIABLE, taken_key
 

@@ -8,7 +8,7 @@ def beat() -> None:
 
     It sends what is to be done from time to time. A second one does no harm.
     """
-    from pipeline.pools import beat_command, environment
+    from pipeline.messaging.commands import beat_command, environment
     from pipeline.settings import settings
     from pipeline.state.redis import state_url
 

@@ -15,7 +15,7 @@ def flower(
     It watches the broker of DUET_BROKER_URL, or that of a running `duet up`.
     """
     from pipeline.flower import door
-    from pipeline.pools import environment
+    from pipeline.messaging.commands import environment
     from pipeline.settings import settings
     from pipeline.state.redis import broker_url
 

@@ -17,7 +17,7 @@ class Pool(StrEnum):
 
 def worker(pool: Annotated[Pool, typer.Argument(help="Which pool to run on this machine.")]) -> None:
     """Run one pool in the foreground, on the broker of DUET_BROKER_URL."""
-    from pipeline.pools import command, environment
+    from pipeline.messaging.commands import command, environment
     from pipeline.settings import settings
     from pipeline.state.redis import state_url
 

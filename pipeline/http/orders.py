@@ -18,7 +18,7 @@ from pipeline.http.broker import ledger
 from pipeline.http.problems import misfit
 from pipeline.http.uploads import UploadedFile
 from pipeline.job import Job
-from pipeline.priorities import SINGLE
+from pipeline.messaging.priorities import SINGLE
 from pipeline.sources import Source, find_one
 from pipeline.storage import join
 from pipeline.types import LEGS, Leg, Options

@@ -8,8 +8,8 @@ from functools import lru_cache
 from celery import Celery
 from kombu.entity import Queue
 
+from pipeline.messaging.sqs import without_redis
 from pipeline.settings import settings
-from pipeline.sqs import without_redis
 from pipeline.state.redis import keeps_state, state_url
 from pipeline.types.redis_url import for_celery
 
@@ -44,9 +44,9 @@ def make_app(url: str | None, results: str | None = None) -> Celery:
             "beat.schedule",
         ],
         set_as_current=False,
-        amqp="pipeline.transport:CheckedAMQP",
+        amqp="pipeline.messaging.safe_transport:CheckedAMQP",
     )
-    backend = "pipeline.transport:CheckedBackend"
+    backend = "pipeline.messaging.safe_transport:CheckedBackend"
     application.loader.override_backends = {"redis": backend, "rediss": backend}
     address, tls = for_celery(url) if url else (None, None)
     place, place_tls = for_celery(results) if results else (address, tls)

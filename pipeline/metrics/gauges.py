@@ -8,7 +8,7 @@ from typing import Any
 from prometheus_client.core import GaugeMetricFamily
 
 from pipeline.messaging.app import QUEUES
-from pipeline.queues import lists_of
+from pipeline.messaging.queues import lists_of
 from pipeline.state import telemetry
 from pipeline.state.job_store import INDEX
 from pipeline.state.pool_status import worker_states

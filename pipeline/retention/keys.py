@@ -2,7 +2,7 @@
 
 from celery.backends.base import KeyValueStoreBackend
 
-from pipeline.canvas import STEPS
+from pipeline.messaging.chord import STEPS
 from pipeline.types import JobSpec
 from pipeline.types.records import JobRecord
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from pipeline import canvas
-from pipeline.ageing import promote
-from pipeline.priorities import LONG, SHORT, SINGLE
-from pipeline.queues import lists_of
+from pipeline.messaging import chord
+from pipeline.messaging.priorities import LONG, SHORT, SINGLE
+from pipeline.messaging.promotion import promote
+from pipeline.messaging.queues import lists_of
 from pipeline.state.job_store import INDEX
 from pipeline.state.redis import connect
 from pipeline.types import Episode, JobSpec, Options
@@ -86,7 +86,7 @@ def simulate(arrivals: list[Arrival], priorities: dict[str, int], age_s: float |
             come = []
             while waiting and waiting[-1].at_s <= now_s:
                 come.append(waiting.pop())
-            canvas.send_many(_spec(it, priorities[it.kind]) for it in come)
+            chord.send_many(_spec(it, priorities[it.kind]) for it in come)
             if come:
                 client.zadd(INDEX, {_job(it): it.at_s for it in come})
             if age_s and now_s >= next_tick_s:

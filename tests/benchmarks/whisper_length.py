@@ -17,7 +17,7 @@ import time
 import wave
 from pathlib import Path
 
-from pipeline.pools import ARITHMETIC
+from pipeline.messaging.commands import ARITHMETIC
 
 
 def repeated(audio: Path, minutes: float, target: Path) -> None:

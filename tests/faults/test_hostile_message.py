@@ -17,8 +17,8 @@ import pytest
 import redis
 
 from pipeline import JobState
-from pipeline.canvas import send
 from pipeline.messaging.app import client_app
+from pipeline.messaging.chord import send
 from pipeline.settings import settings
 from pipeline.state.job_store import Ledger
 from pipeline.types import Episode, JobSpec, Options

@@ -2,8 +2,9 @@
 
 import pytest
 
-from pipeline import Job, JobState, Options, canvas
+from pipeline import Job, JobState, Options
 from pipeline.errors import CancelledError
+from pipeline.messaging import chord
 from pipeline.state.job_store import Ledger
 from pipeline.types import LegOutcome
 from tests.faults.fleet import TIMEOUT_S, Fleet, is_consistent, wait_until
@@ -86,7 +87,7 @@ def test_a_merge_that_comes_twice_waits_for_the_opinion_too(fleet: Fleet) -> Non
     job = fleet.submit("doubtful-twice")
     wait_until_asked(fleet, "doubtful-twice")
 
-    canvas.send_merge(job.spec, outcomes(job))
+    chord.send_merge(job.spec, outcomes(job))
     other = fleet.submit("sure-beside", options=Options(second_opinion="off"))
     wait_until(lambda: job.spec.task_id("merge") not in fleet.messages(), "the second merge is done")
     assert job.state is JobState.TRANSCRIBED

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import JobState, canvas, submit
+from pipeline import JobState, submit
+from pipeline.messaging import chord
 from pipeline.messaging.requeue import restore
 from pipeline.state.job_store import Ledger
 from pipeline.state.worker_registry import Roster
@@ -48,7 +49,7 @@ def test_a_leg_whose_message_comes_back_while_it_runs_is_not_run_twice_at_once(f
     # When its message is put back, as the visibility timeout does with one that takes long, and a copy is sent
     roster = Roster(fleet.redis())
     assert sum(restore(fleet.url, worker) for worker in roster.all()) >= 1
-    canvas.send_leg(job.spec, "whisper")
+    chord.send_leg(job.spec, "whisper")
     wait_until(lambda: sent_back(fleet, job.spec.task_id("whisper")) >= 2, "the copies were sent back")
     hold.unlink()
 
@@ -86,8 +87,8 @@ def test_a_merge_that_comes_again_changes_nothing(fleet: Fleet) -> None:
     record = Ledger().get(job.id)
     assert record is not None
 
-    canvas.send_merge(job.spec, list(before.legs.values()))
-    canvas.send_rescue(job.spec)
+    chord.send_merge(job.spec, list(before.legs.values()))
+    chord.send_rescue(job.spec)
     wait_until(lambda: not fleet.messages(), "both are done")
 
     assert job.result(timeout=0) == before

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import Batch, JobState, Options, Submitted, submit, submit_all, submit_folder
-from pipeline.ageing import promote
 from pipeline.errors import AudioError, BatchError, CancelledError, StorageError, WaitTimeoutError
-from pipeline.queues import PRIORITY_SEPARATOR
+from pipeline.messaging.promotion import promote
+from pipeline.messaging.queues import PRIORITY_SEPARATOR
 from pipeline.state.batch_store import Batches
 from pipeline.state.job_store import Ledger
 from pipeline.storage import open_storage

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import canvas, errors
+from pipeline import errors
+from pipeline.messaging import chord
 from pipeline.messaging.app import QUEUES
 from pipeline.settings import settings
 from pipeline.state import metric_events
@@ -109,7 +110,7 @@ def test_every_series_is_there_before_anything_has_happened(ledger: Ledger) -> N
 
 
 def test_queues_are_counted_over_all_priorities(ledger: Ledger) -> None:
-    canvas.send_many(made(number, priority) for number, priority in enumerate((0, 2, 5, 5, 9)))
+    chord.send_many(made(number, priority) for number, priority in enumerate((0, 2, 5, 5, 9)))
 
     now = Measured.now()
 
@@ -190,7 +191,7 @@ def test_reasons_are_classes_of_errors_and_never_sentences() -> None:
 
 
 def test_the_steps_that_are_counted_are_those_of_the_canvas() -> None:
-    assert set(STEPS) == set(canvas.STEPS)
+    assert set(STEPS) == set(chord.STEPS)
 
 
 @pytest.mark.parametrize("file", [RULES, DASHBOARD, DOCKER / "prometheus" / "rules_test.yml"], ids=lambda it: it.name)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pipeline import submit
-from pipeline.admission import admit, admit_outcomes
 from pipeline.errors import AddressError, AudioError, MessageError, StorageError
+from pipeline.messaging.message_check import admit, admit_outcomes
 from pipeline.settings import settings
 from pipeline.sources.access import check_source
 from pipeline.storage.allowed_roots import check_destination

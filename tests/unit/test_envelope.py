@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.envelope import check_envelope
 from pipeline.errors import MessageError
+from pipeline.messaging.envelope import check_envelope
 
 BODY = [[{"job": "x"}], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
 Change = Callable[[dict[str, Any]], object]

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from celery.events.state import Task
 
-from pipeline.canvas import STEPS
 from pipeline.errors import SettingsError, StackError
 from pipeline.flower import door
 from pipeline.flower.words import in_words, progress_result
+from pipeline.messaging.chord import STEPS
 from pipeline.settings import settings
 from pipeline.types import LegOutcome
 from tests.duet import Duet

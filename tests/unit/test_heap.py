@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.pools import environment
+from pipeline.messaging.commands import environment
 from workers import heap
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")

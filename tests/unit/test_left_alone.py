@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from beat.sweeper import sweep
-from pipeline import canvas
-from pipeline.ageing import promote
-from pipeline.queues import lists_of, task_ids
+from pipeline.messaging import chord
+from pipeline.messaging.promotion import promote
+from pipeline.messaging.queues import lists_of, task_ids
 from pipeline.settings import settings
 from pipeline.state.job_store import Ledger
 from pipeline.state.worker_registry import Roster, Worker, taken_key
@@ -43,7 +43,7 @@ def noted(ledger: Ledger, number: int) -> JobSpec:
 def test_what_waits_goes_up_past_items_that_are_no_messages(ledger: Ledger) -> None:
     # Given a job that waits among what no worker could read, and no worker that would drop it
     spec = noted(ledger, 1)
-    canvas.send(spec)
+    chord.send(spec)
     lists = lists_of("voxtral")
     for item in GARBAGE:
         ledger.redis.lpush(lists[5], item)

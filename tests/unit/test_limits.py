@@ -4,8 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.addresses import check_url
-from pipeline.admission import MOST_SPEC_BYTES, admit, check_size
 from pipeline.errors import AddressError, MessageError
+from pipeline.messaging.message_check import MOST_SPEC_BYTES, admit, check_size
 from pipeline.types import Episode, JobSpec, Options, Publication, PublishedFile
 from pipeline.types.job import MOST_FILES, MOST_TERMS, MOST_TEXT
 

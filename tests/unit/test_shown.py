@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import canvas
 from pipeline.errors import AudioError, BrokerError, without_credentials, without_credentials_in, without_user
 from pipeline.formats.notes import Notes
 from pipeline.logs import without_secrets
+from pipeline.messaging import chord
 from pipeline.messaging.app import make_app
 from pipeline.player import Player
 from pipeline.sources.web import WebAudio
@@ -48,7 +48,7 @@ def test_a_token_in_an_address_is_in_nothing_that_is_stored_shown_or_told() -> N
         update={"analysis": Analysis(source="voxtral", model="m", heard_s=1.0, summary="So.")}
     )
     record = JobRecord(spec=job, state=JobState.COMPLETED, submitted_at=0.0, legs={"whisper": {}, "voxtral": {}})
-    task = canvas._task(make_app("memory://"), job, "whisper")
+    task = chord._task(make_app("memory://"), job, "whisper")
 
     texts = {
         "message": job.model_dump_json(),

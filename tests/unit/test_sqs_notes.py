@@ -8,7 +8,7 @@ from celery import Celery
 from celery.signals import after_task_publish, before_task_publish
 from kombu.exceptions import OperationalError
 
-from pipeline import sqs
+from pipeline.messaging import sqs
 from pipeline.messaging.app import make_app
 from pipeline.settings import settings
 from pipeline.state.redis import connect

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import EngineError
-from pipeline.pools import environment
+from pipeline.messaging.commands import environment
 
 STOP_S = 20.0
 

@@ -13,9 +13,9 @@ from kombu.connection import Connection
 from kombu.transport import redis
 from redis import Connection as PlainConnection
 
-from pipeline.envelope import check_envelope
 from pipeline.errors import MessageError
 from pipeline.messaging.app import QUEUES
+from pipeline.messaging.envelope import check_envelope
 from pipeline.state.refusals import RefusedError, refusing
 
 logger = get_logger(__name__)

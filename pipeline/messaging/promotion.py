@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.messaging.app import PRIORITIES, QUEUES
-from pipeline.priorities import SINGLE
-from pipeline.queues import lists_of, parsed, task_id
+from pipeline.messaging.priorities import SINGLE
+from pipeline.messaging.queues import lists_of, parsed, task_id
 from pipeline.state.job_store import INDEX
 
 STARVED_STEPS = 100

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.messaging.app import PRIORITIES, QUEUES
-from pipeline.sqs import waiting_ids
+from pipeline.messaging.sqs import waiting_ids
 from pipeline.state.redis import broker_url, keeps_state
 from pipeline.state.worker_registry import Roster
 

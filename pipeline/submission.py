@@ -14,8 +14,6 @@ import redis
 from kombu.exceptions import OperationalError
 
 from pipeline import traces
-from pipeline.addresses import check_url
-from pipeline.digests import Digests
 from pipeline.errors import BrokerError, DuetError
 from pipeline.logs import readable
 from pipeline.manifest import WORK, read_manifest
@@ -24,6 +22,8 @@ from pipeline.messaging.message_check import check_size
 from pipeline.messaging.priorities import priority_of
 from pipeline.settings import settings
 from pipeline.sources import Source
+from pipeline.sources.digest_cache import Digests
+from pipeline.sources.url_guard import check_url
 from pipeline.state.job_store import Ledger
 from pipeline.state.redis import readable_errors, unreachable
 from pipeline.state.webhook_signers import check_signed

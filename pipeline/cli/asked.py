@@ -131,7 +131,7 @@ class Background:
 
     def stop(self) -> None:
         """End it as soon as may be; what is on the queues stays there."""
-        from pipeline.download import interrupted
+        from pipeline.sources.download import interrupted
 
         self.submission.stop()
         with interrupted():

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 from fastapi import HTTPException
 
-from pipeline.digests import Digests
 from pipeline.errors import StorageError
 from pipeline.retention.leftovers import UPLOADS
 from pipeline.settings import settings
-from pipeline.sources.folder import bring_file
-from pipeline.sources.kinds import HEAD_BYTES, why_not_audio
+from pipeline.sources.digest_cache import Digests
+from pipeline.sources.file_types import HEAD_BYTES, why_not_audio
+from pipeline.sources.files import bring_file
 from pipeline.state.job_store import Ledger
 from pipeline.storage import Storage, path_of
 from pipeline.types import Episode, JobSpec

@@ -8,10 +8,10 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from pipeline.digests import Digests
-from pipeline.download import Download
 from pipeline.manifest import WORK
 from pipeline.settings import settings
+from pipeline.sources.digest_cache import Digests
+from pipeline.sources.download import Download
 from pipeline.storage import Storage, open_storage, path_of
 from pipeline.storage.allowed_roots import check_destination
 from pipeline.storage.copies import EARLIER, Copies

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import AddressError, AudioError, DuetError
 from pipeline.logs import readable
-from pipeline.sources.folder import LocalFile, local_episodes
-from pipeline.sources.kinds import HEAD_BYTES, has_audio_suffix, why_not_audio
+from pipeline.sources.file_types import HEAD_BYTES, has_audio_suffix, why_not_audio
+from pipeline.sources.files import LocalFile, local_episodes
 from pipeline.sources.source import Found, Source
 from pipeline.storage import path_of
 from pipeline.types.found import Rejected, Skipped
@@ -97,7 +97,7 @@ def _found(place: str) -> Iterator[Found]:
 
 
 def _on_the_web(url: str) -> Iterator[Found]:
-    from pipeline.download import first_bytes
+    from pipeline.sources.download import first_bytes
     from pipeline.sources.feed import feed_episodes
     from pipeline.sources.web import WebAudio
 

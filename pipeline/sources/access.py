@@ -2,8 +2,8 @@
 
 from urllib.parse import urlsplit
 
-from pipeline.addresses import check_url
 from pipeline.errors import AudioError
+from pipeline.sources.url_guard import check_url
 from pipeline.storage.allowed_roots import ELSEWHERE, is_inside_a_root, is_place
 
 

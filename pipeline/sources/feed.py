@@ -10,11 +10,11 @@ from xml.etree import ElementTree
 
 import feedparser
 
-from pipeline.download import Download
 from pipeline.errors import AudioError
 from pipeline.logs import readable
-from pipeline.sources.kinds import has_audio_suffix
-from pipeline.sources.names import names_in
+from pipeline.sources.download import Download
+from pipeline.sources.file_types import has_audio_suffix
+from pipeline.sources.show_notes import names_in
 from pipeline.sources.source import Found
 from pipeline.sources.web import WebAudio
 from pipeline.types import Publication, PublishedFile

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from pipeline.digests import Digests
+from pipeline.sources.digest_cache import Digests
 from pipeline.storage import Storage
 from pipeline.types import Episode
 from pipeline.types.found import Rejected, Skipped

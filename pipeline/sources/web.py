@@ -5,12 +5,12 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 from weakref import finalize
 
-from pipeline.addresses import MOST_CHARACTERS
-from pipeline.digests import Digests
-from pipeline.download import Download, version_of
 from pipeline.errors import AudioError, without_credentials
 from pipeline.settings import settings
-from pipeline.sources.kinds import HEAD_BYTES, why_not_audio
+from pipeline.sources.digest_cache import Digests
+from pipeline.sources.download import Download, version_of
+from pipeline.sources.file_types import HEAD_BYTES, why_not_audio
+from pipeline.sources.url_guard import MOST_CHARACTERS
 from pipeline.storage import Storage
 from pipeline.types import Episode, Publication
 from pipeline.types.ids import episode_id, slug

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from pipeline.addresses import PublicPoolManager
-from pipeline.deadline import Deadline
 from pipeline.errors import TransientError
+from pipeline.sources.deadline import Deadline
+from pipeline.sources.url_guard import PublicPoolManager
 from pipeline.state.webhook_queue import Delivery
 from pipeline.webhooks.signature import headers, secret
 

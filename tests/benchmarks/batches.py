@@ -46,8 +46,8 @@ def main() -> None:
 def measure(size: int) -> dict[str, float]:
     """Return the figures of one size."""
     from pipeline import submit_folder
-    from pipeline.digests import Digests
     from pipeline.sources import LocalFile, find
+    from pipeline.sources.digest_cache import Digests
     from pipeline.state.redis import connect
 
     with tempfile.TemporaryDirectory() as folder, start_valkey(Path(folder)) as url:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import Job, submit, submit_all, submit_feed, submit_folder
-from pipeline.download import BLOCK_BYTES, Download
 from pipeline.errors import AddressError, AudioError, StorageError, TransientError
 from pipeline.settings import settings
+from pipeline.sources.download import BLOCK_BYTES, Download
 from pipeline.state.job_store import Ledger
 from pipeline.storage import open_storage
 from pipeline.types import LEGS, JobState, Leg, Options

@@ -8,9 +8,9 @@ from threading import Thread
 
 import pytest
 
-from pipeline.addresses import PublicPoolManager, check_url
 from pipeline.errors import AddressError, TransientError
 from pipeline.settings import settings
+from pipeline.sources.url_guard import PublicPoolManager, check_url
 
 PRIVATE = [
     "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",

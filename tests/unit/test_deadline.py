@@ -10,9 +10,9 @@ import pytest
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from pipeline.addresses import PublicPoolManager
-from pipeline.deadline import Deadline
 from pipeline.settings import settings
+from pipeline.sources.deadline import Deadline
+from pipeline.sources.url_guard import PublicPoolManager
 from tests.dripping import HEAD, start_dripping
 
 LIMIT_S = 0.4

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.digests import Digests
 from pipeline.errors import AudioError
 from pipeline.sources import LocalFile
+from pipeline.sources.digest_cache import Digests
 
 LONG_AGO = time.time() - 3600
 

@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from pipeline import download
-from pipeline.digests import Digests
-from pipeline.download import Download, Version, first_bytes, version_of
 from pipeline.errors import AudioError, DuetError, TransientError
 from pipeline.settings import settings
+from pipeline.sources import download
+from pipeline.sources.digest_cache import Digests
+from pipeline.sources.download import Download, Version, first_bytes, version_of
 from pipeline.sources.web import WebAudio
 from pipeline.storage import open_storage
 from pipeline.types.ids import episode_id

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.sources.names import MOST_CHARACTERS, MOST_NAMES, names_in
+from pipeline.sources.show_notes import MOST_CHARACTERS, MOST_NAMES, names_in
 
 
 @pytest.mark.parametrize(

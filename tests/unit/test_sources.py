@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import AudioError
 from pipeline.sources import LocalFile, Rejected, Skipped, find, find_all, find_one
-from pipeline.sources.kinds import AUDIO_SUFFIXES, HEAD_BYTES, why_not_audio
+from pipeline.sources.file_types import AUDIO_SUFFIXES, HEAD_BYTES, why_not_audio
 
 ID3 = b"ID3\x04\x00\x00\x00\x00\x00\x00"
 FRAME = b"\xff\xf3\x84\xc4" + bytes(range(256))

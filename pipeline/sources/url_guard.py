@@ -16,9 +16,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util.connection import create_connection
 
-from pipeline.deadline import current_deadline
 from pipeline.errors import AddressError, TransientError
 from pipeline.settings import settings
+from pipeline.sources.deadline import current_deadline
 
 MOST_CHARACTERS = 4000
 """Of an address."""

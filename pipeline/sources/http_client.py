@@ -12,10 +12,10 @@ from typing import Any
 import urllib3
 from urllib3.exceptions import HTTPError, MaxRetryError
 
-from pipeline.addresses import PublicPoolManager, check_url
-from pipeline.deadline import Deadline
 from pipeline.errors import AudioError, TransientError, without_credentials
 from pipeline.settings import settings
+from pipeline.sources.deadline import Deadline
+from pipeline.sources.url_guard import PublicPoolManager, check_url
 
 AGENT = "Duet (podcast transcripts; asks once, resumes, and sends If-None-Match)"
 BUSY = {408, 425, 429, 500, 502, 503, 504}

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.digests import Digests
 from pipeline.errors import AudioError
 from pipeline.logs import readable
 from pipeline.sources.access import check_source
-from pipeline.sources.kinds import HEAD_BYTES, has_audio_suffix, is_partial, why_not_audio
+from pipeline.sources.digest_cache import Digests
+from pipeline.sources.file_types import HEAD_BYTES, has_audio_suffix, is_partial, why_not_audio
 from pipeline.sources.source import Found
 from pipeline.storage import Storage
 from pipeline.types import Episode

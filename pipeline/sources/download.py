@@ -17,7 +17,10 @@ from typing import Any
 
 from urllib3.exceptions import HTTPError
 
-from pipeline.asking import (
+from pipeline.errors import AudioError, TransientError, without_credentials
+from pipeline.settings import settings
+from pipeline.sources.deadline import Deadline
+from pipeline.sources.http_client import (
     TryLaterError,
     Version,
     first_bytes,
@@ -28,9 +31,6 @@ from pipeline.asking import (
     version_in,
     version_of,
 )
-from pipeline.deadline import Deadline
-from pipeline.errors import AudioError, TransientError, without_credentials
-from pipeline.settings import settings
 
 __all__ = ["Download", "Version", "first_bytes", "interrupted", "version_of"]
 

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Self
 
 from pipeline.errors import CancelledError, JobFailedError
-from pipeline.manifest import read_manifest, read_product, read_result, taken
 from pipeline.messaging.priorities import SINGLE
+from pipeline.results.manifest import read_manifest, read_product, read_result, taken
 from pipeline.retrying import begin_again
 from pipeline.state.job_store import Ledger
 from pipeline.storage import Storage, open_storage

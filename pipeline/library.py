@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from pipeline.errors import StorageError
-from pipeline.manifest import read_manifest
+from pipeline.results.manifest import read_manifest
 from pipeline.storage import as_uri, join, open_storage
 from pipeline.types import EpisodeResult
 

@@ -7,9 +7,9 @@ import redis
 from kombu.exceptions import OperationalError
 
 from pipeline.errors import AudioError
-from pipeline.manifest import read_manifest
 from pipeline.messaging import chord
 from pipeline.messaging.priorities import SINGLE
+from pipeline.results.manifest import read_manifest
 from pipeline.state.job_store import Ledger
 from pipeline.state.redis import unreachable
 from pipeline.storage import open_storage, path_of

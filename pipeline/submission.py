@@ -16,10 +16,10 @@ from kombu.exceptions import OperationalError
 from pipeline import traces
 from pipeline.errors import BrokerError, DuetError
 from pipeline.logs import readable
-from pipeline.manifest import WORK, read_manifest
 from pipeline.messaging import chord
 from pipeline.messaging.message_check import check_size
 from pipeline.messaging.priorities import priority_of
+from pipeline.results.manifest import WORK, read_manifest
 from pipeline.settings import settings
 from pipeline.sources import Source
 from pipeline.sources.digest_cache import Digests

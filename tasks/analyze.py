@@ -1,7 +1,7 @@
 """The slow leg: what was said, understood from the audio itself."""
 
 from pipeline.celery import app
-from pipeline.manifest import product_name
+from pipeline.results.manifest import product_name
 from pipeline.settings import chosen
 from pipeline.types import LegOutcome
 from tasks.audio import local_audio

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.errors import StorageError
-from pipeline.manifest import PRODUCTS, is_untouched, outcome_name, product_name, read_manifest, work_folder
+from pipeline.results.manifest import PRODUCTS, is_untouched, outcome_name, product_name, read_manifest, work_folder
 from pipeline.storage import Storage
 from pipeline.types import JobSpec, Leg, LegOutcome, SecondOpinion
 

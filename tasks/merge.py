@@ -9,11 +9,11 @@ from celery.utils.log import get_task_logger
 
 from pipeline.celery import app
 from pipeline.errors import BrokerError, DuetError, EngineError, TransientError
-from pipeline.manifest import read_result
-from pipeline.merge import merge_legs, publish, second_opinion_on
 from pipeline.messaging import chord
 from pipeline.messaging.chord import step_of
 from pipeline.messaging.message_check import admit, admit_outcomes
+from pipeline.results.manifest import read_result
+from pipeline.results.merge import merge_legs, publish, second_opinion_on
 from pipeline.state import metric_events
 from pipeline.state.counters import Counts
 from pipeline.state.job_store import Ledger

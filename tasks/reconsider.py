@@ -9,10 +9,10 @@ from celery.utils.log import get_task_logger
 
 from pipeline.celery import app
 from pipeline.errors import BrokerError, CancelledError, DuetError, TransientError
-from pipeline.merge import read_transcript
 from pipeline.messaging.app import PRIORITIES
 from pipeline.messaging.message_check import admit
-from pipeline.opinion import doubtful
+from pipeline.results.merge import read_transcript
+from pipeline.results.second_opinion import doubtful
 from pipeline.settings import settings
 from pipeline.state import metric_events
 from pipeline.state.job_store import Ledger

@@ -1,9 +1,9 @@
 """The fast leg: the transcript, written as soon as it is there."""
 
 from pipeline.celery import app
-from pipeline.doubts import judged
-from pipeline.merge import write_transcript
-from pipeline.quality import flaws
+from pipeline.results.merge import write_transcript
+from pipeline.results.quality_gate import flaws
+from pipeline.results.uncertainty import judged
 from pipeline.settings import chosen
 from pipeline.types import JobSpec, LegOutcome, Options
 from tasks.audio import local_audio

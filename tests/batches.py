@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.manifest import clear_work, write_manifest
+from pipeline.results.manifest import clear_work, write_manifest
 from pipeline.settings import settings
 from pipeline.state.job_store import Ledger
 from pipeline.storage import open_storage

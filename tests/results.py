@@ -2,7 +2,7 @@
 
 from itertools import count
 
-from pipeline.doubts import judged
+from pipeline.results.uncertainty import judged
 from pipeline.types import (
     Analysis,
     Episode,

@@ -43,8 +43,8 @@ def export(
 
     Needs neither the other files of the episode nor a model. One form goes to the screen, several to a folder.
     """
-    from pipeline.formats import FORMATS
-    from pipeline.player import with_audio
+    from pipeline.results.formats import FORMATS
+    from pipeline.results.player import with_audio
 
     result = _read(episode)
     chosen = [form.value for form in forms or Form if forms or FORMATS[form.value].fits(result)]
@@ -61,7 +61,7 @@ def export(
 
 
 def _read(episode: str) -> "EpisodeResult":
-    from pipeline.manifest import read_manifest
+    from pipeline.results.manifest import read_manifest
     from pipeline.storage import as_uri, open_storage
 
     folder = episode.removesuffix(f"/{MANIFEST}") if episode != MANIFEST else "."

@@ -12,7 +12,7 @@ from pipeline.http.problems import responses
 from pipeline.http.transcript_index import TranscriptIndex
 from pipeline.http.views import JobView, Page, Removed, has_result, has_transcript, view
 from pipeline.job import Job
-from pipeline.merge import read_form
+from pipeline.results.merge import read_form
 from pipeline.retention.forgetting import Eraser
 from pipeline.state.job_store import INDEX
 from pipeline.storage import content_type, open_storage

@@ -17,7 +17,7 @@ from pipeline.http.jobs import KEPT, Known, missing
 from pipeline.http.problems import responses
 from pipeline.http.views import has_result
 from pipeline.job import Job
-from pipeline.player import page
+from pipeline.results.player import page
 from pipeline.storage import open_storage, path_of
 from pipeline.types import JobSpec
 

@@ -12,8 +12,8 @@ from threading import Lock
 
 from pipeline.errors import DuetError, StorageError, TransientError
 from pipeline.http.views import has_transcript
-from pipeline.manifest import TRANSCRIPT
-from pipeline.merge import read_transcript
+from pipeline.results.manifest import TRANSCRIPT
+from pipeline.results.merge import read_transcript
 from pipeline.state.job_store import INDEX, Ledger
 from pipeline.storage import open_storage
 from pipeline.types.records import JobRecord

@@ -9,9 +9,9 @@ from functools import cached_property
 from itertools import chain
 
 from pipeline.errors import JobAtWorkError, StorageError
-from pipeline.formats import FORMATS
 from pipeline.library import episodes, names
-from pipeline.manifest import ANALYSIS, MANIFEST, TRANSCRIPT, WORK, read_manifest
+from pipeline.results.formats import FORMATS
+from pipeline.results.manifest import ANALYSIS, MANIFEST, TRANSCRIPT, WORK, read_manifest
 from pipeline.retention.elsewhere import note_forgotten
 from pipeline.retention.keys import counting_keys, lease_keys, result_keys
 from pipeline.retention.leftovers import THREADS, clear_copies, delete_all, remove_upload, work_files

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from pipeline.manifest import WORK
+from pipeline.results.manifest import WORK
 from pipeline.settings import settings
 from pipeline.sources.digest_cache import Digests
 from pipeline.sources.download import Download

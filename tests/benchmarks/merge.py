@@ -14,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from pipeline.manifest import product_name, write_manifest
-from pipeline.merge import merge_legs, write_results
+from pipeline.results.manifest import product_name, write_manifest
+from pipeline.results.merge import merge_legs, write_results
 from pipeline.storage import open_storage
 from pipeline.types import (
     Analysis,

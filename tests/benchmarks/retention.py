@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.manifest import write_manifest
+from pipeline.results.manifest import write_manifest
 from pipeline.retention.ended import retire
 from pipeline.retention.keys import result_keys
 from pipeline.state.batch_store import Batches, Entry

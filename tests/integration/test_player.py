@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.doubts import judged
-from pipeline.formats import FORMATS
-from pipeline.opinion import with_readings
-from pipeline.player import with_audio
+from pipeline.results.formats import FORMATS
+from pipeline.results.player import with_audio
+from pipeline.results.second_opinion import with_readings
+from pipeline.results.uncertainty import judged
 from pipeline.types import Analysis, Chapter, EpisodeResult, KeyPoint, OwnAnswer, Quote, Reading
 from tests.browser import chromium, needs_chromium
 from tests.results import result, segment, transcript

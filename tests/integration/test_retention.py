@@ -9,7 +9,7 @@ import pytest
 from beat.retention import retire_ended
 from pipeline.errors import TransientError
 from pipeline.inbox import Inbox
-from pipeline.manifest import write_manifest
+from pipeline.results.manifest import write_manifest
 from pipeline.retention.ended import retire
 from pipeline.sources import find
 from pipeline.state.batch_store import Batches, Entry

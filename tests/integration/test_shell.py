@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.logs import sentence_of
-from pipeline.manifest import write_manifest
+from pipeline.results.manifest import write_manifest
 from pipeline.storage import open_storage
 from pipeline.types import Analysis
 from tests.batches import write_audio

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.agreement import compared
+from pipeline.results.agreement import compared
 from tests.results import merged, segment
 
 SENTENCES = st.lists(

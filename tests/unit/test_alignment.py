@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.alignment import LARGEST_GAP, align, likeness, units
+from pipeline.results.alignment import LARGEST_GAP, align, likeness, units
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "dee", "eff", "gee", "aitch"]), max_size=40)
 ANYTHING = settings(derandomize=True, deadline=None, max_examples=150)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.anchors import anchored
+from pipeline.results.timestamps import anchored
 from pipeline.types import ActionItem, Analysis, Chapter, KeyPoint, MergedTranscript, OwnAnswer, Quote
 from tests.results import merged, segment
 

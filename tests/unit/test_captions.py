@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.captions import AFTER_MS, CHARACTERS_PER_S, LATE_MS, LINE_CHARACTERS, LINES, SHORTEST_MS, captions
-from pipeline.clauses import columns
+from pipeline.results.captions import (
+    AFTER_MS,
+    CHARACTERS_PER_S,
+    LATE_MS,
+    LINE_CHARACTERS,
+    LINES,
+    SHORTEST_MS,
+    captions,
+)
+from pipeline.results.line_breaks import columns
 from pipeline.types import MergedSegment, MergedTranscript, MergedWord
 
 letters = st.characters(categories=("L", "N", "P", "S"))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.doubts import Speech, judged, loops, plain, unheard
+from pipeline.results.uncertainty import Speech, judged, loops, plain, unheard
 from pipeline.types import MergedTranscript, Transcript
 from tests.results import segment, transcript
 

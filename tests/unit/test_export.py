@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 from pipeline.cli import app
 from pipeline.cli.export import Form
 from pipeline.errors import StorageError
-from pipeline.formats import FORMATS, rendered
+from pipeline.results.formats import FORMATS, rendered
 from tests.results import merged, result, segment
 from tests.unit.test_formats import SHOW
 

@@ -10,9 +10,9 @@ import pytest
 import srt
 import webvtt
 
-from pipeline.captions import captions
-from pipeline.doubts import judged
-from pipeline.formats import FORMATS, rendered
+from pipeline.results.captions import captions
+from pipeline.results.formats import FORMATS, rendered
+from pipeline.results.uncertainty import judged
 from pipeline.types import ActionItem, Analysis, Chapter, KeyPoint, Mention, OwnAnswer, Quote, Transcript
 from pipeline.types.schemas import schema
 from tests.results import result, segment, transcript

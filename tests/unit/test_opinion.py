@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.doubts import judged
-from pipeline.opinion import LONGEST_S, MOST_S, doubtful, with_readings, with_transcription
+from pipeline.results.second_opinion import LONGEST_S, MOST_S, doubtful, with_readings, with_transcription
+from pipeline.results.uncertainty import judged
 from pipeline.types import MergedTranscript, Reading
 from tests.results import merged, segment, transcript
 

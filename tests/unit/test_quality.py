@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.doubts import judged
-from pipeline.quality import disagreement, flaws
+from pipeline.results.quality_gate import disagreement, flaws
+from pipeline.results.uncertainty import judged
 from pipeline.types import MergedTranscript, Segment
 from tests.results import segment, transcript
 

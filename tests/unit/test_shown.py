@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import AudioError, BrokerError, without_credentials, without_credentials_in, without_user
-from pipeline.formats.notes import Notes
 from pipeline.logs import without_secrets
 from pipeline.messaging import chord
 from pipeline.messaging.app import make_app
-from pipeline.player import Player
+from pipeline.results.formats.show_notes import Notes
+from pipeline.results.player import Player
 from pipeline.sources.web import WebAudio
 from pipeline.state.webhook_outbox import _body
 from pipeline.types import Analysis, Episode, JobSpec, JobState, Options, Publication, PublishedFile

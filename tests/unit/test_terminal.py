@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline import display, logs
-from pipeline.formats.notes import _text
+from pipeline.results.formats.show_notes import _text
 from pipeline.rows import Row, left_out_json
 from pipeline.sources import Rejected, Skipped
 from pipeline.terminal import SafeConsole

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
-from pipeline.alignment import Unit, align, likeness, spellings, units
+from pipeline.results.alignment import Unit, align, likeness, spellings, units
 from pipeline.types import MergedSegment, MergedWord
 
 _WORDS = TypeAdapter(tuple[MergedWord, ...])

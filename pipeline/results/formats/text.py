@@ -1,7 +1,7 @@
 """What both models left, as it is, and as plain text."""
 
-from pipeline.formats.base import AnalysisFormat, TranscriptFormat
-from pipeline.paragraphs import paragraphs
+from pipeline.results.formats.base import AnalysisFormat, TranscriptFormat
+from pipeline.results.paragraphs import paragraphs
 from pipeline.types import Analysis, EpisodeResult, MergedTranscript
 
 

@@ -1,6 +1,6 @@
 """The quality gate: what is wrong with a result that is there all the same."""
 
-from pipeline.doubts import plain, unheard
+from pipeline.results.uncertainty import plain, unheard
 from pipeline.types import MergedTranscript
 from pipeline.types.time_format import hms
 

@@ -3,8 +3,8 @@
 import json
 from itertools import pairwise
 
-from pipeline.captions import captions
-from pipeline.formats.base import AnalysisFormat, TranscriptFormat
+from pipeline.results.captions import captions
+from pipeline.results.formats.base import AnalysisFormat, TranscriptFormat
 from pipeline.types import Analysis, Chapter, EpisodeResult, MergedTranscript, Model
 from pipeline.types.podcasting import PlayerChapter, PlayerChapters, PlayerSegment, PlayerTranscript
 

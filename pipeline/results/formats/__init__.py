@@ -5,12 +5,12 @@ Every form is made from the result alone, so that `duet export` can make it agai
 
 from collections.abc import Iterable
 
-from pipeline.formats.base import Format
-from pipeline.formats.captions import SubRip, TabSeparated, WebVtt
-from pipeline.formats.notes import Notes
-from pipeline.formats.podcasting import PodcastChapters, PodcastTranscript
-from pipeline.formats.text import AnalysisJson, PlainText, WhisperJson
-from pipeline.player import Player
+from pipeline.results.formats.base import Format
+from pipeline.results.formats.subtitles import SubRip, TabSeparated, WebVtt
+from pipeline.results.formats.show_notes import Notes
+from pipeline.results.formats.podcasting import PodcastChapters, PodcastTranscript
+from pipeline.results.formats.text import AnalysisJson, PlainText, WhisperJson
+from pipeline.results.player import Player
 from pipeline.types import EpisodeResult
 
 FORMATS: dict[str, Format] = {

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from rapidfuzz import fuzz
 
-from pipeline.alignment import spellings, units
-from pipeline.stopwords import STOPWORDS
+from pipeline.results.alignment import spellings, units
+from pipeline.results.stopwords import STOPWORDS
 from pipeline.types import Analysis, Anchored, Chapter, MergedTranscript
 
 ALIKE = 75.0

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
-from pipeline.agreement import compared
-from pipeline.doubts import Speech, loops, plain, unheard
+from pipeline.results.agreement import compared
+from pipeline.results.uncertainty import Speech, loops, plain, unheard
 from pipeline.types import MergedSegment, MergedTranscript, MergedWord, Reading, Stretch
 
 LONGEST_S = 28.0

@@ -12,7 +12,7 @@ from mimetypes import guess_type
 from pathlib import Path
 from string import Template
 
-from pipeline.paragraphs import paragraphs
+from pipeline.results.paragraphs import paragraphs
 from pipeline.types import Analysis, EpisodeResult, MergedSegment, MergedTranscript, MergedWord
 from pipeline.types.time_format import hms
 

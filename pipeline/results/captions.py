@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, pairwise
 
-from pipeline.clauses import Token, badness, columns, ends_sentence
+from pipeline.results.line_breaks import Token, badness, columns, ends_sentence
 from pipeline.types import MergedSegment, MergedTranscript
 
 LINE_CHARACTERS = 42

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from urllib.parse import quote, urlsplit
 
-from pipeline.anchors import anchored
-from pipeline.doubts import judged
-from pipeline.figures import figures
-from pipeline.formats import FORMATS, rendered
-from pipeline.formats.base import TranscriptFormat
-from pipeline.manifest import (
+from pipeline.results.timestamps import anchored
+from pipeline.results.uncertainty import judged
+from pipeline.results.usage import figures
+from pipeline.results.formats import FORMATS, rendered
+from pipeline.results.formats.base import TranscriptFormat
+from pipeline.results.manifest import (
     TRANSCRIPT,
     WORK,
     changed_files,
@@ -26,8 +26,8 @@ from pipeline.manifest import (
     work_folder,
     write_manifest,
 )
-from pipeline.opinion import doubtful, with_readings, with_transcription
-from pipeline.quality import disagreement
+from pipeline.results.second_opinion import doubtful, with_readings, with_transcription
+from pipeline.results.quality_gate import disagreement
 from pipeline.storage import Storage, path_of
 from pipeline.types import (
     Analysis,

@@ -1,7 +1,7 @@
 """Captions for players."""
 
-from pipeline.captions import captions
-from pipeline.formats.base import TranscriptFormat
+from pipeline.results.captions import captions
+from pipeline.results.formats.base import TranscriptFormat
 from pipeline.types import MergedTranscript
 from pipeline.types.time_format import timestamp
 

@@ -1,0 +1,1 @@
+"""What a client does: submits episodes, follows jobs and batches, tries again, removes."""

@@ -6,8 +6,8 @@ from celery.utils.log import get_task_logger
 
 from beat.periodic import PeriodicTask
 from pipeline.celery import app
+from pipeline.client.inbox import Inbox
 from pipeline.errors import BrokerError
-from pipeline.inbox import Inbox
 from pipeline.logs import readable
 from pipeline.settings import settings
 from pipeline.state.job_store import Ledger

@@ -6,9 +6,9 @@ from celery.utils.log import get_task_logger
 
 from beat.periodic import PeriodicTask
 from pipeline.celery import app
-from pipeline.retention.elsewhere import clear_forgotten
-from pipeline.retention.ended import retire
-from pipeline.retention.leftovers import clear_cache
+from pipeline.client.retention.ended_jobs import retire
+from pipeline.client.retention.job_files import clear_cache
+from pipeline.client.retention.remote_copies import clear_forgotten
 from pipeline.settings import settings
 from pipeline.state.job_store import Ledger
 from pipeline.state.redis import connect

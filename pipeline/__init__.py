@@ -9,11 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.api import submit, submit_all, submit_feed, submit_folder
-    from pipeline.batch import Batch, Progress
-    from pipeline.dead_letters import failed_jobs
-    from pipeline.job import Job
-    from pipeline.submitting import Submitted
+    from pipeline.client.api import submit, submit_all, submit_feed, submit_folder
+    from pipeline.client.batch import Batch, Progress
+    from pipeline.client.batch_submission import Submitted
+    from pipeline.client.dead_letters import failed_jobs
+    from pipeline.client.job import Job
     from pipeline.types import (
         Analysis,
         EpisodeResult,
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 # Loaded when first used: a web application that imports Duet should not pay for what it does not call.
 _HOMES = {
-    "submit": "pipeline.api",
-    "submit_all": "pipeline.api",
-    "submit_feed": "pipeline.api",
-    "submit_folder": "pipeline.api",
-    "Batch": "pipeline.batch",
-    "Progress": "pipeline.batch",
+    "submit": "pipeline.client.api",
+    "submit_all": "pipeline.client.api",
+    "submit_feed": "pipeline.client.api",
+    "submit_folder": "pipeline.client.api",
+    "Batch": "pipeline.client.batch",
+    "Progress": "pipeline.client.batch",
     "Rejected": "pipeline.sources.source",
     "Skipped": "pipeline.sources.source",
-    "Submitted": "pipeline.submitting",
-    "Job": "pipeline.job",
-    "failed_jobs": "pipeline.dead_letters",
+    "Submitted": "pipeline.client.batch_submission",
+    "Job": "pipeline.client.job",
+    "failed_jobs": "pipeline.client.dead_letters",
     "Analysis": "pipeline.types",
     "EpisodeResult": "pipeline.types",
     "JobState": "pipeline.types",

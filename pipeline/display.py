@@ -9,12 +9,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.rows import Row, last_part
+from pipeline.client.batch_progress import Sums, Watch
+from pipeline.client.episode_row import Row, last_part
 from pipeline.types import JobState
 from pipeline.types.pools import LOADING
 from pipeline.types.records import LegRecord
 from pipeline.types.time_format import hms
-from pipeline.watching import Sums, Watch
 
 LegName = Literal["whisper", "voxtral"]
 STYLES = {

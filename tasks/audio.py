@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pipeline.client.retention.remote_copies import clear_forgotten
 from pipeline.errors import AudioError, BrokerError
-from pipeline.retention.elsewhere import clear_forgotten
 from pipeline.sources.access import check_source
 from pipeline.state.redis import connect
 from pipeline.storage import open_storage, path_of

@@ -13,8 +13,8 @@ from pipeline.errors import DuetError
 from pipeline.logs import readable
 
 if TYPE_CHECKING:
+    from pipeline.client.batch_submission import Submission
     from pipeline.sources import Found
-    from pipeline.submitting import Submission
     from pipeline.types import Options
 
 Places = Annotated[

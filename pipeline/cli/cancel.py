@@ -19,8 +19,8 @@ def cancel(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """End what has not ended, whether it waits or is at work; results that are there stay."""
-    from pipeline.batch import Batch
-    from pipeline.job import Job
+    from pipeline.client.batch import Batch
+    from pipeline.client.job import Job
     from pipeline.state.job_store import Ledger
 
     ledger = Ledger()

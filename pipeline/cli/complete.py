@@ -15,7 +15,7 @@ def batch_ids(incomplete: str) -> list[str]:
 
 def episodes(incomplete: str) -> list[str]:
     """Return the episodes in the default folder for results that begin so."""
-    from pipeline.library import PLACE, names
+    from pipeline.client.library import PLACE, names
 
     try:
         return [name for name in names(PLACE) if name.startswith(incomplete)]

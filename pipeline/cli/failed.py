@@ -13,7 +13,7 @@ from pipeline.cli import at_hand
 from pipeline.cli.console import console
 
 if TYPE_CHECKING:
-    from pipeline.dead_letters import DeadLetter
+    from pipeline.client.dead_letters import DeadLetter
 
 
 def failed(
@@ -23,7 +23,7 @@ def failed(
 
     The exit status is 1 when one of them failed, else 0.
     """
-    from pipeline.dead_letters import dead_letters
+    from pipeline.client.dead_letters import dead_letters
     from pipeline.state.job_store import Ledger
     from pipeline.types import JobState
 

@@ -13,8 +13,8 @@ from pipeline.errors import BrokerError
 from pipeline.logs import readable
 
 if TYPE_CHECKING:
-    from pipeline.rows import Row
-    from pipeline.watching import Watch
+    from pipeline.client.batch_progress import Watch
+    from pipeline.client.episode_row import Row
 
 TABLE_ROWS = 50
 """A batch of more episodes ends with a table of its failures only."""
@@ -32,7 +32,7 @@ def follow(watch: "Watch", ends: "Iterable[list[Row]]", said: Callable[[], str],
         as_json: print one JSON object a line, one an episode, and nothing else.
     """
     from pipeline import display
-    from pipeline.rows import left_out_json
+    from pipeline.client.episode_row import left_out_json
     from pipeline.state.pool_status import pool_states
 
     is_live = console.is_terminal and not as_json
@@ -73,7 +73,7 @@ def _worth_a_table(rows: "list[Row]", watch: "Watch") -> "list[Row]":
 
 def _report_of(watch: "Watch") -> str:
     """Write a batch's report if something was done in it, and return where it is; a single episode needs none."""
-    from pipeline.report import write_report
+    from pipeline.client.report import write_report
 
     if watch.sums.episodes < 2 or watch.sums.episodes == watch.sums.done_before:
         return ""

@@ -12,10 +12,10 @@ import typer
 from pipeline.cli import at_hand
 from pipeline.cli.complete import episodes
 from pipeline.cli.console import FAILED, bad_usage, complain, console, messages
-from pipeline.library import PLACE
+from pipeline.client.library import PLACE
 
 if TYPE_CHECKING:
-    from pipeline.retention.forgetting import Eraser, Forgotten, Plan
+    from pipeline.client.retention.removal import Eraser, Forgotten, Plan
 
 JOB = re.compile(r"[0-9a-f]{16}-[0-9a-f]{1,8}")
 EPISODE = re.compile(r"[0-9a-f]{16}")
@@ -51,7 +51,7 @@ def forget(
     if bool(what and what.strip()) == bool(before):
         bad_usage("Name an episode or a job, or give --before DATE; `duet ls` and `duet status` list them.")
     with at_hand.broker():
-        from pipeline.retention.forgetting import Eraser
+        from pipeline.client.retention.removal import Eraser
         from pipeline.state.job_store import Ledger
 
         eraser = Eraser(Ledger())
@@ -69,7 +69,7 @@ def forget(
 
 
 def _found(what: str, place: str, eraser: "Eraser") -> "Plan":
-    from pipeline.library import find_episode
+    from pipeline.client.library import find_episode
 
     if JOB.fullmatch(what):
         return eraser.of_job(eraser.job_named(what) or what)

@@ -14,7 +14,7 @@ from pipeline.cli.console import FAILED, INTERRUPTED, TICK_S, bad_usage, complai
 from pipeline.errors import AudioError, BrokerError, StorageError, TransientError
 
 if TYPE_CHECKING:
-    from pipeline.dead_letters import DeadLetter
+    from pipeline.client.dead_letters import DeadLetter
     from pipeline.stack import Stack
     from pipeline.state.job_store import Ledger
     from pipeline.types.records import JobRecord
@@ -62,7 +62,7 @@ def _named(names: list[str], ledger: "Ledger") -> "list[JobRecord]":
 
 
 def _all_that_can_be_mended(ledger: "Ledger", stack: "Stack | None") -> "list[JobRecord]":
-    from pipeline.dead_letters import dead_letters
+    from pipeline.client.dead_letters import dead_letters
 
     letters = [letter for letter in dead_letters(ledger) if letter.can_be_mended]
     waiting = [letter for letter in letters if letter.waits_for_voxtral]
@@ -79,7 +79,7 @@ def _without(letters: "list[DeadLetter]", some: "list[DeadLetter]") -> "list[Dea
 
 def _why_voxtral_is_off(stack: "Stack | None") -> str:
     """Ask Voxtral's pool; one that was started just now is waited for."""
-    from pipeline.dead_letters import why_voxtral_is_off
+    from pipeline.client.dead_letters import why_voxtral_is_off
     from pipeline.state.pool_status import ready_pools
 
     while stack and "voxtral" not in ready_pools():
@@ -90,7 +90,7 @@ def _why_voxtral_is_off(stack: "Stack | None") -> str:
 
 def _begin(records: "list[JobRecord]", ledger: "Ledger") -> tuple[list[str], int]:
     """Put the jobs onto the queues; return which those are, and how many could not be begun."""
-    from pipeline.retrying import begin_again
+    from pipeline.client.retry import begin_again
 
     began, refused = [], 0
     for record in records:
@@ -127,7 +127,7 @@ def _ended(jobs: list[str], ledger: "Ledger", stack: "Stack | None") -> "Iterato
 
 
 def _tell(record: "JobRecord", *, as_json: bool) -> None:
-    from pipeline.dead_letters import DeadLetter
+    from pipeline.client.dead_letters import DeadLetter
 
     if as_json:
         print(json.dumps(DeadLetter(record).to_json()), flush=True)

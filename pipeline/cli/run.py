@@ -13,7 +13,7 @@ from pipeline.cli.follow import follow
 from pipeline.errors import BrokerError, DuetError
 
 if TYPE_CHECKING:
-    from pipeline.rows import Row
+    from pipeline.client.episode_row import Row
     from pipeline.sources import Found
     from pipeline.stack import Stack
     from pipeline.types import Options
@@ -63,10 +63,10 @@ class _Work:
     def __init__(
         self, places: list[str], to: str, options: "Options", found: "Iterator[Found]", force: bool, in_flight: int
     ) -> None:
+        from pipeline.client.batch_progress import Watch
+        from pipeline.client.batch_submission import Submission
+        from pipeline.client.submitter import Desk
         from pipeline.state.batch_store import Batches
-        from pipeline.submission import Desk
-        from pipeline.submitting import Submission
-        from pipeline.watching import Watch
 
         desk = Desk(to, options, force=force)
         batch = Batches(desk.ledger.redis).create(places, desk.destination, options.to_message())
@@ -114,9 +114,9 @@ def _why_not_writable(to: str) -> str:
 def _refuse(found: "Iterator[Found]", sentence: str, *, as_json: bool) -> int:
     """Say of every episode that it cannot be done; return the exit status."""
     from pipeline import display
-    from pipeline.rows import Row, left_out_json
+    from pipeline.client.batch_progress import Sums
+    from pipeline.client.episode_row import Row, left_out_json
     from pipeline.sources import Rejected, Skipped
-    from pipeline.watching import Sums
 
     sums = Sums()
     for it in found:

@@ -7,7 +7,7 @@ import typer
 from pipeline.cli.complete import episodes
 from pipeline.cli.console import bad_usage, console
 from pipeline.cli.streams import write_bytes
-from pipeline.library import NOTES, PLACE
+from pipeline.client.library import NOTES, PLACE
 
 
 def show(
@@ -24,7 +24,7 @@ def show(
     """Print the notes of an episode, or its transcript where there are none; needs no broker."""
     from rich.markdown import Markdown
 
-    from pipeline.library import find_episode
+    from pipeline.client.library import find_episode
     from pipeline.storage import open_storage
 
     storage = open_storage(find_episode(episode, place))

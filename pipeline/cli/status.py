@@ -11,7 +11,7 @@ from pipeline.cli.console import console
 from pipeline.cli.follow import ABANDONED
 
 if TYPE_CHECKING:
-    from pipeline.batch import Batch
+    from pipeline.client.batch import Batch
 
 LISTED = 20
 EXAMPLES = 10
@@ -27,7 +27,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one a batch.")] = False,
 ) -> None:
     """Say how the newest batches are, or how one is; exit status 1 where an episode of it failed."""
-    from pipeline.batch import Batch
+    from pipeline.client.batch import Batch
     from pipeline.state.batch_store import Batches
     from pipeline.state.job_store import Ledger
 

@@ -10,7 +10,7 @@ from pipeline.cli import asked
 from pipeline.cli.console import INTERRUPTED, TICK_S, complain, console, interruptible, messages
 
 if TYPE_CHECKING:
-    from pipeline.submitting import Submission, Submitted
+    from pipeline.client.batch_submission import Submission, Submitted
 
 
 def submit(
@@ -37,11 +37,11 @@ def submit(
 
     Needs a broker with workers: `duet up` in another window, or DUET_BROKER_URL.
     """
+    from pipeline.client.batch_submission import Submission
+    from pipeline.client.submitter import Desk
     from pipeline.state.batch_store import Batches
     from pipeline.state.webhook_subscriptions import Webhooks
     from pipeline.storage import as_uri, open_storage
-    from pipeline.submission import Desk
-    from pipeline.submitting import Submission
 
     options = asked.options(language, vocabulary, questions, translate_to, second_opinion)
     hooks = Webhooks(on_transcribed, on_completed)
@@ -78,8 +78,8 @@ def _run(submission: "Submission") -> None:
 
 def _tell_left_out(batch: str, count: "Submitted") -> None:
     from pipeline import display
+    from pipeline.client.batch_progress import Sums
     from pipeline.state.batch_store import Batches
-    from pipeline.watching import Sums
 
     for rejected in Batches().rejected(batch) if count.rejected else ():
         complain(rejected.reason)

@@ -11,8 +11,8 @@ from pipeline.cli.console import INTERRUPTED, TICK_S, interruptible
 from pipeline.cli.follow import follow
 
 if TYPE_CHECKING:
-    from pipeline.rows import Row
-    from pipeline.watching import Watch
+    from pipeline.client.batch_progress import Watch
+    from pipeline.client.episode_row import Row
 
 
 def watch(
@@ -30,9 +30,9 @@ def watch(
 
     Ctrl-C ends the showing, not the work.
     """
-    from pipeline.batch import Batch
+    from pipeline.client.batch import Batch
+    from pipeline.client.batch_progress import Watch
     from pipeline.state.job_store import Ledger
-    from pipeline.watching import Watch
 
     ledger = Ledger()
     batch = Batch(id, ledger)

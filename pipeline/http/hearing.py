@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from pipeline.client.job import Job
 from pipeline.errors import WaitTimeoutError
 from pipeline.http.access import place
 from pipeline.http.jobs import record_of
 from pipeline.http.orders import body, order, received, submitted
 from pipeline.http.problems import responses
 from pipeline.http.views import Answer, view
-from pipeline.job import Job
 from pipeline.settings import settings
 from pipeline.types import LEGS
 

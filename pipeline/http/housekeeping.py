@@ -8,12 +8,12 @@ from pathlib import Path
 from anyio import to_thread
 from fastapi import FastAPI
 
+from pipeline.client.retention.job_files import clear_cache
+from pipeline.client.retention.remote_copies import clear_forgotten
 from pipeline.errors import DuetError
 from pipeline.http import uploads
 from pipeline.http.broker import ledger
 from pipeline.http.transcript_index import TranscriptIndex
-from pipeline.retention.elsewhere import clear_forgotten
-from pipeline.retention.leftovers import clear_cache
 
 logger = logging.getLogger(__name__)
 INTERVAL_S = 600.0

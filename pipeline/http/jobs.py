@@ -6,14 +6,14 @@ from typing import Annotated, Literal, get_args
 from anyio import to_thread
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
 
+from pipeline.client.job import Job
+from pipeline.client.retention.removal import Eraser
 from pipeline.http.access import caller
 from pipeline.http.broker import ledger
 from pipeline.http.problems import responses
 from pipeline.http.transcript_index import TranscriptIndex
 from pipeline.http.views import JobView, Page, Removed, has_result, has_transcript, view
-from pipeline.job import Job
 from pipeline.results.merge import read_form
-from pipeline.retention.forgetting import Eraser
 from pipeline.state.job_store import INDEX
 from pipeline.storage import content_type, open_storage
 from pipeline.types import EpisodeResult, JobSpec

@@ -10,13 +10,13 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse
 from starlette.types import Receive, Scope, Send
 
+from pipeline.client.job import Job
 from pipeline.errors import StorageError
 from pipeline.http.access import caller
 from pipeline.http.broker import ledger
 from pipeline.http.jobs import KEPT, Known, missing
 from pipeline.http.problems import responses
 from pipeline.http.views import has_result
-from pipeline.job import Job
 from pipeline.results.player import page
 from pipeline.storage import open_storage, path_of
 from pipeline.types import JobSpec

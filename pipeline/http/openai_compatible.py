@@ -13,13 +13,13 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, Field, ValidationError
 
+from pipeline.client.job import Job
 from pipeline.http import forms
 from pipeline.http.access import place
 from pipeline.http.jobs import transcript_file
 from pipeline.http.orders import Order, received, submitted
 from pipeline.http.problems import misfit, responses
 from pipeline.http.uploads import UploadedFile
-from pipeline.job import Job
 from pipeline.settings import settings
 from pipeline.types import Options, Transcript
 from pipeline.types.job import MOST_TERM, MOST_TERMS

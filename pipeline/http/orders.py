@@ -11,13 +11,13 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import HTTPException, Request
 from pydantic import Field, ValidationError
 
-from pipeline.api import submit
+from pipeline.client.api import submit
+from pipeline.client.job import Job
 from pipeline.errors import AudioError, BrokerError, StorageError
 from pipeline.http import forms
 from pipeline.http.broker import ledger
 from pipeline.http.problems import misfit
 from pipeline.http.uploads import UploadedFile
-from pipeline.job import Job
 from pipeline.messaging.priorities import SINGLE
 from pipeline.sources import Source, find_one
 from pipeline.storage import join

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from fastapi import HTTPException
 
+from pipeline.client.retention.job_files import UPLOADS
 from pipeline.errors import StorageError
-from pipeline.retention.leftovers import UPLOADS
 from pipeline.settings import settings
 from pipeline.sources.digest_cache import Digests
 from pipeline.sources.file_types import HEAD_BYTES, why_not_audio

@@ -12,9 +12,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.client.retention.ended_jobs import retire
+from pipeline.client.retention.redis_keys import result_keys
 from pipeline.results.manifest import write_manifest
-from pipeline.retention.ended import retire
-from pipeline.retention.keys import result_keys
 from pipeline.state.batch_store import Batches, Entry
 from pipeline.state.job_store import Ledger
 from pipeline.state.redis import connect

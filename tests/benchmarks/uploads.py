@@ -12,7 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pipeline.api import submit
+from pipeline.client.api import submit
 from pipeline.state.job_store import Ledger
 from pipeline.types import JobState
 from tests.faults.fleet import Fleet, wait_until

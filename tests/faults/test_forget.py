@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.retention.forgetting import Eraser
+from pipeline.client.retention.removal import Eraser
 from pipeline.state.job_store import Ledger
 from pipeline.storage.file import FileStorage
 from tests.faults.fleet import Fleet, runs, wait_until

@@ -173,7 +173,7 @@ def test_a_job_that_ends_while_nobody_asks_is_told_at_once(
     ledger: Ledger, show: Path, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a batch that is looked at once, and then never again in the time there is
-    monkeypatch.setattr("pipeline.following.RECHECK_S", 2 * PATIENCE_S)
+    monkeypatch.setattr("pipeline.client.batch_follower.RECHECK_S", 2 * PATIENCE_S)
     batch = submit_folder(show, results)
     threading.Timer(0.3, end_jobs, (ledger, [job.id for job in batch])).start()
 

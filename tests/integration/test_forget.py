@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from pipeline import submit, submit_folder
 from pipeline.cli import app
+from pipeline.client.retention.removal import Eraser, Plan
 from pipeline.errors import JobAtWorkError, StorageError
 from pipeline.http.uploads import LITTER_S, sweep
-from pipeline.retention.forgetting import Eraser, Plan
 from pipeline.settings import settings
 from pipeline.sources.digest_cache import Digests
 from pipeline.state.batch_store import Batches

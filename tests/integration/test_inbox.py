@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from beat.inbox import look_into_inboxes
-from pipeline.inbox import Inbox
+from pipeline.client.inbox import Inbox
 from pipeline.settings import settings
 from pipeline.state.job_store import Ledger
 from pipeline.storage import open_storage

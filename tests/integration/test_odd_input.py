@@ -19,17 +19,17 @@ from beat.inbox import look_into_inboxes
 from pipeline import Batch, Submitted, submit_all, submit_feed, submit_folder
 from pipeline.cli import asked
 from pipeline.cli.asked import Background
+from pipeline.client.batch_progress import Watch
+from pipeline.client.batch_submission import Submission
+from pipeline.client.inbox import Inbox
+from pipeline.client.retry import begin_again
+from pipeline.client.submitter import Desk
 from pipeline.errors import AddressError, BrokerError, DuetError, StorageError, UnexpectedError
-from pipeline.inbox import Inbox
-from pipeline.retrying import begin_again
 from pipeline.sources import Found, Source, find, find_one
 from pipeline.state.batch_store import Batches
 from pipeline.state.job_store import Ledger
 from pipeline.storage import as_uri
-from pipeline.submission import Desk
-from pipeline.submitting import Submission
 from pipeline.types import JobSpec, JobState
-from pipeline.watching import Watch
 from tasks.audio import local_audio
 from tests.batches import ID3, end_jobs, own_settings, records, write_audio
 from tests.web import Site, start_site

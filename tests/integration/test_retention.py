@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from beat.retention import retire_ended
+from pipeline.client.inbox import Inbox
+from pipeline.client.retention.ended_jobs import retire
+from pipeline.client.submitter import Desk, Verdict
 from pipeline.errors import TransientError
-from pipeline.inbox import Inbox
 from pipeline.results.manifest import write_manifest
-from pipeline.retention.ended import retire
 from pipeline.sources import find
 from pipeline.state.batch_store import Batches, Entry
 from pipeline.state.job_store import Ledger
 from pipeline.state.webhook_subscriptions import Webhooks, register
 from pipeline.storage import open_storage
 from pipeline.storage.file import FileStorage
-from pipeline.submission import Desk, Verdict
 from pipeline.types import Episode, JobSpec, JobState, LegOutcome, Options
 from tests.batches import ID3, end_jobs, own_settings, result_of, write_audio
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.client.submitter import _suffix
 from pipeline.results.manifest import MANIFEST, WORK, clear_work, keep_apart, read_result, takes_the_place_of
 from pipeline.storage import join, open_storage, path_of
 from pipeline.storage.file import FileStorage
-from pipeline.submission import _suffix
 from pipeline.types import Analysis, EpisodeResult, JobSpec, JobState, LegOutcome
 from tests.results import merged, result, segment
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from celery.utils.dispatch import Signal
 
-from pipeline.dead_letters import why_voxtral_is_off
+from pipeline.client.dead_letters import why_voxtral_is_off
 from pipeline.doctor import Check, Status, examine
 from pipeline.doctor import client as client_checks
 from pipeline.errors import TransientError

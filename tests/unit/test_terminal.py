@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline import display, logs
+from pipeline.client.batch_progress import Sums
+from pipeline.client.episode_row import Row, left_out_json
 from pipeline.results.formats.show_notes import _text
-from pipeline.rows import Row, left_out_json
 from pipeline.sources import Rejected, Skipped
 from pipeline.terminal import SafeConsole
 from pipeline.types.text import REPLACEMENT, safe, well_formed
-from pipeline.watching import Sums
 
 EVERYTHING = strategies.text(strategies.characters(exclude_categories=[]), max_size=60)
 CLIPBOARD, CLEAR, BELL = "\x1b]52;c;cm0gLXJm\x07", "\x1b[2J", "\x07"

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Self
 
+from pipeline.client.retry import begin_again
 from pipeline.errors import CancelledError, JobFailedError
 from pipeline.messaging.priorities import SINGLE
 from pipeline.results.manifest import read_manifest, read_product, read_result, taken
-from pipeline.retrying import begin_again
 from pipeline.state.job_store import Ledger
 from pipeline.storage import Storage, open_storage
 from pipeline.types import EpisodeResult, JobSpec, JobState, Segment, Transcript

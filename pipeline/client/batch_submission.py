@@ -9,12 +9,12 @@ from threading import Event, Thread
 
 import redis
 
+from pipeline.client.submitter import Desk, Prepared, Verdict
 from pipeline.errors import BrokerError
 from pipeline.logs import readable
 from pipeline.sources import Found, Rejected, Skipped
 from pipeline.state.batch_store import OWNER_RENEW_S, Batches, Entry
 from pipeline.state.job_store import Ledger
-from pipeline.submission import Desk, Prepared, Verdict
 
 logger = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
-from pipeline.report.plot import Point
-from pipeline.rows import Row
+from pipeline.client.episode_row import Row
+from pipeline.client.report.plot import Point
 from pipeline.types import LEGS, Leg
 from pipeline.types.time_format import hms
 

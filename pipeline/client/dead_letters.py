@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.job import Job
-from pipeline.retrying import missing_legs
+from pipeline.client.job import Job
+from pipeline.client.retry import missing_legs
 from pipeline.state.job_store import Ledger
 from pipeline.state.pool_status import ready_pools
 from pipeline.types import JobState, Leg

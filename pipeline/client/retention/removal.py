@@ -8,13 +8,13 @@ from datetime import datetime
 from functools import cached_property
 from itertools import chain
 
+from pipeline.client.library import episodes, names
+from pipeline.client.retention.job_files import THREADS, clear_copies, delete_all, remove_upload, work_files
+from pipeline.client.retention.redis_keys import counting_keys, lease_keys, result_keys
+from pipeline.client.retention.remote_copies import note_forgotten
 from pipeline.errors import JobAtWorkError, StorageError
-from pipeline.library import episodes, names
 from pipeline.results.formats import FORMATS
 from pipeline.results.manifest import ANALYSIS, MANIFEST, TRANSCRIPT, WORK, read_manifest
-from pipeline.retention.elsewhere import note_forgotten
-from pipeline.retention.keys import counting_keys, lease_keys, result_keys
-from pipeline.retention.leftovers import THREADS, clear_copies, delete_all, remove_upload, work_files
 from pipeline.state.batch_store import Batches
 from pipeline.state.job_store import Ledger
 from pipeline.storage import Storage, as_uri, join, open_storage, path_of

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from pipeline.client.inbox import Inbox
+from pipeline.client.retention.job_files import THREADS, clear_work, remove_upload
+from pipeline.client.retention.redis_keys import result_keys
 from pipeline.errors import DuetError, TransientError
-from pipeline.inbox import Inbox
-from pipeline.retention.keys import result_keys
-from pipeline.retention.leftovers import THREADS, clear_work, remove_upload
 from pipeline.settings import settings
 from pipeline.state.batch_store import Batches
 from pipeline.state.job_store import Ledger

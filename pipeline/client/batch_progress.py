@@ -5,8 +5,8 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipeline.following import LOOK_PAGE, Follower
-from pipeline.rows import Row
+from pipeline.client.batch_follower import LOOK_PAGE, Follower
+from pipeline.client.episode_row import Row
 from pipeline.state.batch_store import Batches, Entry
 from pipeline.state.job_store import Ledger
 from pipeline.types import JobState

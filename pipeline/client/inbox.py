@@ -15,6 +15,7 @@ from typing import Any
 
 from redis.client import NEVER_DECODE
 
+from pipeline.client.submitter import Desk
 from pipeline.errors import AudioError, BrokerError, DuetError, UnexpectedError
 from pipeline.logs import readable
 from pipeline.sources import LocalFile, Source, find
@@ -22,7 +23,6 @@ from pipeline.sources.bucket import BucketObject
 from pipeline.state.job_store import Ledger
 from pipeline.state.redis import readable_errors
 from pipeline.storage import as_uri, join, open_storage, path_of
-from pipeline.submission import Desk
 
 logger = logging.getLogger(__name__)
 BESIDE = "-results"

@@ -10,10 +10,10 @@ from importlib.resources import files
 from itertools import islice
 from string import Template
 
+from pipeline.client.episode_row import Row
+from pipeline.client.report.page import counts, plot_points, table_row
+from pipeline.client.report.plot import Plot
 from pipeline.errors import DuetError
-from pipeline.report.page import counts, plot_points, table_row
-from pipeline.report.plot import Plot
-from pipeline.rows import Row
 from pipeline.state.batch_store import Batches, BatchRecord
 from pipeline.state.job_store import Ledger
 from pipeline.storage import open_storage

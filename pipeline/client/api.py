@@ -3,16 +3,16 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pipeline.batch import Batch
-from pipeline.job import Job
+from pipeline.client.batch import Batch
+from pipeline.client.batch_submission import Submission, Submitted
+from pipeline.client.job import Job
+from pipeline.client.submitter import Desk, Verdict
 from pipeline.messaging.priorities import SINGLE
 from pipeline.sources import Source, find_all, find_one
 from pipeline.state.batch_store import Batches
 from pipeline.state.job_store import Ledger
 from pipeline.state.webhook_subscriptions import Webhooks
 from pipeline.storage import as_uri, open_storage
-from pipeline.submission import Desk, Verdict
-from pipeline.submitting import Submission, Submitted
 from pipeline.types import Options
 
 __all__ = ["submit", "submit_all", "submit_feed", "submit_folder"]

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from pipeline.following import LOOK_PAGE, Follower
-from pipeline.job import Job
+from pipeline.client.batch_follower import LOOK_PAGE, Follower
+from pipeline.client.job import Job
 from pipeline.state.batch_store import Batches, BatchRecord, Entry
 from pipeline.state.job_store import Ledger
 from pipeline.types import FINAL_STATES, JobState
@@ -201,7 +201,7 @@ class Batch:
             StorageError, TransientError: the destination refuses.
             BrokerError: the broker does not answer.
         """
-        from pipeline.report import write_report
+        from pipeline.client.report import write_report
 
         return write_report(self.id, self._ledger)
 

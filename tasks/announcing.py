@@ -2,7 +2,7 @@
 
 from celery import Task
 
-from pipeline.flower.words import PROGRESS, PROGRESS_EVENT, progress_result
+from pipeline.monitoring.flower.task_format import PROGRESS, PROGRESS_EVENT, progress_result
 
 
 class Announcer:

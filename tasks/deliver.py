@@ -1,4 +1,4 @@
-"""Having whoever waits for it be told of a job; `workers/courier.py` does the telling."""
+"""Having whoever waits for it be told of a job; `workers/webhooks/delivery.py` does the telling."""
 
 import redis
 from celery.utils.log import get_task_logger

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from celery.signals import task_postrun, task_prerun, worker_process_shutdown
 
-from pipeline import traces
+from pipeline import tracing
 from pipeline.errors import BrokerError
 from pipeline.messaging.chord import STEPS
 from pipeline.state.job_store import Ledger
@@ -65,7 +65,7 @@ def end(task_id: str, task: Any, retval: Any, state: str | None = None, **_: Any
         logger.info(
             "ended" if state == "SUCCESS" else (state or "left").lower(), took_s=round(now - began_at, 3), **told
         )
-        if traces.is_on():
+        if tracing.is_on():
             _trace(whose, began_at, now, told | {"task_state": state or ""})
     finally:
         structlog.contextvars.clear_contextvars()
@@ -74,14 +74,14 @@ def end(task_id: str, task: Any, retval: Any, state: str | None = None, **_: Any
 @worker_process_shutdown.connect  # type: ignore[untyped-decorator]
 def flush(**_: Any) -> None:
     """Send the spans that wait."""
-    traces.flush()
+    tracing.flush()
 
 
 def _trace(whose: Whose, began_at: float, now: float, told: dict[str, Any]) -> None:
     own = {"job": whose.job, "episode": whose.job[:EPISODE_HEX_DIGITS], "leg": whose.step, "attempt": whose.attempt}
     error = str(told.get("reason", "failed")) if "failed" in (told.get("status"), told.get("state")) else ""
     name = STEPS[whose.step][0].removeprefix("tasks.")
-    traces.add_span(name, whose.job, whose.attempt, began_at, now, own | told, error)
+    tracing.add_span(name, whose.job, whose.attempt, began_at, now, own | told, error)
     if told.get("state") in FINAL_STATES:
         try:
             record = Ledger().get(whose.job)
@@ -89,4 +89,4 @@ def _trace(whose: Whose, began_at: float, now: float, told: dict[str, Any]) -> N
             logger.warning("the trace has no root", trouble=str(trouble))
             return
         if record:
-            traces.add_span(traces.ROOT, whose.job, whose.attempt, record.submitted_at, now, own | told, error)
+            tracing.add_span(tracing.ROOT, whose.job, whose.attempt, record.submitted_at, now, own | told, error)

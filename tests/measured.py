@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from pipeline.metrics.exposition import exposition
+from pipeline.monitoring.metrics.exposition import exposition
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from pipeline.doctor.check import Check, Probe, failed, ok, warning
 from pipeline.errors import EngineError
+from pipeline.monitoring.doctor.check import Check, Probe, failed, ok, warning
 from pipeline.settings import settings
 from workers import device
 from workers.device import GIB

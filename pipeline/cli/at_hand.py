@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.stack import Stack
+    from pipeline.embedded.stack import Stack
 
 
 @contextmanager
 def broker() -> Iterator[None]:
     """Have a broker to ask; without any, this user's embedded one is started without its pools."""
-    from pipeline.stack import Stack
+    from pipeline.embedded.stack import Stack
 
     if _is_there():
         yield
@@ -23,7 +23,7 @@ def broker() -> Iterator[None]:
 @contextmanager
 def workers() -> "Iterator[Stack | None]":
     """Have pools that do the work: those of the broker that is configured or up, else a stack for this command."""
-    from pipeline.stack import Stack
+    from pipeline.embedded.stack import Stack
 
     if _is_there():
         yield None
@@ -35,7 +35,7 @@ def workers() -> "Iterator[Stack | None]":
 
 
 def _is_there() -> bool:
+    from pipeline.embedded.stack import url_of_duet_up
     from pipeline.settings import settings
-    from pipeline.stack import url_of_duet_up
 
     return bool(settings().broker_url or url_of_duet_up())

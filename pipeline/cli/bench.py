@@ -35,8 +35,8 @@ def bench(
         bad_usage("Say what is to be measured: --paths.")
     if not audio.is_file():
         bad_usage(f"There is no file {audio}; give an audio file.")
+    from pipeline.embedded.stack import Stack
     from pipeline.settings import settings
-    from pipeline.stack import Stack
 
     compare = worker_side("workers.bench.paths", "bench").compare
     price = settings().gpu_cost_per_hour if price_per_hour is None else price_per_hour

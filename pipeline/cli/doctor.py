@@ -13,7 +13,7 @@ from pipeline.cli.workers import worker_side
 from pipeline.errors import StackError
 
 if TYPE_CHECKING:
-    from pipeline.doctor import Check, Probe
+    from pipeline.monitoring.doctor import Check, Probe
 
 STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
 
@@ -30,7 +30,7 @@ def doctor(
 
     Exit status 1 when a check has failed; a warning is none.
     """
-    from pipeline.doctor import examine
+    from pipeline.monitoring.doctor import examine
 
     has_failed = False
     for check in examine(_chosen(only or [], storage, socket.gethostname() if here else None)):
@@ -43,7 +43,7 @@ def doctor(
 
 
 def _chosen(only: list[str], storage: str | None, host: str | None) -> "list[Probe]":
-    from pipeline.doctor.client import probes
+    from pipeline.monitoring.doctor.client import probes
 
     found = {probe.name: probe for probe in probes(storage, host)}
     if not only or set(only) - set(found):  # torch takes seconds to import, which a healthcheck need not pay
@@ -54,7 +54,7 @@ def _chosen(only: list[str], storage: str | None, host: str | None) -> "list[Pro
 
 
 def _worker_probes() -> "list[Probe]":
-    from pipeline.doctor import Check, Probe, Status
+    from pipeline.monitoring.doctor import Check, Probe, Status
 
     try:
         probes: list[Probe] = worker_side("workers.doctor", "doctor").probes()

@@ -7,7 +7,7 @@ from pipeline.cli.console import console
 
 def down() -> None:
     """End this user's `duet up`, with its broker and pools; what was waiting goes on when it is up again."""
-    from pipeline.stack import end_duet_up
+    from pipeline.embedded.stack import end_duet_up
 
     if not end_duet_up():
         console.print("Duet is not up.")

@@ -14,15 +14,15 @@ def flower(
 
     It watches the broker of DUET_BROKER_URL, or that of a running `duet up`.
     """
-    from pipeline.flower import door
     from pipeline.messaging.commands import environment
+    from pipeline.monitoring.flower import launch
     from pipeline.settings import settings
     from pipeline.state.redis import broker_url
 
     broker_url()
     port = port or settings().flower_port
-    door.check(address, port)
+    launch.check(address, port)
     settings().state_dir.mkdir(parents=True, exist_ok=True)
     os.chdir(settings().state_dir)
-    argv = door.command(address, port)
+    argv = launch.command(address, port)
     os.execvpe(argv[0], argv, environment())

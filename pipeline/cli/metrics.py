@@ -19,7 +19,7 @@ def metrics(
     try:
         from prometheus_client import start_http_server
 
-        from pipeline.metrics.exposition import registry
+        from pipeline.monitoring.metrics.exposition import registry
     except ImportError as error:
         raise StackError(f"`duet metrics` needs the package {error.name}; install duet[metrics].") from None
     from pipeline.state.redis import broker_url

@@ -15,7 +15,7 @@ from pipeline.errors import AudioError, BrokerError, StorageError, TransientErro
 
 if TYPE_CHECKING:
     from pipeline.client.dead_letters import DeadLetter
-    from pipeline.stack import Stack
+    from pipeline.embedded.stack import Stack
     from pipeline.state.job_store import Ledger
     from pipeline.types.records import JobRecord
 

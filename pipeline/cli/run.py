@@ -14,8 +14,8 @@ from pipeline.errors import BrokerError, DuetError
 
 if TYPE_CHECKING:
     from pipeline.client.episode_row import Row
+    from pipeline.embedded.stack import Stack
     from pipeline.sources import Found
-    from pipeline.stack import Stack
     from pipeline.types import Options
 
 IN_FLIGHT = 500

@@ -15,18 +15,18 @@ def up(
     ] = None,
 ) -> None:
     """Keep the embedded stack running until Ctrl-C: Valkey, the pools, the clock, and Flower if it has a password."""
-    from pipeline.flower import door
+    from pipeline.embedded.stack import LOOPBACK, Stack
+    from pipeline.monitoring.flower import launch
     from pipeline.settings import settings
-    from pipeline.stack import LOOPBACK, Stack
 
     port = settings().flower_port
     is_shown = settings().flower_auth is not None if with_flower is None else with_flower
     if is_shown:
-        door.check(LOOPBACK, port)
+        launch.check(LOOPBACK, port)
     with interruptible("Duet is down; what was waiting goes on when it is up again.", 0), Stack("up") as stack:
         stack.start_pools()
         if is_shown:
-            stack.start("flower", door.command(LOOPBACK, port))
+            stack.start("flower", launch.command(LOOPBACK, port))
         console.print("Duet is up; Ctrl-C ends it. Your submit() and `duet submit` find it.")
         console.print(f"Broker {stack.url}, logs in {stack.children.logs}", soft_wrap=True)
         seen_at = f"http://{LOOPBACK}:{port}" if is_shown else "off; DUET_FLOWER_AUTH=user:password shows it"

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import redis
 from kombu.exceptions import OperationalError
 
-from pipeline import traces
+from pipeline import tracing
 from pipeline.errors import BrokerError, DuetError
 from pipeline.logs import readable
 from pipeline.messaging import chord
@@ -143,7 +143,7 @@ class Desk:
         self.ledger.note_sent(list(won.values()))
         for spec in won.values():
             told = {"job": spec.job, "episode": spec.episode.id, "attempt": spec.attempt, "priority": spec.priority}
-            traces.add_span("submit", spec.job, spec.attempt, began_at, time.time(), told)
+            tracing.add_span("submit", spec.job, spec.attempt, began_at, time.time(), told)
         ended_up = [self._ended_up(it, won) for it in prepared]
         for it, other in zip(prepared, ended_up, strict=True):
             if it.verdict is not other.verdict:

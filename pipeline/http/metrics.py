@@ -5,7 +5,7 @@ from fastapi import APIRouter, Depends, Response
 
 from pipeline.http.access import caller
 from pipeline.http.problems import responses
-from pipeline.metrics.exposition import CONTENT_TYPE, exposition
+from pipeline.monitoring.metrics.exposition import CONTENT_TYPE, exposition
 
 router = APIRouter(tags=["server"], dependencies=[Depends(caller)])
 

@@ -39,7 +39,7 @@ def make_app(url: str | None, results: str | None = None) -> Celery:
             "tasks.telling",
             "workers.pool",
             "workers.heart",
-            "workers.courier",
+            "workers.webhooks.delivery",
             "workers.noted",
             "beat.schedule",
         ],

@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from pipeline.doctor import Status, examine
-from pipeline.doctor.client import probes
+from pipeline.monitoring.doctor import Status, examine
+from pipeline.monitoring.doctor.client import probes
 from tests.faults.fleet import Fleet, wait_until
 
 pytestmark = pytest.mark.xdist_group("fleet")

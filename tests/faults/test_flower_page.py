@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.flower import door
 from pipeline.messaging.app import QUEUES
 from pipeline.messaging.commands import environment
+from pipeline.monitoring.flower import launch
 from tests.browser import chromium, needs_chromium
 from tests.faults.fleet import Fleet, wait_until
 from tests.services import free_ports
@@ -26,7 +26,7 @@ def flower(fleet: Fleet) -> Iterator[str]:
     """Flower, as `duet up` and `duet flower` start it, watching the fleet."""
     (port,) = free_ports(1)
     own = environment() | fleet.variables | {"DUET_FLOWER_AUTH": f"{USER}:{PASSWORD}"}
-    process = fleet._start("flower", door.command("127.0.0.1", port), own)
+    process = fleet._start("flower", launch.command("127.0.0.1", port), own)
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until(lambda: status(url) == 401, "Flower asks for the password")

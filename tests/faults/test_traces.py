@@ -7,7 +7,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from pipeline import traces
+from pipeline import tracing
 from pipeline.types.pools import POOLS
 from tests.faults.fleet import Fleet, log_lines, wait_until
 from tests.receiver import Receiver, receiver
@@ -20,10 +20,10 @@ JOB_TIMEOUT_S = 60.0
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
     with receiver() as to:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", to.url.removesuffix("/told"))
-        traces._provider.cache_clear()
+        tracing._provider.cache_clear()
         yield to
-        traces._provider().shutdown()
-        traces._provider.cache_clear()
+        tracing._provider().shutdown()
+        tracing._provider.cache_clear()
 
 
 @pytest.fixture
@@ -50,20 +50,20 @@ def test_one_trace_has_all_of_an_episode_and_each_line_says_whose_it_is(fleet: F
     fleet.stage.die("whisper.traced.1", "once")
     job = fleet.submit("traced")
     job.result(timeout=JOB_TIMEOUT_S)
-    traces.flush()
+    tracing.flush()
 
     # Then its trace has the submission, both legs, the merge and the whole
-    wait_until(lambda: traces.ROOT in {it.name for it in spans(collector)}, "the whole has ended")
+    wait_until(lambda: tracing.ROOT in {it.name for it in spans(collector)}, "the whole has ended")
     wait_until(
         lambda: {"submit", "transcribe", "analyze", "merge"} <= {it.name for it in spans(collector)}, "and all of it"
     )
-    trace_id, root_id = traces.ids_of(job.id, 1)
+    trace_id, root_id = tracing.ids_of(job.id, 1)
     found = {it.name: it for it in spans(collector)}
     assert {int.from_bytes(it.trace_id, "big") for it in found.values()} == {trace_id}
-    assert int.from_bytes(found[traces.ROOT].span_id, "big") == root_id
-    below = [it for it in found.values() if it.name != traces.ROOT]
+    assert int.from_bytes(found[tracing.ROOT].span_id, "big") == root_id
+    below = [it for it in found.values() if it.name != tracing.ROOT]
     assert {int.from_bytes(it.parent_span_id, "big") for it in below} == {root_id}
-    assert all(it.start_time_unix_nano >= found[traces.ROOT].start_time_unix_nano - 1e9 for it in below)
+    assert all(it.start_time_unix_nano >= found[tracing.ROOT].start_time_unix_nano - 1e9 for it in below)
     told = {it.key: it.value for it in found["transcribe"].attributes}
     assert (told["duet.leg"].string_value, told["duet.status"].string_value) == ("whisper", "ok")
 

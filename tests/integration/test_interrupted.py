@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline import JobState, submit_folder
-from pipeline.interrupted import cancel_interrupted, note_run, note_run_ended
+from pipeline.embedded.interrupted_batches import cancel_interrupted, note_run, note_run_ended
 from pipeline.state.job_store import Ledger
 from tests.batches import end_jobs, write_audio
 

@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from pipeline.children import KEPT_LOGS, Children, end_left_behind
+from pipeline.embedded.child_processes import KEPT_LOGS, Children, end_left_behind
 
 PATIENCE_S = 30.0
 TAKES_LEAVE = """

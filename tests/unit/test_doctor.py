@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.doctor import Check, Probe, Status, examine
-from pipeline.doctor import client as client_checks
 from pipeline.errors import EngineError
+from pipeline.monitoring.doctor import Check, Probe, Status, examine
+from pipeline.monitoring.doctor import client as client_checks
 from pipeline.settings import settings
 from pipeline.state.beat_heartbeat import KEPT_S, leave_mark
 from pipeline.state.redis import connect

@@ -8,9 +8,9 @@ import pytest
 from celery.events.state import Task
 
 from pipeline.errors import SettingsError, StackError
-from pipeline.flower import door
-from pipeline.flower.words import in_words, progress_result
 from pipeline.messaging.chord import STEPS
+from pipeline.monitoring.flower import launch
+from pipeline.monitoring.flower.task_format import in_words, progress_result
 from pipeline.settings import settings
 from pipeline.types import LegOutcome
 from tests.duet import Duet
@@ -79,7 +79,7 @@ def test_without_a_password_there_is_no_flower(auth: pytest.MonkeyPatch, value: 
     auth.setenv("DUET_FLOWER_AUTH", value)
     settings.cache_clear()
     with pytest.raises(SettingsError, match="DUET_FLOWER_AUTH"):
-        door.credentials()
+        launch.credentials()
 
 
 def test_a_port_that_is_taken_is_said_before_anything_starts(auth: pytest.MonkeyPatch) -> None:
@@ -92,13 +92,13 @@ def test_a_port_that_is_taken_is_said_before_anything_starts(auth: pytest.Monkey
         taken.bind(("127.0.0.1", port))
         taken.listen()
         with pytest.raises(StackError, match=str(port)):
-            door.check("127.0.0.1", port)
+            launch.check("127.0.0.1", port)
 
 
 def test_the_password_is_on_no_command_line(auth: pytest.MonkeyPatch) -> None:
     auth.setenv("DUET_FLOWER_AUTH", "me:secret")
     settings.cache_clear()
-    assert "secret" not in " ".join(door.command("127.0.0.1", 5555))
+    assert "secret" not in " ".join(launch.command("127.0.0.1", 5555))
 
 
 def test_duet_up_says_in_one_sentence_that_flower_needs_a_password(duet: Duet) -> None:

@@ -11,10 +11,10 @@ import pytest
 from celery.utils.dispatch import Signal
 
 from pipeline.client.dead_letters import why_voxtral_is_off
-from pipeline.doctor import Check, Status, examine
-from pipeline.doctor import client as client_checks
 from pipeline.errors import TransientError
 from pipeline.http import health
+from pipeline.monitoring.doctor import Check, Status, examine
+from pipeline.monitoring.doctor import client as client_checks
 from pipeline.settings import Settings, settings
 from pipeline.state.pool_status import forget_ended, loading_key, pool_states, worker_states
 from pipeline.state.redis import connect

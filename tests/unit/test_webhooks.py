@@ -13,12 +13,12 @@ from pipeline.state import webhook_queue
 from pipeline.state.job_store import Ledger
 from pipeline.state.webhook_queue import HOSTS, MESSAGES, Delivery, Turn, WebhookQueue
 from pipeline.state.webhook_subscriptions import MOST_HOOKS, Webhooks, hooks_key, register
-from pipeline.webhooks import exchange
 from tests.batches import own_settings, write_audio
 from tests.dripping import start_dripping
 from tests.faults.fleet import wait_until
 from tests.receiver import receiver
-from workers.courier import AT_ONCE, Courier
+from workers.webhooks import exchange
+from workers.webhooks.delivery import AT_ONCE, Courier
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 JOB = "0123456789abcdef-01234567"
@@ -150,7 +150,7 @@ def test_a_courier_hears_at_once_that_a_host_may_be_told_the_next_thing(
     ledger: Ledger, waiting: WebhookQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a courier that would not look for itself, and several things to tell a host that fails first
-    monkeypatch.setattr("workers.courier.LOOK_S", 1000.0)
+    monkeypatch.setattr("workers.webhooks.delivery.LOOK_S", 1000.0)
     with receiver(500) as to:
         for number in range(5):
             waiting.add(delivery(number, to.url))

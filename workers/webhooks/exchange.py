@@ -10,7 +10,7 @@ from pipeline.errors import TransientError
 from pipeline.sources.deadline import Deadline
 from pipeline.sources.url_guard import PublicPoolManager
 from pipeline.state.webhook_queue import Delivery
-from pipeline.webhooks.signature import headers, secret
+from workers.webhooks.signature import headers, secret
 
 TIMEOUT_S = 15.0
 """Until the address must have answered, from connecting to the last header."""

@@ -9,8 +9,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from pipeline.errors import BrokerError
-from pipeline.metrics import gauges
-from pipeline.metrics.open_episodes import open_episodes
+from pipeline.monitoring.metrics import gauges
+from pipeline.monitoring.metrics.open_episodes import open_episodes
 from pipeline.state.counters import KEY, Counter, Histogram
 from pipeline.state.job_store import Ledger
 from pipeline.state.metric_definitions import COUNTERS, HISTOGRAMS

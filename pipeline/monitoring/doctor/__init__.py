@@ -1,5 +1,5 @@
 """Whether this machine and what it talks to are as Duet needs them: one line a check, each with the next step."""
 
-from pipeline.doctor.check import Check, Probe, Status, examine
+from pipeline.monitoring.doctor.check import Check, Probe, Status, examine
 
 __all__ = ["Check", "Probe", "Status", "examine"]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from pipeline.doctor.check import Check, Probe, failed, ok, warning
 from pipeline.errors import BrokerError
 from pipeline.messaging.app import client_app
+from pipeline.monitoring.doctor.check import Check, Probe, failed, ok, warning
 from pipeline.settings import settings
 from pipeline.state.beat_heartbeat import KEPT_S, last_mark
 from pipeline.state.pool_status import WorkerState, best, worker_states

@@ -1,7 +1,7 @@
 """Flower's own settings: it executes this file (`celery flower --conf`) and takes the names that it knows."""
 
-from pipeline.flower.door import credentials
-from pipeline.flower.words import in_words
+from pipeline.monitoring.flower.launch import credentials
+from pipeline.monitoring.flower.task_format import in_words
 
 basic_auth = [credentials()]
 format_task = in_words

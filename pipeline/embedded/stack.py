@@ -21,7 +21,7 @@ from pipeline.state.redis import EMBEDDED_URL_FILE, broker_url, connect
 from pipeline.types.pools import POOLS
 
 if TYPE_CHECKING:
-    from pipeline.children import Child
+    from pipeline.embedded.child_processes import Child
 
 VALKEY = "valkey"
 BEAT = "beat"
@@ -86,7 +86,7 @@ class Stack:
             StackError: another stack of this user runs, or Valkey does not start.
         """
         try:
-            from pipeline.children import Children, end_left_behind
+            from pipeline.embedded.child_processes import Children, end_left_behind
         except ImportError as error:
             raise StackError(
                 f"The embedded stack needs the package {error.name}; "
@@ -110,21 +110,21 @@ class Stack:
 
     def cancel_interrupted(self) -> None:
         """Cancel what an interrupted `duet run` left; submitting it again goes on where it stopped."""
-        from pipeline.interrupted import cancel_interrupted
+        from pipeline.embedded.interrupted_batches import cancel_interrupted
 
         with connect(self.url) as client:
             cancel_interrupted(client)
 
     def note_run(self, batch: str) -> None:
         """Write down that a batch belongs to this `duet run`."""
-        from pipeline.interrupted import note_run
+        from pipeline.embedded.interrupted_batches import note_run
 
         with connect(self.url) as client:
             note_run(client, batch)
 
     def note_run_ended(self, batch: str) -> None:
         """Write down that this `duet run` has done its batch."""
-        from pipeline.interrupted import note_run_ended
+        from pipeline.embedded.interrupted_batches import note_run_ended
 
         with connect(self.url) as client:
             note_run_ended(client, batch)

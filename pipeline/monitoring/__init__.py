@@ -1,0 +1,1 @@
+"""Monitoring: the metrics page, Flower, and the checks of `duet doctor`."""

@@ -1,0 +1,1 @@
+"""Delivery of webhooks, in the form of https://www.standardwebhooks.com."""

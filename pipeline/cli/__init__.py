@@ -9,7 +9,6 @@ import typer
 from pipeline.cli.beat import beat
 from pipeline.cli.bench import bench
 from pipeline.cli.cancel import cancel
-from pipeline.cli.console import FAILED, complain
 from pipeline.cli.doctor import doctor
 from pipeline.cli.down import down
 from pipeline.cli.export import export
@@ -29,6 +28,7 @@ from pipeline.cli.show import show
 from pipeline.cli.status import status
 from pipeline.cli.streams import Commands, make_safe, written
 from pipeline.cli.submit import submit
+from pipeline.cli.terminal import FAILED, complain
 from pipeline.cli.up import up
 from pipeline.cli.watch import watch
 from pipeline.cli.worker import worker

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from pipeline.cli.console import INTERRUPTED, bad_usage, console, interruptible, messages
-from pipeline.cli.workers import worker_side
+from pipeline.cli.terminal import INTERRUPTED, bad_usage, console, interruptible, messages
+from pipeline.cli.worker_imports import worker_side
 
 
 def bench(

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.complete import batch_ids
-from pipeline.cli.console import console
+from pipeline.cli.completion import batch_ids
+from pipeline.cli.terminal import console
 
 
 def cancel(

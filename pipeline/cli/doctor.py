@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from pipeline.cli.console import FAILED, bad_usage, console
-from pipeline.cli.workers import worker_side
+from pipeline.cli.terminal import FAILED, bad_usage, console
+from pipeline.cli.worker_imports import worker_side
 from pipeline.errors import StackError
 
 if TYPE_CHECKING:

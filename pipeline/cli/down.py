@@ -2,7 +2,7 @@
 
 import typer
 
-from pipeline.cli.console import console
+from pipeline.cli.terminal import console
 
 
 def down() -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.console import bad_usage, console
 from pipeline.cli.streams import write_bytes
+from pipeline.cli.terminal import bad_usage, console
 from pipeline.errors import StorageError
 
 if TYPE_CHECKING:

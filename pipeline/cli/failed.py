@@ -9,8 +9,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.cli import at_hand
-from pipeline.cli.console import console
+from pipeline.cli import broker_session
+from pipeline.cli.terminal import console
 
 if TYPE_CHECKING:
     from pipeline.client.dead_letters import DeadLetter
@@ -27,7 +27,7 @@ def failed(
     from pipeline.state.job_store import Ledger
     from pipeline.types import JobState
 
-    with at_hand.broker():
+    with broker_session.broker():
         letters = list(dead_letters(Ledger()))
     if as_json:
         for letter in letters:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.live import Live
 
-from pipeline.cli.console import complain, console
+from pipeline.cli.terminal import complain, console
 from pipeline.errors import BrokerError
 from pipeline.logs import readable
 
@@ -31,7 +31,7 @@ def follow(watch: "Watch", ends: "Iterable[list[Row]]", said: Callable[[], str],
         since: when it began, in seconds since the epoch.
         as_json: print one JSON object a line, one an episode, and nothing else.
     """
-    from pipeline import display
+    from pipeline.cli import display
     from pipeline.client.episode_row import left_out_json
     from pipeline.state.pool_status import pool_states
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli import at_hand
-from pipeline.cli.complete import episodes
-from pipeline.cli.console import FAILED, bad_usage, complain, console, messages
+from pipeline.cli import broker_session
+from pipeline.cli.completion import episodes
+from pipeline.cli.terminal import FAILED, bad_usage, complain, console, messages
 from pipeline.client.library import PLACE
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def forget(
     """
     if bool(what and what.strip()) == bool(before):
         bad_usage("Name an episode or a job, or give --before DATE; `duet ls` and `duet status` list them.")
-    with at_hand.broker():
+    with broker_session.broker():
         from pipeline.client.retention.removal import Eraser
         from pipeline.state.job_store import Ledger
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from pipeline.cli import at_hand
-from pipeline.cli.console import console, messages
+from pipeline.cli import broker_session
+from pipeline.cli.terminal import console, messages
 
 keys = typer.Typer(no_args_is_help=True, help="API keys of `duet serve`: add, ls, revoke, open.")
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
@@ -25,7 +25,7 @@ def add(
     """Make a key and show it, once; the broker keeps only its digest."""
     from pipeline.state.api_keys import Keys
 
-    with at_hand.broker():
+    with broker_session.broker():
         own = Keys()
         is_first = not own.valid()
         kept, key = own.add(name, requests_per_minute, at_once)
@@ -43,7 +43,7 @@ def ls(as_json: Json = False) -> None:
     """List the keys, without the keys themselves."""
     from pipeline.state.api_keys import Keys
 
-    with at_hand.broker():
+    with broker_session.broker():
         found = Keys().all()
     if as_json:
         for key in found:
@@ -63,7 +63,7 @@ def revoke(name: Annotated[str, typer.Argument(metavar="KEY", help="Its id, or i
     """End a key, at once and for good."""
     from pipeline.state.api_keys import Keys
 
-    with at_hand.broker():
+    with broker_session.broker():
         own = Keys()
         key = own.revoke(name)
         is_last = not own.valid()
@@ -83,7 +83,7 @@ def open_() -> None:
     """
     from pipeline.state.api_keys import Keys
 
-    with at_hand.broker():
+    with broker_session.broker():
         Keys().open()
     console.print("`duet serve` takes requests of its own machine without a key, until there is one.", highlight=False)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.console import console
+from pipeline.cli.terminal import console
 from pipeline.client.library import PLACE
 
 
@@ -17,8 +17,8 @@ def ls(
     from rich.table import Table
     from rich.text import Text
 
+    from pipeline.cli.display import STYLES
     from pipeline.client.library import episodes
-    from pipeline.display import STYLES
     from pipeline.storage import as_uri, join
     from pipeline.types.time_format import hms
 

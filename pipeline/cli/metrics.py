@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.console import console, interruptible
+from pipeline.cli.terminal import console, interruptible
 from pipeline.errors import StackError
 
 

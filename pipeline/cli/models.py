@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.console import FAILED, bad_usage, console, messages
-from pipeline.cli.workers import worker_side
+from pipeline.cli.terminal import FAILED, bad_usage, console, messages
+from pipeline.cli.worker_imports import worker_side
 
 if TYPE_CHECKING:
     from pipeline.storage.weights.model_id import ModelName

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.cli.console import FAILED, console
-from pipeline.cli.workers import worker_side
+from pipeline.cli.terminal import FAILED, console
+from pipeline.cli.worker_imports import worker_side
 
 
 def plan(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pipeline.cli import at_hand
-from pipeline.cli.console import FAILED, INTERRUPTED, TICK_S, bad_usage, complain, console, interruptible, messages
+from pipeline.cli import broker_session
+from pipeline.cli.terminal import FAILED, INTERRUPTED, TICK_S, bad_usage, complain, console, interruptible, messages
 from pipeline.errors import AudioError, BrokerError, StorageError, TransientError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def retry(
         bad_usage("Name the jobs, or give --failed; `duet failed` lists them.")
     with (
         interruptible("Interrupted. The same command goes on where this one stopped.", INTERRUPTED),
-        at_hand.workers() as stack,
+        broker_session.workers() as stack,
     ):
         from pipeline.state.job_store import Ledger
 

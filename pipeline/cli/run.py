@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli import asked, at_hand
-from pipeline.cli.console import FAILED, INTERRUPTED, TICK_S, console, interruptible
+from pipeline.cli import batch_arguments, broker_session
 from pipeline.cli.follow import follow
+from pipeline.cli.terminal import FAILED, INTERRUPTED, TICK_S, console, interruptible
 from pipeline.errors import BrokerError, DuetError
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ IN_FLIGHT = 500
 
 
 def run(
-    places: asked.Places,
-    to: asked.To,
-    language: asked.Language = None,
-    vocabulary: asked.Vocabulary = None,
-    questions: asked.Questions = None,
-    translate_to: asked.TranslateTo = None,
-    second_opinion: asked.SecondOpinion = "doubtful",
-    force: asked.Force = False,
-    in_flight: asked.InFlight = IN_FLIGHT,
+    places: batch_arguments.Places,
+    to: batch_arguments.To,
+    language: batch_arguments.Language = None,
+    vocabulary: batch_arguments.Vocabulary = None,
+    questions: batch_arguments.Questions = None,
+    translate_to: batch_arguments.TranslateTo = None,
+    second_opinion: batch_arguments.SecondOpinion = "doubtful",
+    force: batch_arguments.Force = False,
+    in_flight: batch_arguments.InFlight = IN_FLIGHT,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line, one an episode or file left out.")
     ] = False,
@@ -41,13 +41,13 @@ def run(
     DUET_BROKER_URL set, that broker and its workers do the work instead. What is done already is not done
     again, so the same command goes on where it was interrupted.
     """
-    options = asked.options(language, vocabulary, questions, translate_to, second_opinion)
-    found = asked.found_at(places)
+    options = batch_arguments.options(language, vocabulary, questions, translate_to, second_opinion)
+    found = batch_arguments.found_at(places)
     with interruptible("Interrupted. The same command goes on where this one stopped.", INTERRUPTED):
         if sentence := _why_not_writable(to):
             code = _refuse(found, sentence, as_json=as_json)
         else:
-            with at_hand.workers() as stack:
+            with broker_session.workers() as stack:
                 work = _Work(places, to, options, found, force, in_flight)
                 if stack:
                     stack.note_run(work.watch.batch)
@@ -79,7 +79,7 @@ class _Work:
 
     def ended(self, stack: "Stack | None") -> "Iterator[list[Row]]":
         """Yield the rows that have ended, each once, and between them nothing, so that the view moves."""
-        background = asked.Background(self.submission)
+        background = batch_arguments.Background(self.submission)
         try:
             while True:
                 if stack:
@@ -113,7 +113,7 @@ def _why_not_writable(to: str) -> str:
 
 def _refuse(found: "Iterator[Found]", sentence: str, *, as_json: bool) -> int:
     """Say of every episode that it cannot be done; return the exit status."""
-    from pipeline import display
+    from pipeline.cli import display
     from pipeline.client.batch_progress import Sums
     from pipeline.client.episode_row import Row, left_out_json
     from pipeline.sources import Rejected, Skipped

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.console import bad_usage, console, interruptible
+from pipeline.cli.terminal import bad_usage, console, interruptible
 from pipeline.errors import StackError
 
 STOP_S = 5
@@ -36,7 +36,7 @@ def serve(
         import uvicorn
 
         from pipeline.http.application import make_application
-        from pipeline.http.patience import PatientProtocol
+        from pipeline.http.slow_clients import PatientProtocol
     except ImportError as error:
         raise StackError(f"`duet serve` needs the package {error.name}; install duet[serve].") from None
     set_up()

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.complete import episodes
-from pipeline.cli.console import bad_usage, console
+from pipeline.cli.completion import episodes
 from pipeline.cli.streams import write_bytes
+from pipeline.cli.terminal import bad_usage, console
 from pipeline.client.library import NOTES, PLACE
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.complete import batch_ids
-from pipeline.cli.console import console
+from pipeline.cli.completion import batch_ids
 from pipeline.cli.follow import ABANDONED
+from pipeline.cli.terminal import console
 
 if TYPE_CHECKING:
     from pipeline.client.batch import Batch

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from typer.core import TyperGroup
 
-from pipeline.cli.console import FAILED, complain
+from pipeline.cli.terminal import FAILED, complain
 
 CLOSED = 141
 """As a shell says it of a program that wrote to a pipe which nobody reads any more."""

@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli import asked
-from pipeline.cli.console import INTERRUPTED, TICK_S, complain, console, interruptible, messages
+from pipeline.cli import batch_arguments
+from pipeline.cli.terminal import INTERRUPTED, TICK_S, complain, console, interruptible, messages
 
 if TYPE_CHECKING:
     from pipeline.client.batch_submission import Submission, Submitted
 
 
 def submit(
-    places: asked.Places,
-    to: asked.To,
-    language: asked.Language = None,
-    vocabulary: asked.Vocabulary = None,
-    questions: asked.Questions = None,
-    translate_to: asked.TranslateTo = None,
-    second_opinion: asked.SecondOpinion = "doubtful",
-    force: asked.Force = False,
-    on_transcribed: asked.OnTranscribed = None,
-    on_completed: asked.OnCompleted = None,
+    places: batch_arguments.Places,
+    to: batch_arguments.To,
+    language: batch_arguments.Language = None,
+    vocabulary: batch_arguments.Vocabulary = None,
+    questions: batch_arguments.Questions = None,
+    translate_to: batch_arguments.TranslateTo = None,
+    second_opinion: batch_arguments.SecondOpinion = "doubtful",
+    force: batch_arguments.Force = False,
+    on_transcribed: batch_arguments.OnTranscribed = None,
+    on_completed: batch_arguments.OnCompleted = None,
     in_flight: Annotated[
         int | None,
         typer.Option("--in-flight", min=1, help="Episodes on the queues and at work at once; stays until the last."),
@@ -43,10 +43,10 @@ def submit(
     from pipeline.state.webhook_subscriptions import Webhooks
     from pipeline.storage import as_uri, open_storage
 
-    options = asked.options(language, vocabulary, questions, translate_to, second_opinion)
+    options = batch_arguments.options(language, vocabulary, questions, translate_to, second_opinion)
     hooks = Webhooks(on_transcribed, on_completed)
     desk = Desk(to, options, force=force, priority=priority, webhooks=hooks)
-    found = asked.found_at(places)
+    found = batch_arguments.found_at(places)
     open_storage(as_uri(to)).check_writable()
     batch = Batches(desk.ledger.redis).create(places, desk.destination, options.to_message()).id
     submission = Submission(found, desk, batch, in_flight=in_flight)
@@ -63,7 +63,7 @@ def submit(
 
 
 def _run(submission: "Submission") -> None:
-    background = asked.Background(submission)
+    background = batch_arguments.Background(submission)
     started = time.monotonic()
     with messages.status("Reading ...") if messages.is_terminal else console.status("") as view:
         if not messages.is_terminal:
@@ -77,7 +77,7 @@ def _run(submission: "Submission") -> None:
 
 
 def _tell_left_out(batch: str, count: "Submitted") -> None:
-    from pipeline import display
+    from pipeline.cli import display
     from pipeline.client.batch_progress import Sums
     from pipeline.state.batch_store import Batches
 

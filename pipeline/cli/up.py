@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.console import TICK_S, console, interruptible
+from pipeline.cli.terminal import TICK_S, console, interruptible
 
 
 def up(

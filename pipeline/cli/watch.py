@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.complete import batch_ids
-from pipeline.cli.console import INTERRUPTED, TICK_S, interruptible
+from pipeline.cli.completion import batch_ids
 from pipeline.cli.follow import follow
+from pipeline.cli.terminal import INTERRUPTED, TICK_S, interruptible
 
 if TYPE_CHECKING:
     from pipeline.client.batch_progress import Watch

@@ -10,24 +10,24 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from pipeline.http import (
-    events,
+    event_routes,
     health,
-    hearing,
     home,
-    jobs,
-    listening,
+    job_routes,
     metrics,
     openai_compatible,
-    problems,
+    player_routes,
+    problem_responses,
     reference,
     search,
     session,
+    transcription_routes,
     uploads,
 )
 from pipeline.http.health import Readiness
 from pipeline.http.housekeeping import keep_house
-from pipeline.http.live import Live
-from pipeline.http.orders import Limiters
+from pipeline.http.job_feed import Live
+from pipeline.http.job_requests import Limiters
 from pipeline.http.request_ids import RequestIds
 from pipeline.http.transcript_index import TranscriptIndex
 from pipeline.settings import settings
@@ -71,11 +71,11 @@ def make_application(to: str, *, is_private: bool) -> ASGIApp:
     application.state.index = TranscriptIndex(settings().cache_dir / "transcripts.sqlite")
     application.state.readiness = Readiness(destination)
     for module in (
-        hearing,
+        transcription_routes,
         openai_compatible,
-        jobs,
-        events,
-        listening,
+        job_routes,
+        event_routes,
+        player_routes,
         search,
         session,
         health,
@@ -84,7 +84,7 @@ def make_application(to: str, *, is_private: bool) -> ASGIApp:
         reference,
     ):
         application.include_router(module.router)
-    problems.handle(application)
+    problem_responses.handle(application)
     _describe(application)
     return RequestIds(application)
 
@@ -104,7 +104,7 @@ def _describe(application: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         schema = describe()
-        schema["components"]["schemas"]["Problem"] = problems.Problem.model_json_schema()
+        schema["components"]["schemas"]["Problem"] = problem_responses.Problem.model_json_schema()
         return schema
 
     application.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation has it

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from pipeline.errors import DuetError
-from pipeline.http.broker import ledger
+from pipeline.http.redis_clients import ledger
 from pipeline.state.pool_status import pool_states
 from pipeline.state.redis import readable_errors
 from pipeline.state.worker_registry import Roster

@@ -12,7 +12,7 @@ from pipeline.client.retention.job_files import clear_cache
 from pipeline.client.retention.remote_copies import clear_forgotten
 from pipeline.errors import DuetError
 from pipeline.http import uploads
-from pipeline.http.broker import ledger
+from pipeline.http.redis_clients import ledger
 from pipeline.http.transcript_index import TranscriptIndex
 
 logger = logging.getLogger(__name__)

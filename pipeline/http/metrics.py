@@ -3,8 +3,8 @@
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Response
 
-from pipeline.http.access import caller
-from pipeline.http.problems import responses
+from pipeline.http.auth import caller
+from pipeline.http.problem_responses import responses
 from pipeline.monitoring.metrics.exposition import CONTENT_TYPE, exposition
 
 router = APIRouter(tags=["server"], dependencies=[Depends(caller)])

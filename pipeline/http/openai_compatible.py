@@ -14,11 +14,11 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, Field, ValidationError
 
 from pipeline.client.job import Job
-from pipeline.http import forms
-from pipeline.http.access import place
-from pipeline.http.jobs import transcript_file
-from pipeline.http.orders import Order, received, submitted
-from pipeline.http.problems import misfit, responses
+from pipeline.http import multipart
+from pipeline.http.auth import place
+from pipeline.http.job_requests import Order, received, submitted
+from pipeline.http.job_routes import transcript_file
+from pipeline.http.problem_responses import misfit, responses
 from pipeline.http.uploads import UploadedFile
 from pipeline.settings import settings
 from pipeline.types import Options, Transcript
@@ -79,7 +79,7 @@ async def _heard(request: Request, task: Task) -> Response:
     return response
 
 
-def _order(fields: forms.Fields, upload: UploadedFile | None, *, task: Task, wanted: list[Wanted]) -> Order:
+def _order(fields: multipart.Fields, upload: UploadedFile | None, *, task: Task, wanted: list[Wanted]) -> Order:
     if upload is None:
         raise HTTPException(422, "Send the audio as `file` in multipart/form-data.")
     try:

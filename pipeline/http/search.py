@@ -6,11 +6,11 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
-from pipeline.http.access import caller
-from pipeline.http.broker import ledger
-from pipeline.http.problems import responses
+from pipeline.http.auth import caller
+from pipeline.http.job_responses import view
+from pipeline.http.problem_responses import responses
+from pipeline.http.redis_clients import ledger
 from pipeline.http.transcript_index import MARKS, Hit, TranscriptIndex
-from pipeline.http.views import view
 
 router = APIRouter(tags=["jobs"], dependencies=[Depends(caller)])
 

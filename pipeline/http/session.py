@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
-from pipeline.http.access import ANYBODY, COOKIE, Caller, caller, check_same_site, known
-from pipeline.http.problems import responses
+from pipeline.http.auth import ANYBODY, COOKIE, Caller, caller, check_same_site, known
+from pipeline.http.problem_responses import responses
 
 router = APIRouter(prefix="/session", tags=["home page"])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 
 from pipeline.errors import DuetError, StorageError, TransientError
-from pipeline.http.views import has_transcript
+from pipeline.http.job_responses import has_transcript
 from pipeline.results.manifest import TRANSCRIPT
 from pipeline.results.merge import read_transcript
 from pipeline.state.job_store import INDEX, Ledger

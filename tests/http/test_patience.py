@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import uvicorn
 
-from pipeline.http import patience
-from pipeline.http.patience import PatientProtocol
+from pipeline.http import slow_clients
+from pipeline.http.slow_clients import PatientProtocol
 
 WHOLE = b"POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: 3\r\n\r\nabc"
 HEAD = b"POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n\r\n"
@@ -40,7 +40,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 @asynccontextmanager
 async def connected(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[asyncio.StreamReader, Any]]:
-    monkeypatch.setattr(patience, "LOOK_S", 0.05)
+    monkeypatch.setattr(slow_clients, "LOOK_S", 0.05)
     config = uvicorn.Config(application, http=HastyProtocol, log_config=None, lifespan="off", port=0)
     server = uvicorn.Server(config)
     monkeypatch.setattr(server, "capture_signals", contextlib.nullcontext)

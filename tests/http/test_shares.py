@@ -7,7 +7,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from pipeline.http.orders import DOWNLOADS_AT_ONCE
+from pipeline.http.job_requests import DOWNLOADS_AT_ONCE
 from pipeline.state.api_keys import Keys
 from tests.batches import ID3
 from tests.dripping import start_dripping

@@ -17,8 +17,8 @@ import pipeline.settings
 from beat.batches import close_abandoned
 from beat.inbox import look_into_inboxes
 from pipeline import Batch, Submitted, submit_all, submit_feed, submit_folder
-from pipeline.cli import asked
-from pipeline.cli.asked import Background
+from pipeline.cli import batch_arguments
+from pipeline.cli.batch_arguments import Background
 from pipeline.client.batch_progress import Watch
 from pipeline.client.batch_submission import Submission
 from pipeline.client.inbox import Inbox
@@ -264,7 +264,7 @@ def test_whatever_is_asked_for_is_said_to_be_wrong_or_submitted(
     folder = tmp_path_factory.mktemp("show")
     write_audio(folder, "a.mp3")
     with suppress(typer.Exit):
-        options = asked.options(None, [text], [text], None, "doubtful")
+        options = batch_arguments.options(None, [text], [text], None, "doubtful")
         assert len(in_time(lambda: submit_folder(folder, folder.with_name("out"), options))) == 1
 
 

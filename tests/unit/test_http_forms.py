@@ -7,7 +7,7 @@ import pytest
 from fastapi import HTTPException
 from python_multipart.exceptions import FormParserError
 
-from pipeline.http.forms import Form
+from pipeline.http.multipart import Form
 from pipeline.settings import settings
 
 SOUND = b"ID3\x04\x00 sound \r\n--c not the end \r\n--\r\n" * 3

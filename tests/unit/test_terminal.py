@@ -11,12 +11,13 @@ from markdown_it import MarkdownIt
 from rich.table import Table
 from rich.text import Text
 
-from pipeline import display, logs
+from pipeline import logs
+from pipeline.cli import display
+from pipeline.cli.printable import SafeConsole
 from pipeline.client.batch_progress import Sums
 from pipeline.client.episode_row import Row, left_out_json
 from pipeline.results.formats.show_notes import _text
 from pipeline.sources import Rejected, Skipped
-from pipeline.terminal import SafeConsole
 from pipeline.types.text import REPLACEMENT, safe, well_formed
 
 EVERYTHING = strategies.text(strategies.characters(exclude_categories=[]), max_size=60)

@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
-from pipeline.http.broker import client
 from pipeline.http.limits import slot, wait_s
+from pipeline.http.redis_clients import client
 from pipeline.settings import settings
 from pipeline.state.api_keys import KEYS, OPEN, ApiKey, KeysSeen, id_of, valid_ones
 from pipeline.state.redis import readable_errors

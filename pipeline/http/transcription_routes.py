@@ -7,11 +7,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from pipeline.client.job import Job
 from pipeline.errors import WaitTimeoutError
-from pipeline.http.access import place
-from pipeline.http.jobs import record_of
-from pipeline.http.orders import body, order, received, submitted
-from pipeline.http.problems import responses
-from pipeline.http.views import Answer, view
+from pipeline.http.auth import place
+from pipeline.http.job_requests import body, order, received, submitted
+from pipeline.http.job_responses import Answer, view
+from pipeline.http.job_routes import record_of
+from pipeline.http.problem_responses import responses
 from pipeline.settings import settings
 from pipeline.types import LEGS
 

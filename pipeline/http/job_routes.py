@@ -8,11 +8,11 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Res
 
 from pipeline.client.job import Job
 from pipeline.client.retention.removal import Eraser
-from pipeline.http.access import caller
-from pipeline.http.broker import ledger
-from pipeline.http.problems import responses
+from pipeline.http.auth import caller
+from pipeline.http.job_responses import JobView, Page, Removed, has_result, has_transcript, view
+from pipeline.http.problem_responses import responses
+from pipeline.http.redis_clients import ledger
 from pipeline.http.transcript_index import TranscriptIndex
-from pipeline.http.views import JobView, Page, Removed, has_result, has_transcript, view
 from pipeline.results.merge import read_form
 from pipeline.state.job_store import INDEX
 from pipeline.storage import content_type, open_storage

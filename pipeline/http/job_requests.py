@@ -14,9 +14,9 @@ from pydantic import Field, ValidationError
 from pipeline.client.api import submit
 from pipeline.client.job import Job
 from pipeline.errors import AudioError, BrokerError, StorageError
-from pipeline.http import forms
-from pipeline.http.broker import ledger
-from pipeline.http.problems import misfit
+from pipeline.http import multipart
+from pipeline.http.problem_responses import misfit
+from pipeline.http.redis_clients import ledger
 from pipeline.http.uploads import UploadedFile
 from pipeline.messaging.priorities import SINGLE
 from pipeline.sources import Source, find_one
@@ -64,9 +64,9 @@ class Order:
     on_completed: str | None = None
 
 
-async def received(request: Request, understand: Callable[[forms.Fields, UploadedFile | None], Order]) -> Order:
+async def received(request: Request, understand: Callable[[multipart.Fields, UploadedFile | None], Order]) -> Order:
     """Return the order in a request's body, whose file is on the disk then."""
-    fields, upload = await forms.read(request, request.app.state.uploads)
+    fields, upload = await multipart.read(request, request.app.state.uploads)
     try:
         return understand(fields, upload)
     except BaseException:
@@ -123,7 +123,7 @@ def _shelf(options: Options) -> str:
     return f"{SHELVES[options.legs]}-{digest}" if own else SHELVES[options.legs]
 
 
-def order(fields: forms.Fields, upload: UploadedFile | None, *, legs: tuple[Leg, ...]) -> Order:
+def order(fields: multipart.Fields, upload: UploadedFile | None, *, legs: tuple[Leg, ...]) -> Order:
     """Return what a form or an object asks for; 422 where it does not fit."""
     asked = _asked(fields)
     if (asked.url is None) == (upload is None):
@@ -134,7 +134,7 @@ def order(fields: forms.Fields, upload: UploadedFile | None, *, legs: tuple[Leg,
     )
 
 
-def _asked(fields: forms.Fields) -> Asked:
+def _asked(fields: multipart.Fields) -> Asked:
     if unknown := fields.keys() - set(Asked.model_fields) | fields.keys() & {"legs"}:
         raise HTTPException(422, f"There is no field {sorted(unknown)[0]!r}; /docs shows which there are.")
     values = {name: value for name, given in fields.items() if (value := _value(name, given)) not in ("", None, [])}

@@ -12,11 +12,11 @@ from starlette.types import Receive, Scope, Send
 
 from pipeline.client.job import Job
 from pipeline.errors import StorageError
-from pipeline.http.access import caller
-from pipeline.http.broker import ledger
-from pipeline.http.jobs import KEPT, Known, missing
-from pipeline.http.problems import responses
-from pipeline.http.views import has_result
+from pipeline.http.auth import caller
+from pipeline.http.job_responses import has_result
+from pipeline.http.job_routes import KEPT, Known, missing
+from pipeline.http.problem_responses import responses
+from pipeline.http.redis_clients import ledger
 from pipeline.results.player import page
 from pipeline.storage import open_storage, path_of
 from pipeline.types import JobSpec

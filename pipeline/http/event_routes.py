@@ -6,11 +6,11 @@ from contextlib import aclosing
 from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from pipeline.http.access import caller
-from pipeline.http.jobs import Known
-from pipeline.http.live import Live
-from pipeline.http.problems import responses
-from pipeline.http.views import has_transcript, view
+from pipeline.http.auth import caller
+from pipeline.http.job_feed import Live
+from pipeline.http.job_responses import has_transcript, view
+from pipeline.http.job_routes import Known
+from pipeline.http.problem_responses import responses
 from pipeline.types.records import JobRecord
 
 router = APIRouter(tags=["jobs"], dependencies=[Depends(caller)])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pipeline.cli.console import bad_usage
+from pipeline.cli.terminal import bad_usage
 from pipeline.errors import DuetError
 from pipeline.logs import readable
 

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from pipeline.terminal import SafeConsole
+from pipeline.cli.printable import SafeConsole
 
 console = SafeConsole()
 messages = SafeConsole(stderr=True)

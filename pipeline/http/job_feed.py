@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from pipeline.http.broker import client
+from pipeline.http.redis_clients import client
 from pipeline.state.job_store import OPEN
 from pipeline.state.redis import readable_errors
 from pipeline.types import JobState

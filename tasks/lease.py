@@ -29,7 +29,7 @@ class Lease:
     sweeper. Who holds the lease runs the leg; who does not waits.
 
     Its worker's parent process vouches for it: that one sees its child end, whatever the child is busy with, and
-    strikes the lease off its worker's list (`workers/heart.py`). A worker that is lost vouches for nothing.
+    strikes the lease off its worker's list (`workers/runtime/heartbeat.py`). A worker that is lost vouches for nothing.
     """
 
     def __init__(self, client: Any, task_id: str) -> None:

@@ -22,7 +22,7 @@ from tasks.context import LegContext, Stop
 from tasks.deliver import tell_at_once
 from tasks.lease import Lease
 from tasks.patience import end_process, has_tries_left, kept_while_the_broker_is_away, put_back, try_later
-from workers.shortage import begin_smaller
+from workers.memory.pressure import begin_smaller
 
 logger = get_task_logger(__name__)
 FIRST = PRIORITIES[0]
@@ -43,7 +43,7 @@ class LegTask(Task):  # type: ignore[misc]  # celery has no types
     default_retry_delay = 0
     """Seconds before a leg is tried again whose process was killed. Celery would have one worker keep the message for
     that time, and then until it is free; without a delay whoever is free takes it."""
-    Request = "workers.lost:LeasedRequest"
+    Request = "workers.runtime.lost_process:LeasedRequest"
     resultrepr_maxsize = 4096
     """Of an outcome with its reason, for Flower."""
     leg: ClassVar[Leg]

@@ -25,7 +25,7 @@ from tasks.context import LegContext, Stop
 from tasks.lease import Lease
 from tasks.patience import has_tries_left, kept_while_the_broker_is_away, put_back, try_later
 from workers import pool
-from workers.engines import Analyst
+from workers.engine import Analyst
 from workers.voxtral import Skipped
 
 logger = get_task_logger(__name__)
@@ -34,7 +34,11 @@ LOST = "The process at work was ended before it was done; it may need more memor
 
 # Both as in `LegTask`.
 @app.task(  # type: ignore[untyped-decorator]
-    bind=True, name="tasks.reconsider", typing=False, default_retry_delay=0, Request="workers.lost:LeasedRequest"
+    bind=True,
+    name="tasks.reconsider",
+    typing=False,
+    default_retry_delay=0,
+    Request="workers.runtime.lost_process:LeasedRequest",
 )
 def reconsider(self: Task, message: dict[str, Any]) -> dict[str, Any]:
     """Keep what Voxtral hears in the doubtful stretches for `tasks.conclude`, which comes next in any case."""

@@ -13,7 +13,7 @@ from pipeline.state.job_store import Ledger
 from tests.batches import own_settings
 from tests.duet import Duet
 from tests.services import start_valkey
-from workers.weights import whisper_checkpoint
+from workers.weights.whisper import whisper_checkpoint
 
 # Tests run side by side on few cores; threads that spin while they wait would take them from each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")

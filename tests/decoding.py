@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.mutations import mutants, silent_wav
-from workers import decoder
+from workers.audio import decoder_process
 
 WALL_S = 30.0
 CPU_S = 20
@@ -57,7 +57,7 @@ def outcome(path: Path) -> dict[str, Any]:
     return {
         "name": path.name,
         "exit": os.waitstatus_to_exitcode(status),
-        "sound_s": sound_bytes / 2 / decoder.SAMPLE_RATE_HZ,
+        "sound_s": sound_bytes / 2 / decoder_process.SAMPLE_RATE_HZ,
         "broken": broken,
         "end": end,
         "memory_mb": used.ru_maxrss / (1 << 10 if sys.platform == "linux" else 1 << 20),
@@ -68,11 +68,13 @@ def outcome(path: Path) -> dict[str, Any]:
 
 def _decode(path: Path, descriptor: int) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    decoder.limit_resources()
+    decoder_process.limit_resources()
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     code = 1
     try:
-        decoder.decode(decoder.Input(os.open(path, os.O_RDONLY), str(path)), decoder.writer(descriptor))
+        decoder_process.decode(
+            decoder_process.Input(os.open(path, os.O_RDONLY), str(path)), decoder_process.writer(descriptor)
+        )
         code = 0
     finally:
         os._exit(code)
@@ -100,9 +102,9 @@ def _received(descriptor: int, deadline: float) -> tuple[int, int, str | None]:
             while True:
                 head = read(5)
                 content = read(int.from_bytes(head[1:], "little"))
-                sound_bytes += len(content) if head[:1] == decoder.SOUND else 0
-                broken += head[:1] == decoder.BROKEN
-                if head[:1] == decoder.END:
+                sound_bytes += len(content) if head[:1] == decoder_process.SOUND else 0
+                broken += head[:1] == decoder_process.BROKEN
+                if head[:1] == decoder_process.END:
                     return sound_bytes, broken, content.decode()
         except EOFError:
             return sound_bytes, broken, None

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from pipeline.settings import settings
-from workers.audio import SAMPLE_RATE_HZ, load
+from workers.audio.audio_file import SAMPLE_RATE_HZ, load
 
 TIMEOUT_S = 240
 POLL_S = 0.05

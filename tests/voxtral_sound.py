@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from workers.audio import SAMPLE_RATE_HZ, Samples
+from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
 
 
 def noise(seconds: float, seed: int = 0) -> Samples:

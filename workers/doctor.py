@@ -10,12 +10,12 @@ from pipeline.monitoring.doctor.check import Check, Probe, failed, ok, warning
 from pipeline.settings import settings
 from workers import device
 from workers.device import GIB
-from workers.digest import digest_of
-from workers.plan import cards
-from workers.plan.wanted import wanted
+from workers.memory import cards
+from workers.memory.request import wanted
 from workers.voxtral import quantize
-from workers.voxtral import weights as voxtral_weights
-from workers.weights import is_at_hand, whisper_checkpoint
+from workers.weights import voxtral as voxtral_weights
+from workers.weights.digest import digest_of
+from workers.weights.whisper import is_at_hand, whisper_checkpoint
 
 _DRIVER = Path("/proc/driver/nvidia/version")
 _PRECISIONS = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}

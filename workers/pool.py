@@ -11,9 +11,9 @@ from celery.signals import task_postrun, task_prerun, worker_process_init
 from pipeline.errors import DuetError
 from pipeline.settings import settings
 from pipeline.types.pools import LOADING, UNAVAILABLE
-from workers.engines import Analyst, Transcriber
-from workers.held import Held, Idle
-from workers.standing import standing
+from workers.engine import Analyst, Transcriber
+from workers.pool_reporter import standing
+from workers.runtime.model_holder import Held, Idle
 from workers.voxtral import Skipped, load_analyst
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class _Work:
     def end(self, **_: Any) -> None:
         standing().worked(time.monotonic() - self._began)
         if "torch" in sys.modules:
-            from workers.claim import peak_bytes
+            from workers.memory.reservation import peak_bytes
 
             standing().say(peak_bytes=peak_bytes())
         self._idle.end()
@@ -87,7 +87,7 @@ def _load(pool: str) -> Transcriber | Analyst | Skipped | None:
 
 
 def _load_transcriber() -> Transcriber:
-    from workers.whisper.choice import load_transcriber
+    from workers.whisper.loading import load_transcriber
 
     began = time.monotonic()
     loaded = load_transcriber(settings())
@@ -122,7 +122,7 @@ def _unload() -> None:
     _transcriber.drop()
     _analyst.drop()
     gc.collect()
-    from workers.claim import give_back
+    from workers.memory.reservation import give_back
 
     give_back()
     standing().say(status="idle")

@@ -135,9 +135,9 @@ def _names(asked: Sequence[str] | None) -> "list[ModelName]":
 def _found(name: "ModelName") -> Path:
     """Return where a pool of this machine has a model, or gets it from."""
     if name.leg == "whisper":
-        found: Path = worker_side("workers.weights", "models push without --from").whisper_checkpoint(name.name)
+        found: Path = worker_side("workers.weights.whisper", "models push without --from").whisper_checkpoint(name.name)
     else:
-        found = worker_side("workers.voxtral.weights", "models push without --from").find(name.name)
+        found = worker_side("workers.weights.voxtral", "models push without --from").find(name.name)
     return found
 
 

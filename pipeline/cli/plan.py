@@ -29,8 +29,8 @@ def plan(
     """
     from pipeline.settings import settings
 
-    wanted = worker_side("workers.plan.wanted", "plan").wanted(settings(), gpu, whisper, voxtral, quantize)
-    report = worker_side("workers.plan.report", "plan")
+    wanted = worker_side("workers.memory.request", "plan").wanted(settings(), gpu, whisper, voxtral, quantize)
+    report = worker_side("workers.memory.report", "plan")
     made = wanted.plan()
     instead = [] if made.fits else wanted.instead()
     if as_json:

@@ -1,8 +1,8 @@
 """Amazon's SQS as the broker: it carries messages, cannot be looked into, and forgets nothing.
 
 What can be seen in a Redis broker's lists is noted in the state's Redis here, task by task: which were sent and not
-taken, and what each worker has taken (workers/noted.py). So the sweeper finds what is nowhere, and a lost worker's
-tasks are sent again within a minute; their messages come back hours later, and find the work done.
+taken, and what each worker has taken (workers/runtime/sqs_reserved.py). So the sweeper finds what is nowhere, and a
+lost worker's tasks are sent again within a minute; their messages come back hours later, and find the work done.
 
 SQS drops a message that nobody takes for days, and does not tell. So a note holds for a time, by the state's own
 clock; after it the sweeper sends the task again. Should the message be there all the same, it finds the work done.

@@ -28,12 +28,12 @@ from tests.benchmarks.random_whisper import (
     random_model,
     stock_options,
 )
-from workers.claim import peak_bytes
 from workers.device import Place, choose
-from workers.plan import cards
-from workers.plan.activations import NUMBER_BYTES, whisper_bytes
-from workers.plan.geometry import whisper_geometry
-from workers.whisper.precision import choose as precision_of
+from workers.memory import cards
+from workers.memory.activations import NUMBER_BYTES, whisper_bytes
+from workers.memory.geometry import whisper_geometry
+from workers.memory.reservation import peak_bytes
+from workers.precision import choose as precision_of
 
 MIB = 2**20
 

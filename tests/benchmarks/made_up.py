@@ -15,7 +15,7 @@ import soundfile
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
-from workers.audio import SAMPLE_RATE_HZ, load
+from workers.audio.audio_file import SAMPLE_RATE_HZ, load
 
 EPISODES = Path(__file__).parents[1] / "episodes"
 CHORDS_HZ = ((220.0, 277.2, 329.6), (196.0, 246.9, 293.7), (174.6, 220.0, 261.6), (164.8, 207.7, 246.9))

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from whisper.model import ModelDimensions, Whisper
 
-from workers.audio import SAMPLE_RATE_HZ
+from workers.audio.audio_file import SAMPLE_RATE_HZ
 from workers.device import Place
-from workers.plan.geometry import whisper_dimensions
-from workers.turns import NoTurns, Turns
+from workers.memory.device_priority import NoTurns, Turns
+from workers.memory.geometry import whisper_dimensions
+from workers.precision import FP16, FP32
 from workers.whisper import WhisperEngine
-from workers.whisper.hearing import Care
-from workers.whisper.precision import FP16, FP32
-from workers.whisper.speech import FRAME_SAMPLES
+from workers.whisper.batch_transcriber import Care
+from workers.whisper.vad import FRAME_SAMPLES
 from workers.whisper.windows import Window
 
 SPOKEN_TOKENS = 120

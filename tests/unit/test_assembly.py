@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from pipeline.types import Quote
-from workers.voxtral.answers import Details, Said
+from workers.voxtral.answer_schemas import Details, Said
 from workers.voxtral.assembly import MOST_QUOTES, _quotes
 
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.errors import AudioError
-from workers.audio import SAMPLE_RATE_HZ, AudioFile, Samples, load
+from workers.audio.audio_file import SAMPLE_RATE_HZ, AudioFile, Samples, load
 
 LOUDNESS = 0.5
 EPISODES = ["garden-hour", "corner-shop", "science-chat"]

@@ -17,13 +17,13 @@ from pipeline.state.worker_registry import WORKER_VARIABLE
 from pipeline.types.pools import POOL_VARIABLE
 from tests.pool_workers import join
 from tests.services import start_valkey
-from workers import claim, device
+from workers import device
 from workers.device import GIB, Place
-from workers.held import Held, Idle
-from workers.plan import WhisperShare, cards
-from workers.plan.wanted import NoRoomError
-from workers.standing import standing
-from workers.turns import POLL_S, NoTurns, Turns, turns
+from workers.memory import WhisperShare, cards, reservation
+from workers.memory.device_priority import POLL_S, NoTurns, Turns, turns
+from workers.memory.request import NoRoomError
+from workers.pool_reporter import standing
+from workers.runtime.model_holder import Held, Idle
 
 CPU = Place(torch.device("cpu"), torch.float32)
 T4 = Place(torch.device("cuda", 0), torch.float16)
@@ -87,7 +87,7 @@ def test_a_process_is_kept_to_its_share_of_the_card(monkeypatch: pytest.MonkeyPa
     card = FakeCards(monkeypatch, 14)
 
     # When a model is loaded
-    with claim.claimed(T4, SHARE):
+    with reservation.claimed(T4, SHARE):
         loading = pool_states()["whisper"]
         assert not ready_pools()
 
@@ -104,8 +104,8 @@ def test_a_process_is_kept_to_its_share_of_the_card(monkeypatch: pytest.MonkeyPa
 
 def test_a_share_that_somebody_else_has_taken_is_refused_with_the_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     FakeCards(monkeypatch, 2.5)
-    monkeypatch.setattr(claim, "holders", lambda device_id: [(4711, int(11.9 * GIB))])
-    with pytest.raises(NoRoomError) as refused, claim.claimed(T4, SHARE):
+    monkeypatch.setattr(reservation, "holders", lambda device_id: [(4711, int(11.9 * GIB))])
+    with pytest.raises(NoRoomError) as refused, reservation.claimed(T4, SHARE):
         pass
     assert str(refused.value).startswith(
         "whisper-medium is to have 3.0 GiB of Tesla T4, and 2.5 of its 14.6 GiB are free, process 4711 has 11.9;"
@@ -119,17 +119,17 @@ def test_a_pool_gives_the_process_before_it_a_moment_to_let_go_of_the_card(
     FakeCards(monkeypatch, 2.5)
     asked = iter([0, 0, int(12 * GIB)])
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (next(asked, int(14 * GIB)), int(14.6 * GIB)))
-    monkeypatch.setattr(claim, "TICK_S", 0.01)
+    monkeypatch.setattr(reservation, "TICK_S", 0.01)
 
     # Then its successor loads as soon as it has
-    with claim.claimed(T4, SHARE):
+    with reservation.claimed(T4, SHARE):
         assert next(asked, None) is None
 
 
 def test_a_full_machine_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cards, "_machine_bytes", lambda name: float(GIB))
     with pytest.raises(NoRoomError, match=r"3\.0 GiB of this machine's CPU, and 1\.0 of its 1\.0 GiB are free"):
-        claim.check_room(CPU, SHARE)
+        reservation.check_room(CPU, SHARE)
 
 
 def test_models_are_loaded_one_after_the_other(broker: str) -> None:
@@ -137,7 +137,7 @@ def test_models_are_loaded_one_after_the_other(broker: str) -> None:
     spans = []
 
     def load() -> None:
-        with claim.claimed(CPU, SHARE):
+        with reservation.claimed(CPU, SHARE):
             began = time.monotonic()
             time.sleep(0.2)
             spans.append((began, time.monotonic()))
@@ -164,16 +164,16 @@ def test_how_much_is_loaded_is_told(monkeypatch: pytest.MonkeyPatch, broker: str
             told.set()
 
     monkeypatch.setattr(standing(), "say", record)
-    monkeypatch.setattr(claim, "TICK_S", 0.01)
-    monkeypatch.setattr(claim, "held_bytes", lambda place: next(held, int(0.43 * SHARE.weights_bytes)))
-    with claim.claimed(CPU, SHARE):
+    monkeypatch.setattr(reservation, "TICK_S", 0.01)
+    monkeypatch.setattr(reservation, "held_bytes", lambda place: next(held, int(0.43 * SHARE.weights_bytes)))
+    with reservation.claimed(CPU, SHARE):
         assert told.wait(10)
     assert pool_states()["whisper"]["percent"] == "43"
 
 
 def test_a_process_of_no_pool_asks_no_broker() -> None:
     standing.cache_clear()
-    with claim.claimed(CPU, SHARE):
+    with reservation.claimed(CPU, SHARE):
         assert isinstance(turns(CPU.device), NoTurns)
 
 
@@ -193,7 +193,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("workers.turns.time", clock)
+    monkeypatch.setattr("workers.memory.device_priority.time", clock)
     return clock
 
 
@@ -263,9 +263,9 @@ def test_an_idle_process_lets_go_and_one_at_work_does_not() -> None:
 
 def test_unloading_gives_the_cards_memory_back(monkeypatch: pytest.MonkeyPatch) -> None:
     given_back = []
-    monkeypatch.setattr(claim, "uses_cuda", lambda: True)
+    monkeypatch.setattr(reservation, "uses_cuda", lambda: True)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append(True))
     monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda: 3 * GIB)
-    claim.give_back()
+    reservation.give_back()
     assert given_back == [True]
-    assert claim.peak_bytes() == 3 * GIB
+    assert reservation.peak_bytes() == 3 * GIB

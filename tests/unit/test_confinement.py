@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from pipeline.errors import AudioError
-from workers import audio, decoder
-from workers.audio import AudioFile, load
-from workers.confinement import confine
+from workers.audio import audio_file, decoder_process
+from workers.audio.audio_file import AudioFile, load
+from workers.audio.confinement import confine
 
 SECRET = "s3cr3t-of-the-pool"
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's means are Linux's")
@@ -60,7 +60,7 @@ def test_the_decoder_has_no_secrets_and_can_get_no_privileges(at_work: psutil.Pr
 
     names = {entry.partition(b"=")[0].decode() for entry in environment.split(b"\0") if entry}
     assert SECRET.encode() not in environment
-    assert names <= {*audio.INHERITED, "LC_CTYPE"}, "Python itself may set LC_CTYPE"
+    assert names <= {*audio_file.INHERITED, "LC_CTYPE"}, "Python itself may set LC_CTYPE"
     assert status["NoNewPrivs"] == "1"
     assert int(status["CapEff"], 16) == 0
     assert int(status["CapPrm"], 16) == 0
@@ -112,9 +112,9 @@ def test_a_system_that_allows_none_of_it_is_no_reason_not_to_decode(
     def without_confinement(command: list[str], **options: object) -> object:
         return real([command[0], "-c", program], **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(audio.subprocess, "Popen", without_confinement)
-    audio._tell_once.cache_clear()
-    with caplog.at_level(logging.DEBUG, "workers.audio"):
+    monkeypatch.setattr(audio_file.subprocess, "Popen", without_confinement)
+    audio_file._tell_once.cache_clear()
+    with caplog.at_level(logging.DEBUG, "workers.audio.audio_file"):
         assert len(load(episodes["garden-hour"]))
         assert len(load(episodes["garden-hour"]))
 
@@ -127,7 +127,12 @@ def test_a_system_that_allows_none_of_it_is_no_reason_not_to_decode(
     [
         (b"H\0\0\0\x80", "a message of 2147483648 bytes"),
         (
-            decoder.HEADER + (1).to_bytes(4, "little") + b"9" + decoder.SOUND + (3).to_bytes(4, "little") + b"abc",
+            decoder_process.HEADER
+            + (1).to_bytes(4, "little")
+            + b"9"
+            + decoder_process.SOUND
+            + (3).to_bytes(4, "little")
+            + b"abc",
             "half",
         ),
     ],
@@ -137,7 +142,7 @@ def test_a_decoder_that_was_taken_over_harms_no_pool(
 ) -> None:
     real, program = subprocess.Popen, f"import sys\nsys.stdout.buffer.write({message!r})\n"
     monkeypatch.setattr(
-        audio.subprocess, "Popen", lambda command, **options: real([command[0], "-c", program], **options)
+        audio_file.subprocess, "Popen", lambda command, **options: real([command[0], "-c", program], **options)
     )
 
     with pytest.raises(AudioError, match=rf"garden-hour\.mp3 made the decoder send {what}"):
@@ -146,20 +151,20 @@ def test_a_decoder_that_was_taken_over_harms_no_pool(
 
 @pytest.mark.parametrize("claim", [b"nan", b"inf", b"-5", b"[]", b"\xff"])
 def test_a_length_that_is_none_is_none(claim: bytes) -> None:
-    assert audio._length_s(claim) == 0.0
+    assert audio_file._length_s(claim) == 0.0
 
 
 def test_a_long_piece_of_sound_is_sent_in_messages_that_are_taken() -> None:
     sent: list[bytes] = []
-    block = decoder.Block(lambda kind, content: sent.append(content))
-    sound = bytes(range(256)) * (3 * decoder.MAX_MESSAGE_BYTES // 256)
+    block = decoder_process.Block(lambda kind, content: sent.append(content))
+    sound = bytes(range(256)) * (3 * decoder_process.MAX_MESSAGE_BYTES // 256)
     block.add([sound[:-2], sound[-2:]])
     block.flush()
     assert b"".join(sent) == sound
-    assert max(map(len, sent)) <= decoder.MAX_MESSAGE_BYTES
+    assert max(map(len, sent)) <= decoder_process.MAX_MESSAGE_BYTES
 
 
 def _kept() -> list[str]:
-    program = "from workers.confinement import confine; print(*confine(), sep='\\n')"
+    program = "from workers.audio.confinement import confine; print(*confine(), sep='\\n')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return done.stdout.splitlines()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from whisper.model import ModelDimensions, Whisper
 
 from pipeline.errors import WeightsError
-from workers.ctranslate2 import read_variables, whisper_checkpoint
+from workers.weights.ctranslate2 import read_variables, whisper_checkpoint
 
 VERSION = 6
 DTYPES = {"float32": 0, "int8": 1, "int16": 2, "int32": 3, "float16": 4}

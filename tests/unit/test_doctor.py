@@ -21,7 +21,7 @@ from tests.pool_workers import join
 from tests.services import start_valkey
 from workers import device, doctor
 from workers.device import GIB, Place
-from workers.plan import Card, cards
+from workers.memory import Card, cards
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ def a_t4(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine as torch describes one with a T4."""
     place = Place(torch.device("cuda", 0), torch.float16)
     monkeypatch.setattr(device, "choose", lambda name: place)
-    monkeypatch.setattr("workers.plan.wanted.choose", lambda name: place)
+    monkeypatch.setattr("workers.memory.request.choose", lambda name: place)
     monkeypatch.setattr(device, "has_cuda", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda of: "Tesla T4")
     monkeypatch.setattr(cards, "of", lambda of: Card("Tesla T4", 14.6 * GIB, "fp16"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.messaging.commands import environment
-from workers import heap
+from workers.memory import heap
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 PIECE_BYTES = 100_000  # below the size from which glibc maps each allocation on its own

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from workers.whisper.lanes import in_lanes, lanes_of, shared_out
+from workers.whisper.parallel_batches import in_lanes, lanes_of, shared_out
 
 TIMEOUT_S = 30.0
 

@@ -22,8 +22,8 @@ from tests import voxtral_checkpoint
 from tests.duet import Duet
 from tests.faulty_s3 import FaultyS3, faulty_s3
 from tests.services import S3Server, start_s3
-from workers import weights as whisper_weights
-from workers.voxtral import weights as voxtral_weights
+from workers.weights import voxtral as voxtral_weights
+from workers.weights import whisper as whisper_weights
 
 pytestmark = pytest.mark.xdist_group("s3")
 

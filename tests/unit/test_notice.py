@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.metadata_server import metadata_server
-from workers.metadata import Ec2Metadata, NoticeFile
-from workers.notice import Watch
+from workers.runtime.ec2_metadata import Ec2Metadata, NoticeFile
+from workers.runtime.spot_notice import Watch
 
 
 def test_ec2_is_asked_with_a_token_that_is_renewed() -> None:

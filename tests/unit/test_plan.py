@@ -11,12 +11,12 @@ from pipeline.errors import SettingsError, WeightsError
 from pipeline.settings import Settings
 from pipeline.types import Options
 from workers.device import GIB
-from workers.plan import CARDS, Card, Plan, cards, plan
-from workers.plan.advice import smaller
-from workers.plan.geometry import MINI, SMALL, voxtral_geometry, whisper_dimensions, whisper_geometry
-from workers.plan.plan import LONGEST_S, STEPS
-from workers.plan.wanted import NoRoomError, wanted
-from workers.voxtral import questions
+from workers.memory import CARDS, Card, Plan, cards, plan
+from workers.memory.alternatives import smaller
+from workers.memory.geometry import MINI, SMALL, voxtral_geometry, whisper_dimensions, whisper_geometry
+from workers.memory.plan import LONGEST_S, STEPS
+from workers.memory.request import NoRoomError, wanted
+from workers.voxtral import prompts
 from workers.voxtral.model import CONTEXT_TOKENS, TOKENS_PER_CHUNK
 
 T4 = CARDS["t4"]
@@ -116,7 +116,7 @@ def test_shares_fit_wherever_it_is_said_so_and_more_memory_never_means_less_work
 
 
 def test_the_longest_section_leaves_room_for_every_answer() -> None:
-    asked = questions.about_sections(Options(questions=("Who?",), second_opinion="full"), LONGEST_S)
+    asked = prompts.about_sections(Options(questions=("Who?",), second_opinion="full"), LONGEST_S)
     audio_tokens = LONGEST_S / 30 * TOKENS_PER_CHUNK
     for question in asked:
         assert audio_tokens + len(question.text.encode()) + question.room_tokens < CONTEXT_TOKENS

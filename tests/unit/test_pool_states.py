@@ -24,9 +24,10 @@ from tests.measured import Measured
 from tests.pool_workers import join
 from tests.services import start_valkey
 from workers import pool
-from workers.held import Held
-from workers.standing import standing
-from workers.voxtral import Skipped, choice, weights
+from workers.pool_reporter import standing
+from workers.runtime.model_holder import Held
+from workers.voxtral import Skipped, loading
+from workers.weights import voxtral as voxtral_weights
 
 
 @pytest.fixture
@@ -190,7 +191,7 @@ def voxtral_pool(broker: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         join(it, "gpu-1", status="ready", since=1)
     monkeypatch.setenv(POOL_VARIABLE, "voxtral")
     monkeypatch.setenv(WORKER_VARIABLE, worker.id)
-    monkeypatch.setattr(choice, "_why_no_card", lambda settings: "")
+    monkeypatch.setattr(loading, "_why_no_card", lambda settings: "")
     monkeypatch.setattr(pool._analyst, "_clock", lambda: time.monotonic() + moved[0])
     for name in ("task_prerun", "task_postrun"):  # no task runs here
         monkeypatch.setattr(pool, name, Signal())
@@ -212,12 +213,12 @@ def test_a_hub_that_was_away_at_the_start_is_asked_again_at_a_later_episode(
     def find(model: str) -> Path:
         asked.append(model)
         if len(asked) == 1:
-            raise weights.NotFoundError("The hub does not answer.")
+            raise voxtral_weights.NotFoundError("The hub does not answer.")
         return tmp_path
 
-    monkeypatch.setattr(weights, "find", find)
-    monkeypatch.setattr(weights, "check", lambda folder: folder)
-    monkeypatch.setattr(choice, "_on_device", lambda settings, found: heard)
+    monkeypatch.setattr(voxtral_weights, "find", find)
+    monkeypatch.setattr(voxtral_weights, "check", lambda folder: folder)
+    monkeypatch.setattr(loading, "_on_device", lambda settings, found: heard)
     pool.warm_up()
 
     # Then readiness, doctor, metric and `duet retry` know that it is for now
@@ -250,7 +251,7 @@ def test_what_cannot_change_is_not_looked_at_again(voxtral_pool: list[float], mo
         looked.append(1)
         return "this machine has no NVIDIA driver"
 
-    monkeypatch.setattr(choice, "_why_no_card", look)
+    monkeypatch.setattr(loading, "_why_no_card", look)
     pool.warm_up()
     voxtral_pool[0] = 100 * pool.AGAIN_AFTER_S
     pool.analyst()
@@ -260,11 +261,11 @@ def test_what_cannot_change_is_not_looked_at_again(voxtral_pool: list[float], mo
 
 
 def test_a_bucket_that_is_away_is_no_reason_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "_why_no_card", lambda settings: "")
+    monkeypatch.setattr(loading, "_why_no_card", lambda settings: "")
 
     def away(*_: object) -> Path:
         raise TransientError("The bucket does not answer.")
 
-    monkeypatch.setattr(weights, "download", away)
-    found = choice.load_analyst(Settings(voxtral_model="s3://models/voxtral"))
+    monkeypatch.setattr(voxtral_weights, "download", away)
+    found = loading.load_analyst(Settings(voxtral_model="s3://models/voxtral"))
     assert found == Skipped("The bucket does not answer.", may_pass=True)

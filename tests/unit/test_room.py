@@ -14,16 +14,16 @@ from pipeline.types import Options
 from pipeline.types.pools import POOL_VARIABLE
 from tests.allocator import Alive
 from tests.services import start_valkey
-from workers.audio import SAMPLE_RATE_HZ
-from workers.plan import VoxtralShare, WhisperShare
-from workers.room import Room, is_out_of_memory
-from workers.shortage import begin_smaller, halvings
-from workers.standing import standing
+from workers.audio.audio_file import SAMPLE_RATE_HZ
+from workers.memory import VoxtralShare, WhisperShare
+from workers.memory.batch_limit import Room, is_out_of_memory
+from workers.memory.pressure import begin_smaller, halvings
+from workers.pool_reporter import standing
+from workers.precision import FP16
 from workers.whisper import Finished, WhisperEngine
-from workers.whisper.hearing import Care
+from workers.whisper.batch_transcriber import Care
 from workers.whisper.language import Vote
-from workers.whisper.precision import FP16
-from workers.whisper.speech import FRAME_SAMPLES
+from workers.whisper.vad import FRAME_SAMPLES
 from workers.whisper.windows import Window
 
 MIB = 2**20
@@ -123,7 +123,7 @@ def test_the_errors_that_say_so(error: RuntimeError, is_it: bool) -> None:
 
 def test_on_a_card_memory_is_given_back_and_the_figures_told(monkeypatch: pytest.MonkeyPatch) -> None:
     given_back = []
-    monkeypatch.setattr("workers.room.uses_cuda", lambda: True)
+    monkeypatch.setattr("workers.memory.batch_limit.uses_cuda", lambda: True)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append(True))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 2 * 2**30)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (2**30, 16 * 2**30))

@@ -16,14 +16,15 @@ from pipeline.types import Analysis, Options, Stretch
 from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise, wav, with_pauses
 from workers import device
-from workers.audio import SAMPLE_RATE_HZ, load
-from workers.voxtral import loading, model, reduction, weights
+from workers.audio.audio_file import SAMPLE_RATE_HZ, load
+from workers.voxtral import device_loading, model, reduction
 from workers.voxtral.analyst import VoxtralAnalyst
-from workers.voxtral.answers import Overview
-from workers.voxtral.local import LocalEars
-from workers.voxtral.questions import DETAILS, OVERVIEW, Note
+from workers.voxtral.answer_schemas import Overview
+from workers.voxtral.deadline import Watch
+from workers.voxtral.local_backend import LocalEars
+from workers.voxtral.prompts import DETAILS, OVERVIEW, Note
 from workers.voxtral.sections import Section
-from workers.voxtral.watch import Watch
+from workers.weights import voxtral as voxtral_weights
 
 torch.set_num_threads(1)
 EPISODES = Path(__file__).parents[1] / "episodes"
@@ -53,7 +54,7 @@ class Kept(dict[str, Any]):
 def voxtral(tmp_path_factory: pytest.TempPathFactory) -> model.VoxtralModel:
     folder = voxtral_checkpoint.build(tmp_path_factory.mktemp("voxtral"), seed=3)
     place = device.Place(torch.device("cpu"), torch.float32)
-    voxtral = loading.load(weights.check(folder), place)
+    voxtral = device_loading.load(voxtral_weights.check(folder), place)
     voxtral_checkpoint.make_brief(voxtral)
     return voxtral
 
@@ -209,7 +210,7 @@ def test_an_attempt_goes_on_where_the_last_one_stopped(
     before = dict(kept)
     heard: list[int] = []
     hear = voxtral.hear
-    monkeypatch.setattr(voxtral, "hear", lambda samples: heard.append(len(samples)) or hear(samples))
+    monkeypatch.setattr(voxtral_weights, "hear", lambda samples: heard.append(len(samples)) or hear(samples))
     assert analyst(voxtral, 30.0, rows=1).analyze(episode, Options(), quiet, kept) == one_by_one
     assert len(heard) == 2, "the first of three sections had both its answers"
     assert {key: kept[key] for key in before} == before
@@ -227,8 +228,8 @@ def test_what_was_summed_up_is_not_summed_up_again(
     assert sum(key.startswith("text-") for key in kept) == 2
     kept.most = inf
     answer, asked = voxtral.answer, []
-    monkeypatch.setattr(voxtral, "answer", lambda text, *rest: asked.append(text) or answer(text, *rest))
-    monkeypatch.setattr(voxtral, "hear", lambda samples: pytest.fail("heard again"))
+    monkeypatch.setattr(voxtral_weights, "answer", lambda text, *rest: asked.append(text) or answer(text, *rest))
+    monkeypatch.setattr(voxtral_weights, "hear", lambda samples: pytest.fail("heard again"))
     resumed = analyst(voxtral, 30.0, rows=3).analyze(episode, ALL, quiet, kept)
     assert len(asked) == sum(key.startswith("text-") for key in kept) - 2
     assert resumed == analyst(voxtral, 30.0, rows=3).analyze(episode, ALL, quiet, Kept(kept))
@@ -293,7 +294,7 @@ def test_a_batch_that_does_not_fit_is_halved(
                 raise torch.OutOfMemoryError("no room")
             return listen(heard)
 
-        monkeypatch.setattr(voxtral, "listen", listen_to_few)
+        monkeypatch.setattr(voxtral_weights, "listen", listen_to_few)
 
     with_room_for(1)
     ears = LocalEars(voxtral, 2)
@@ -338,7 +339,7 @@ def test_the_first_half_of_a_halved_batch_is_kept_while_the_second_is_at_work(
         heard.append(together)
         return listen(together)
 
-    monkeypatch.setattr(voxtral, "listen", listen_to_one)
+    monkeypatch.setattr(voxtral_weights, "listen", listen_to_one)
     kept = Kept()
     kept.most = 3
     with pytest.raises(KilledError):

@@ -15,7 +15,7 @@ from pipeline.storage.s3 import S3Object, S3Storage
 from pipeline.storage.weights import checksums
 from tests import voxtral_checkpoint
 from tests.services import S3Server, start_s3
-from workers.voxtral import weights
+from workers.weights import voxtral as voxtral_weights
 
 pytestmark = pytest.mark.xdist_group("s3")
 
@@ -74,30 +74,30 @@ def flip(path: Path, at: int = -5) -> None:
 @pytest.mark.usefixtures("use")
 def test_a_model_is_downloaded_once(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     uri = upload(checkpoint, "s3://podcasts/models/voxtral")
-    folder = weights.find(uri)
+    folder = voxtral_weights.find(uri)
     assert folder.parent.parent == settings().cache_dir / "voxtral"
     assert {path.name for path in folder.iterdir()} == {path.name for path in checkpoint.iterdir()}
-    assert weights.check(folder).parameters == weights.check(checkpoint).parameters
+    assert voxtral_weights.check(folder).parameters == voxtral_weights.check(checkpoint).parameters
     monkeypatch.setattr(S3Storage, "part", lambda *_: pytest.fail("fetched again"))
-    assert weights.find(f"{uri}/") == folder
+    assert voxtral_weights.find(f"{uri}/") == folder
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
 @pytest.mark.usefixtures("use")
 def test_of_a_model_that_changed_only_the_changed_files_are_fetched(checkpoint: Path) -> None:
     uri = upload(checkpoint, "s3://podcasts/models/changed")
-    before = weights.find(uri)
+    before = voxtral_weights.find(uri)
     (checkpoint / checksums.LIST).unlink()
     flip(checkpoint / "model.safetensors")
     open_storage(uri).delete(checksums.LIST)
     upload(checkpoint, uri)
-    after = weights.find(uri)
+    after = voxtral_weights.find(uri)
     assert after != before
     assert (after / "model.safetensors").read_bytes() == (checkpoint / "model.safetensors").read_bytes()
     assert (before / "model.safetensors").read_bytes() != (checkpoint / "model.safetensors").read_bytes()
     assert (after / "tekken.json").samefile(before / "tekken.json")
     assert not (after / checksums.LIST).exists(), "what is gone from the bucket is gone here"
-    assert weights.find(uri) == after
+    assert voxtral_weights.find(uri) == after
 
 
 @pytest.mark.usefixtures("use")
@@ -105,14 +105,14 @@ def test_while_the_bucket_does_not_answer_the_version_used_last_has_to_do(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     uri = upload(checkpoint, "s3://podcasts/models/gone")
-    weights.find(uri)
+    voxtral_weights.find(uri)
     (checkpoint / "generation_config.json").write_text("{}")
     (checkpoint / checksums.LIST).unlink()
     open_storage(uri).delete(checksums.LIST)
-    folder = weights.find(upload(checkpoint, uri))
+    folder = voxtral_weights.find(upload(checkpoint, uri))
     monkeypatch.setenv("DUET_S3_ENDPOINT_URL", "http://127.0.0.1:9")
     settings.cache_clear()
-    assert weights.find(uri) == folder
+    assert voxtral_weights.find(uri) == folder
     assert "does not answer" in caplog.text
     assert str(folder) in caplog.text
 
@@ -133,9 +133,9 @@ def test_an_interrupted_download_leaves_no_half_of_a_folder_and_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(S3Storage, "part", break_off)
         with pytest.raises(KeyboardInterrupt):
-            weights.find(uri)
+            voxtral_weights.find(uri)
     assert [path for path in (settings().cache_dir / "voxtral").rglob("*") if path.is_file()] == []
-    assert weights.check(weights.find(uri)).parameters
+    assert voxtral_weights.check(voxtral_weights.find(uri)).parameters
 
 
 @pytest.mark.usefixtures("use")
@@ -143,41 +143,41 @@ def test_a_bit_that_flipped_in_the_bucket_is_found_and_nothing_kept(checkpoint: 
     flip(checkpoint / "model.safetensors")
     uri = upload(checkpoint, "s3://podcasts/models/flipped")
     with pytest.raises(WeightsError, match=r"models/flipped/model\.safetensors is damaged"):
-        weights.find(uri)
+        voxtral_weights.find(uri)
     assert [path for path in (settings().cache_dir / "voxtral").rglob("*") if path.is_file()] == []
     flip(checkpoint / "model.safetensors")
     upload(checkpoint, uri)
-    assert weights.check(weights.find(uri)).parameters
+    assert voxtral_weights.check(voxtral_weights.find(uri)).parameters
 
 
 @pytest.mark.usefixtures("use")
 def test_what_is_not_there_is_missing_and_not_damaged() -> None:
-    with pytest.raises(weights.NotFoundError, match="none of the model's files"):
-        weights.find("s3://podcasts/nothing")
-    with pytest.raises(weights.NotFoundError, match="no bucket 'elsewhere'"):
-        weights.find("s3://elsewhere/voxtral")
+    with pytest.raises(voxtral_weights.NotFoundError, match="none of the model's files"):
+        voxtral_weights.find("s3://podcasts/nothing")
+    with pytest.raises(voxtral_weights.NotFoundError, match="no bucket 'elsewhere'"):
+        voxtral_weights.find("s3://elsewhere/voxtral")
 
 
 def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in S3Server("http://127.0.0.1:9", "key", "secret").environment.items():
         monkeypatch.setenv(name, value)
     settings.cache_clear()
-    with pytest.raises(weights.NotFoundError, match="does not answer"):
-        weights.find("s3://podcasts/voxtral")
+    with pytest.raises(voxtral_weights.NotFoundError, match="does not answer"):
+        voxtral_weights.find("s3://podcasts/voxtral")
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "generation_config.json"])
 def test_a_flipped_bit_is_found_by_the_digests(checkpoint: Path, name: str) -> None:
-    assert weights.check(checkpoint).parameters
+    assert voxtral_weights.check(checkpoint).parameters
     flip(checkpoint / name)
     with pytest.raises(WeightsError, match=rf"{name} is damaged \(its SHA-256"):
-        weights.check(checkpoint)
+        voxtral_weights.check(checkpoint)
 
 
 def test_digests_are_checked_once(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    weights.check(checkpoint)
+    voxtral_weights.check(checkpoint)
     monkeypatch.setattr(checksums, "differing", lambda *_: pytest.fail("read again"))
-    weights.check(checkpoint)
+    voxtral_weights.check(checkpoint)
 
 
 def test_a_list_that_is_none(checkpoint: Path) -> None:
@@ -187,4 +187,4 @@ def test_a_list_that_is_none(checkpoint: Path) -> None:
     assert checksums.read(path) == {"one.json": digest, "three four.json": digest}
     path.write_text("<html>not found</html>\n")
     with pytest.raises(WeightsError, match="not a list as sha256sum writes it"):
-        weights.check(checkpoint)
+        voxtral_weights.check(checkpoint)

@@ -15,12 +15,13 @@ from pipeline.types import Options
 from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise, wav
 from workers import device
-from workers.voxtral import load_analyst, loading, local, model, questions, weights
+from workers.voxtral import device_loading, load_analyst, local_backend, model, prompts
 from workers.voxtral.analyst import VoxtralAnalyst
-from workers.voxtral.answers import Overview, Shape, Told, read
-from workers.voxtral.questions import Note, Question, S
+from workers.voxtral.answer_schemas import Overview, Shape, Told, read
+from workers.voxtral.deadline import Watch
+from workers.voxtral.prompts import Note, Question, S
 from workers.voxtral.sections import Section
-from workers.voxtral.watch import Watch
+from workers.weights import voxtral as voxtral_weights
 
 torch.set_num_threads(1)
 SAID = ["Они говорят о хлебе и соли.", "他们在谈论面包。", "パンの話です🍞", "يتحدثون عن الخبز", "Χαίρετε, Ωμέγα"]
@@ -33,7 +34,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def voxtral(checkpoint: Path) -> model.VoxtralModel:
-    return loading.load(weights.check(checkpoint), device.Place(torch.device("cpu"), torch.float32))
+    return device_loading.load(voxtral_weights.check(checkpoint), device.Place(torch.device("cpu"), torch.float32))
 
 
 class Recorded:
@@ -103,7 +104,7 @@ def test_an_answer_in_letters_that_are_not_latin(voxtral: model.VoxtralModel, sa
     ],
 )
 def test_an_order_hidden_in_a_question_stays_a_question(voxtral: model.VoxtralModel, order: str) -> None:
-    question = questions.own(order)
+    question = prompts.own(order)
     assert json.dumps(order, ensure_ascii=False) in question.text, "between quotation marks that it cannot close"
     assert min(voxtral.encode(question.text)) >= voxtral_checkpoint.SPECIAL_TOKENS, "no control token"
     guide = voxtral.guides.start(question.shape.schema_to_follow(), 1)
@@ -118,6 +119,6 @@ def test_a_schema_that_cannot_be_followed_is_refused_at_start(
     class Ahead(Shape):
         text: str = Field(default="", json_schema_extra={"pattern": "(?=looking)ahead"})
 
-    monkeypatch.setattr(local, "GUIDED", (Told, Ahead))
+    monkeypatch.setattr(local_backend, "GUIDED", (Told, Ahead))
     with pytest.raises(EngineError, match=r"schema cannot be followed \(.*\); simplify the schema\.$"):
         load_analyst(Settings(voxtral="on", voxtral_model=str(checkpoint), device="cpu"))

@@ -15,13 +15,14 @@ from pipeline.errors import CancelledError, EngineError
 from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise
 from workers import device
-from workers.audio import SAMPLE_RATE_HZ, Samples
-from workers.voxtral import cache, loading, model, questions, weights
-from workers.voxtral.answers import Shape, Told
-from workers.voxtral.local import LocalEars
-from workers.voxtral.questions import Question
+from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
+from workers.voxtral import device_loading, kv_cache, model, prompts
+from workers.voxtral.answer_schemas import Shape, Told
+from workers.voxtral.deadline import Watch
+from workers.voxtral.local_backend import LocalEars
+from workers.voxtral.prompts import Question
 from workers.voxtral.sections import Section
-from workers.voxtral.watch import Watch
+from workers.weights import voxtral as voxtral_weights
 
 torch.set_num_threads(1)
 CPU = device.Place(torch.device("cpu"), torch.float32)
@@ -34,7 +35,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def voxtral(checkpoint: Path) -> model.VoxtralModel:
-    return loading.load(weights.check(checkpoint), CPU)
+    return device_loading.load(voxtral_weights.check(checkpoint), CPU)
 
 
 class PlainWay:
@@ -134,7 +135,7 @@ def test_a_question_without_audio_has_the_tokens_of_the_plain_way(voxtral: model
 def test_an_answer_longer_than_the_room_set_aside_goes_on(
     voxtral: model.VoxtralModel, plain: PlainWay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "_MORE_TOKENS", 5)
+    monkeypatch.setattr(kv_cache, "_MORE_TOKENS", 5)
     samples = noise(20, seed=3)
     assert voxtral.listen([voxtral.hear(samples)]).ask("What?", 40)[0].tokens == plain.ask(samples, "What?", 40)
 
@@ -143,7 +144,7 @@ def test_an_answer_longer_than_the_room_set_aside_goes_on(
 def test_going_on_after_the_usual_room_gives_what_asking_again_with_twice_the_room_gives(
     voxtral: model.VoxtralModel, plain: PlainWay, guided: bool
 ) -> None:
-    samples, question, room = noise(20, seed=4), questions.own("Who sponsors this?").text, 12
+    samples, question, room = noise(20, seed=4), prompts.own("Who sponsors this?").text, 12
     listening = voxtral.listen([voxtral.hear(samples)])
 
     def ask(tokens: int) -> model.Answer:

@@ -12,12 +12,13 @@ from pipeline.settings import Settings
 from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise
 from workers.device import GIB, Place
-from workers.plan.activations import voxtral_weights_bytes
-from workers.plan.geometry import MINI, voxtral_geometry
-from workers.voxtral import load_analyst, loading, quantize, weights
+from workers.memory.activations import voxtral_weights_bytes
+from workers.memory.geometry import MINI, voxtral_geometry
+from workers.voxtral import device_loading, load_analyst, quantize
 from workers.voxtral.analyst import VoxtralAnalyst
-from workers.voxtral.answers import Told, read
+from workers.voxtral.answer_schemas import Told, read
 from workers.voxtral.quantize import Quantize
+from workers.weights import voxtral as voxtral_weights
 
 torch.set_num_threads(1)
 CPU = Place(torch.device("cpu"), torch.float32)
@@ -42,7 +43,7 @@ def test_what_can_do_with_fewer_bits_is_counted(checkpoint: Path) -> None:
     found = voxtral_geometry(str(checkpoint))
     each_layer = 2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 128  # q and o, k and v, the three of the feed-forward part
     assert found.linear == 2 * each_layer
-    assert found.parameters == weights.check(checkpoint).parameters
+    assert found.parameters == voxtral_weights.check(checkpoint).parameters
 
 
 @pytest.mark.parametrize("bits", ["int8", "nf4"])
@@ -74,8 +75,8 @@ def test_a_card_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 @installed
 @pytest.mark.parametrize("bits", ["int8", "nf4"])
 def test_it_answers_with_fewer_bits(checkpoint: Path, bits: str) -> None:
-    found = weights.check(checkpoint)
-    voxtral = loading.load(found, CPU, cast(Quantize, bits))
+    found = voxtral_weights.check(checkpoint)
+    voxtral = device_loading.load(found, CPU, cast(Quantize, bits))
     fewer = {name for name, module in voxtral.model.named_modules() if type(module).__name__.startswith("Linear")}
     shrunk = {name for name in fewer if voxtral.model.get_submodule(name).weight.dtype in (torch.int8, torch.uint8)}
     assert shrunk

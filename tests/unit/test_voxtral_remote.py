@@ -22,7 +22,7 @@ from pipeline.types import Options
 from tests.voxtral_sound import wav, with_pauses
 from workers.voxtral import load_analyst
 from workers.voxtral.analyst import VoxtralAnalyst
-from workers.voxtral.server import Server
+from workers.voxtral.server_client import Server
 
 OVERVIEW = {
     "language": "en",

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.types import Stretch
 from tests.voxtral_sound import noise, with_pauses
-from workers.audio import SAMPLE_RATE_HZ, Samples
+from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
 from workers.voxtral.sections import Section, batches, cut, excerpts, section_length_s
 
 

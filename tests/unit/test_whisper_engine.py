@@ -11,12 +11,12 @@ import torch
 import whisper
 
 from pipeline.types import Options
-from workers.audio import SAMPLE_RATE_HZ, Samples, load
+from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples, load
+from workers.precision import BF16, FP32, INT8, Precision
 from workers.whisper import WhisperEngine, beam, decoding, guards
+from workers.whisper.batch_transcriber import Care
 from workers.whisper.decoding import Decoded
-from workers.whisper.hearing import Care
-from workers.whisper.precision import BF16, FP32, INT8, Precision
-from workers.whisper.speech import FRAME_SAMPLES, SpeechDetector
+from workers.whisper.vad import FRAME_SAMPLES, SpeechDetector
 from workers.whisper.windows import Cuts, Window, windows
 
 WINDOWS = 3

@@ -7,11 +7,11 @@ import whisper
 from whisper.model import ModelDimensions, Whisper
 
 from pipeline.types import Options
-from workers.audio import SAMPLE_RATE_HZ
+from workers.audio.audio_file import SAMPLE_RATE_HZ
+from workers.precision import BF16, FP16, FP32, INT8, Precision
 from workers.whisper import WhisperEngine, decoding
+from workers.whisper.batch_transcriber import Care
 from workers.whisper.decoding import decode
-from workers.whisper.hearing import Care
-from workers.whisper.precision import BF16, FP16, FP32, INT8, Precision
 from workers.whisper.windows import Window
 
 ENGLISH_VOCABULARY, MULTILINGUAL, LARGE_V3 = 51864, 51865, 51866

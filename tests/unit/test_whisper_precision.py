@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from workers.whisper import precision
-from workers.whisper.encoder import STRETCH, attention
-from workers.whisper.linear import prepare
+from workers import precision
+from workers.whisper.inference.encoder import STRETCH, attention
+from workers.whisper.inference.linear import prepare
 
 
 def test_cuda_gets_half_precision() -> None:

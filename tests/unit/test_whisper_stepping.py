@@ -12,14 +12,15 @@ import whisper
 from torch import Tensor
 
 from pipeline.types import Options
-from workers.audio import SAMPLE_RATE_HZ, load
-from workers.whisper import beam, cache, decoding, stepping
-from workers.whisper.cache import TensorCache
-from workers.whisper.decoder import Decoder, Memory
+from workers.audio.audio_file import SAMPLE_RATE_HZ, load
+from workers.precision import FP32
+from workers.whisper import beam, decoding
+from workers.whisper.batch_transcriber import Care, Listener
 from workers.whisper.decoding import Decoded
-from workers.whisper.graph import WARM_UP, Graph
-from workers.whisper.hearing import Care, Listener
-from workers.whisper.precision import FP32
+from workers.whisper.inference import decoder_step, kv_cache
+from workers.whisper.inference.decoder import Decoder, Memory
+from workers.whisper.inference.graph import WARM_UP, Graph
+from workers.whisper.inference.kv_cache import TensorCache
 from workers.whisper.windows import Cuts, windows
 
 
@@ -117,7 +118,7 @@ def listener(whisper_base: Path, monkeypatch: pytest.MonkeyPatch) -> Listener:
     def make(kind: str, rows: int, heads: int, positions: int, depth: int, device: torch.device) -> TensorCache:
         return TensorCache(torch.float32, rows, heads, positions, depth, device)
 
-    monkeypatch.setattr(cache, "make", make)
+    monkeypatch.setattr(kv_cache, "make", make)
     return Listener(whisper.load_model(str(whisper_base), device="cpu"), FP32, Care())
 
 
@@ -128,8 +129,8 @@ def features(listener: Listener, episodes: dict[str, Path]) -> list[Tensor]:
     return listener.encode(list(windows([speech], Cuts()))[:3], silence_s=1.0)
 
 
-def as_on_a_card(decoder: Decoder, memory: Memory) -> stepping.Step:
-    static = stepping.StaticStep(decoder, memory)
+def as_on_a_card(decoder: Decoder, memory: Memory) -> decoder_step.Step:
+    static = decoder_step.StaticStep(decoder, memory)
     return static.through(static.logits)
 
 
@@ -170,10 +171,10 @@ def test_a_cuda_device_gets_the_recorded_step_and_what_a_batch_held_goes_with_it
     # Given a decoder that is said to be on a card, whose calls are recorded
     cuda = RecordedCuda(monkeypatch)
     memory = Memory(listener.decoder, features)
-    prepared = [stepping.StaticStep(listener.decoder, memory)]
-    monkeypatch.setattr(stepping, "StaticStep", lambda decoder, memory: prepared.pop())
+    prepared = [decoder_step.StaticStep(listener.decoder, memory)]
+    monkeypatch.setattr(decoder_step, "StaticStep", lambda decoder, memory: prepared.pop())
     monkeypatch.setattr(listener.decoder, "device", torch.device("cuda"))
-    step = stepping.stepping(listener.decoder, memory)
+    step = decoder_step.stepping(listener.decoder, memory)
     monkeypatch.setattr(listener.decoder, "device", torch.device("cpu"))
 
     # When a text goes on

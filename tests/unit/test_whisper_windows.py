@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from workers.whisper.speech import FRAME_S, FRAME_SAMPLES
+from workers.whisper.vad import FRAME_S, FRAME_SAMPLES
 from workers.whisper.windows import Cuts, Cutter, Window, windows
 
 

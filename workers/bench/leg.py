@@ -15,7 +15,7 @@ from typing import IO, Any
 from pipeline.errors import DuetError
 from pipeline.settings import settings
 from pipeline.types import Options
-from workers.engines import Analyst, Transcriber
+from workers.engine import Analyst, Transcriber
 
 Run = Callable[[Path], dict[str, Any]]
 OPTIONS = Options(second_opinion="off")
@@ -34,7 +34,7 @@ def main(leg: str, answers: IO[str]) -> None:
 
 def load_whisper() -> tuple[dict[str, Any], Run]:
     """Return what the fast leg is, and what it does with a file."""
-    from workers.whisper.choice import load_transcriber
+    from workers.whisper.loading import load_transcriber
 
     engine = load_transcriber(settings())
     return _loaded(engine), lambda audio: transcribe(engine, audio)

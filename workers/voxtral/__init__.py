@@ -4,6 +4,6 @@ Importing this package loads neither torch nor transformers; `load_analyst` does
 having a use for them.
 """
 
-from workers.voxtral.choice import Skipped, load_analyst
+from workers.voxtral.loading import Skipped, load_analyst
 
 __all__ = ["Skipped", "load_analyst"]

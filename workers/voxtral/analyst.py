@@ -4,15 +4,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.types import Analysis, Options, Reading, Stretch
-from workers.audio import AudioFile
-from workers.engines import Checkpoints, Report
-from workers.voxtral.answers import Shape, Transcribed
+from workers.audio.audio_file import AudioFile
+from workers.engine import Checkpoints, Report
+from workers.voxtral.answer_cache import Resumed
+from workers.voxtral.answer_schemas import Shape, Transcribed
 from workers.voxtral.assembly import Part, assemble
-from workers.voxtral.checkpoints import Resumed
-from workers.voxtral.ears import Ears
-from workers.voxtral.questions import Note, Question, about_sections, transcription
+from workers.voxtral.backend import Ears
+from workers.voxtral.deadline import Watch
+from workers.voxtral.prompts import Note, Question, about_sections, transcription
 from workers.voxtral.sections import CHUNK_S, Section, batches, cut, excerpts, section_length_s
-from workers.voxtral.watch import Watch
 
 SECTION_BUDGET_S = 1800.0
 """After so many seconds at one section its answers are cut: better short than never."""

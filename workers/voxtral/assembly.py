@@ -16,12 +16,12 @@ from pipeline.types import (
     Quote,
     Sentiment,
 )
-from workers.voxtral import questions
-from workers.voxtral.answers import Mood, Said, Shape
-from workers.voxtral.ears import Reader
-from workers.voxtral.questions import DETAILS, OVERVIEW, Note, Notes
+from workers.voxtral import prompts
+from workers.voxtral.answer_schemas import Mood, Said, Shape
+from workers.voxtral.backend import Reader
+from workers.voxtral.deadline import Watch
+from workers.voxtral.prompts import DETAILS, OVERVIEW, Note, Notes
 from workers.voxtral.reduction import reduce, reduce_own
-from workers.voxtral.watch import Watch
 
 MOST_QUOTES = 12
 _WORD = re.compile(r"\w+")
@@ -53,22 +53,21 @@ def assemble(
     overview = reduce(reader, OVERVIEW, [known.get(OVERVIEW) for known in notes], watch)
     details = reduce(reader, DETAILS, [known.get(DETAILS) for known in notes], watch)
     told = [
-        reduce_own(reader, text, [known.get(questions.own(text)) for known in notes], watch)
-        for text in options.questions
+        reduce_own(reader, text, [known.get(prompts.own(text)) for known in notes], watch) for text in options.questions
     ]
     last: list[Note[Shape]] = [overview, details, *told]
     whole, rest = overview.answer, details.answer
     translation = reply = transcription = None
     if options.translate_to and whole.summary:
-        translated = reader.ask(questions.translation(whole.summary, options.translate_to), watch)
+        translated = reader.ask(prompts.translation(whole.summary, options.translate_to), watch)
         last.append(translated)
         translation = translated.answer.text
     if options.reply and whole.summary:
-        replied = reader.ask(questions.reply(whole.summary, rest.key_points), watch)
+        replied = reader.ask(prompts.reply(whole.summary, rest.key_points), watch)
         last.append(replied)
         reply = replied.answer.text
     if options.second_opinion == "full":
-        asked = questions.transcription(options, length_s)
+        asked = prompts.transcription(options, length_s)
         transcription = "\n".join(known.get(asked).answer.text for known in notes)
     return Analysis(
         source="voxtral",

@@ -1,61 +1,116 @@
-"""Voxtral's weights, from a checked folder onto a device."""
+"""Which analyst this machine gets: Voxtral here, Voxtral on a server, or none and why."""
 
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
-import torch
-import transformers
+from pipeline.settings import Settings
+from workers.engine import Analyst
+from workers.weights import voxtral as voxtral_weights
+from workers.weights.digest import digest_of
 
-from pipeline.errors import EngineError, WeightsError
-from workers.device import Place
-from workers.voxtral import quantize as quantization
-from workers.voxtral.model import VoxtralModel
-from workers.voxtral.quantize import Quantize
-from workers.voxtral.weights import Weights
-
-_hf: Any = transformers  # typed, but not so that strict checking gets through it
+# Where the kernel shows an NVIDIA driver: Linux, and Linux inside Windows. Looking costs nothing,
+# importing torch to ask it costs seconds.
+_DRIVER_FILES = (Path("/dev/nvidiactl"), Path("/proc/driver/nvidia/version"), Path("/dev/dxg"))
 
 
-def load(weights: Weights, place: Place, quantize: Quantize | None = None) -> VoxtralModel:
-    """Load checked weights onto a device, in fewer bits if that is wanted.
+@dataclass(frozen=True)
+class Skipped:
+    """No analyst here: the leg is skipped, and `reason` says why and what to do."""
+
+    reason: str
+    may_pass: bool = False
+    """Whether it may be otherwise in a while: a hub or bucket was away, or somebody else had the card's memory."""
+
+
+def load_analyst(settings: Settings) -> Analyst | Skipped:
+    """Load the analyst that the settings and this machine allow, ready to be used.
+
+    A server that the settings name comes before the card: who names one wants it used.
+    With `auto` what is merely missing (a card, room on it, the weights) skips the leg; with `on` it is
+    an error. What is there and cannot be right is always an error. Only what this process cannot see change,
+    the settings and the card itself, is skipped for good.
 
     Raises:
-        WeightsError: the tensors are not those that config.json describes, or the tokenizer does not fit.
-        EngineError: the device has no room for them, or cannot compute with so few bits.
+        EngineError: Voxtral is asked for and cannot run on this machine.
+        WeightsError: the weights are damaged, or asked for and not found.
     """
-    _hf.logging.disable_progress_bar()
-    folder = weights.folder
-    fewer_bits: dict[str, Any] = {}
-    if quantize is not None:
-        quantization.check(place, quantize)
-        # Tensor by tensor on the device itself: in full they may not fit it.
-        fewer_bits = {"quantization_config": quantization.config(place, quantize), "device_map": {"": place.device}}
+    if settings.voxtral == "off":
+        return Skipped("Voxtral is switched off here (DUET_VOXTRAL=off); set DUET_VOXTRAL=auto to use it.")
+    if settings.voxtral_url:
+        return _on_server(settings)
+    if settings.voxtral == "auto" and (why := _why_no_card(settings)):
+        return Skipped(_no_card(why))
     try:
-        processor = _hf.AutoProcessor.from_pretrained(folder, local_files_only=True)
-        model, report = _hf.VoxtralForConditionalGeneration.from_pretrained(
-            folder, dtype=place.dtype, local_files_only=True, output_loading_info=True, **fewer_bits
-        )
-        if quantize is None:
-            model.to(place.device)
-    except torch.OutOfMemoryError as error:
-        raise EngineError(f"{place.device} has no room for Voxtral's weights ({error}).") from None
-    except ImportError as error:  # bitsandbytes is there, but not for this machine
-        raise EngineError(f"DUET_VOXTRAL_QUANTIZE={quantize} does not run here ({_first(error)}); unset it.") from None
-    except (ValueError, KeyError, TypeError, OSError, RuntimeError) as error:
-        raise WeightsError(_unfit(folder, _first(error))) from None
-    # Without these transformers goes on with random numbers in the tensors' place.
-    if absent := sorted(report["missing_keys"]):
-        raise WeightsError(_unfit(folder, f"{len(absent)} tensors are missing, the first is {absent[0]}"))
-    words = processor.tokenizer.vocab_size
-    rows = model.config.text_config.vocab_size
-    if words > rows:
-        raise WeightsError(_unfit(folder, f"tekken.json has {words} tokens and the model {rows}"))
-    return VoxtralModel(model.eval(), processor, place)
+        folder = voxtral_weights.find(settings.voxtral_model)
+    except voxtral_weights.NotFoundError as error:
+        if settings.voxtral == "auto":
+            return Skipped(str(error), may_pass=True)
+        raise
+    return _on_device(settings, voxtral_weights.check(folder))
 
 
-def _first(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+def _on_server(settings: Settings) -> Analyst:
+    from workers.voxtral.analyst import VoxtralAnalyst
+    from workers.voxtral.remote_backend import LONGEST_SECTION_S, RemoteEars
+
+    remote = RemoteEars.connect(settings, settings.voxtral_model)
+    section_s = min(settings.voxtral_section_s or LONGEST_SECTION_S, LONGEST_SECTION_S)
+    return VoxtralAnalyst(remote, name=remote.model, section_s=section_s, device=settings.voxtral_url or "")
 
 
-def _unfit(folder: object, reason: str) -> str:
-    return f"The files in {folder} do not make a Voxtral ({reason}); copy or download the model again."
+def _on_device(settings: Settings, found: voxtral_weights.Weights) -> Analyst | Skipped:
+    from workers import device
+    from workers.memory.device_priority import turns
+    from workers.memory.pressure import halvings
+    from workers.memory.request import NoRoomError, wanted
+    from workers.memory.reservation import claimed
+    from workers.voxtral import device_loading, quantize
+    from workers.voxtral.analyst import VoxtralAnalyst
+    from workers.voxtral.local_backend import LocalEars
+
+    place, bits = device.choose(settings.device), settings.voxtral_quantize
+    if bits is not None:
+        quantize.check(place, bits)
+    asked = wanted(settings, voxtral=str(found.folder))
+    share = asked.plan().voxtral
+    if share is None or not asked.plan().fits:
+        if settings.voxtral == "auto":
+            return Skipped(asked.refusal())
+        raise NoRoomError(asked.refusal())
+    share = share.reduced(halvings())
+    try:
+        with claimed(place, share):
+            ears = LocalEars(device_loading.load(found, place, bits), share.rows)
+    except NoRoomError as error:
+        if settings.voxtral == "auto":
+            return Skipped(str(error), may_pass=True)
+        raise
+    ears.model.turns = turns(place.device)
+    # Fewer bits give other answers: those of one kind are no checkpoints for the other.
+    name = f"{settings.voxtral_model} ({bits})" if bits else settings.voxtral_model
+    return VoxtralAnalyst(
+        ears,
+        name=name,
+        section_s=share.section_s,
+        digest=digest_of(found.folder),
+        device=device.described(place.device),
+    )
+
+
+def _why_no_card(settings: Settings) -> str:
+    """Return why there is no CUDA device for Voxtral, or "" if there is one."""
+    if settings.device == "cpu":
+        return "DUET_DEVICE=cpu keeps this pool off CUDA"
+    if not any(path.exists() for path in _DRIVER_FILES):
+        return "this machine has no NVIDIA driver"
+    from workers.device import has_cuda
+
+    return "" if has_cuda() else "torch finds no CUDA device that it can use"
+
+
+def _no_card(why: str) -> str:
+    return (
+        f"Voxtral needs a CUDA device and {why}; run the voxtral pool on a machine with an NVIDIA card, "
+        "set DUET_VOXTRAL_URL to a server that has Voxtral, or set DUET_VOXTRAL=on to run it on the CPU, "
+        "which takes many times the episode's length."
+    )

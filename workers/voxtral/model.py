@@ -7,12 +7,12 @@ import torch
 import transformers
 
 from pipeline.errors import EngineError
-from workers.audio import SAMPLE_RATE_HZ, Samples
+from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
 from workers.device import Place
-from workers.turns import NoTurns, Turns
-from workers.voxtral.cache import new_cache
-from workers.voxtral.guide import Guide, GuideMaker
-from workers.voxtral.watch import Watch
+from workers.memory.device_priority import NoTurns, Turns
+from workers.voxtral.constrained_decoding import Guide, GuideMaker
+from workers.voxtral.deadline import Watch
+from workers.voxtral.kv_cache import new_cache
 
 CHUNK_SAMPLES = 30 * SAMPLE_RATE_HZ
 """The encoder hears 30 seconds at a time; what is shorter is padded with silence."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from workers.voxtral.answers import Told
-from workers.voxtral.ears import Reader
-from workers.voxtral.questions import Note, Question, S, as_json, merged, merged_own
-from workers.voxtral.watch import Watch
+from workers.voxtral.answer_schemas import Told
+from workers.voxtral.backend import Reader
+from workers.voxtral.deadline import Watch
+from workers.voxtral.prompts import Note, Question, S, as_json, merged, merged_own
 
 BUDGET_TOKENS = 8_000
 """Notes put before the model at once: a quarter of its context, where it still minds all of them."""

@@ -7,7 +7,7 @@ from math import ceil
 import numpy as np
 
 from pipeline.types import Stretch
-from workers.audio import SAMPLE_RATE_HZ, Samples
+from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
 
 CHUNK_S = 30.0
 """What the encoder hears at once; a section that fills whole chunks wastes nothing."""

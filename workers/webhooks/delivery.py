@@ -17,7 +17,7 @@ from pipeline.state import metric_events
 from pipeline.state.job_store import Ledger
 from pipeline.state.redis import connect
 from pipeline.state.webhook_queue import BELL, Turn, WebhookQueue
-from workers.standing import standing
+from workers.pool_reporter import standing
 from workers.webhooks.exchange import Answer, tell
 
 logger = logging.getLogger(__name__)

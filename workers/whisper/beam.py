@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from workers.whisper.decoder import Decoder, Memory
 from workers.whisper.decoding import Decoded, Prompt, start
+from workers.whisper.inference.decoder import Decoder, Memory
+from workers.whisper.inference.decoder_step import stepping
+from workers.whisper.logit_filters import Rules
 from workers.whisper.repetition import ends_in_loop
-from workers.whisper.rules import Rules
-from workers.whisper.stepping import stepping
 
 Path = tuple[tuple[int, ...], tuple[float, ...]]
 """Tokens, and the logarithm of each one's probability."""

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from whisper.tokenizer import Tokenizer
 
-from workers.whisper.decoder import Decoder, Memory
+from workers.whisper.inference.decoder import Decoder, Memory
+from workers.whisper.inference.decoder_step import stepping
+from workers.whisper.logit_filters import Rules
 from workers.whisper.repetition import ends_in_loop
-from workers.whisper.rules import Rules
-from workers.whisper.stepping import stepping
 
 
 @dataclass(frozen=True)

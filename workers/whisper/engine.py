@@ -11,17 +11,17 @@ from typing import Any
 from whisper.model import Whisper
 
 from pipeline.types import Options, Segment, Transcript
-from workers import heap
-from workers.audio import AudioFile
+from workers.audio.audio_file import AudioFile
 from workers.device import described
-from workers.engines import Checkpoints, Report
-from workers.room import Room, is_out_of_memory
-from workers.turns import NoTurns, Turns
-from workers.whisper.ahead import ahead
-from workers.whisper.hearing import Care, Listener
-from workers.whisper.lanes import in_lanes, lanes_of, shared_out
+from workers.engine import Checkpoints, Report
+from workers.memory import heap
+from workers.memory.batch_limit import Room, is_out_of_memory
+from workers.memory.device_priority import NoTurns, Turns
+from workers.precision import Precision, choose
+from workers.whisper.batch_transcriber import Care, Listener
 from workers.whisper.language import Language, Vote, longest
-from workers.whisper.precision import Precision, choose
+from workers.whisper.parallel_batches import in_lanes, lanes_of, shared_out
+from workers.whisper.prefetch import ahead
 from workers.whisper.windows import Cuts, Window, windows
 
 FORMAT = 2

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.types import Segment, Word
 from workers.whisper import guards
-from workers.whisper.speech import FRAME_S
+from workers.whisper.vad import FRAME_S
 from workers.whisper.windows import Window
 
 SPEECH = 0.5

@@ -7,7 +7,7 @@ import torch
 from whisper.tokenizer import Tokenizer
 
 from pipeline.types import Options
-from workers.whisper.decoder import Decoder, Memory
+from workers.whisper.inference.decoder import Decoder, Memory
 
 VOTES = 5
 """Windows that are asked: enough that an intro in another language does not decide."""

@@ -9,7 +9,7 @@ from pipeline.types import Segment, Word
 from workers.whisper.decoding import Decoded
 from workers.whisper.guards import ratio
 from workers.whisper.windows import Window
-from workers.whisper.words import TimedWord, median_length_s
+from workers.whisper.word_timing import TimedWord, median_length_s
 
 STEP_S = 0.02  # what a timestamp token counts
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.audio import SAMPLE_RATE_HZ, Samples
-from workers.whisper.speech import FRAME_S, FRAME_SAMPLES, SpeechDetector
+from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
+from workers.whisper.vad import FRAME_S, FRAME_SAMPLES, SpeechDetector
 
 CLEAR = 0.5
 """Probability from which on a frame is speech without a doubt."""

@@ -1,0 +1,72 @@
+"""What the work needs beside the weights, tensor by tensor.
+
+`tests/unit/test_activations.py` runs the real engines at their real sizes over tensors without data, counts
+what is alive at once, and compares.
+"""
+
+from math import ceil
+
+from workers.memory.geometry import VoxtralGeometry, WhisperGeometry
+
+NUMBER_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 4}
+"""Of each number that flows; int8 has float32 around its products."""
+QUANTIZED_BYTES = {"int8": 1.0, "nf4": 0.516}
+"""Of each number in fewer bits; nf4's are half a byte, and the scales of 64 numbers, themselves in 8 bits."""
+POSITIONS = 1500
+TEXT_CONTEXT = 448
+BEAMS = 5
+AGAIN = 8
+"""One window in so many is decoded again by beams while the batch is held; where more are, the batch is halved."""
+_ENCODER_TENSORS = 15
+"""Of (positions, width), alive at once where Whisper's encoder needs most: inside a layer's wide half."""
+_ALIGNMENT_BYTES = 2 * 10 * 128 * POSITIONS * 4
+"""Attention that the words' times are read from: ten heads, 30 s of speech, float32, and a copy that joins them."""
+_STORING_TENSORS = 5
+"""Of (positions, width): keys and values of one window on their way into the cache."""
+TOKENS_PER_CHUNK = 375
+CHUNK_S = 30.0
+CHUNKS_AT_ONCE = 8
+SPARE_TOKENS = 1024
+"""Set aside in the cache for question and answer."""
+_PREFILL_WIDTHS = 8
+_PREFILL_INTERMEDIATES = 3
+
+
+def whisper_bytes(model: WhisperGeometry, precision: str, batch: int) -> int:
+    """Return the peak of a batch of windows of 30 s: encoding them, or decoding, whichever is more."""
+    number = NUMBER_BYTES[precision]
+    features = POSITIONS * model.width * number
+    mel = 2 * POSITIONS * model.mels * 4
+    audio = 2 * features * model.text_layers
+    text = 2 * TEXT_CONTEXT * model.width * number * model.text_layers
+    encoding = batch * (_ENCODER_TENSORS * features + mel)
+    again = ceil(batch / AGAIN) * (audio + BEAMS * text)
+    more = max(again, batch * _ALIGNMENT_BYTES) + _STORING_TENSORS * features
+    decoding = batch * (features + audio + text) + more
+    return max(encoding, decoding)
+
+
+def whisper_loading_bytes(model: WhisperGeometry, precision: str) -> int:
+    """Return what loading needs beside the weights: a layer's matrices are joined before the old ones go."""
+    return model.parameters * NUMBER_BYTES[precision] // 3
+
+
+def voxtral_bytes(model: VoxtralGeometry, precision: str, section_s: float, rows: int) -> int:
+    """Return the peak of so many sections side by side: encoding chunks, or prefilling what was heard."""
+    number = NUMBER_BYTES[precision]
+    chunks = ceil(section_s / CHUNK_S)
+    tokens = rows * chunks * TOKENS_PER_CHUNK
+    features = tokens * model.width * number
+    at_once = min(chunks, CHUNKS_AT_ONCE)
+    encoding = at_once * _ENCODER_TENSORS * POSITIONS * model.audio_width * number + features
+    cache = (tokens + rows * SPARE_TOKENS) * model.cache_numbers * number
+    wide = _PREFILL_WIDTHS * model.width + _PREFILL_INTERMEDIATES * model.intermediate
+    return max(encoding, cache + tokens * wide * number)
+
+
+def voxtral_weights_bytes(model: VoxtralGeometry, precision: str, quantize: str | None) -> int:
+    """Return what the weights take once they are loaded."""
+    number = NUMBER_BYTES[precision]
+    if quantize is None:
+        return model.parameters * number
+    return int(model.linear * QUANTIZED_BYTES[quantize] + (model.parameters - model.linear) * number)

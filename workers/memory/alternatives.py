@@ -1,0 +1,65 @@
+"""What to choose where a plan does not fit: the smaller choices that do."""
+
+from dataclasses import dataclass
+
+from workers.device import GIB
+from workers.memory.cards import Card
+from workers.memory.geometry import (
+    MINI,
+    WHISPER_SIZES,
+    VoxtralGeometry,
+    WhisperGeometry,
+    voxtral_geometry,
+    whisper_geometry,
+)
+from workers.memory.plan import Plan, plan
+
+
+@dataclass(frozen=True)
+class _Voxtral:
+    model: VoxtralGeometry | None
+    quantize: str | None
+    settings: tuple[str, ...] = ()
+    """What a person sets for it, where it is not what was asked for."""
+
+
+def shortage(made: Plan) -> str:
+    """Return the sentence for a plan that does not fit."""
+    needed = made.card.total_bytes - made.left_bytes
+    models = [share.model for share in (made.whisper, made.voxtral) if share]
+    verb = "need" if len(models) > 1 else "needs"
+    return (
+        f"{' and '.join(models)} {verb} {needed / GIB:.1f} GiB at the least, and "
+        f"{made.card.name} has {made.card.total_bytes / GIB:.1f} in all."
+    )
+
+
+def smaller(
+    card: Card, whisper: WhisperGeometry, voxtral: VoxtralGeometry | None, quantize: str | None = None
+) -> list[str]:
+    """Return the settings with which it fits, what gives up least first.
+
+    For each way to run Voxtral the largest Whisper that fits beside it.
+    """
+    found: list[str] = []
+    whispers = [whisper, *(it for it in map(whisper_geometry, WHISPER_SIZES) if it.parameters < whisper.parameters)]
+    for way in _voxtrals(card, voxtral, quantize):
+        largest = next((model for model in whispers if plan(card, model, way.model, way.quantize).fits), None)
+        if largest is not None:
+            own = () if largest is whisper else (f"DUET_WHISPER_MODEL={largest.name.removeprefix('whisper-')}",)
+            found.append(" ".join([*own, *way.settings]))
+    return found
+
+
+def _voxtrals(card: Card, asked: VoxtralGeometry | None, quantize: str | None) -> list[_Voxtral]:
+    ways = [_Voxtral(asked, quantize)]
+    if asked is None:
+        return ways
+    fewer = {None: ["int8", "nf4"], "int8": ["nf4"]}.get(quantize, []) if card.is_cuda else []
+    ways += [_Voxtral(asked, bits, (f"DUET_VOXTRAL_QUANTIZE={bits}",)) for bits in fewer]
+    mini = voxtral_geometry(MINI)
+    if asked.parameters > mini.parameters:
+        smaller_one = (f"DUET_VOXTRAL_MODEL={MINI}",)
+        ways.append(_Voxtral(mini, quantize, smaller_one))
+        ways += [_Voxtral(mini, bits, (*smaller_one, f"DUET_VOXTRAL_QUANTIZE={bits}")) for bits in fewer]
+    return [*ways, _Voxtral(None, None, ("DUET_VOXTRAL_URL=http://host:8000/v1",))]

@@ -1,0 +1,57 @@
+"""How much is done at once, learnt from running out of memory."""
+
+import logging
+
+import torch
+
+from pipeline.errors import DeviceMemoryError
+from workers.device import GIB, uses_cuda
+from workers.memory.pressure import MOST_IN_A_ROW
+
+logger = logging.getLogger(__name__)
+_SIGNS = ("out of memory", "can't allocate memory", "ALLOC_FAILED")
+"""What errors say that are no OutOfMemoryError: the CPU's allocator, and libraries that want workspaces."""
+
+
+class Room:
+    """How many pieces this process does at once; less after memory ran out, for as long as it lives."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._in_a_row = 0
+
+    def worked(self) -> None:
+        """Note that a batch was done."""
+        self._in_a_row = 0
+
+    def half_of(self, count: int, what: str) -> int:
+        """Return half of what did not fit, from now on the most that is done at once.
+
+        To be called outside of the `except` block: the error's traceback keeps what did not fit alive.
+
+        Raises:
+            DeviceMemoryError: this is the second time in a row, or there is nothing to halve.
+        """
+        self._in_a_row += 1
+        figures = _figures()  # before memory is given back
+        if uses_cuda():
+            torch.cuda.empty_cache()
+        logger.warning("Memory ran out over %d %s%s.", count, what, figures)
+        if count < 2 or self._in_a_row >= MOST_IN_A_ROW:
+            self._in_a_row = 0
+            raise DeviceMemoryError(f"The device has no memory for {count} {what} at once{figures}")
+        self.size = min(self.size, count // 2)
+        return count // 2
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error says that memory ran out."""
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in _SIGNS)
+
+
+def _figures() -> str:
+    if not uses_cuda():
+        return ""
+    free, total = torch.cuda.mem_get_info()
+    held = torch.cuda.memory_reserved()
+    return f" (it holds {held / GIB:.1f} GiB; {free / GIB:.1f} of the device's {total / GIB:.1f} GiB are free)"

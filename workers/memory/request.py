@@ -1,0 +1,85 @@
+"""What is to be planned: by the settings of this machine, and by what a person says otherwise."""
+
+from dataclasses import dataclass, replace
+
+from pipeline.errors import EngineError
+from pipeline.settings import Settings
+from workers.device import choose
+from workers.memory import alternatives, cards
+from workers.memory.cards import Card
+from workers.memory.geometry import MINI, SMALL, VoxtralGeometry, WhisperGeometry, voxtral_geometry, whisper_geometry
+from workers.memory.plan import Plan, plan
+
+
+class NoRoomError(EngineError):
+    """A model and its work do not fit the device."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A device and the models that shall share it."""
+
+    card: Card
+    whisper: WhisperGeometry
+    voxtral: VoxtralGeometry | None
+    quantize: str | None = None
+    section_s: float | None = None
+
+    def plan(self) -> Plan:
+        """Return the shares."""
+        return plan(self.card, self.whisper, self.voxtral, self.quantize, self.section_s)
+
+    def obeyed(self) -> Plan:
+        """Return the shares that the pools keep to: Whisper's alone where both do not fit.
+
+        Raises:
+            NoRoomError: not even Whisper fits.
+        """
+        made = self.plan()
+        if not made.fits and self.voxtral is not None:
+            made = replace(self, voxtral=None).plan()
+        if not made.fits:
+            raise NoRoomError(self.refusal())
+        return made
+
+    def refusal(self) -> str:
+        """Return what is said where it does not fit: the figures, and what does."""
+        instead = [f"set {settings}" for settings in self.instead()[:3]]
+        return f"{alternatives.shortage(self.plan())} To make it fit, {', or '.join(instead) or 'use a larger device'}."
+
+    def instead(self) -> list[str]:
+        """Return the settings of smaller choices that fit."""
+        return alternatives.smaller(self.card, self.whisper, self.voxtral, self.quantize)
+
+
+def wanted(
+    settings: Settings,
+    gpu: str | None = None,
+    whisper: str | None = None,
+    voxtral: str | None = None,
+    quantize: str | None = None,
+) -> Wanted:
+    """Return what the settings want, with what is said otherwise put in its place.
+
+    Both pools of a machine ask this with the same settings, so that they obey the same plan.
+
+    Raises:
+        SettingsError: `gpu` is neither a published card nor a number of bytes.
+        EngineError: the device is not there, or a model's shape is not to be had.
+    """
+    card = cards.named(gpu) if gpu else cards.of(choose(settings.device))
+    bits = quantize or settings.voxtral_quantize
+    return Wanted(
+        card,
+        whisper_geometry(whisper or settings.whisper_model),
+        _voxtral(settings, voxtral, card),
+        None if bits == "off" else bits,
+        settings.voxtral_section_s,
+    )
+
+
+def _voxtral(settings: Settings, said: str | None, card: Card) -> VoxtralGeometry | None:
+    if said is not None:
+        return None if said == "off" else voxtral_geometry({"mini": MINI, "small": SMALL}.get(said, said))
+    here = settings.voxtral == "on" or (settings.voxtral == "auto" and card.is_cuda)
+    return voxtral_geometry(settings.voxtral_model) if here and not settings.voxtral_url else None

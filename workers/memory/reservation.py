@@ -1,0 +1,154 @@
+"""A process's share of the device: taken alone, checked before, limited after."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
+from typing import Any
+
+import redis
+import torch
+
+from pipeline.errors import BrokerError
+from pipeline.state.pool_status import loading_key
+from pipeline.state.redis import connect
+from pipeline.state.telemetry import holders
+from pipeline.types.pools import LOADING
+from workers.device import GIB, Place, described, identity, uses_cuda
+from workers.memory import cards, heap
+from workers.memory.plan import Share
+from workers.memory.request import NoRoomError
+from workers.pool_reporter import standing
+
+logger = logging.getLogger(__name__)
+TICK_S = 0.5
+ROOM_WAIT_S = 15.0
+"""A driver may take a moment to give back what a process that was killed had of its card."""
+TURN_S = 20
+"""After so long without a sign the process that was loading is taken for dead."""
+_PAGE_BYTES = 4096
+_STATM = Path("/proc/self/statm")
+
+
+@contextmanager
+def claimed(place: Place, share: Share) -> Iterator[None]:
+    """Have the device alone while a model is loaded onto it, and keep this process to its share from then on.
+
+    Two processes that load at once would each count the other's memory as taken by a stranger. How much is
+    loaded is said twice a second.
+
+    Raises:
+        NoRoomError: somebody else has taken the share; the message has the figures.
+    """
+    standing().say(
+        status=LOADING,
+        percent=0,
+        device=described(place.device),
+        device_id=identity(place.device),
+        share_bytes=share.bytes,
+        limit_bytes=share.allocated_bytes,
+        precision=share.precision,
+        **share.at_once(),
+    )
+    with _turn(identity(place.device)) as lock:
+        _wait_for_room(place, share)
+        limit(place, share)
+        over = threading.Event()
+        watcher = threading.Thread(target=_watch, args=(place, share, lock, over), name="loading", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+
+
+def check_room(place: Place, share: Share) -> None:
+    """Raise NoRoomError where less is free than the share's tensors take."""
+    free_bytes, card = cards.free_bytes(place), cards.of(place)
+    if free_bytes >= share.allocated_bytes:
+        return
+    others = "".join(f", process {pid} has {size / GIB:.1f}" for pid, size in holders(identity(place.device)))
+    raise NoRoomError(
+        f"{share.model} is to have {share.allocated_bytes / GIB:.1f} GiB of {card.name}, and {free_bytes / GIB:.1f} of "
+        f"its {card.total_bytes / GIB:.1f} GiB are free{others}; end what else uses it, or choose a smaller model "
+        "(`duet plan`)."
+    )
+
+
+def _wait_for_room(place: Place, share: Share) -> None:
+    """In a pool, whose last process may just have been ended, give what else holds the memory a moment to go."""
+    deadline = time.monotonic() + (ROOM_WAIT_S if standing().pool else 0.0)
+    while True:
+        try:
+            return check_room(place, share)
+        except NoRoomError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(TICK_S)
+
+
+def limit(place: Place, share: Share) -> None:
+    """Have torch refuse this process more than its share; a CPU knows no such limit."""
+    if place.device.type == "cuda":
+        total_bytes = cards.of(place).total_bytes
+        torch.cuda.set_device(place.device)
+        torch.cuda.set_per_process_memory_fraction(min(1.0, share.allocated_bytes / total_bytes), place.device)
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process has held: on its card, or where it uses none, at all."""
+    if uses_cuda():
+        return torch.cuda.max_memory_reserved()
+    return getrusage(RUSAGE_SELF).ru_maxrss * 1024
+
+
+def give_back() -> None:
+    """Give memory that is kept for later back to the device and to the system, for other processes."""
+    if uses_cuda():
+        torch.cuda.empty_cache()
+    heap.give_back()
+
+
+@contextmanager
+def _turn(device_id: str) -> Iterator[Any]:
+    """Wait until nobody else loads a model onto the device; yields the lock, or None where there is no broker."""
+    if not standing().pool:
+        yield None
+        return
+    lock = None
+    try:
+        lock = connect(patient=True).lock(loading_key(device_id), timeout=TURN_S, thread_local=False)
+        lock.acquire()
+    except (BrokerError, redis.RedisError) as error:
+        logger.warning("%s Loading without waiting for others.", error)
+    try:
+        yield lock
+    finally:
+        if lock is not None:
+            try:
+                lock.release()
+            except redis.RedisError as error:
+                logger.warning("The turn to load was over before its end (%s).", error)
+
+
+def _watch(place: Place, share: Share, lock: Any, over: threading.Event) -> None:
+    before = held_bytes(place)
+    while not over.wait(TICK_S):
+        percent = min(99, max(0, round(100 * (held_bytes(place) - before) / max(1, share.weights_bytes))))
+        standing().say(percent=percent)
+        if lock is not None:
+            try:
+                lock.reacquire()
+            except redis.RedisError as error:
+                logger.warning("The turn to load could not be held (%s).", error)
+
+
+def held_bytes(place: Place) -> int:
+    """Return the memory that this process holds on a device now; 0 where the system does not say."""
+    if place.device.type == "cuda":
+        return torch.cuda.memory_allocated(place.device)
+    return int(_STATM.read_text("ascii").split()[1]) * _PAGE_BYTES if _STATM.exists() else 0

@@ -1,6 +1,0 @@
-"""The memory plan of a device that both pools share: one pure function, and what it is fed with."""
-
-from workers.plan.cards import CARDS, Card
-from workers.plan.plan import Plan, VoxtralShare, WhisperShare, plan
-
-__all__ = ["CARDS", "Card", "Plan", "VoxtralShare", "WhisperShare", "plan"]

@@ -1,0 +1,1 @@
+"""A worker process among others: heartbeat, unacknowledged messages, lost processes, spot notices, its model."""

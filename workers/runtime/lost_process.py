@@ -1,0 +1,27 @@
+"""What a worker does when the process of a task of its has ended: others may go on with the task at once."""
+
+from typing import Any
+
+from billiard.einfo import ExceptionWithTraceback
+from billiard.exceptions import WorkerLostError
+from celery.worker.request import Request
+
+from pipeline.messaging.app import PRIORITIES
+from workers.runtime.heartbeat import release_dead_processes
+
+
+class LeasedRequest(Request):  # type: ignore[misc]  # celery has no types
+    """A message of a task that runs under a lease."""
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
+        """Where its process was lost, give its lease up before Celery puts the message back, before all that wait.
+
+        How often it is tried is bounded by the task (`LegContext.losses_in_a_row`).
+        """
+        error = exc_info.exception
+        if isinstance(error, ExceptionWithTraceback):
+            error = error.exc
+        if isinstance(error, WorkerLostError | SystemExit):
+            release_dead_processes()
+            self._context.delivery_info["priority"] = PRIORITIES[0]
+        return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)

@@ -1,0 +1,61 @@
+"""Voxtral's weights, from a checked folder onto a device."""
+
+from typing import Any
+
+import torch
+import transformers
+
+from pipeline.errors import EngineError, WeightsError
+from workers.device import Place
+from workers.voxtral import quantize as quantization
+from workers.voxtral.model import VoxtralModel
+from workers.voxtral.quantize import Quantize
+from workers.weights.voxtral import Weights
+
+_hf: Any = transformers  # typed, but not so that strict checking gets through it
+
+
+def load(weights: Weights, place: Place, quantize: Quantize | None = None) -> VoxtralModel:
+    """Load checked weights onto a device, in fewer bits if that is wanted.
+
+    Raises:
+        WeightsError: the tensors are not those that config.json describes, or the tokenizer does not fit.
+        EngineError: the device has no room for them, or cannot compute with so few bits.
+    """
+    _hf.logging.disable_progress_bar()
+    folder = weights.folder
+    fewer_bits: dict[str, Any] = {}
+    if quantize is not None:
+        quantization.check(place, quantize)
+        # Tensor by tensor on the device itself: in full they may not fit it.
+        fewer_bits = {"quantization_config": quantization.config(place, quantize), "device_map": {"": place.device}}
+    try:
+        processor = _hf.AutoProcessor.from_pretrained(folder, local_files_only=True)
+        model, report = _hf.VoxtralForConditionalGeneration.from_pretrained(
+            folder, dtype=place.dtype, local_files_only=True, output_loading_info=True, **fewer_bits
+        )
+        if quantize is None:
+            model.to(place.device)
+    except torch.OutOfMemoryError as error:
+        raise EngineError(f"{place.device} has no room for Voxtral's weights ({error}).") from None
+    except ImportError as error:  # bitsandbytes is there, but not for this machine
+        raise EngineError(f"DUET_VOXTRAL_QUANTIZE={quantize} does not run here ({_first(error)}); unset it.") from None
+    except (ValueError, KeyError, TypeError, OSError, RuntimeError) as error:
+        raise WeightsError(_unfit(folder, _first(error))) from None
+    # Without these transformers goes on with random numbers in the tensors' place.
+    if absent := sorted(report["missing_keys"]):
+        raise WeightsError(_unfit(folder, f"{len(absent)} tensors are missing, the first is {absent[0]}"))
+    words = processor.tokenizer.vocab_size
+    rows = model.config.text_config.vocab_size
+    if words > rows:
+        raise WeightsError(_unfit(folder, f"tekken.json has {words} tokens and the model {rows}"))
+    return VoxtralModel(model.eval(), processor, place)
+
+
+def _first(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def _unfit(folder: object, reason: str) -> str:
+    return f"The files in {folder} do not make a Voxtral ({reason}); copy or download the model again."

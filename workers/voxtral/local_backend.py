@@ -1,0 +1,91 @@
+"""Voxtral on this machine's device, as what answers questions."""
+
+from collections.abc import Iterator, Sequence
+
+from pipeline.errors import EngineError
+from workers.memory.batch_limit import Room, is_out_of_memory
+from workers.voxtral.answer_schemas import GUIDED, Shape, read
+from workers.voxtral.deadline import Watch
+from workers.voxtral.model import Answer, VoxtralModel
+from workers.voxtral.prompts import Note, Question, S
+from workers.voxtral.sections import Section
+
+
+class LocalEars:
+    """Voxtral on this machine's device."""
+
+    def __init__(self, model: VoxtralModel, rows_at_once: int) -> None:
+        self.model = model
+        self._room = Room(rows_at_once)
+        for shape in GUIDED:  # what cannot be followed shall show before any episode is taken
+            model.guides.compile(shape.schema_to_follow())
+
+    def ask_about(
+        self, sections: Sequence[Section], questions: Sequence[Question[Shape]], watch: Watch
+    ) -> Iterator[tuple[int, Question[Shape], Note[Shape]]]:
+        """Yield each answer as soon as it is there: each section is encoded and prefilled once.
+
+        Where memory runs out, at once or after some answers, what is left is asked about half as many sections.
+
+        Raises:
+            DeviceMemoryError: half of them do not fit either, or there was only one.
+        """
+        left = list(questions)
+        try:
+            for question, notes in self._answers(sections, questions, watch):
+                left.remove(question)
+                for index, note in enumerate(notes):
+                    yield index, question, note
+            self._room.worked()
+            return
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        # Outside the except block: the error's traceback keeps the batch that did not fit alive.
+        half = self._room.half_of(len(sections), f"sections of {sections[0].length_s:.0f} s")
+        for first, part in ((0, sections[:half]), (half, sections[half:])):
+            for index, question, note in self.ask_about(part, left, watch):
+                yield first + index, question, note
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many sections of equal shape are answered side by side."""
+        return self._room.size
+
+    def _answers(
+        self, sections: Sequence[Section], questions: Sequence[Question[Shape]], watch: Watch
+    ) -> Iterator[tuple[Question[Shape], list[Note[Shape]]]]:
+        listening = self.model.listen([self.model.hear(section.samples) for section in sections])
+        for question in questions:
+            # The second helping is only as large as the context leaves it; the first must fit.
+            limit = max(question.room_tokens, min(_limit(question), listening.room_tokens(question.text)))
+            if question.is_transcription:
+                answers = listening.transcribe(question.language, limit, watch)
+            else:
+                guide = self.model.guides.start(question.shape.schema_to_follow(), len(sections))
+                answers = listening.ask(question.text, limit, guide, watch)
+            yield question, [_note(question, answer) for answer in answers]
+
+    def ask(self, question: Question[S], watch: Watch) -> Note[S]:
+        """Return the answer to a question that comes without audio."""
+        guide = self.model.guides.start(question.shape.schema_to_follow(), 1)
+        return _note(question, self.model.answer(question.text, _limit(question), guide, watch))
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens a text is."""
+        return len(self.model.encode(text))
+
+
+def _limit(question: Question[S]) -> int:
+    # Greedily decoded, a cut answer asked again with more room begins with the same tokens: so it is
+    # not asked again but goes on, up to the room that the second try would have.
+    return 2 * question.room_tokens
+
+
+def _note(question: Question[S], answer: Answer) -> Note[S]:
+    if question.is_transcription:
+        return Note(question.shape.model_validate({"text": answer.text}), answer.truncated)
+    found = read(question.shape, answer.text, truncated=answer.truncated)
+    if found is None and not answer.truncated:
+        raise EngineError(f"A guided answer does not validate ({answer.text[:80]!r}); this is a defect in Duet.")
+    return Note(found or question.shape(), answer.truncated)

@@ -1,0 +1,1 @@
+"""Model weights on this machine: where they come from, and that they are the right ones."""

@@ -1,0 +1,197 @@
+"""One batch of windows through the model: encode, decode, decode again what a guard trips, word times."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp
+
+import torch
+from torch import Tensor
+from whisper.model import Whisper
+from whisper.tokenizer import Tokenizer, get_tokenizer
+
+from pipeline.types import Options, Segment
+from workers.precision import Precision
+from workers.whisper import beam, gaps, guards, language, word_timing
+from workers.whisper.decoding import Decoded, Prompt, decode
+from workers.whisper.inference.decoder import Decoder, Memory
+from workers.whisper.inference.encoder import Encoder
+from workers.whisper.inference.mel import log_mel
+from workers.whisper.parallel_encode import side_by_side
+from workers.whisper.repetition import loops
+from workers.whisper.segments import segments
+from workers.whisper.windows import Window
+
+TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+@dataclass(frozen=True)
+class Care:
+    """How much is done to hear right; less is faster."""
+
+    silence_s: float = 4.0
+    """Silence that the model hears after a window, as much as fits into 30 s: from 4 s on it errs no less with more."""
+    second_silence_s: float = 3.0
+    """The same for a second look: its audio is short, and little of it is believed."""
+    beams: int = 5
+    """Texts that are followed at once where a guard is tripped; 0: none."""
+    second_look: bool = True
+    """Whether speech that got no words is heard once more on its own."""
+    temperatures: tuple[float, ...] = TEMPERATURES
+    """What is tried after that, in this order."""
+
+
+class Listener:
+    """The model, in a form that hears batches of windows."""
+
+    def __init__(self, model: Whisper, precision: Precision, care: Care) -> None:
+        self.precision, self.care = precision, care
+        self.mels: int = model.dims.n_mels
+        self.multilingual: bool = model.is_multilingual
+        self.language_count: int = model.num_languages
+        self.device = model.device
+        with torch.inference_mode():
+            self.encoder, self.decoder = Encoder(model, precision), Decoder(model, precision)
+        layers, heads = model.alignment_heads.indices().tolist()
+        self.alignment_heads = list(zip(layers, heads, strict=True))
+
+    def prompt(self, code: str, options: Options) -> Prompt:
+        """Return what is said to come before each window in this language."""
+        tokenizer = self.tokenizer(code, options.task)
+        if not options.vocabulary:
+            return Prompt(tokenizer)
+        context = tokenizer.encode(" " + ", ".join(options.vocabulary) + ".")
+        return Prompt(tokenizer, tuple(context[: self.decoder.context // 2 - 1]))
+
+    def tokenizer(self, code: str, task: str = "transcribe") -> Tokenizer:
+        """Return openai-whisper's tokenizer for a language and a task."""
+        return get_tokenizer(self.multilingual, num_languages=self.language_count, language=code, task=task)
+
+    @torch.inference_mode()
+    def remember(self, batch: Sequence[Window], silence_s: float | None = None) -> Memory:
+        """Encode windows and return what the decoder needs of them.
+
+        Args:
+            batch: the windows.
+            silence_s: silence after each, in seconds; None: as much as `care` says.
+        """
+        return Memory(self.decoder, self.encode(batch, self.care.silence_s if silence_s is None else silence_s))
+
+    @torch.inference_mode()
+    def encode(self, batch: Sequence[Window], silence_s: float) -> list[Tensor]:
+        """Return the features of each window, shape (positions, width)."""
+        mels = [log_mel(window.samples, self.mels, silence_s=silence_s) for window in batch]
+        if self.device.type == "cpu":
+            return side_by_side(lambda mel: self.encoder(mel[None])[0], mels)
+        longest = max(mel.shape[1] for mel in mels)
+        padded = [torch.nn.functional.pad(mel, (0, longest - mel.shape[1]), value=float(mel.min())) for mel in mels]
+        return list(self.encoder(torch.stack(padded).to(self.device)))
+
+    def languages(self, batch: Sequence[Window], memory: Memory) -> list[language.Language]:
+        """Return what each window seems to be in; English for an English-only model."""
+        if not self.multilingual:
+            return [language.Language("en", 1.0)] * len(batch)
+        return language.detect(self.decoder, self.tokenizer("en"), memory)
+
+    def hear(
+        self, batch: Sequence[Window], memory: Memory, codes: Sequence[str], options: Options
+    ) -> list[list[Segment]]:
+        """Return the segments of each window; none for a window in which the model hears no speech.
+
+        Args:
+            batch: the windows.
+            memory: of the same windows.
+            codes: the language of each.
+            options: what a person asked for.
+        """
+        if not options.mixed_languages:
+            return self._hear_twice(batch, memory, self.prompt(codes[0], options))
+        heard: list[list[Segment]] = [[] for _ in batch]
+        for code in sorted(set(codes)):
+            rows = [row for row, spoken in enumerate(codes) if spoken == code]
+            part = memory if len(rows) == len(batch) else memory.of(rows)
+            found = self._hear_twice([batch[row] for row in rows], part, self.prompt(code, options))
+            for row, own in zip(rows, found, strict=True):
+                heard[row] = [segment.model_copy(update={"language": code}) for segment in own]
+        return heard
+
+    def _hear_twice(self, batch: Sequence[Window], memory: Memory, prompt: Prompt) -> list[list[Segment]]:
+        """Hear speech that got no words once more on its own, and believe it where no guard objects."""
+        heard = self._hear(batch, memory, prompt)
+        missed = [
+            (row, part)
+            for row, window in enumerate(batch)
+            for part in gaps.unheard(window, [word for segment in heard[row] for word in segment.words])
+        ]
+        parts = [part for _, part in missed]
+        if not parts or not self.care.second_look:
+            return heard
+        found = self._hear(parts, self.remember(parts, self.care.second_silence_s), prompt)
+        for (row, part), extra in zip(missed, found, strict=True):
+            heard[row] = gaps.inserted(heard[row], gaps.believed(part, extra))
+        return heard
+
+    def _hear(self, batch: Sequence[Window], memory: Memory, prompt: Prompt) -> list[list[Segment]]:
+        decoded = decode(self.decoder, prompt, memory)
+        decoded = self._again(batch, memory.features, prompt, decoded)
+        tokenizer = prompt.tokenizer
+        texts, chances = [], []
+        for one in decoded:
+            silent = guards.silent(one)
+            text = [
+                (token, exp(logprob))
+                for token, logprob in zip(one.tokens, one.logprobs, strict=True)
+                if token < tokenizer.eot and not silent
+            ]
+            texts.append([token for token, _ in text])
+            chances.append([chance for _, chance in text])
+        lengths_s = [window.length_s for window in batch]
+        timed = word_timing.align(self.decoder, tokenizer, memory, self.alignment_heads, texts, chances, lengths_s)
+        return [
+            segments(window, one, own, tokenizer) if text else []
+            for window, one, own, text in zip(batch, decoded, timed, texts, strict=True)
+        ]
+
+    def _again(
+        self, batch: Sequence[Window], features: Sequence[Tensor], prompt: Prompt, decoded: list[Decoded]
+    ) -> list[Decoded]:
+        """Decode the windows that trip a guard again, each until one way passes; keep the best."""
+
+        def tripped(one: Decoded) -> str:
+            text = prompt.tokenizer.decode([token for token in one.tokens if token < prompt.tokenizer.eot])
+            return guards.reason_to_retry(one, text.strip())
+
+        best = list(decoded)
+        todo = [row for row, one in enumerate(decoded) if tripped(one)]
+        tries: list[float] = [*([0.0] if self.care.beams else []), *self.care.temperatures]
+        for temperature in tries:
+            if not todo:
+                break
+            again = [features[row] for row in todo]
+            if temperature == 0:
+                results = beam.search(self.decoder, prompt, again, self.care.beams)
+            else:
+                seeds = [_seed(batch[row], temperature) for row in todo]
+                memory = Memory(self.decoder, again)
+                results = decode(self.decoder, prompt, memory, temperature=temperature, seeds=seeds)
+            passed = []
+            for row, result in zip(todo, results, strict=True):
+                if not tripped(result):
+                    best[row] = result
+                    passed.append(row)
+                elif _rank(result, prompt.tokenizer) > _rank(best[row], prompt.tokenizer):
+                    best[row] = result
+            todo = [row for row in todo if row not in passed]
+        return best
+
+
+def _rank(one: Decoded, tokenizer: Tokenizer) -> tuple[bool, float]:
+    """Order results of which none passes: a loop is worst, then the less sure."""
+    text = tokenizer.decode([token for token in one.tokens if token < tokenizer.eot]).strip()
+    looped = loops(one.tokens) or guards.ratio(text) > guards.COMPRESSION_RATIO
+    return not looped, one.avg_logprob
+
+
+def _seed(window: Window, temperature: float) -> int:
+    digest = hashlib.sha256(window.samples.tobytes() + str(temperature).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

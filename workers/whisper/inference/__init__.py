@@ -1,0 +1,1 @@
+"""Whisper's network over openai-whisper's weights: log-mel, encoder, decoder, caches, matrix products."""

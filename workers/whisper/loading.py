@@ -1,0 +1,29 @@
+"""The transcriber that the settings ask for."""
+
+from pathlib import Path
+
+from pipeline.settings import Settings
+from workers.device import choose
+from workers.engine import Transcriber
+from workers.memory.device_priority import turns
+from workers.memory.pressure import halvings
+from workers.memory.request import wanted
+from workers.memory.reservation import claimed
+from workers.weights.digest import digest_of
+from workers.weights.whisper import load_whisper, whisper_checkpoint
+from workers.whisper.engine import WhisperEngine
+
+
+def load_transcriber(settings: Settings) -> Transcriber:
+    """Load the model that the settings name, ready to be used.
+
+    Raises:
+        EngineError: the model or the device is not to be had.
+    """
+    place = choose(settings.device)
+    share = wanted(settings).obeyed().whisper.reduced(halvings())
+    with claimed(place, share):
+        model = load_whisper(settings.whisper_model, place.device)
+        digest = digest_of(whisper_checkpoint(settings.whisper_model))
+        name = f"whisper-{Path(settings.whisper_model).stem}"
+        return WhisperEngine(model, name, batch_size=share.batch, digest=digest, turns=turns(place.device))

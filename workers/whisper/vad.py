@@ -1,0 +1,74 @@
+"""Where there is speech: silero-vad's network (https://github.com/snakers4/silero-vad), many frames at once.
+
+The wheel's TorchScript model takes one frame of 32 ms a call. Here its own weights run as one
+convolution over a block of frames and one recurrent pass, with the same probabilities.
+"""
+
+import importlib.util
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.errors import EngineError
+from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
+
+FRAME_SAMPLES = 512
+FRAME_S = FRAME_SAMPLES / SAMPLE_RATE_HZ
+CONTEXT_SAMPLES = 64  # of the frame before, which the network wants in front of each
+STRIDES = (1, 2, 2, 1)
+
+
+class SpeechDetector:
+    """Gives each frame of a stream its probability of speech."""
+
+    def __init__(self) -> None:
+        self._basis, self._layers, self._recurrent, self._last = _network()
+        self._context = torch.zeros(CONTEXT_SAMPLES)
+        self._state = (torch.zeros(1, 1, 128), torch.zeros(1, 1, 128))
+
+    @torch.inference_mode()
+    def probabilities(self, samples: Samples) -> NDArray[np.float32]:
+        """Return the probability of speech in each frame that follows those of the last call.
+
+        Args:
+            samples: a whole number of frames, shape (frames * FRAME_SAMPLES,).
+
+        Returns:
+            Shape (frames,), 0 to 1.
+        """
+        stream = torch.cat([self._context, torch.from_numpy(samples)])
+        self._context = stream[-CONTEXT_SAMPLES:].clone()
+        x = stream.unfold(0, CONTEXT_SAMPLES + FRAME_SAMPLES, FRAME_SAMPLES)
+        x = F.pad(x[:, None], (0, 64), mode="reflect")
+        real, imaginary = F.conv1d(x, self._basis, stride=128).chunk(2, dim=1)
+        x = (real.square() + imaginary.square()).sqrt()
+        for (weight, bias), stride in zip(self._layers, STRIDES, strict=True):
+            x = F.relu(F.conv1d(x, weight, bias, stride=stride, padding=1))
+        hidden, *state = torch.lstm(x[:, :, 0][None], self._state, self._recurrent, True, 1, 0.0, False, False, True)
+        self._state = (state[0], state[1])
+        weight, bias = self._last
+        chances: NDArray[np.float32] = (F.relu(hidden[0]) @ weight[0] + bias).sigmoid()[:, 0].numpy()
+        return chances
+
+
+@lru_cache(maxsize=1)
+def _network() -> tuple[Tensor, list[tuple[Tensor, Tensor]], list[Tensor], tuple[Tensor, Tensor]]:
+    # Importing silero_vad would set torch to one thread for the whole process.
+    spec = importlib.util.find_spec("silero_vad")
+    if spec is None or spec.origin is None:
+        raise EngineError("silero-vad is not installed; install it with `pip install silero-vad`.")
+    path = Path(spec.origin).parent / "data" / "silero_vad.jit"
+    script = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+    weights = {name.removeprefix("_model."): value.detach().clone() for name, value in script.state_dict().items()}
+    layers = [
+        (weights[f"encoder.{i}.reparam_conv.weight"], weights[f"encoder.{i}.reparam_conv.bias"])
+        for i in range(len(STRIDES))
+    ]
+    recurrent = [weights[f"decoder.rnn.{part}"] for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    last = (weights["decoder.decoder.2.weight"], weights["decoder.decoder.2.bias"])
+    return weights["stft.forward_basis_buffer"], layers, recurrent, last

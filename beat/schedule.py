@@ -1,6 +1,6 @@
-"""The clock: which task is sent how often. Celery beat sends them, the cpu pool runs them.
+"""The schedule of Celery beat: which task is sent how often. The cpu pool runs them.
 
-A new one is a module here with a task of `base=PeriodicTask`, and a line in `SCHEDULE`.
+A new one is a task of `base=PeriodicTask` in `beat/maintenance.py`, and a line in `SCHEDULE`.
 """
 
 from typing import Any
@@ -9,15 +9,17 @@ from celery import Task
 from celery.signals import after_task_publish, beat_init
 from celery.utils.log import get_task_logger
 
-from beat.ageing import age
-from beat.batches import close_abandoned
-from beat.inbox import look_into_inboxes
-from beat.retention import LONGEST_INTERVAL_S, retire_ended
-from beat.roll_call import roll_call
-from beat.scaling import scale
+from beat.maintenance import (
+    check_workers,
+    close_abandoned_batches,
+    promote_waiting_messages,
+    queue_due_webhooks,
+    retire_ended_jobs,
+    sample_telemetry,
+    scale_gpu_hosts,
+    scan_inboxes,
+)
 from beat.sweeper import sweep
-from beat.telemetry import sample
-from beat.webhooks import send
 from pipeline.celery import app
 from pipeline.errors import BrokerError
 from pipeline.messaging.app import PRIORITIES
@@ -26,6 +28,7 @@ from pipeline.state import beat_heartbeat
 from pipeline.state.redis import connect, readable_errors
 
 logger = get_task_logger(__name__)
+LONGEST_RETIRE_INTERVAL_S = 3600.0
 
 
 def every(interval_s: float, task: Task) -> dict[str, Any]:
@@ -40,15 +43,15 @@ def every(interval_s: float, task: Task) -> dict[str, Any]:
 
 
 SCHEDULE: dict[str, dict[str, Any]] = {
-    "age": every(min(30.0, settings().priority_age_s / 4), age),
-    "batches": every(3 * settings().sweep_interval_s, close_abandoned),
-    "inbox": every(settings().inbox_settle_s / 2, look_into_inboxes),
-    "retention": every(min(LONGEST_INTERVAL_S, settings().keep_jobs_s / 4), retire_ended),
-    "roll_call": every(settings().sweep_interval_s, roll_call),
-    "scale": every(30.0, scale),
+    "age": every(min(30.0, settings().priority_age_s / 4), promote_waiting_messages),
+    "batches": every(3 * settings().sweep_interval_s, close_abandoned_batches),
+    "inbox": every(settings().inbox_settle_s / 2, scan_inboxes),
+    "retention": every(min(LONGEST_RETIRE_INTERVAL_S, settings().keep_jobs_s / 4), retire_ended_jobs),
+    "roll_call": every(settings().sweep_interval_s, check_workers),
+    "scale": every(30.0, scale_gpu_hosts),
     "sweep": every(3 * settings().sweep_interval_s, sweep),
-    "telemetry": every(10.0, sample),
-    "webhooks": every(settings().sweep_interval_s, send),
+    "telemetry": every(10.0, sample_telemetry),
+    "webhooks": every(settings().sweep_interval_s, queue_due_webhooks),
 }
 
 app.conf.beat_schedule = SCHEDULE
@@ -56,13 +59,13 @@ app.conf.beat_schedule = SCHEDULE
 
 @beat_init.connect  # type: ignore[untyped-decorator]
 def send_quietly(**_: Any) -> None:
-    """Have the clock tell nobody that it sends: a task that is never seen to end would seem to hang."""
+    """Publish no event for what beat sends: a task that is never seen to end would seem to hang."""
     app.conf.task_send_sent_event = False
 
 
 @beat_init.connect  # type: ignore[untyped-decorator]
 def leave_marks(**_: Any) -> None:
-    """Have the clock, and no other process that sends, leave a mark now and with each thing that it has sent."""
+    """Store beat's heartbeat now and with each task that beat, and no other process, sends."""
     client = connect()
 
     def leave_mark(**_: Any) -> None:
@@ -70,7 +73,7 @@ def leave_marks(**_: Any) -> None:
             with readable_errors():
                 beat_heartbeat.leave_mark(client)
         except BrokerError as error:
-            logger.warning("The clock leaves no mark now. %s", error)
+            logger.warning("Beat's heartbeat cannot be stored now. %s", error)
 
     leave_mark()
     after_task_publish.connect(leave_mark, weak=False)

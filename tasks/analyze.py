@@ -1,19 +1,25 @@
 """The slow leg: what was said, understood from the audio itself."""
 
+from typing import Any
+
 from pipeline.celery import app
 from pipeline.results.manifest import product_name
 from pipeline.settings import chosen
 from pipeline.types import LegOutcome
-from tasks.audio import local_audio
-from tasks.context import LegContext
-from tasks.leg import LegTask
+from tasks.base.audio_file import local_audio
+from tasks.base.leg_run import LegRun
+from tasks.base.leg_task import LegTask, run_leg
 from workers import pool
 from workers.voxtral import Skipped
 
 
-@app.task(bind=True, base=LegTask, name="tasks.analyze", leg="voxtral")  # type: ignore[untyped-decorator]
-def analyze(self: LegTask, leg: LegContext) -> LegOutcome:
-    """Let Voxtral hear the episode and write its analysis."""
+@app.task(bind=True, base=LegTask, name="tasks.analyze")  # type: ignore[untyped-decorator]
+def analyze(self: LegTask, message: dict[str, Any]) -> dict[str, Any]:
+    """Analyze the episode's audio with Voxtral and store the analysis."""
+    return run_leg(self, message, "voxtral", _analyze)
+
+
+def _analyze(leg: LegRun) -> LegOutcome:
     analyst = pool.analyst()
     if isinstance(analyst, Skipped):
         return LegOutcome(leg="voxtral", status="skipped", reason=analyst.reason)

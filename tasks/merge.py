@@ -19,13 +19,14 @@ from pipeline.state.counters import Counts
 from pipeline.state.job_store import Ledger
 from pipeline.state.metric_definitions import reason_of
 from pipeline.state.redis import connect
+from pipeline.state.webhook_outbox import send_due_if_possible
 from pipeline.storage import Storage, open_storage
 from pipeline.types import LEGS, Analysis, EpisodeResult, JobSpec, JobState, Leg, LegOutcome, SecondOpinion, Transcript
 from pipeline.types.records import JobRecord
-from tasks.checkpoint import saved_opinion
-from tasks.deliver import tell_at_once
-from tasks.lease import Lease
-from tasks.patience import has_tries_left, kept_while_the_broker_is_away, put_back, try_later
+from tasks.base.checkpoints import saved_opinion
+from tasks.base.lease import Lease
+from tasks.base.reasons import PROCESS_LOST, sentence_for
+from tasks.base.retry import has_tries_left, kept_while_the_broker_is_away, put_back, try_later
 
 logger = get_task_logger(__name__)
 RETRY_DELAY_S = 5
@@ -52,23 +53,22 @@ def merge(self: Task, outcomes: list[dict[str, Any]], message: dict[str, Any]) -
 @app.task(bind=True, name="tasks.rescue", typing=False, default_retry_delay=RETRY_DELAY_S)  # type: ignore[untyped-decorator]
 def rescue(self: Task, message: dict[str, Any]) -> dict[str, Any]:
     """End a job of which a leg could not return: merge what there is and say what is not."""
-    with kept_while_the_broker_is_away():
-        try:
-            spec = admit(message)
-        except DuetError as error:
-            return _refuse(message, error)
-        return _end_job(self, spec, _outcomes(spec))
+    return _end_with_what_is_known(self, message)
 
 
 @app.task(bind=True, name="tasks.conclude", typing=False, default_retry_delay=RETRY_DELAY_S)  # type: ignore[untyped-decorator]
 def conclude(self: Task, message: dict[str, Any]) -> dict[str, Any]:
     """End a job of which Voxtral was asked for a second opinion, whether it gave one or not."""
+    return _end_with_what_is_known(self, message)
+
+
+def _end_with_what_is_known(task: Task, message: dict[str, Any]) -> dict[str, Any]:
     with kept_while_the_broker_is_away():
         try:
             spec = admit(message)
         except DuetError as error:
             return _refuse(message, error)
-        return _end_job(self, spec, _outcomes(spec))
+        return _end_job(task, spec, _outcomes(spec))
 
 
 def _is_asked(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> bool:
@@ -120,7 +120,7 @@ def _rescued_outcome(spec: JobSpec, leg: Leg, record: JobRecord | None) -> LegOu
     return LegOutcome(
         leg=leg,
         status="failed",
-        reason=f"The process at work was ended before it was done ({type(error).__name__}: {error}).",
+        reason=f"{PROCESS_LOST} ({type(error).__name__}: {error}).",
     )
 
 
@@ -160,14 +160,12 @@ def _write_end(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome], ledger: L
     except DuetError as error:
         state, reason, cause = JobState.FAILED, _why_failed(error, legs), reason_of(error)
     except Exception as error:
-        logger.exception("merge of %s failed", spec.job)
-        reason = f"Unexpected {type(error).__name__}: {error}. The worker's log has the details."
-        state, cause = JobState.FAILED, reason_of(error)
+        state, reason, cause = JobState.FAILED, sentence_for(error, f"merge of {spec.job}"), reason_of(error)
     counts = _untold(legs, ledger.get(spec.job))
     if cause:
         counts |= metric_events.step_failed(step_of(task.name), cause)
     ledger.advance(spec, state, counts, reason=reason, ended_at=time.time())
-    tell_at_once(ledger)
+    send_due_if_possible(ledger)
     return _told(spec, state, reason)
 
 
@@ -206,7 +204,7 @@ def _opinion(spec: JobSpec, storage: Storage, record: JobRecord | None) -> Secon
     """Return the second opinion, or why there is none although it was asked for."""
     if record is None or not record.opinion_asked_at:
         return None
-    lost = SecondOpinion(status="failed", reason="The process at work was ended before it was done.")
+    lost = SecondOpinion(status="failed", reason=f"{PROCESS_LOST}.")
     return saved_opinion(storage, spec) or lost
 
 

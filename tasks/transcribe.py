@@ -1,25 +1,31 @@
 """The fast leg: the transcript, written as soon as it is there."""
 
+from typing import Any
+
 from pipeline.celery import app
 from pipeline.results.merge import write_transcript
 from pipeline.results.quality_gate import flaws
 from pipeline.results.uncertainty import judged
 from pipeline.settings import chosen
 from pipeline.types import JobSpec, LegOutcome, Options
-from tasks.audio import local_audio
-from tasks.context import LegContext
-from tasks.leg import LegTask
+from tasks.base.audio_file import local_audio
+from tasks.base.leg_run import LegRun
+from tasks.base.leg_task import LegTask, run_leg
 from workers import pool
 
 
-@app.task(bind=True, base=LegTask, name="tasks.transcribe", leg="whisper")  # type: ignore[untyped-decorator]
-def transcribe(self: LegTask, leg: LegContext) -> LegOutcome:
-    """Turn the episode's audio into a transcript and write it in every form."""
+@app.task(bind=True, base=LegTask, name="tasks.transcribe")  # type: ignore[untyped-decorator]
+def transcribe(self: LegTask, message: dict[str, Any]) -> dict[str, Any]:
+    """Transcribe the episode with Whisper and publish the transcript in every format."""
+    return run_leg(self, message, "whisper", _transcribe)
+
+
+def _transcribe(leg: LegRun) -> LegOutcome:
     with local_audio(leg.spec) as audio:
         engine = pool.transcriber()
         transcript = engine.transcribe(
             audio,
-            _told(leg.spec),
+            _with_published_names(leg.spec),
             leg.report,
             checkpoints=leg.checkpoints,
             on_segments=leg.on_segments,
@@ -38,7 +44,7 @@ def transcribe(self: LegTask, leg: LegContext) -> LegOutcome:
     )
 
 
-def _told(spec: JobSpec) -> Options:
+def _with_published_names(spec: JobSpec) -> Options:
     """Return the options with the names that the publisher spells out added to the person's own vocabulary."""
     published = spec.episode.publication.names if spec.episode.publication else ()
     own = spec.options.vocabulary

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from pipeline.cli.terminal import INTERRUPTED, bad_usage, console, interruptible, messages
-from pipeline.cli.worker_imports import worker_side
+from pipeline.cli.worker_imports import worker_packages
 
 
 def bench(
@@ -38,7 +38,9 @@ def bench(
     from pipeline.embedded.stack import Stack
     from pipeline.settings import settings
 
-    compare = worker_side("workers.bench.paths", "bench").compare
+    with worker_packages("bench"):
+        from workers.bench.paths import compare
+
     price = settings().gpu_cost_per_hour if price_per_hour is None else price_per_hour
     chosen = {"DUET_VOXTRAL_MODEL": voxtral, "DUET_VOXTRAL": "on"} if voxtral else {}
     with interruptible("Interrupted.", INTERRUPTED), Stack("run") as stack:

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from pipeline.cli.terminal import FAILED, bad_usage, console
-from pipeline.cli.worker_imports import worker_side
+from pipeline.cli.worker_imports import worker_packages
 from pipeline.errors import StackError
 
 if TYPE_CHECKING:
@@ -57,11 +57,12 @@ def _worker_probes() -> "list[Probe]":
     from pipeline.monitoring.doctor import Check, Probe, Status
 
     try:
-        probes: list[Probe] = worker_side("workers.doctor", "doctor").probes()
+        with worker_packages("doctor"):
+            from workers.doctor import probes
     except StackError as error:
         missing = Check("worker", Status.WARNING, "this machine can send jobs, not do them", str(error))
         return [Probe("worker", lambda: missing)]
-    return probes
+    return probes()
 
 
 def _line(check: "Check") -> Table:

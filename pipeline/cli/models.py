@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.terminal import FAILED, bad_usage, console, messages
-from pipeline.cli.worker_imports import worker_side
+from pipeline.cli.worker_imports import worker_packages
 
 if TYPE_CHECKING:
     from pipeline.storage.weights.model_id import ModelName
@@ -134,11 +134,10 @@ def _names(asked: Sequence[str] | None) -> "list[ModelName]":
 
 def _found(name: "ModelName") -> Path:
     """Return where a pool of this machine has a model, or gets it from."""
-    if name.leg == "whisper":
-        found: Path = worker_side("workers.weights.whisper", "models push without --from").whisper_checkpoint(name.name)
-    else:
-        found = worker_side("workers.weights.voxtral", "models push without --from").find(name.name)
-    return found
+    with worker_packages("models push without --from"):
+        from workers.weights.voxtral import find
+        from workers.weights.whisper import whisper_checkpoint
+    return whisper_checkpoint(name.name) if name.leg == "whisper" else find(name.name)
 
 
 @contextmanager

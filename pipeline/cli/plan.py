@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from pipeline.cli.terminal import FAILED, console
-from pipeline.cli.worker_imports import worker_side
+from pipeline.cli.worker_imports import worker_packages
 
 
 def plan(
@@ -29,10 +29,12 @@ def plan(
     """
     from pipeline.settings import settings
 
-    wanted = worker_side("workers.memory.request", "plan").wanted(settings(), gpu, whisper, voxtral, quantize)
-    report = worker_side("workers.memory.report", "plan")
-    made = wanted.plan()
-    instead = [] if made.fits else wanted.instead()
+    with worker_packages("plan"):
+        from workers.memory import report
+        from workers.memory.request import wanted
+    request = wanted(settings(), gpu, whisper, voxtral, quantize)
+    made = request.plan()
+    instead = [] if made.fits else request.instead()
     if as_json:
         print(json.dumps(report.to_json(made, instead)))
     else:

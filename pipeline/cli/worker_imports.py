@@ -1,18 +1,19 @@
-"""What a command asks the worker's side, by name: a client's installation has neither torch nor a device."""
+"""Imports from `workers`, whose packages a client's installation lacks."""
 
-from importlib import import_module
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pipeline.errors import StackError
 
 
-def worker_side(module: str, command: str) -> Any:
-    """Return a module of `workers`, found by its name as the canvas finds its tasks.
+@contextmanager
+def worker_packages(command: str) -> Iterator[None]:
+    """Turn a package that a command needs and that is missing into a sentence.
 
     Raises:
-        StackError: a package is missing that it needs.
+        StackError: a package is missing.
     """
     try:
-        return import_module(module)
+        yield
     except ImportError as error:
         raise StackError(f"`duet {command}` needs the package {error.name}; install duet[worker].") from None

@@ -33,10 +33,10 @@ def make_app(url: str | None, results: str | None = None) -> Celery:
         include=[
             "tasks.transcribe",
             "tasks.analyze",
-            "tasks.reconsider",
+            "tasks.second_opinion",
             "tasks.merge",
-            "tasks.deliver",
-            "tasks.telling",
+            "tasks.webhooks",
+            "tasks.base.task_logging",
             "workers.pool",
             "workers.runtime.heartbeat",
             "workers.webhooks.delivery",

@@ -2,15 +2,21 @@
 
 import hashlib
 import json
+import logging
 import time
 from typing import Any
 
+import redis
+
+from pipeline.errors import BrokerError
 from pipeline.state.job_store import Ledger
 from pipeline.state.webhook_queue import Delivery, WebhookQueue
 from pipeline.state.webhook_subscriptions import DUE, Event, event_of, urls_of
 from pipeline.types import JobState
 from pipeline.types.records import JobRecord
 from pipeline.types.time_format import iso
+
+logger = logging.getLogger(__name__)
 
 
 def send_due(ledger: Ledger) -> int:
@@ -28,6 +34,14 @@ def send_due(ledger: Ledger) -> int:
             sent += queue.add(delivery)
         ledger.redis.srem(DUE, due)
     return sent
+
+
+def send_due_if_possible(ledger: Ledger) -> None:
+    """Queue all that is due; where the broker does not answer, beat does so later."""
+    try:
+        send_due(ledger)
+    except (BrokerError, redis.RedisError) as error:
+        logger.warning("%s Webhooks are sent later.", error)
 
 
 def _deliveries(ledger: Ledger, job: str, attempt: int, state: JobState) -> list[Delivery]:

@@ -23,7 +23,7 @@ from workers.voxtral import device_loading, quantize
 from workers.weights import voxtral as voxtral_weights
 from workers.weights.whisper import load_whisper
 from workers.whisper import WhisperEngine
-from workers.whisper.inference.graph import Graph
+from workers.whisper.inference.decoder_step import Graph
 from workers.whisper.language import Vote
 
 pytestmark = [

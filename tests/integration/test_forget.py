@@ -21,7 +21,7 @@ from pipeline.state.job_store import Ledger
 from pipeline.storage import open_storage
 from pipeline.types import LEGS, JobState, LegOutcome, Options
 from pipeline.types.records import JobRecord
-from tasks.audio import local_audio
+from tasks.base.audio_file import local_audio
 from tests.batches import ID3, end_jobs, own_settings, records, write_audio
 from tests.services import S3Server, start_s3
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from beat.inbox import look_into_inboxes
+from beat.maintenance import scan_inboxes
 from pipeline.client.inbox import Inbox
 from pipeline.settings import settings
 from pipeline.state.job_store import Ledger
@@ -131,7 +131,7 @@ def test_the_clock_looks_into_every_inbox_and_one_that_is_not_there_is_no_troubl
     monkeypatch.setenv("DUET_INBOX_SETTLE_S", "0.001")
     settings.cache_clear()
 
-    look_into_inboxes()
-    look_into_inboxes()
+    scan_inboxes()
+    scan_inboxes()
 
     assert sources(ledger) == ["1.mp3"]

@@ -14,8 +14,7 @@ import typer
 from hypothesis import HealthCheck, given, settings, strategies
 
 import pipeline.settings
-from beat.batches import close_abandoned
-from beat.inbox import look_into_inboxes
+from beat.maintenance import close_abandoned_batches, scan_inboxes
 from pipeline import Batch, Submitted, submit_all, submit_feed, submit_folder
 from pipeline.cli import batch_arguments
 from pipeline.cli.batch_arguments import Background
@@ -30,7 +29,7 @@ from pipeline.state.batch_store import Batches
 from pipeline.state.job_store import Ledger
 from pipeline.storage import as_uri
 from pipeline.types import JobSpec, JobState
-from tasks.audio import local_audio
+from tasks.base.audio_file import local_audio
 from tests.batches import ID3, end_jobs, own_settings, records, write_audio
 from tests.web import Site, start_site
 
@@ -392,11 +391,11 @@ def test_a_client_that_stood_still_and_goes_on_has_its_batch_open_again(ledger: 
     batches = Batches(ledger.redis)
     batch = batches.create(["show"], as_uri(tmp_path), {}).id
     ledger.redis.delete(f"duet:batch:{batch}:owner")
-    close_abandoned()
+    close_abandoned_batches()
     assert Batch(batch).record.abandoned_at
 
     batches.renew(batch)
-    close_abandoned()
+    close_abandoned_batches()
 
     assert not Batch(batch).record.is_submitted
     assert not Batch(batch).record.abandoned_at
@@ -440,8 +439,8 @@ def test_an_inbox_that_cannot_be_looked_into_stops_no_other(
     monkeypatch.setenv("DUET_INBOX_TO", str(tmp_path / "out"))
     pipeline.settings.settings.cache_clear()
 
-    look_into_inboxes()
-    look_into_inboxes()
+    scan_inboxes()
+    scan_inboxes()
 
     assert sorted(Path(it.spec.episode.source).name for it in records(ledger)) == ["a.mp3", "z.mp3"]
 

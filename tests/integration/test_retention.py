@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from beat.retention import retire_ended
+from beat.maintenance import retire_ended_jobs
 from pipeline.client.inbox import Inbox
 from pipeline.client.retention.ended_jobs import retire
 from pipeline.client.submitter import Desk, Verdict
@@ -189,6 +189,6 @@ def test_the_clock_lets_go_what_the_setting_says(valkey: str, tmp_path: Path) ->
         ended(ledger, spec_of(tmp_path, 1), 7200)
         kept = ended(ledger, spec_of(tmp_path, 2), 60)
 
-        retire_ended()
+        retire_ended_jobs()
 
         assert ledger.jobs() == [kept.job]

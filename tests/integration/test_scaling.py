@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 
-from beat.scaling import scale
+from beat.maintenance import scale_gpu_hosts
 from pipeline.errors import ScalingError
 from pipeline.scaling.drivers import AutoScalingGroup
 from pipeline.scaling.scaler import KEY
@@ -88,24 +88,24 @@ def test_hosts_come_and_go_with_what_waits(group: Any, monkeypatch: pytest.Monke
     ledger.advance(jobs[0], JobState.COMPLETED)
 
     # When the clock looks, then there are as many hosts as have them done within the hour
-    scale()
+    scale_gpu_hosts()
     assert group() == 9
 
     # Of a shorter target as many as the group may have
     monkeypatch.setenv("DUET_DRAIN_TARGET_S", "900")
     settings.cache_clear()
-    scale()
+    scale_gpu_hosts()
     assert group() == 10, "no more than DUET_SCALE_MAX_HOSTS"
     monkeypatch.setenv("DUET_SCALE_MAX_HOSTS", "100")
     settings.cache_clear()
-    scale()
+    scale_gpu_hosts()
     assert group() == 20, "no more than the group's own greatest size"
 
     # And none when all is done
     for job in jobs[1:]:
         ledger.advance(job, JobState.COMPLETED)
-    scale()
-    scale()
+    scale_gpu_hosts()
+    scale_gpu_hosts()
     assert group() == 0
 
 
@@ -116,7 +116,7 @@ def test_a_group_that_is_not_there_is_said_and_hosts_stay_as_they_are(
         AutoScalingGroup("gone").hosts()
     monkeypatch.setenv("DUET_SCALE", "asg:gone")
     settings.cache_clear()
-    scale()
+    scale_gpu_hosts()
     assert "Hosts stay as they are" in caplog.text
     assert Ledger().redis.get(KEY) is None
 

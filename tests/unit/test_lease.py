@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.state.redis import connect
 from pipeline.state.worker_registry import MISSED_LOOKS, WORKER_VARIABLE, Roster, Worker, worker_key
-from tasks.lease import Lease
+from tasks.base.lease import Lease
 from tests.services import start_valkey
 
 TASK = "job.whisper.1"

@@ -19,7 +19,7 @@ from workers.whisper.batch_transcriber import Care, Listener
 from workers.whisper.decoding import Decoded
 from workers.whisper.inference import decoder_step, kv_cache
 from workers.whisper.inference.decoder import Decoder, Memory
-from workers.whisper.inference.graph import WARM_UP, Graph
+from workers.whisper.inference.decoder_step import WARM_UP, Graph
 from workers.whisper.inference.kv_cache import TensorCache
 from workers.whisper.windows import Cuts, windows
 

@@ -17,7 +17,7 @@ from workers.whisper.decoding import Decoded, Prompt, decode
 from workers.whisper.inference.decoder import Decoder, Memory
 from workers.whisper.inference.encoder import Encoder
 from workers.whisper.inference.mel import log_mel
-from workers.whisper.parallel_encode import side_by_side
+from workers.whisper.inference.parallel import map_parallel
 from workers.whisper.repetition import loops
 from workers.whisper.segments import segments
 from workers.whisper.windows import Window
@@ -82,7 +82,7 @@ class Listener:
         """Return the features of each window, shape (positions, width)."""
         mels = [log_mel(window.samples, self.mels, silence_s=silence_s) for window in batch]
         if self.device.type == "cpu":
-            return side_by_side(lambda mel: self.encoder(mel[None])[0], mels)
+            return map_parallel(lambda mel: self.encoder(mel[None])[0], mels)
         longest = max(mel.shape[1] for mel in mels)
         padded = [torch.nn.functional.pad(mel, (0, longest - mel.shape[1]), value=float(mel.min())) for mel in mels]
         return list(self.encoder(torch.stack(padded).to(self.device)))

@@ -19,9 +19,8 @@ from workers.memory.batch_limit import Room, is_out_of_memory
 from workers.memory.device_priority import NoTurns, Turns
 from workers.precision import Precision, choose
 from workers.whisper.batch_transcriber import Care, Listener
+from workers.whisper.inference.parallel import parallel_batches_of, prefetch, run_parallel, split_evenly
 from workers.whisper.language import Language, Vote, longest
-from workers.whisper.parallel_batches import in_lanes, lanes_of, shared_out
-from workers.whisper.prefetch import ahead
 from workers.whisper.windows import Cuts, Window, windows
 
 FORMAT = 2
@@ -79,7 +78,7 @@ class WhisperEngine:
         self.cuts = cuts or Cuts()
         self.listener = Listener(model, precision or choose(model.device), care or Care())
         self.room = Room(batch_size or (16 if model.device.type == "cuda" else 8))
-        self.lanes = lanes_of(model.device)
+        self.parallel_batches = parallel_batches_of(model.device)
         self.turns = turns or NoTurns()
 
     def transcribe(
@@ -108,7 +107,7 @@ class WhisperEngine:
         speech: list[tuple[float, float]] = []
         heard: list[tuple[Language, float]] = []
         report(0.0, file.expected_s)
-        stream = ahead(windows(file.blocks(), self.cuts), 2 * self.room.size)
+        stream = prefetch(windows(file.blocks(), self.cuts), 2 * self.room.size)
         with closing(stream), closing(self.finished(stream, options, checkpoints)) as results:
             for finished in results:
                 speech += finished.window.speech()
@@ -152,8 +151,8 @@ class WhisperEngine:
             yield from finish(list(islice(waiting, min(size, self.room.size))))
             if vote.is_settled:
                 break
-        batches = shared_out(waiting, self.lanes, lambda: self.room.size)
-        with closing(in_lanes(finish, batches, self.lanes)) as results:
+        batches = split_evenly(waiting, self.parallel_batches, lambda: self.room.size)
+        with closing(run_parallel(finish, batches, self.parallel_batches)) as results:
             for done in results:
                 yield from done
 

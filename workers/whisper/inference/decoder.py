@@ -12,7 +12,7 @@ from workers.precision import Precision
 from workers.whisper.inference import kv_cache
 from workers.whisper.inference.encoder import ROWS, Norm
 from workers.whisper.inference.linear import Linear, fused, prepare
-from workers.whisper.parallel_encode import side_by_side
+from workers.whisper.inference.parallel import map_parallel
 
 STEP_ROWS = 8  # rows that come at once in a decoding step
 
@@ -55,7 +55,7 @@ class Memory:
         own = "fp32" if kind == "int8" else kind  # it is small, and errors in it would add up
         self.text = [kv_cache.make(own, rows * copies, heads, decoder.context, depth, device) for _ in decoder.blocks]
         if device.type == "cpu":
-            side_by_side(self._fill, range(rows))
+            map_parallel(self._fill, range(rows))
         else:
             for row in range(rows):
                 self._fill(row)

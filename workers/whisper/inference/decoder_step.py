@@ -1,15 +1,23 @@
-"""How a text goes on, a token at a time: by whatever step the device takes fastest."""
+"""The decoding step: one token for each row, on a card recorded once as a CUDA graph and replayed.
 
+A step is many small kernels, each of which has to be launched. See "CUDA Graphs" in PyTorch's notes:
+https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
+"""
+
+import logging
 from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from workers.memory.batch_limit import is_out_of_memory
 from workers.whisper.inference.decoder import Decoder, Memory
-from workers.whisper.inference.graph import Graph
 from workers.whisper.inference.kv_cache import TensorCache
 
+logger = logging.getLogger(__name__)
+WARM_UP = 3
+"""Calls before the recording, for libraries that set themselves up when they are first used."""
 Step = Callable[[Tensor, int, Sequence[int]], Tensor]
 """Takes one more token, shape (n,), of each of the memory's rows, shape (n,), that have taken in so many before;
 returns logits of the next, shape (n, vocabulary), float32."""
@@ -26,7 +34,7 @@ def stepping(decoder: Decoder, memory: Memory) -> Step:
 class StaticStep:
     """A step whose tensors never move and keep their shapes, so that it can be recorded.
 
-    Every row of the memory takes part in every step; what a row that is done says is nobody's business.
+    Every row of the memory takes part in every step; the output of finished rows is ignored.
     """
 
     def __init__(self, decoder: Decoder, memory: Memory) -> None:
@@ -73,3 +81,52 @@ def _attention(q: Tensor, keys_values: Tensor, mask: Tensor) -> Tensor:
     keys, values = keys_values
     heard = F.scaled_dot_product_attention(q.to(keys.dtype), keys, values, attn_mask=mask)
     return heard.transpose(1, 2).contiguous().to(q.dtype)
+
+
+class Graph:
+    """A function without arguments, whose tensors are the same ones every time, on a CUDA device.
+
+    What it returned is overwritten by the next call.
+    """
+
+    can_record = True
+    """Whether recording has worked so far in this process."""
+
+    def __init__(self, function: Callable[[], Tensor]) -> None:
+        self._function = function
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._calls = 0
+        self._recorded: tuple[torch.cuda.CUDAGraph, Tensor] | None = None
+
+    def __call__(self) -> Tensor:
+        """Return what the function returns, by the recording once there is one."""
+        self._calls += 1
+        if self._recorded is None and self._calls > WARM_UP and Graph.can_record:
+            self._recorded = self._record()
+        if self._recorded is None:
+            return self._aside()
+        graph, result = self._recorded
+        graph.replay()
+        return result
+
+    def _aside(self) -> Tensor:
+        """Run the function on the stream that it will be recorded on, where its libraries set themselves up."""
+        self._stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._stream):
+            result = self._function()
+        torch.cuda.current_stream().wait_stream(self._stream)
+        return result
+
+    def _record(self) -> tuple[torch.cuda.CUDAGraph, Tensor] | None:
+        graph = torch.cuda.CUDAGraph()
+        try:
+            # Another thread of this process may be allocating meanwhile; that is none of the recording's concern.
+            with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+                result = self._function()
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise  # a smaller batch can be recorded
+            Graph.can_record = False
+            logger.warning("CUDA cannot record decoding steps (%s); they are launched one by one.", error)
+            return None
+        return graph, result

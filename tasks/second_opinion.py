@@ -8,7 +8,7 @@ from celery.exceptions import Ignore, Reject
 from celery.utils.log import get_task_logger
 
 from pipeline.celery import app
-from pipeline.errors import BrokerError, CancelledError, DuetError, TransientError
+from pipeline.errors import BrokerError, CancelledError, TransientError
 from pipeline.messaging.app import PRIORITIES
 from pipeline.messaging.message_check import admit
 from pipeline.results.merge import read_transcript
@@ -19,17 +19,17 @@ from pipeline.state.job_store import Ledger
 from pipeline.state.metric_definitions import reason_of
 from pipeline.state.redis import connect
 from pipeline.types import JobSpec, Reading, SecondOpinion
-from tasks.audio import local_audio
-from tasks.checkpoint import save_opinion, saved_opinion
-from tasks.context import LegContext, Stop
-from tasks.lease import Lease
-from tasks.patience import has_tries_left, kept_while_the_broker_is_away, put_back, try_later
+from tasks.base.audio_file import local_audio
+from tasks.base.checkpoints import save_opinion, saved_opinion
+from tasks.base.lease import Lease
+from tasks.base.leg_run import LegRun, Stop
+from tasks.base.reasons import PROCESS_LOST, sentence_for
+from tasks.base.retry import has_tries_left, kept_while_the_broker_is_away, put_back, try_later
 from workers import pool
 from workers.engine import Analyst
 from workers.voxtral import Skipped
 
 logger = get_task_logger(__name__)
-LOST = "The process at work was ended before it was done; it may need more memory."
 
 
 # Both as in `LegTask`.
@@ -49,7 +49,7 @@ def reconsider(self: Task, message: dict[str, Any]) -> dict[str, Any]:
         if not lease.acquire():
             put_back(self, countdown=settings().sweep_interval_s)
         try:
-            context = LegContext(spec, "voxtral", ledger, lease, lambda _: None)
+            context = LegRun(spec, "voxtral", ledger, lease, lambda _: None)
             if context.is_cancelled() and context.stop is Stop.CANCELLED:
                 return {"status": "skipped", "reason": "The job has ended."}
             opinion = saved_opinion(context.storage, spec) or _opinion(self, context, lease, _waited_s(ledger, spec))
@@ -61,10 +61,10 @@ def reconsider(self: Task, message: dict[str, Any]) -> dict[str, Any]:
         return {"status": opinion.status, "reason": opinion.reason}
 
 
-def _opinion(task: Task, context: LegContext, lease: Lease, waited_s: float) -> SecondOpinion:
+def _opinion(task: Task, context: LegRun, lease: Lease, waited_s: float) -> SecondOpinion:
     """Return what Voxtral hears; a failure is an opinion that is not there, with the reason."""
     if lease.was_left_behind:  # what costs a process once is not worth another
-        return SecondOpinion(status="failed", reason=LOST)
+        return SecondOpinion(status="failed", reason=f"{PROCESS_LOST}; it may need more memory.")
     started = time.monotonic()
     try:
         analyst = pool.analyst()
@@ -92,21 +92,17 @@ def _opinion(task: Task, context: LegContext, lease: Lease, waited_s: float) -> 
 
 def _failed(error: Exception, spec: JobSpec) -> SecondOpinion:
     Ledger().count(metric_events.step_failed("opinion", reason_of(error)))
-    if isinstance(error, DuetError):
-        return SecondOpinion(status="failed", reason=str(error))
-    logger.error("the second opinion on %s failed", spec.job, exc_info=error)
-    reason = f"Unexpected {type(error).__name__}: {error}. The worker's log has the details."
-    return SecondOpinion(status="failed", reason=reason)
+    return SecondOpinion(status="failed", reason=sentence_for(error, f"the second opinion on {spec.job}"))
 
 
-def _readings(analyst: Analyst, context: LegContext) -> tuple[Reading, ...]:
+def _readings(analyst: Analyst, context: LegRun) -> tuple[Reading, ...]:
     spec = context.spec
     stretches = doubtful(read_transcript(spec, context.storage))
     with local_audio(spec) as audio:
         return analyst.transcribe(audio, stretches, spec.options, context.checkpoints, context.is_cancelled)
 
 
-def _stopped(task: Task, context: LegContext, reason: str) -> SecondOpinion:
+def _stopped(task: Task, context: LegRun, reason: str) -> SecondOpinion:
     if context.stop is Stop.HANDOVER:
         put_back(task, priority=PRIORITIES[0])
     if context.stop is Stop.LEASE_LOST:

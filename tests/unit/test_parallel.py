@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from workers.whisper.parallel_batches import in_lanes, lanes_of, shared_out
+from workers.whisper.inference.parallel import parallel_batches_of, run_parallel, split_evenly
 
 TIMEOUT_S = 30.0
 
@@ -30,7 +30,7 @@ def test_two_are_at_work_at_once_and_results_come_in_order() -> None:
         return item, torch.get_num_threads()
 
     # Then both were there at once, each on half of the cores
-    assert list(in_lanes(work, range(5), 2)) == [(item, 1) for item in range(5)]
+    assert list(run_parallel(work, range(5), 2)) == [(item, 1) for item in range(5)]
     assert torch.get_num_threads() == 2
 
 
@@ -42,7 +42,7 @@ def test_what_is_done_is_given_away_before_more_comes() -> None:
             assert item - len(given) <= 3, "more is waiting than two at work and one behind them"
             yield item
 
-    for result in in_lanes(lambda item: item, items(), 2):
+    for result in run_parallel(lambda item: item, items(), 2):
         given.append(result)
     assert given == list(range(6))
 
@@ -57,7 +57,7 @@ def test_an_error_is_raised_where_the_results_are_used_and_nothing_more_is_begun
             raise ValueError("broken")
         return item
 
-    results = in_lanes(work, range(100), lanes)
+    results = run_parallel(work, range(100), lanes)
 
     assert next(results) == 0
     with pytest.raises(ValueError, match="broken"):
@@ -67,7 +67,7 @@ def test_an_error_is_raised_where_the_results_are_used_and_nothing_more_is_begun
 
 
 def test_leaving_off_early_leaves_no_thread_behind() -> None:
-    results = in_lanes(lambda item: item, range(100), 2)
+    results = run_parallel(lambda item: item, range(100), 2)
     next(results)
     results.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("lane")]
@@ -78,13 +78,13 @@ def test_leaving_off_early_leaves_no_thread_behind() -> None:
     [(0, []), (1, [1]), (5, [2, 3]), (16, [8, 8]), (17, [8, 8, 1]), (20, [8, 8, 2, 2])],
 )
 def test_the_last_batches_are_as_long_for_every_lane(count: int, sizes: list[int]) -> None:
-    batches = list(shared_out(iter(range(count)), 2, lambda: 8))
+    batches = list(split_evenly(iter(range(count)), 2, lambda: 8))
     assert [len(batch) for batch in batches] == sizes
     assert [item for batch in batches for item in batch] == list(range(count))
 
 
 def test_one_device_of_its_own_does_one_batch_at_a_time() -> None:
-    assert lanes_of(torch.device("cuda")) == 1
-    assert lanes_of(torch.device("cpu")) == 2
+    assert parallel_batches_of(torch.device("cuda")) == 1
+    assert parallel_batches_of(torch.device("cpu")) == 2
     torch.set_num_threads(1)
-    assert lanes_of(torch.device("cpu")) == 1
+    assert parallel_batches_of(torch.device("cpu")) == 1

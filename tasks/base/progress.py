@@ -1,19 +1,19 @@
-"""Tells whoever watches how far a leg is: Celery's state of the task, and an event for Flower."""
+"""Publishes a leg's progress: as Celery's state of the task, and as an event for Flower."""
 
 from celery import Task
 
 from pipeline.monitoring.flower.task_format import PROGRESS, PROGRESS_EVENT, progress_result
 
 
-class Announcer:
-    """Of one run of one leg. An event is sent for each whole percent, not for each report."""
+class ProgressPublisher:
+    """Publishes the progress of one run of one leg; an event is sent for each whole percent, not for each report."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
         self._percent = -1
 
     def __call__(self, progress: dict[str, float | str]) -> None:
-        """Tell of progress: `done_s` and `total_s`, in seconds of audio, and the last text.
+        """Publish `done_s` and `total_s`, in seconds of audio, and the last text.
 
         Raises:
             kombu.exceptions.OperationalError, redis.RedisError: the broker does not answer.

@@ -17,8 +17,8 @@ from pipeline.state.metric_definitions import LOST, MEMORY
 from pipeline.storage import Storage, open_storage
 from pipeline.types import JobSpec, Leg, Segment
 from pipeline.types.records import LegRecord
-from tasks.checkpoint import StoredCheckpoints
-from tasks.lease import Lease
+from tasks.base.checkpoints import StoredCheckpoints
+from tasks.base.lease import Lease
 
 logger = logging.getLogger(__name__)
 REPORT_INTERVAL_S = 0.5
@@ -37,7 +37,7 @@ class Stop(Enum):
     """The worker was given up and another one has begun."""
 
 
-class LegContext:
+class LegRun:
     """One run of one leg of one job."""
 
     def __init__(

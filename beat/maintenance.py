@@ -1,0 +1,110 @@
+"""The periodic tasks of beat: each looks after one kind of thing that no single job owns.
+
+`beat/schedule.py` says how often each is sent; the cpu pool runs them.
+"""
+
+import time
+
+from celery.utils.log import get_task_logger
+
+from beat.periodic import PeriodicTask
+from pipeline.celery import app
+from pipeline.client.inbox import Inbox
+from pipeline.client.retention.ended_jobs import retire
+from pipeline.client.retention.job_files import clear_cache
+from pipeline.client.retention.remote_copies import clear_forgotten
+from pipeline.errors import BrokerError, ScalingError, SettingsError
+from pipeline.logs import readable
+from pipeline.messaging.promotion import promote
+from pipeline.messaging.requeue import restore_lost
+from pipeline.scaling.drivers import driver
+from pipeline.scaling.scaler import Scaler
+from pipeline.settings import settings
+from pipeline.state import telemetry
+from pipeline.state.batch_store import Batches
+from pipeline.state.job_store import Ledger
+from pipeline.state.redis import broker_url, connect, keeps_state
+from pipeline.state.webhook_outbox import send_due
+from pipeline.state.worker_registry import Roster
+
+logger = get_task_logger(__name__)
+
+
+@app.task(base=PeriodicTask, name="beat.age")  # type: ignore[untyped-decorator]
+def promote_waiting_messages() -> None:
+    """Raise the priority of messages that have waited long; a broker without priorities has none to raise."""
+    if not keeps_state(broker_url()):
+        return
+    with connect() as client:
+        promote(client, time.time(), settings().priority_age_s)
+
+
+@app.task(base=PeriodicTask, name="beat.batches")  # type: ignore[untyped-decorator]
+def close_abandoned_batches() -> None:
+    """Close every batch whose client was lost before it had submitted everything, so that nobody waits for more."""
+    for batch in Batches(connect()).close_abandoned():
+        logger.warning("The client of batch %s is gone; submitted again, the rest of it is done.", batch)
+
+
+# Reading and uploading hours of audio takes its time; a second scan waits for the first.
+@app.task(base=PeriodicTask, name="beat.inbox", time_limit=3600)  # type: ignore[untyped-decorator]
+def scan_inboxes() -> None:
+    """Submit the files of every inbox (DUET_INBOX) that have stopped growing; one that fails costs no other."""
+    if settings().inbox:
+        ledger = Ledger()
+        for place in settings().inbox:
+            try:
+                Inbox(place, settings().inbox_to, ledger).look(time.time(), settings().inbox_settle_s)
+            except BrokerError:
+                raise
+            except Exception as error:
+                logger.warning("The inbox %s is looked into again later: %s", place, readable(error, place))
+
+
+@app.task(base=PeriodicTask, name="beat.retire", time_limit=300)  # type: ignore[untyped-decorator]
+def retire_ended_jobs() -> None:
+    """Remove jobs from Redis that ended more than DUET_KEEP_JOBS_S ago, with their batches and leftover files.
+
+    This machine's cache is cleared, too; other machines clear theirs whenever they fetch something.
+    """
+    client = connect()
+    clear_cache(time.time())
+    clear_forgotten(client)
+    done = retire(Ledger(client), settings().keep_jobs_s, time.time())
+    if done.jobs or done.batches or done.inbox_entries:
+        logger.info("Retired: %d jobs, %d batches, %d inbox entries.", done.jobs, done.batches, done.inbox_entries)
+
+
+@app.task(base=PeriodicTask, name="beat.roll_call")  # type: ignore[untyped-decorator]
+def check_workers() -> None:
+    """Check once which workers are alive, and requeue the unacknowledged messages of those that are not."""
+    roster = Roster(connect())
+    roster.look()
+    if restored := restore_lost(broker_url(), roster):
+        logger.warning("%d messages of lost workers are back in their queues.", restored)
+
+
+@app.task(base=PeriodicTask, name="beat.scale", time_limit=60)  # type: ignore[untyped-decorator]
+def scale_gpu_hosts() -> None:
+    """Ask the autoscaler (DUET_SCALE) for as many GPU hosts as DUET_DRAIN_TARGET_S calls for."""
+    if settings().scale is None:
+        return
+    try:
+        look, hosts = Scaler(Ledger(connect()), driver(settings().scale or "")).act()
+    except (ScalingError, SettingsError) as error:
+        logger.error("%s Hosts stay as they are; the next look is in half a minute.", error)
+        return
+    if hosts != look.situation.hosts:
+        logger.warning("%d GPU hosts, not %d: %s.", hosts, look.situation.hosts, look.decision.reason)
+
+
+@app.task(base=PeriodicTask, name="beat.telemetry")  # type: ignore[untyped-decorator]
+def sample_telemetry() -> None:
+    """Store a sample of how the device and the pools are used."""
+    telemetry.sample()
+
+
+@app.task(base=PeriodicTask, name="beat.webhooks")  # type: ignore[untyped-decorator]
+def queue_due_webhooks() -> None:
+    """Queue the webhooks that are due and that nobody has queued."""
+    send_due(Ledger())

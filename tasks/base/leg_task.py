@@ -1,0 +1,176 @@
+"""The leg task: one run of one leg, with its lease, states and retries, and the outcome as a value."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from celery import Task
+from celery.exceptions import Ignore, Reject
+from celery.utils.log import get_task_logger
+
+from pipeline.errors import BrokerError, CancelledError, DeviceMemoryError, DuetError, TransientError
+from pipeline.messaging.app import PRIORITIES
+from pipeline.messaging.message_check import admit
+from pipeline.settings import settings
+from pipeline.state import metric_events
+from pipeline.state.job_store import Ledger
+from pipeline.state.metric_definitions import reason_of
+from pipeline.state.redis import connect
+from pipeline.state.webhook_outbox import send_due_if_possible
+from pipeline.types import JobSpec, JobState, Leg, LegOutcome
+from tasks.base.checkpoints import finished_outcome, save_outcome
+from tasks.base.lease import Lease
+from tasks.base.leg_run import LegRun, Stop
+from tasks.base.progress import ProgressPublisher
+from tasks.base.reasons import PROCESS_LOST, sentence_for
+from tasks.base.retry import end_process, has_tries_left, kept_while_the_broker_is_away, put_back, try_later
+from workers.memory.pressure import begin_smaller
+
+logger = get_task_logger(__name__)
+FIRST = PRIORITIES[0]
+LegBody = Callable[[LegRun], LegOutcome]
+
+
+class LegTask(Task):  # type: ignore[misc]  # celery has no types
+    """A task of the chord's header; its function calls `run_leg`.
+
+    It returns a `LegOutcome` instead of raising, but for Celery's own control flow, so that the callback always runs
+    and the other leg's work is never thrown away.
+    """
+
+    abstract = True
+    typing = False
+    max_retries = None
+    """Not Celery but `LegRun.losses_in_a_row` bounds what kills its process: Celery does not see a whole
+    worker go."""
+    default_retry_delay = 0
+    """Seconds before a leg is tried again whose process was killed. Celery would have one worker keep the message for
+    that time, and then until it is free; without a delay whoever is free takes it."""
+    Request = "workers.runtime.lost_process:LeasedRequest"
+    resultrepr_maxsize = 4096
+    """Of an outcome with its reason, for Flower."""
+
+
+def run_leg(task: Task, message: dict[str, Any], leg: Leg, body: LegBody) -> dict[str, Any]:
+    """Run one leg of the job in a message, and return its `LegOutcome` as a plain dict.
+
+    Args:
+        task: the task at work.
+        message: a `JobSpec` as a dict.
+        leg: which of the job's legs it is.
+        body: does the work; what it raises becomes an outcome.
+
+    Raises:
+        celery.exceptions.Ignore, celery.exceptions.Reject, celery.exceptions.Retry: the message comes again.
+    """
+    try:
+        spec = admit(message)
+    except DuetError as error:
+        logger.error("%s", error)
+        return LegOutcome(leg=leg, status="failed", reason=str(error)).to_message()
+    with kept_while_the_broker_is_away():
+        ledger = Ledger(connect(patient=True))
+        lease = Lease(ledger.redis, spec.task_id(leg))
+        if not lease.acquire():
+            put_back(task, countdown=settings().sweep_interval_s)
+        try:
+            run = LegRun(spec, leg, ledger, lease, ProgressPublisher(task))
+            return _noted_outcome(task, run, ledger, body).to_message()
+        finally:
+            lease.release()
+
+
+def _noted_outcome(task: Task, run: LegRun, ledger: Ledger, body: LegBody) -> LegOutcome:
+    """Return how the leg ends, and note its start and end in the job store."""
+    spec, started = run.spec, time.monotonic()
+    if run.leg not in spec.options.legs:
+        outcome = _skipped(run.leg, "It was not asked for.")
+        _note_end(ledger, spec, outcome)
+        return outcome
+    if not _note_start(ledger, spec, run.leg):
+        return _skipped(run.leg, "The job was cancelled.")
+    ledger.advance(spec, JobState.RUNNING)
+    outcome = _outcome(task, run, body).model_copy(
+        update={"work_s": round(time.monotonic() - started, 3), "tries": task.request.retries + 1}
+    )
+    _note_end(ledger, spec, outcome, run.reason)
+    if run.leg == "whisper" and outcome.status == "ok":
+        ledger.advance(spec, JobState.TRANSCRIBED, transcribed_at=time.time())
+        send_due_if_possible(ledger)
+    return outcome
+
+
+def _outcome(task: Task, run: LegRun, body: LegBody) -> LegOutcome:
+    """Return the outcome of the body, or of an earlier attempt, or what an error amounts to."""
+    try:
+        if finished := finished_outcome(run.storage, run.spec, run.leg):
+            return finished
+        if losses := run.losses_in_a_row():
+            return _failed(run.leg, f"{PROCESS_LOST}, {losses} times in a row; it may need more memory.")
+        outcome = body(run)
+        save_outcome(run.storage, run.spec, outcome)
+        return outcome
+    except (Ignore, Reject, BrokerError):
+        raise
+    except CancelledError as error:
+        return _stopped(task, run, str(error))
+    except Exception as error:
+        run.reason = reason_of(error)
+        return _failed(run.leg, _sentence(task, run, error))
+
+
+def _sentence(task: Task, run: LegRun, error: Exception) -> str:
+    """Return the reason in words; after an error that may pass, the leg is begun once more instead."""
+    match error:
+        case TransientError():
+            if has_tries_left(task):
+                try_later(task, error)
+            return f"{error} It was tried {task.request.retries + 1} times."
+        case DeviceMemoryError():
+            return _out_of_memory(run, error)
+        case MemoryError():
+            return "The worker ran out of memory; use a smaller model or a machine with more of it."
+    return sentence_for(error, f"{run.leg} of {run.spec.job}")
+
+
+def _stopped(task: Task, run: LegRun, reason: str) -> LegOutcome:
+    if run.stop is Stop.HANDOVER:
+        put_back(task, priority=FIRST)
+    if run.stop is Stop.LEASE_LOST:
+        raise Ignore  # another process does it now
+    return _skipped(run.leg, reason)
+
+
+def _out_of_memory(run: LegRun, error: DeviceMemoryError) -> str:
+    """Restart this process, whose memory may be fragmented, with a smaller batch; but only once."""
+    if run.may_start_afresh():
+        logger.warning("%s A fresh process goes on.", error)
+        begin_smaller()
+        end_process()
+    return f"{error}; use a smaller model, or fewer bits for Voxtral (`duet plan` says what fits)."
+
+
+def _failed(leg: Leg, reason: str) -> LegOutcome:
+    return LegOutcome(leg=leg, status="failed", reason=reason)
+
+
+def _skipped(leg: Leg, reason: str) -> LegOutcome:
+    return LegOutcome(leg=leg, status="skipped", reason=reason)
+
+
+def _note_start(ledger: Ledger, spec: JobSpec, leg: Leg) -> bool:
+    """Write down when this attempt was first at the leg; False when the job has ended.
+
+    A leg that is tried again did not wait until now.
+    """
+    record, now = ledger.get(spec.job), time.time()
+    if record is None or record.spec.attempt != spec.attempt:
+        return False
+    started_at = record.legs[leg].started_at or now
+    counts = metric_events.leg_began(leg, started_at - record.submitted_at)
+    return ledger.note_leg(spec, leg, counts, started_at=started_at)
+
+
+def _note_end(ledger: Ledger, spec: JobSpec, outcome: LegOutcome, reason: str = "") -> None:
+    counts = metric_events.leg_ended(outcome, reason)
+    ledger.note_leg(spec, outcome.leg, counts, outcome=outcome.model_dump_json(), ended_at=time.time())

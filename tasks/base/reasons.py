@@ -1,0 +1,21 @@
+"""The reasons of outcomes, in words."""
+
+from celery.utils.log import get_task_logger
+
+from pipeline.errors import DuetError
+
+logger = get_task_logger(__name__)
+PROCESS_LOST = "The process at work was ended before it was done"
+
+
+def sentence_for(error: Exception, what: str) -> str:
+    """Return the sentence of an error of ours; any other is logged with its traceback.
+
+    Args:
+        error: what was raised.
+        what: what failed because of it, for the log.
+    """
+    if isinstance(error, DuetError):
+        return str(error)
+    logger.error("%s failed", what, exc_info=error)
+    return f"Unexpected {type(error).__name__}: {error}. The worker's log has the details."

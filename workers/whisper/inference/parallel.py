@@ -1,0 +1,127 @@
+"""Parallel work of one engine: the next item prefetched, batches in parallel, windows on cores of their own."""
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice, pairwise
+from typing import TypeVar
+
+import torch
+
+T = TypeVar("T")
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+PARALLEL_BATCHES = 2
+"""Encoding is arithmetic, and a decoding step mostly reads memory: two of them at different points fill both."""
+
+
+def parallel_batches_of(device: torch.device) -> int:
+    """Return how many batches a device works on at once."""
+    return min(PARALLEL_BATCHES, torch.get_num_threads()) if device.type == "cpu" else 1
+
+
+def run_parallel(function: Callable[[In], Out], items: Iterable[In], parallel: int) -> Generator[Out]:
+    """Yield the function's result for each item, in order; some are at work at once, each on its share of the cores.
+
+    What the function raises is raised here. Closing it early waits for what is at work, and begins nothing more.
+    """
+    if parallel < 2:
+        yield from map(function, items)
+        return
+    cores = torch.get_num_threads()
+
+    def run(item: In) -> Out:
+        torch.set_num_threads(cores // parallel)  # of this thread's products
+        return function(item)
+
+    pool = ThreadPoolExecutor(parallel, thread_name_prefix="batch")
+    pending: deque[Future[Out]] = deque()
+    try:
+        for item in items:
+            pending.append(pool.submit(run, item))
+            while pending and (len(pending) > parallel or pending[0].done()):
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(cores)  # MKL has one number for all threads
+
+
+def split_evenly(items: Iterator[In], parallel: int, most: Callable[[], int]) -> Iterator[list[In]]:
+    """Yield batches of at most `most()` items, so that the last ones are as long for every lane."""
+    while group := list(islice(items, parallel * most())):
+        count = min(parallel, len(group))
+        bounds = [round(i * len(group) / count) for i in range(count + 1)]
+        yield from (group[start:end] for start, end in pairwise(bounds))
+
+
+class _End:
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+def prefetch(items: Iterator[T], size: int) -> Generator[T]:
+    """Yield the items of an iterator that runs in a thread, at most `size` of them prefetch.
+
+    What the iterator raises is raised here, after the items before it. Leaving off early ends the
+    thread.
+    """
+    waiting: queue.Queue[T | _End] = queue.Queue(size)
+    stopped = threading.Event()
+
+    def put(item: T | _End) -> bool:
+        while not stopped.is_set():
+            try:
+                waiting.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not put(item):
+                    return
+        except BaseException as error:  # raised again where the items are used
+            put(_End(error))
+        else:
+            put(_End(None))
+
+    thread = threading.Thread(target=work, name="prefetch", daemon=True)
+    thread.start()
+    try:
+        while not isinstance(item := waiting.get(), _End):
+            yield item
+        if item.error is not None:
+            raise item.error
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def map_parallel(function: Callable[[In], Out], items: Sequence[In]) -> list[Out]:
+    """Return the function's results for each item, in order.
+
+    A product shared among cores waits for the slowest of them, layer after layer; a window to each core
+    waits once.
+    """
+    cores = torch.get_num_threads()
+    threads = min(cores, len(items))
+    if threads < 2:
+        return [function(item) for item in items]
+
+    def run(item: In) -> Out:
+        torch.set_num_threads(cores // threads)  # of this thread's products
+        with torch.inference_mode():
+            return function(item)
+
+    try:
+        with ThreadPoolExecutor(threads, thread_name_prefix="window") as pool:
+            return list(pool.map(run, items))
+    finally:
+        torch.set_num_threads(cores)  # MKL has one number for all threads

@@ -20,6 +20,7 @@ lint: .venv/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/house.py
 
 release-check: .venv/release.stamp  ## Whether this commit can be released; publishes nothing
 	.ci/release-check

@@ -18,7 +18,7 @@ LIMITS = {
     "entries in pipeline/": 18,
     "rooms": 24,
     "floors": 7,
-    "lines": 29_200,
+    "lines": 29_300,
     "longest module": 250,
     "packages without a docstring": 0,
 }

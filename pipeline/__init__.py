@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipeline.client.api import submit, submit_all, submit_feed, submit_folder
     from pipeline.client.batch import Batch, Progress
-    from pipeline.client.batch_submission import Submitted
     from pipeline.client.dead_letters import failed_jobs
     from pipeline.client.job import Job
     from pipeline.types import (
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
         Word,
     )
     from pipeline.types.found import Rejected, Skipped
+    from pipeline.types.submitted import Submitted
 
 # Loaded when first used: a web application that imports Duet should not pay for what it does not call.
 _HOMES = {
@@ -36,7 +36,7 @@ _HOMES = {
     "Progress": "pipeline.client.batch",
     "Rejected": "pipeline.sources.source",
     "Skipped": "pipeline.sources.source",
-    "Submitted": "pipeline.client.batch_submission",
+    "Submitted": "pipeline.types.submitted",
     "Job": "pipeline.client.job",
     "failed_jobs": "pipeline.client.dead_letters",
     "Analysis": "pipeline.types",

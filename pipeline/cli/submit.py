@@ -10,7 +10,8 @@ from pipeline.cli import batch_arguments
 from pipeline.cli.terminal import INTERRUPTED, TICK_S, complain, console, interruptible, messages
 
 if TYPE_CHECKING:
-    from pipeline.client.batch_submission import Submission, Submitted
+    from pipeline.client.batch_submission import Submission
+    from pipeline.types.submitted import Submitted
 
 
 def submit(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pipeline.client.batch import Batch
-from pipeline.client.batch_submission import Submission, Submitted
+from pipeline.client.batch_submission import Submission
 from pipeline.client.job import Job
 from pipeline.client.submitter import Desk, Verdict
 from pipeline.messaging.priorities import SINGLE
@@ -14,6 +14,7 @@ from pipeline.state.job_store import Ledger
 from pipeline.state.webhook_subscriptions import Webhooks
 from pipeline.storage import as_uri, open_storage
 from pipeline.types import Options
+from pipeline.types.submitted import Submitted
 
 __all__ = ["submit", "submit_all", "submit_feed", "submit_folder"]
 

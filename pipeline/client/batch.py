@@ -9,9 +9,10 @@ from itertools import islice
 
 from pipeline.client.batch_follower import LOOK_PAGE, Follower
 from pipeline.client.job import Job
-from pipeline.state.batch_store import Batches, BatchRecord, Entry
+from pipeline.state.batch_store import Batches
 from pipeline.state.job_store import Ledger
 from pipeline.types import FINAL_STATES, JobState
+from pipeline.types.batch_record import BatchRecord, Entry
 from pipeline.types.found import Rejected, Skipped
 
 ASYNC_LOOK_S = 0.25

@@ -4,10 +4,11 @@ import time
 from collections.abc import Iterator
 
 from pipeline.errors import WaitTimeoutError
-from pipeline.state.batch_store import Batches, Entry
+from pipeline.state.batch_store import Batches
 from pipeline.state.job_store import Ledger
 from pipeline.state.redis import readable_errors
 from pipeline.types import FINAL_STATES, JobState
+from pipeline.types.batch_record import Entry
 
 RECHECK_S = 5.0
 """A publication can be lost with its connection, so all jobs are looked at this often."""

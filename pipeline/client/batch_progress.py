@@ -7,9 +7,10 @@ from typing import Literal
 
 from pipeline.client.batch_follower import LOOK_PAGE, Follower
 from pipeline.client.episode_row import Row
-from pipeline.state.batch_store import Batches, Entry
+from pipeline.state.batch_store import Batches
 from pipeline.state.job_store import Ledger
 from pipeline.types import JobState
+from pipeline.types.batch_record import Entry
 from pipeline.types.found import Skipped
 
 SHOWN_ROWS = 20

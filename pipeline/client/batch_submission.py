@@ -4,17 +4,19 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Event, Thread
 
 import redis
 
+from pipeline.client.in_flight_limiter import InFlightLimiter
 from pipeline.client.submitter import Desk, Prepared, Verdict
 from pipeline.errors import BrokerError
 from pipeline.logs import readable
 from pipeline.sources import Found, Rejected, Skipped
-from pipeline.state.batch_store import OWNER_RENEW_S, Batches, Entry
-from pipeline.state.job_store import Ledger
+from pipeline.state.batch_store import OWNER_RENEW_S, Batches
+from pipeline.types.batch_record import Entry
+from pipeline.types.submitted import Submitted
 
 logger = logging.getLogger(__name__)
 
@@ -26,37 +28,6 @@ PAGE = 50
 PAGE_WAIT_S = 0.5
 """How long an episode waits at most for others to be sent with it."""
 POLL_S = 0.2
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """How far the submission of a batch is: numbers of sources."""
-
-    new: int = 0
-    done: int = 0
-    """Whose results were there already."""
-    under_way: int = 0
-    """At work already, since an earlier submission or for somebody else."""
-    rejected: int = 0
-    skipped: int = 0
-    read_bytes: int = 0
-    """Size of the episodes so far."""
-
-    @property
-    def episodes(self) -> int:
-        """How many episodes there are so far, those that could not be submitted among them."""
-        return self.new + self.done + self.under_way + self.rejected
-
-    def __str__(self) -> str:
-        """Return `37 done already, 2 new`."""
-        parts = [
-            (self.done, "done already"),
-            (self.under_way, "under way already"),
-            (self.new, "new"),
-            (self.rejected, "rejected"),
-            (self.skipped, "left out"),
-        ]
-        return ", ".join(f"{count} {name}" for count, name in parts if count) or "nothing to do"
 
 
 class Submission:
@@ -76,7 +47,7 @@ class Submission:
         self._desk = desk
         self._batch = batch
         self._batches = Batches(desk.ledger.redis)
-        self._gate = Gate(desk.ledger, in_flight)
+        self._limiter = InFlightLimiter(desk.ledger, in_flight, PAGE)
         self._on_progress = on_progress
         self._stopped = Event()
         self._jobs: set[str] = set()
@@ -174,13 +145,13 @@ class Submission:
 
     def _start(self, page: list[Prepared]) -> None:
         while page and not self.is_stopped:
-            room = self._gate.room()
+            room = self._limiter.room()
             if not room:
                 self._stopped.wait(POLL_S)
                 continue
             ready, page = page[:room], page[room:]
             started = self._started([it for it in ready if self._is_first(it)])
-            self._gate.enter([it.spec.job for it in started if it.verdict is Verdict.NEW])
+            self._limiter.enter([it.spec.job for it in started if it.verdict is Verdict.NEW])
             self._batches.add(self._batch, [_entry(it) for it in started])
             for it in started:
                 self._tell(it.verdict, it.spec.episode.size_bytes)
@@ -228,31 +199,6 @@ class Submission:
     def _report(self) -> None:
         if self._on_progress:
             self._on_progress(self.count)
-
-
-class Gate:
-    """Lets so many jobs of a batch be in flight at once; None lets all."""
-
-    def __init__(self, ledger: Ledger, limit: int | None) -> None:
-        self._ledger = ledger
-        self._limit = limit
-        self._inside: set[str] = set()
-
-    def enter(self, jobs: Iterable[str]) -> None:
-        """Count jobs that were put to work."""
-        if self._limit is not None:
-            self._inside.update(jobs)
-
-    def room(self) -> int:
-        """Return how many more may be put to work now."""
-        if self._limit is None:
-            return PAGE
-        if len(self._inside) >= self._limit:
-            jobs = list(self._inside)
-            for job, state in zip(jobs, self._ledger.states(jobs), strict=True):
-                if state is None or state.is_final:
-                    self._inside.discard(job)
-        return self._limit - len(self._inside)
 
 
 def _taken(ahead: "dict[Future[Prepared | Rejected | Skipped], None]") -> list[Prepared | Rejected | Skipped]:

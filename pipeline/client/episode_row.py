@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Self
 
-from pipeline.state.batch_store import Entry
 from pipeline.types import JobState
+from pipeline.types.batch_record import Entry
 from pipeline.types.found import Rejected, Skipped
 from pipeline.types.records import JobRecord
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from pathlib import PurePosixPath
-from threading import Lock
 from urllib.parse import urlsplit
 
 import redis
 from kombu.exceptions import OperationalError
 
 from pipeline import tracing
+from pipeline.client.result_folders import ResultFolders
 from pipeline.errors import BrokerError, DuetError
 from pipeline.logs import readable
 from pipeline.messaging import chord
@@ -79,7 +79,7 @@ class Desk:
         self.priority = priority
         self._given_ledger = ledger
         self._digests = Digests(settings().cache_dir / "digests.sqlite")
-        self._shelf = Shelf(self.destination)
+        self._folders = ResultFolders(self.destination)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -192,7 +192,7 @@ class Desk:
         return _LookedUp(spec.model_copy(update={"attempt": attempt}), Verdict.NEW)
 
     def _spec(self, episode: Episode) -> JobSpec:
-        folder = self._shelf.folder_of(episode)
+        folder = self._folders.folder_of(episode)
         return JobSpec(
             job=job_id(episode.id, self.options, self.destination),
             attempt=1,
@@ -206,7 +206,7 @@ class Desk:
 
     def _result(self, spec: JobSpec) -> EpisodeResult | None:
         """Return the result of a job that is done; None also where another job's result is there."""
-        if not self._shelf.folder_of(spec.episode):
+        if not self._folders.folder_of(spec.episode):
             return None
         result = read_manifest(open_storage(spec.uri))
         return result if result and result.job == spec.job and _is_settled(result) else None
@@ -220,32 +220,6 @@ class Desk:
 class _LookedUp:
     spec: JobSpec
     verdict: Verdict
-
-
-class Shelf:
-    """The folders of a destination by the episode each is of; listed once, when first asked for.
-
-    An episode's folder is found by its digest at the end of the name, so an episode whose file has another
-    name now, or a feed another title, is the same episode.
-    """
-
-    def __init__(self, destination: str) -> None:
-        self.destination = destination
-        self._lock = Lock()
-
-    def folder_of(self, episode: Episode) -> str | None:
-        """Return the name of an episode's folder, or None where it has none; its own name comes first."""
-        with self._lock:
-            folders = self._folders.get(episode.id, [])
-        own = f"{episode.slug}-{episode.id}"
-        return own if own in folders else folders[0] if folders else None
-
-    @cached_property
-    def _folders(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for name in open_storage(self.destination).folders():
-            found.setdefault(name.rpartition("-")[2], []).append(name)
-        return found
 
 
 def _suffix(source: str) -> str:

@@ -9,12 +9,13 @@ import secrets
 import socket
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
 
 from pipeline.errors import BatchError
 from pipeline.state.redis import connect, readable_errors
+from pipeline.types.batch_record import BatchRecord, Entry
 from pipeline.types.found import Rejected, Skipped
 from pipeline.types.text import well_formed
 
@@ -23,40 +24,6 @@ PAGE = 500
 OWNER_TTL_S = 60
 """How long a client may be silent while it submits a batch, by the broker's own time; then it counts as lost."""
 OWNER_RENEW_S = 15.0
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One episode of a batch."""
-
-    job: str
-    source: str
-    """What the person called it, this time."""
-    uri: str
-    size_bytes: int
-    was_done: bool = False
-    """Whether its results were there before."""
-
-
-@dataclass(frozen=True)
-class BatchRecord:
-    """What is known of a batch; times are seconds since the epoch."""
-
-    id: str
-    created_at: float
-    places: tuple[str, ...]
-    destination: str
-    options: dict[str, Any]
-    closed_at: float | None = None
-    """When the last was submitted that will be; None while it still grows."""
-    cancelled_at: float | None = None
-    abandoned_at: float | None = None
-    """When its client was found to be gone before it had submitted everything."""
-
-    @property
-    def is_submitted(self) -> bool:
-        """Whether no more episodes will come."""
-        return self.closed_at is not None or self.cancelled_at is not None
 
 
 class Batches:

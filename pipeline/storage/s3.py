@@ -4,51 +4,27 @@ import hashlib
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import boto3
-from boto3.exceptions import Boto3Error, RetriesExceededError, S3UploadFailedError
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,
-    FlexibleChecksumError,
-    HTTPClientError,
-    IncompleteReadError,
-    NoCredentialsError,
-    PartialCredentialsError,
-)
+from botocore.exceptions import ClientError
 
-from pipeline.errors import StorageError, TransientError
+from pipeline.errors import StorageError
 from pipeline.settings import settings
 from pipeline.storage import content_type
 from pipeline.storage.copies import EARLIER, UNFINISHED, Copies
+from pipeline.storage.s3_errors import NOT_FOUND, readable_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 PROBE = ".duet-probe"
 BLOCK_BYTES = 1 << 20
-NOT_FOUND = {"404", "NoSuchKey", "NotFound"}
-REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "401"}
-CHANGED = {"412", "PreconditionFailed"}
-BUSY = {
-    "429",
-    "500",
-    "502",
-    "503",
-    "504",
-    "SlowDown",
-    "InternalError",
-    "RequestTimeout",
-    "ServiceUnavailable",
-}
-DAMAGED = {"BadDigest", "IncompleteBody", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
 
 
 @dataclass(frozen=True)
@@ -215,57 +191,8 @@ class S3Storage:
             raise StorageError(f"{name!r} leads out of {self.uri}; names are relative and never go up.")
         return self.prefix + name
 
-    @contextmanager
-    def _readable_errors(self, name: str) -> Iterator[None]:
-        where = f"{self.uri}/{name}".rstrip("/")
-        try:
-            yield
-        except (NoCredentialsError, PartialCredentialsError):
-            raise StorageError(
-                f"{where}: there are no S3 credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-            ) from None
-        except ClientError as error:
-            is_bucket = error.operation_name == "HeadBucket" and error.response["Error"]["Code"] in NOT_FOUND
-            code = "NoSuchBucket" if is_bucket else error.response["Error"]["Code"]
-            raise self._refusal(where, code, error) from None
-        except S3UploadFailedError as error:
-            cause = error.__context__
-            code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else ""
-            raise self._refusal(where, code, error) from None
-        except (ConnectionError, HTTPClientError, RetriesExceededError) as error:
-            raise TransientError(
-                f"{where}: {self.client.meta.endpoint_url} does not answer ({type(error).__name__}); "
-                "check DUET_S3_ENDPOINT_URL and the network."
-            ) from None
-        except IncompleteReadError:
-            raise TransientError(f"{where}: the answer broke off.") from None
-        except FlexibleChecksumError:
-            raise TransientError(f"{where}: what arrived is not what was sent; its checksum does not fit.") from None
-        except OSError as error:
-            raise StorageError(
-                f"{error.filename or settings().cache_dir}: {error.strerror or error}; "
-                "free some space there or set DUET_CACHE_DIR to another folder."
-            ) from None
-        except (BotoCoreError, Boto3Error) as error:
-            raise StorageError(f"{where}: {error}") from None
-
-    def _refusal(self, where: str, code: str, error: Exception) -> StorageError | TransientError:
-        if code == "NoSuchBucket":
-            return StorageError(f"{where}: there is no bucket {self.bucket!r}; create it or name another one.")
-        if code in NOT_FOUND:
-            return StorageError(f"{where} is not there.")
-        if code in CHANGED:
-            return StorageError(f"{where} was written anew while it was read; try again when that is done.")
-        if code in REFUSED:
-            return StorageError(
-                f"{where}: S3 refuses the credentials ({code}); check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY "
-                "and the bucket's policy."
-            )
-        if code in DAMAGED:
-            return TransientError(f"{where}: what arrived at S3 is not what was sent ({code}).")
-        if code in BUSY:
-            return TransientError(f"{where}: S3 is not able to answer now ({code}).")
-        return StorageError(f"{where}: {error}")
+    def _readable_errors(self, name: str) -> AbstractContextManager[None]:
+        return readable_errors(f"{self.uri}/{name}".rstrip("/"), self.client.meta.endpoint_url)
 
 
 def _client() -> "S3Client":

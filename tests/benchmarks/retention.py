@@ -15,12 +15,13 @@ from pathlib import Path
 from pipeline.client.retention.ended_jobs import retire
 from pipeline.client.retention.redis_keys import result_keys
 from pipeline.results.manifest import write_manifest
-from pipeline.state.batch_store import Batches, Entry
+from pipeline.state.batch_store import Batches
 from pipeline.state.job_store import Ledger
 from pipeline.state.redis import connect
 from pipeline.state.webhook_subscriptions import Webhooks, register
 from pipeline.storage import open_storage
 from pipeline.types import Episode, JobSpec, JobState, LegOutcome, Options, Segment
+from pipeline.types.batch_record import Entry
 from tests.batches import own_settings, result_of
 from tests.services import start_valkey
 

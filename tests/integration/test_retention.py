@@ -13,12 +13,13 @@ from pipeline.client.submitter import Desk, Verdict
 from pipeline.errors import TransientError
 from pipeline.results.manifest import write_manifest
 from pipeline.sources import find
-from pipeline.state.batch_store import Batches, Entry
+from pipeline.state.batch_store import Batches
 from pipeline.state.job_store import Ledger
 from pipeline.state.webhook_subscriptions import Webhooks, register
 from pipeline.storage import open_storage
 from pipeline.storage.file import FileStorage
 from pipeline.types import Episode, JobSpec, JobState, LegOutcome, Options
+from pipeline.types.batch_record import Entry
 from tests.batches import ID3, end_jobs, own_settings, result_of, write_audio
 
 DAY_S = 24 * 3600.0

@@ -14,10 +14,11 @@ from pipeline.client.episode_row import Row
 from pipeline.client.report.page import counts, plot_points, table_row
 from pipeline.client.report.plot import Plot
 from pipeline.errors import DuetError
-from pipeline.state.batch_store import Batches, BatchRecord
+from pipeline.state.batch_store import Batches
 from pipeline.state.job_store import Ledger
 from pipeline.storage import open_storage
 from pipeline.types import JobState
+from pipeline.types.batch_record import BatchRecord
 from pipeline.types.report import BatchReport, LeftOut, ReportedEpisode
 from pipeline.types.time_format import hms, iso
 

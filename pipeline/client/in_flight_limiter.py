@@ -1,0 +1,31 @@
+"""The limit of how many jobs of a batch are in flight at once."""
+
+from collections.abc import Iterable
+
+from pipeline.state.job_store import Ledger
+
+
+class InFlightLimiter:
+    """Limits the jobs of a batch that are in flight; None means no limit."""
+
+    def __init__(self, ledger: Ledger, limit: int | None, page: int) -> None:
+        self._ledger = ledger
+        self._limit = limit
+        self._page = page
+        self._inside: set[str] = set()
+
+    def enter(self, jobs: Iterable[str]) -> None:
+        """Count jobs that were put to work."""
+        if self._limit is not None:
+            self._inside.update(jobs)
+
+    def room(self) -> int:
+        """Return how many more may be put to work now."""
+        if self._limit is None:
+            return self._page
+        if len(self._inside) >= self._limit:
+            jobs = list(self._inside)
+            for job, state in zip(jobs, self._ledger.states(jobs), strict=True):
+                if state is None or state.is_final:
+                    self._inside.discard(job)
+        return self._limit - len(self._inside)

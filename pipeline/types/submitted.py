@@ -1,0 +1,34 @@
+"""How far the submission of a batch is."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """How far the submission of a batch is: numbers of sources."""
+
+    new: int = 0
+    done: int = 0
+    """Whose results were there already."""
+    under_way: int = 0
+    """At work already, since an earlier submission or for somebody else."""
+    rejected: int = 0
+    skipped: int = 0
+    read_bytes: int = 0
+    """Size of the episodes so far."""
+
+    @property
+    def episodes(self) -> int:
+        """How many episodes there are so far, those that could not be submitted among them."""
+        return self.new + self.done + self.under_way + self.rejected
+
+    def __str__(self) -> str:
+        """Return `37 done already, 2 new`."""
+        parts = [
+            (self.done, "done already"),
+            (self.under_way, "under way already"),
+            (self.new, "new"),
+            (self.rejected, "rejected"),
+            (self.skipped, "left out"),
+        ]
+        return ", ".join(f"{count} {name}" for count, name in parts if count) or "nothing to do"

@@ -14,18 +14,18 @@ from pipeline.client.retention.ended_jobs import retire
 from pipeline.client.retention.job_files import clear_cache
 from pipeline.client.retention.remote_copies import clear_forgotten
 from pipeline.errors import BrokerError, ScalingError, SettingsError
-from pipeline.logs import readable
+from pipeline.logs import as_duet_error
 from pipeline.messaging.promotion import promote
-from pipeline.messaging.requeue import restore_lost
+from pipeline.messaging.requeue import requeue_lost
 from pipeline.scaling.drivers import driver
 from pipeline.scaling.scaler import Scaler
 from pipeline.settings import settings
 from pipeline.state import telemetry
-from pipeline.state.batch_store import Batches
-from pipeline.state.job_store import Ledger
+from pipeline.state.batch_store import BatchStore
+from pipeline.state.job_store import JobStore
 from pipeline.state.redis import broker_url, connect, keeps_state
 from pipeline.state.webhook_outbox import send_due
-from pipeline.state.worker_registry import Roster
+from pipeline.state.worker_registry import WorkerRegistry
 
 logger = get_task_logger(__name__)
 
@@ -42,7 +42,7 @@ def promote_waiting_messages() -> None:
 @app.task(base=PeriodicTask, name="beat.batches")  # type: ignore[untyped-decorator]
 def close_abandoned_batches() -> None:
     """Close every batch whose client was lost before it had submitted everything, so that nobody waits for more."""
-    for batch in Batches(connect()).close_abandoned():
+    for batch in BatchStore(connect()).close_abandoned():
         logger.warning("The client of batch %s is gone; submitted again, the rest of it is done.", batch)
 
 
@@ -51,14 +51,14 @@ def close_abandoned_batches() -> None:
 def scan_inboxes() -> None:
     """Submit the files of every inbox (DUET_INBOX) that have stopped growing; one that fails costs no other."""
     if settings().inbox:
-        ledger = Ledger()
+        job_store = JobStore()
         for place in settings().inbox:
             try:
-                Inbox(place, settings().inbox_to, ledger).look(time.time(), settings().inbox_settle_s)
+                Inbox(place, settings().inbox_to, job_store).look(time.time(), settings().inbox_settle_s)
             except BrokerError:
                 raise
             except Exception as error:
-                logger.warning("The inbox %s is looked into again later: %s", place, readable(error, place))
+                logger.warning("The inbox %s is looked into again later: %s", place, as_duet_error(error, place))
 
 
 @app.task(base=PeriodicTask, name="beat.retire", time_limit=300)  # type: ignore[untyped-decorator]
@@ -70,7 +70,7 @@ def retire_ended_jobs() -> None:
     client = connect()
     clear_cache(time.time())
     clear_forgotten(client)
-    done = retire(Ledger(client), settings().keep_jobs_s, time.time())
+    done = retire(JobStore(client), settings().keep_jobs_s, time.time())
     if done.jobs or done.batches or done.inbox_entries:
         logger.info("Retired: %d jobs, %d batches, %d inbox entries.", done.jobs, done.batches, done.inbox_entries)
 
@@ -78,9 +78,9 @@ def retire_ended_jobs() -> None:
 @app.task(base=PeriodicTask, name="beat.roll_call")  # type: ignore[untyped-decorator]
 def check_workers() -> None:
     """Check once which workers are alive, and requeue the unacknowledged messages of those that are not."""
-    roster = Roster(connect())
-    roster.look()
-    if restored := restore_lost(broker_url(), roster):
+    registry = WorkerRegistry(connect())
+    registry.tick()
+    if restored := requeue_lost(broker_url(), registry):
         logger.warning("%d messages of lost workers are back in their queues.", restored)
 
 
@@ -90,7 +90,7 @@ def scale_gpu_hosts() -> None:
     if settings().scale is None:
         return
     try:
-        look, hosts = Scaler(Ledger(connect()), driver(settings().scale or "")).act()
+        look, hosts = Scaler(JobStore(connect()), driver(settings().scale or "")).act()
     except (ScalingError, SettingsError) as error:
         logger.error("%s Hosts stay as they are; the next look is in half a minute.", error)
         return
@@ -107,4 +107,4 @@ def sample_telemetry() -> None:
 @app.task(base=PeriodicTask, name="beat.webhooks")  # type: ignore[untyped-decorator]
 def queue_due_webhooks() -> None:
     """Queue the webhooks that are due and that nobody has queued."""
-    send_due(Ledger())
+    send_due(JobStore())

@@ -71,7 +71,7 @@ def leave_marks(**_: Any) -> None:
     def leave_mark(**_: Any) -> None:
         try:
             with readable_errors():
-                beat_heartbeat.leave_mark(client)
+                beat_heartbeat.beat_now(client)
         except BrokerError as error:
             logger.warning("Beat's heartbeat cannot be stored now. %s", error)
 

@@ -20,7 +20,7 @@ from pipeline.errors import BrokerError
 from pipeline.messaging import chord
 from pipeline.messaging.queues import task_ids
 from pipeline.state import metric_events
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.state.redis import connect
 from pipeline.types import JobState
 from pipeline.types.records import JobRecord
@@ -36,28 +36,28 @@ AWAY = (BrokerError, OperationalError, redis.RedisError)
 @app.task(base=PeriodicTask, name="beat.sweep", time_limit=90)  # type: ignore[untyped-decorator]
 def sweep() -> None:
     """Send what open jobs wait for and what is nowhere at two looks in a row."""
-    ledger = Ledger(connect())
-    records = list(_readable(ledger, ledger.open_jobs()))
+    job_store = JobStore(connect())
+    records = list(_readable(job_store, job_store.open_jobs()))
     for record in records:
         if record.was_never_sent:
             with _others_go_on(record.spec.job):
-                _send_all(ledger, record)
+                _send_all(job_store, record)
     sent = [record for record in records if record.sent_at]
-    for record, step in _missing_twice(ledger, sent):
+    for record, step in _missing_twice(job_store, sent):
         with _others_go_on(record.spec.job):
-            _send_again(ledger, record, step)
+            _send_again(job_store, record, step)
 
 
-def _readable(ledger: Ledger, jobs: list[str]) -> Iterator[JobRecord]:
+def _readable(job_store: JobStore, jobs: list[str]) -> Iterator[JobRecord]:
     """Yield what is known of each job; one whose record cannot be read, of another version say, is told and left."""
     try:
-        yield from filter(None, ledger.get_many(jobs))
+        yield from filter(None, job_store.get_many(jobs))
     except AWAY:
         raise
     except Exception:  # one of them; which one is told when it is read alone
         for job in jobs:
             with _others_go_on(job):
-                if record := ledger.get(job):
+                if record := job_store.get(job):
                     yield record
 
 
@@ -72,17 +72,17 @@ def _others_go_on(job: str) -> Iterator[None]:
         logger.exception("%s cannot be looked after; the others are.", job)
 
 
-def _send_all(ledger: Ledger, record: JobRecord) -> None:
+def _send_all(job_store: JobStore, record: JobRecord) -> None:
     logger.warning("%s was noted and never sent; sending it.", record.spec.job)
     chord.send(record.spec)
-    ledger.note(record.spec, sent_at=time.time())
+    job_store.note(record.spec, sent_at=time.time())
 
 
-def _missing_twice(ledger: Ledger, records: Iterable[JobRecord]) -> Iterator[tuple[JobRecord, str]]:
-    there = task_ids(ledger.redis)
+def _missing_twice(job_store: JobStore, records: Iterable[JobRecord]) -> Iterator[tuple[JobRecord, str]]:
+    there = task_ids(job_store.redis)
     missing = {record.spec.task_id(step): (record, step) for record in records for step in _awaited(record, there)}
-    before = ledger.redis.smembers(SUSPECTS)
-    with ledger.redis.pipeline() as pipe:
+    before = job_store.redis.smembers(SUSPECTS)
+    with job_store.redis.pipeline() as pipe:
         pipe.delete(SUSPECTS)
         if missing:
             pipe.sadd(SUSPECTS, *missing)
@@ -105,15 +105,15 @@ def _awaited(record: JobRecord, there: set[str]) -> Iterator[str]:
         yield "rescue" if dead else "merge"
 
 
-def _send_again(ledger: Ledger, record: JobRecord, step: str) -> None:
+def _send_again(job_store: JobStore, record: JobRecord, step: str) -> None:
     spec = record.spec
     if record.resends >= MAX_RESENDS:
         reason = f"What it waited for was lost {MAX_RESENDS} times; the workers' logs say why. Submit it again."
-        ledger.advance(spec, JobState.FAILED, reason=reason, ended_at=time.time())
+        job_store.advance(spec, JobState.FAILED, reason=reason, ended_at=time.time())
         return
-    if not ledger.note(spec, resends=record.resends + 1):
+    if not job_store.note(spec, resends=record.resends + 1):
         return
-    ledger.count(metric_events.step_retried(step, "vanished"))
+    job_store.count(metric_events.step_retried(step, "vanished"))
     logger.warning("%s waits for %s, which is nowhere; sending it again.", spec.job, step)
     if step == "merge":
         chord.send_merge(spec, [outcome for it in record.legs.values() if (outcome := it.outcome)])

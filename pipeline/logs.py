@@ -108,7 +108,7 @@ def _secrets() -> tuple[str, ...]:
     )
 
 
-def readable(error: Exception, what: str) -> DuetError:
+def as_duet_error(error: Exception, what: str) -> DuetError:
     """Return an error that can be told in one sentence: one of ours as it is, any other after it was logged.
 
     Args:
@@ -127,7 +127,7 @@ def readable(error: Exception, what: str) -> DuetError:
 def sentence_of(error: OSError) -> str:
     """Return what to tell a person to whom the system refuses a file or a folder."""
     if error.filename is None:
-        return str(readable(error, "This command"))
+        return str(as_duet_error(error, "This command"))
     refused = f"{os.fsdecode(error.filename)} cannot be written or read: {error.strerror}"
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return f"{refused}; give yourself the right, or set DUET_STATE_DIR and DUET_CACHE_DIR to folders of yours."

@@ -16,7 +16,7 @@ from pipeline.results.manifest import read_result
 from pipeline.results.merge import merge_legs, publish, second_opinion_on
 from pipeline.state import metric_events
 from pipeline.state.counters import Counts
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.state.metric_definitions import reason_of
 from pipeline.state.redis import connect
 from pipeline.state.webhook_outbox import send_due_if_possible
@@ -73,8 +73,8 @@ def _end_with_what_is_known(task: Task, message: dict[str, Any]) -> dict[str, An
 
 def _is_asked(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> bool:
     """Ask Voxtral for a second opinion where one is wanted; False where the job can end without."""
-    ledger = Ledger(connect(patient=True))
-    record = ledger.get(spec.job)
+    job_store = JobStore(connect(patient=True))
+    record = job_store.get(spec.job)
     if record is None or record.spec.attempt != spec.attempt or record.state.is_final:
         return False
     if record.opinion_asked_at:
@@ -88,15 +88,15 @@ def _is_asked(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> bool:
     except DuetError:
         return False  # what is wrong is told when the job ends, which is now
     # Noted before it is sent: should this process end in between, the sweeper sends it.
-    if not stretches or not ledger.note(spec, opinion_asked_at=time.time()):
+    if not stretches or not job_store.note(spec, opinion_asked_at=time.time()):
         return False
     chord.send_opinion(spec)
     return True
 
 
 def _outcomes(spec: JobSpec) -> dict[Leg, LegOutcome]:
-    """Return how both legs ended, from what the ledger and Celery know."""
-    record = Ledger(connect(patient=True)).get(spec.job)
+    """Return how both legs ended, from what the job store and Celery know."""
+    record = JobStore(connect(patient=True)).get(spec.job)
     return {leg: _rescued_outcome(spec, leg, record) for leg in LEGS}
 
 
@@ -107,7 +107,7 @@ def _refuse(message: object, error: DuetError) -> dict[str, Any]:
     job, attempt = fields.get("job"), fields.get("attempt")
     if isinstance(job, str) and isinstance(attempt, int):
         counts = metric_events.step_failed("merge", reason_of(error))
-        Ledger(connect(patient=True)).fail(job, attempt, str(error), counts)
+        JobStore(connect(patient=True)).fail(job, attempt, str(error), counts)
     return {"job": str(job), "state": JobState.FAILED.value, "reason": str(error)}
 
 
@@ -126,25 +126,25 @@ def _rescued_outcome(spec: JobSpec, leg: Leg, record: JobRecord | None) -> LegOu
 
 def _end_job(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> dict[str, Any]:
     """End the job while no other job of its episode writes into the same folder."""
-    ledger = Ledger(connect(patient=True))
-    folder = Lease(ledger.redis, spec.uri)
+    job_store = JobStore(connect(patient=True))
+    folder = Lease(job_store.redis, spec.uri)
     if not folder.acquire():
         put_back(task, countdown=FOLDER_IN_USE_S)
     try:
-        return _write_end(task, spec, legs, ledger)
+        return _write_end(task, spec, legs, job_store)
     finally:
         folder.release()
 
 
-def _write_end(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome], ledger: Ledger) -> dict[str, Any]:
+def _write_end(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome], job_store: JobStore) -> dict[str, Any]:
     """Write the manifest, then move the job to its final state; that order makes the manifest the proof."""
     cause = ""
     try:
-        if not ledger.seal(spec) and (ended := _ended(spec, ledger)):
+        if not job_store.seal(spec) and (ended := _ended(spec, job_store)):
             return ended
         storage = open_storage(spec.uri)
-        record = ledger.get(spec.job)
-        _note_begun(spec, ledger, record)
+        record = job_store.get(spec.job)
+        _note_begun(spec, job_store, record)
         result = _written(spec, storage)
         if result is None:
             result = merge_legs(spec, legs, storage, record, _outline, _opinion(spec, storage, record))
@@ -152,7 +152,7 @@ def _write_end(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome], ledger: L
         state, reason = result.state, result.reason
     except TransientError as error:
         if has_tries_left(task):
-            ledger.note(spec, endings=0)
+            job_store.note(spec, endings=0)
             try_later(task, error)
         state, reason, cause = JobState.FAILED, str(error), reason_of(error)
     except BrokerError:
@@ -161,11 +161,11 @@ def _write_end(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome], ledger: L
         state, reason, cause = JobState.FAILED, _why_failed(error, legs), reason_of(error)
     except Exception as error:
         state, reason, cause = JobState.FAILED, sentence_for(error, f"merge of {spec.job}"), reason_of(error)
-    counts = _untold(legs, ledger.get(spec.job))
+    counts = _untold(legs, job_store.get(spec.job))
     if cause:
         counts |= metric_events.step_failed(step_of(task.name), cause)
-    ledger.advance(spec, state, counts, reason=reason, ended_at=time.time())
-    send_due_if_possible(ledger)
+    job_store.advance(spec, state, counts, reason=reason, ended_at=time.time())
+    send_due_if_possible(job_store)
     return _told(spec, state, reason)
 
 
@@ -180,7 +180,7 @@ def _untold(legs: dict[Leg, LegOutcome], record: JobRecord | None) -> Counts:
     return counts
 
 
-def _note_begun(spec: JobSpec, ledger: Ledger, record: JobRecord | None) -> None:
+def _note_begun(spec: JobSpec, job_store: JobStore, record: JobRecord | None) -> None:
     """Write down that the end of a job is begun; Celery does not count the loss of a whole worker.
 
     Raises:
@@ -191,7 +191,7 @@ def _note_begun(spec: JobSpec, ledger: Ledger, record: JobRecord | None) -> None
         raise EngineError(
             f"The process that merges was ended before it was done, {begun} times in a row; it may need more memory."
         )
-    ledger.note(spec, endings=begun + 1)
+    job_store.note(spec, endings=begun + 1)
 
 
 def _outline(transcript: Transcript) -> Analysis:
@@ -208,9 +208,9 @@ def _opinion(spec: JobSpec, storage: Storage, record: JobRecord | None) -> Secon
     return saved_opinion(storage, spec) or lost
 
 
-def _ended(spec: JobSpec, ledger: Ledger) -> dict[str, Any] | None:
+def _ended(spec: JobSpec, job_store: JobStore) -> dict[str, Any] | None:
     """Return how the job ended, when nothing is left to do: a callback may come twice, or late."""
-    record = ledger.get(spec.job)
+    record = job_store.get(spec.job)
     if record is None:
         return _told(spec, JobState.CANCELLED, "It was forgotten meanwhile, so nothing is written.")
     is_older = record.spec.attempt > spec.attempt

@@ -12,13 +12,13 @@ from pipeline.errors import BrokerError, CancelledError, TransientError
 from pipeline.messaging.app import PRIORITIES
 from pipeline.messaging.message_check import admit
 from pipeline.results.merge import read_transcript
-from pipeline.results.second_opinion import doubtful
+from pipeline.results.second_opinion import uncertain_spans
 from pipeline.settings import settings
 from pipeline.state import metric_events
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.state.metric_definitions import reason_of
 from pipeline.state.redis import connect
-from pipeline.types import JobSpec, Reading, SecondOpinion
+from pipeline.types import AlternativeTranscript, JobSpec, SecondOpinion
 from tasks.base.audio_file import local_audio
 from tasks.base.checkpoints import save_opinion, saved_opinion
 from tasks.base.lease import Lease
@@ -44,15 +44,15 @@ def reconsider(self: Task, message: dict[str, Any]) -> dict[str, Any]:
     """Keep what Voxtral hears in the doubtful stretches for `tasks.conclude`, which comes next in any case."""
     with kept_while_the_broker_is_away():
         spec = admit(message)
-        ledger = Ledger(connect(patient=True))
-        lease = Lease(ledger.redis, spec.task_id("opinion"))
+        job_store = JobStore(connect(patient=True))
+        lease = Lease(job_store.redis, spec.task_id("opinion"))
         if not lease.acquire():
             put_back(self, countdown=settings().sweep_interval_s)
         try:
-            context = LegRun(spec, "voxtral", ledger, lease, lambda _: None)
+            context = LegRun(spec, "voxtral", job_store, lease, lambda _: None)
             if context.is_cancelled() and context.stop is Stop.CANCELLED:
                 return {"status": "skipped", "reason": "The job has ended."}
-            opinion = saved_opinion(context.storage, spec) or _opinion(self, context, lease, _waited_s(ledger, spec))
+            opinion = saved_opinion(context.storage, spec) or _opinion(self, context, lease, _waited_s(job_store, spec))
             save_opinion(context.storage, spec, opinion)
         except TransientError as error:
             try_later(self, error)
@@ -91,13 +91,13 @@ def _opinion(task: Task, context: LegRun, lease: Lease, waited_s: float) -> Seco
 
 
 def _failed(error: Exception, spec: JobSpec) -> SecondOpinion:
-    Ledger().count(metric_events.step_failed("opinion", reason_of(error)))
+    JobStore().count(metric_events.step_failed("opinion", reason_of(error)))
     return SecondOpinion(status="failed", reason=sentence_for(error, f"the second opinion on {spec.job}"))
 
 
-def _readings(analyst: Analyst, context: LegRun) -> tuple[Reading, ...]:
+def _readings(analyst: Analyst, context: LegRun) -> tuple[AlternativeTranscript, ...]:
     spec = context.spec
-    stretches = doubtful(read_transcript(spec, context.storage))
+    stretches = uncertain_spans(read_transcript(spec, context.storage))
     with local_audio(spec) as audio:
         return analyst.transcribe(audio, stretches, spec.options, context.checkpoints, context.is_cancelled)
 
@@ -110,7 +110,7 @@ def _stopped(task: Task, context: LegRun, reason: str) -> SecondOpinion:
     return SecondOpinion(status="skipped", reason=reason)
 
 
-def _waited_s(ledger: Ledger, spec: JobSpec) -> float:
-    record = ledger.get(spec.job)
+def _waited_s(job_store: JobStore, spec: JobSpec) -> float:
+    record = job_store.get(spec.job)
     asked_at = record.opinion_asked_at if record else None
     return round(max(0.0, time.time() - (asked_at or time.time())), 3)

@@ -4,8 +4,8 @@ from typing import Any
 
 from pipeline.celery import app
 from pipeline.results.merge import write_transcript
-from pipeline.results.quality_gate import flaws
-from pipeline.results.uncertainty import judged
+from pipeline.results.quality_gate import quality_warnings
+from pipeline.results.uncertainty import flag_uncertain
 from pipeline.settings import chosen
 from pipeline.types import JobSpec, LegOutcome, Options
 from tasks.base.audio_file import local_audio
@@ -30,12 +30,12 @@ def _transcribe(leg: LegRun) -> LegOutcome:
             checkpoints=leg.checkpoints,
             on_segments=leg.on_segments,
         )
-    heard = judged(transcript)
+    heard = flag_uncertain(transcript)
     write_transcript(leg.spec, heard, leg.storage)
     return LegOutcome(
         leg="whisper",
         status="ok",
-        flaws=flaws(heard),
+        flaws=quality_warnings(heard),
         audio_s=transcript.audio_s,
         model=transcript.model,
         model_digest=engine.digest,

@@ -4,9 +4,9 @@ from celery.utils.log import get_task_logger
 from pydantic import ValidationError
 
 from pipeline.celery import app
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.state.webhook_queue import Delivery, WebhookQueue
-from pipeline.types.validation import misfits
+from pipeline.types.validation import describe_validation_error
 
 logger = get_task_logger(__name__)
 
@@ -17,6 +17,6 @@ def deliver(message: object) -> None:
     try:
         delivery = Delivery.model_validate(message)
     except ValidationError as error:
-        logger.error("A webhook was refused: %s", misfits(error))
+        logger.error("A webhook was refused: %s", describe_validation_error(error))
         return
-    WebhookQueue(Ledger().redis).add(delivery)
+    WebhookQueue(JobStore().redis).add(delivery)

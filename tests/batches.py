@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.results.manifest import clear_work, write_manifest
 from pipeline.settings import settings
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.storage import open_storage
 from pipeline.types import EpisodeResult, JobSpec, JobState, LegOutcome
 from pipeline.types.records import JobRecord
@@ -26,16 +26,16 @@ def write_audio(folder: Path, *names: str) -> None:
         path.write_bytes(ID3 + name.encode())
 
 
-def end_jobs(ledger: Ledger, jobs: Iterable[str], state: JobState = JobState.COMPLETED) -> None:
+def end_jobs(job_store: JobStore, jobs: Iterable[str], state: JobState = JobState.COMPLETED) -> None:
     """Let jobs end as the merge does: the manifest first, then the state."""
     for job in jobs:
-        record = ledger.get(job)
+        record = job_store.get(job)
         assert record
         if state is not JobState.CANCELLED:
             result, storage = result_of(record.spec, state), open_storage(record.spec.uri)
             write_manifest(result, storage)
             clear_work(result, storage, is_public=True)
-        ledger.advance(record.spec, state, ended_at=time.time(), reason="" if state is JobState.COMPLETED else "So.")
+        job_store.advance(record.spec, state, ended_at=time.time(), reason="" if state is JobState.COMPLETED else "So.")
 
 
 def result_of(spec: JobSpec, state: JobState) -> EpisodeResult:
@@ -56,9 +56,9 @@ def result_of(spec: JobSpec, state: JobState) -> EpisodeResult:
     )
 
 
-def records(ledger: Ledger) -> list[JobRecord]:
+def records(job_store: JobStore) -> list[JobRecord]:
     """Return every job there is."""
-    return [record for record in ledger.get_many(ledger.jobs()) if record]
+    return [record for record in job_store.get_many(job_store.jobs()) if record]
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.settings import settings
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from tests.batches import own_settings
 from tests.duet import Duet
 from tests.services import start_valkey
@@ -49,18 +49,18 @@ def whisper_base(cache: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a Valkey that all tests of this process share, each of which finds it empty (`ledger`)."""
+    """The URL of a Valkey that all tests of this process share, each of which finds it empty (`job store`)."""
     with start_valkey(tmp_path_factory.mktemp("valkey")) as url:
         yield url
 
 
 @pytest.fixture
-def ledger(valkey: str, tmp_path: Path) -> Iterator[Ledger]:
-    """The ledger in an empty broker, which this process is set to use, with a cache of the test's own."""
+def job_store(valkey: str, tmp_path: Path) -> Iterator[JobStore]:
+    """The job store in an empty broker, which this process is set to use, with a cache of the test's own."""
     with own_settings(valkey, tmp_path / "cache"):
-        ledger = Ledger()
-        ledger.redis.flushdb()
-        yield ledger
+        job_store = JobStore()
+        job_store.redis.flushdb()
+        yield job_store
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from itertools import count
 
-from pipeline.results.uncertainty import judged
+from pipeline.results.uncertainty import flag_uncertain
 from pipeline.types import (
     Analysis,
     Episode,
@@ -72,7 +72,7 @@ def transcript(
 
 def merged(*segments: Segment, speech: tuple[tuple[float, float], ...] | None = None) -> MergedTranscript:
     """Return a transcript as the merge sees it."""
-    return judged(transcript(*segments, speech=speech))
+    return flag_uncertain(transcript(*segments, speech=speech))
 
 
 def result(spoken: MergedTranscript | None, analysis: Analysis | None = None) -> EpisodeResult:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipeline.types import Analysis, Options, Reading, Segment, Stretch, Transcript
+from pipeline.types import AlternativeTranscript, Analysis, Options, Segment, TimeSpan, Transcript
 
 Report = Callable[[float, float], None]
 """Called with the seconds of audio done and the seconds in all."""
@@ -89,11 +89,11 @@ class Analyst(Protocol):
     def transcribe(
         self,
         audio: Path,
-        stretches: Sequence[Stretch],
+        stretches: Sequence[TimeSpan],
         options: Options,
         checkpoints: Checkpoints | None = None,
         is_cancelled: Callable[[], bool] | None = None,
-    ) -> tuple[Reading, ...]:
+    ) -> tuple[AlternativeTranscript, ...]:
         """Return what is said in some stretches of a file, word for word.
 
         Args:

@@ -32,7 +32,7 @@ from pipeline.cli.terminal import FAILED, complain
 from pipeline.cli.up import up
 from pipeline.cli.watch import watch
 from pipeline.cli.worker import worker
-from pipeline.logs import readable, sentence_of
+from pipeline.logs import as_duet_error, sentence_of
 
 app = typer.Typer(
     name="duet",
@@ -85,7 +85,7 @@ def _status() -> int:
         complain(sentence_of(error))
         return FAILED
     except Exception as error:
-        complain(str(readable(error, "This command")))
+        complain(str(as_duet_error(error, "This command")))
         return FAILED
     return 0
 

@@ -10,10 +10,10 @@ import typer
 
 from pipeline.cli.terminal import bad_usage
 from pipeline.errors import DuetError
-from pipeline.logs import readable
+from pipeline.logs import as_duet_error
 
 if TYPE_CHECKING:
-    from pipeline.client.batch_submission import Submission
+    from pipeline.client.batch_submission import BatchSubmission
     from pipeline.sources import Found
     from pipeline.types import Options
 
@@ -115,7 +115,7 @@ def _rest(place: str, found: "Iterator[Found]") -> "Iterator[Found]":
 class Background:
     """A submission in a thread of its own, so that the view goes on while files are read."""
 
-    submission: "Submission"
+    submission: "BatchSubmission"
     error: DuetError | None = None
 
     def __post_init__(self) -> None:
@@ -141,4 +141,4 @@ class Background:
         try:
             self.submission.run()
         except Exception as error:
-            self.error = readable(error, "What was to be submitted")
+            self.error = as_duet_error(error, "What was to be submitted")

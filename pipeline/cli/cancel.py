@@ -21,13 +21,13 @@ def cancel(
     """End what has not ended, whether it waits or is at work; results that are there stay."""
     from pipeline.client.batch import Batch
     from pipeline.client.job import Job
-    from pipeline.state.job_store import Ledger
+    from pipeline.state.job_store import JobStore
 
-    ledger = Ledger()
-    if record := ledger.get(id):
-        count = int(Job(record.spec, ledger).cancel())
+    job_store = JobStore()
+    if record := job_store.get(id):
+        count = int(Job(record.spec, job_store).cancel())
     else:
-        batch = Batch(id, ledger)
+        batch = Batch(id, job_store)
         id, count = batch.id, batch.cancel()
     if as_json:
         print(json.dumps({"id": id, "cancelled": count}))

@@ -5,10 +5,10 @@ from pipeline.errors import DuetError
 
 def batch_ids(incomplete: str) -> list[str]:
     """Return the batches of the broker that begin so, newest first; none where there is no broker."""
-    from pipeline.state.batch_store import Batches
+    from pipeline.state.batch_store import BatchStore
 
     try:
-        return [it for it in reversed(["last", *Batches().ids()]) if it.startswith(incomplete)]
+        return [it for it in reversed(["last", *BatchStore().ids()]) if it.startswith(incomplete)]
     except DuetError:
         return []
 

@@ -9,8 +9,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.client.batch_progress import Sums, Watch
-from pipeline.client.episode_row import Row, last_part
+from pipeline.client.batch_progress import BatchProgress, BatchTotals
+from pipeline.client.episode_row import EpisodeRow, last_part
 from pipeline.types import JobState
 from pipeline.types.pools import LOADING
 from pipeline.types.records import LegRecord
@@ -27,7 +27,7 @@ MARKS = {"ok": "✓", "failed": "✗", "skipped": "–"}
 BAR_WIDTH = 24
 
 
-def live(watch: Watch, pools: dict[str, dict[str, str]], submitted: str = "") -> RenderableType:
+def live(watch: BatchProgress, pools: dict[str, dict[str, str]], submitted: str = "") -> RenderableType:
     """Return one line an episode with both legs, and a total with an estimate."""
     table = Table(box=None, pad_edge=False, expand=False)
     table.add_column("episode", overflow="ellipsis", no_wrap=True, max_width=40)
@@ -50,7 +50,7 @@ def live(watch: Watch, pools: dict[str, dict[str, str]], submitted: str = "") ->
     return Group(table, *more, *said, _total(watch))
 
 
-def final(rows: Sequence[Row]) -> RenderableType:
+def final(rows: Sequence[EpisodeRow]) -> RenderableType:
     """Return the table of the end: what became of each episode and where it is."""
     table = Table(box=None, pad_edge=False)
     table.add_column("episode", overflow="fold")
@@ -71,7 +71,7 @@ def final(rows: Sequence[Row]) -> RenderableType:
     return Group(table, *_reasons(rows))
 
 
-def left_out(sums: Sums) -> RenderableType:
+def left_out(sums: BatchTotals) -> RenderableType:
     """Return how many files are no episodes, and why; nothing where there are none."""
     if not sums.left_out:
         return Group()
@@ -83,14 +83,14 @@ def left_out(sums: Sums) -> RenderableType:
     return Group(*said)
 
 
-def summary(sums: Sums, elapsed_s: float, submitted: str) -> str:
+def summary(sums: BatchTotals, elapsed_s: float, submitted: str) -> str:
     """Return one sentence about a whole batch."""
     counts = [f"{sums.states[state]} {state.value}" for state in STYLES if sums.states[state]]
     of = f"{sums.episodes} episode{'s' if sums.episodes != 1 else ''}"
     return f"{of}, {hms(sums.audio_s)} of audio, in {hms(elapsed_s)}: {', '.join(counts)} ({submitted})."
 
 
-def line(row: Row) -> str:
+def line(row: EpisodeRow) -> str:
     """Return one line about an episode that has ended, for output that is not a terminal."""
     length = f", {hms(row.audio_s)} long" if row.audio_s else ""
     took = f", transcript after {row.transcript_s:.1f} s" if row.transcript_s else ""
@@ -98,7 +98,7 @@ def line(row: Row) -> str:
     return f"{row.source}: {row.state.value}{' already' if row.was_done else ''}{length}{took}{reason}"
 
 
-def _leg(row: Row, name: LegName, pools: dict[str, dict[str, str]]) -> RenderableType:
+def _leg(row: EpisodeRow, name: LegName, pools: dict[str, dict[str, str]]) -> RenderableType:
     leg = row.record.legs[name] if row.record else LegRecord()
     if outcome := leg.outcome:
         took = f" {outcome.work_s:.1f} s" if outcome.status == "ok" else ""
@@ -117,12 +117,12 @@ def _waiting(pool: dict[str, str]) -> str:
     return f"loading {percent} %" if percent != "0" else "model loads"
 
 
-def _state(row: Row) -> Text:
+def _state(row: EpisodeRow) -> Text:
     already = " already" if row.was_done else ""
     return Text(row.state.value + already, style=STYLES.get(row.state, ""))
 
 
-def _total(watch: Watch) -> RenderableType:
+def _total(watch: BatchProgress) -> RenderableType:
     over, total = watch.sums.episodes, watch.sums.episodes + watch.open_count
     bar = ProgressBar(total=max(total, 1), completed=over, width=BAR_WIDTH)
     grid = Table.grid(padding=(0, 1))
@@ -130,7 +130,7 @@ def _total(watch: Watch) -> RenderableType:
     return grid
 
 
-def _estimate(watch: Watch) -> str:
+def _estimate(watch: BatchProgress) -> str:
     """Estimate from bytes: the lengths of the episodes still waiting are not known here."""
     if not watch.sums.done_bytes or not watch.open_bytes:
         return ""
@@ -138,7 +138,7 @@ def _estimate(watch: Watch) -> str:
     return f", about {hms(left_s)} left"
 
 
-def _reasons(rows: Sequence[Row]) -> list[RenderableType]:
+def _reasons(rows: Sequence[EpisodeRow]) -> list[RenderableType]:
     by_reason: dict[str, list[str]] = {}
     for row in rows:
         if row.reason:

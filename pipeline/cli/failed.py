@@ -24,11 +24,11 @@ def failed(
     The exit status is 1 when one of them failed, else 0.
     """
     from pipeline.client.dead_letters import dead_letters
-    from pipeline.state.job_store import Ledger
+    from pipeline.state.job_store import JobStore
     from pipeline.types import JobState
 
     with broker_session.broker():
-        letters = list(dead_letters(Ledger()))
+        letters = list(dead_letters(JobStore()))
     if as_json:
         for letter in letters:
             print(json.dumps(letter.to_json()))

@@ -10,18 +10,20 @@ from rich.live import Live
 
 from pipeline.cli.terminal import complain, console
 from pipeline.errors import BrokerError
-from pipeline.logs import readable
+from pipeline.logs import as_duet_error
 
 if TYPE_CHECKING:
-    from pipeline.client.batch_progress import Watch
-    from pipeline.client.episode_row import Row
+    from pipeline.client.batch_progress import BatchProgress
+    from pipeline.client.episode_row import EpisodeRow
 
 TABLE_ROWS = 50
 """A batch of more episodes ends with a table of its failures only."""
 ABANDONED = "Not everything was submitted, for its client ended before; the same command does the rest."
 
 
-def follow(watch: "Watch", ends: "Iterable[list[Row]]", said: Callable[[], str], since: float, *, as_json: bool) -> int:
+def follow(
+    watch: "BatchProgress", ends: "Iterable[list[EpisodeRow]]", said: Callable[[], str], since: float, *, as_json: bool
+) -> int:
     """Show a batch until its end, write its report, and return the exit status.
 
     Args:
@@ -36,7 +38,7 @@ def follow(watch: "Watch", ends: "Iterable[list[Row]]", said: Callable[[], str],
     from pipeline.state.pool_status import pool_states
 
     is_live = console.is_terminal and not as_json
-    kept: list[Row] = []
+    kept: list[EpisodeRow] = []
     with Live(console=console, auto_refresh=False, transient=True) if is_live else nullcontext() as view:
         for rows in ends:
             for row in rows:
@@ -63,7 +65,7 @@ def follow(watch: "Watch", ends: "Iterable[list[Row]]", said: Callable[[], str],
     return int(watch.sums.has_failures or watch.is_abandoned)
 
 
-def _worth_a_table(rows: "list[Row]", watch: "Watch") -> "list[Row]":
+def _worth_a_table(rows: "list[EpisodeRow]", watch: "BatchProgress") -> "list[EpisodeRow]":
     from pipeline.types import JobState
 
     if watch.sums.episodes <= TABLE_ROWS:
@@ -71,16 +73,16 @@ def _worth_a_table(rows: "list[Row]", watch: "Watch") -> "list[Row]":
     return [row for row in rows if row.state in (JobState.FAILED, JobState.CANCELLED)][:TABLE_ROWS]
 
 
-def _report_of(watch: "Watch") -> str:
+def _report_of(watch: "BatchProgress") -> str:
     """Write a batch's report if something was done in it, and return where it is; a single episode needs none."""
     from pipeline.client.report import write_report
 
     if watch.sums.episodes < 2 or watch.sums.episodes == watch.sums.done_before:
         return ""
     try:
-        return write_report(watch.batch, watch.ledger)
+        return write_report(watch.batch, watch.job_store)
     except BrokerError:
         raise
     except Exception as error:  # the work is done, and is not to seem lost for the want of a page about it
-        complain(str(readable(error, "The report")))
+        complain(str(as_duet_error(error, "The report")))
         return ""

@@ -15,7 +15,7 @@ from pipeline.cli.terminal import FAILED, bad_usage, complain, console, messages
 from pipeline.client.library import PLACE
 
 if TYPE_CHECKING:
-    from pipeline.client.retention.removal import Eraser, Forgotten, Plan
+    from pipeline.client.retention.removal import RemovalCounts, RemovalPlan, Remover
 
 JOB = re.compile(r"[0-9a-f]{16}-[0-9a-f]{1,8}")
 EPISODE = re.compile(r"[0-9a-f]{16}")
@@ -51,10 +51,10 @@ def forget(
     if bool(what and what.strip()) == bool(before):
         bad_usage("Name an episode or a job, or give --before DATE; `duet ls` and `duet status` list them.")
     with broker_session.broker():
-        from pipeline.client.retention.removal import Eraser
-        from pipeline.state.job_store import Ledger
+        from pipeline.client.retention.removal import Remover
+        from pipeline.state.job_store import JobStore
 
-        eraser = Eraser(Ledger())
+        eraser = Remover(JobStore())
         plan = eraser.before(_moment(before), place) if before else _found(str(what), place, eraser)
         if plan.is_empty and not before:
             complain(f"There is nothing of {what!r} here; `duet status` and `duet ls {place}` list what there is.")
@@ -68,7 +68,7 @@ def forget(
         _tell(done)
 
 
-def _found(what: str, place: str, eraser: "Eraser") -> "Plan":
+def _found(what: str, place: str, eraser: "Remover") -> "RemovalPlan":
     from pipeline.client.library import find_episode
 
     if JOB.fullmatch(what):
@@ -86,7 +86,7 @@ def _moment(text: str) -> float:
         bad_usage(f"{text!r} is no date; write it as 2026-10-01 or 2026-10-01T12:00.")
 
 
-def _confirm(plan: "Plan") -> None:
+def _confirm(plan: "RemovalPlan") -> None:
     for uri in plan.folders[:SHOWN]:
         messages.print(uri, markup=False, highlight=False, soft_wrap=True)
     if len(plan.folders) > SHOWN:
@@ -95,7 +95,7 @@ def _confirm(plan: "Plan") -> None:
     typer.confirm(f"Remove {jobs} and all that Duet has left in {folders}, for good?", abort=True, err=True)
 
 
-def _tell(done: "Forgotten") -> None:
+def _tell(done: "RemovalCounts") -> None:
     counts = {
         "job": len(done.jobs),
         "file": done.files,

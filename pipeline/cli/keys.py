@@ -23,10 +23,10 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Make a key and show it, once; the broker keeps only its digest."""
-    from pipeline.state.api_keys import Keys
+    from pipeline.state.api_keys import ApiKeyStore
 
     with broker_session.broker():
-        own = Keys()
+        own = ApiKeyStore()
         is_first = not own.valid()
         kept, key = own.add(name, requests_per_minute, at_once)
     if as_json:
@@ -41,10 +41,10 @@ def add(
 @keys.command(epilog="Example: duet keys ls")
 def ls(as_json: Json = False) -> None:
     """List the keys, without the keys themselves."""
-    from pipeline.state.api_keys import Keys
+    from pipeline.state.api_keys import ApiKeyStore
 
     with broker_session.broker():
-        found = Keys().all()
+        found = ApiKeyStore().all()
     if as_json:
         for key in found:
             print(key.model_dump_json(exclude={"digest"}))
@@ -61,10 +61,10 @@ def ls(as_json: Json = False) -> None:
 @keys.command(epilog="Example: duet keys revoke 3f9a1c22")
 def revoke(name: Annotated[str, typer.Argument(metavar="KEY", help="Its id, or its name if no other has it.")]) -> None:
     """End a key, at once and for good."""
-    from pipeline.state.api_keys import Keys
+    from pipeline.state.api_keys import ApiKeyStore
 
     with broker_session.broker():
-        own = Keys()
+        own = ApiKeyStore()
         key = own.revoke(name)
         is_last = not own.valid()
     console.print(f"{key.id} ({key.name}) is revoked.", highlight=False)
@@ -81,10 +81,10 @@ def open_() -> None:
 
     Other machines, and what a proxy passes on, need a key all the same; the next `duet keys add` ends it.
     """
-    from pipeline.state.api_keys import Keys
+    from pipeline.state.api_keys import ApiKeyStore
 
     with broker_session.broker():
-        Keys().open()
+        ApiKeyStore().open()
     console.print("`duet serve` takes requests of its own machine without a key, until there is one.", highlight=False)
 
 

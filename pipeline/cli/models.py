@@ -13,7 +13,7 @@ from pipeline.cli.terminal import FAILED, bad_usage, console, messages
 from pipeline.cli.worker_imports import worker_packages
 
 if TYPE_CHECKING:
-    from pipeline.storage.weights.model_id import ModelName
+    from pipeline.storage.weights.model_id import ModelId
     from pipeline.storage.weights.resumable_download import OnBytes
 
 MB = 10**6
@@ -54,10 +54,10 @@ def push(
 def pull(uri: Where = None, model: Which = None) -> None:
     """Fetch models into this machine's cache, where its pools find them; goes on where it was interrupted."""
     from pipeline.storage.weights.cache import pull as take
-    from pipeline.storage.weights.store import shelved
+    from pipeline.storage.weights.store import stored_models
 
     place, names = _place(uri), _names(model)
-    sizes = {it.name: it.size_bytes for it in shelved(place)}
+    sizes = {it.name: it.size_bytes for it in stored_models(place)}
     for name in names:
         with _progress(str(name), sizes.get(name, 0)) as on_bytes:
             folder = take(place, name, on_bytes)
@@ -67,10 +67,10 @@ def pull(uri: Where = None, model: Which = None) -> None:
 @models.command(epilog="Example: duet models ls s3://bucket/models")
 def ls(uri: Where = None, as_json: AsJson = False) -> None:
     """List the models that a bucket holds."""
-    from pipeline.storage.weights.store import shelved
+    from pipeline.storage.weights.store import stored_models
 
     place = _place(uri)
-    found = shelved(place)
+    found = stored_models(place)
     if as_json:
         for it in found:
             print(json.dumps({"model": str(it.name), "bytes": it.size_bytes, "whole": it.is_whole}))
@@ -88,10 +88,10 @@ def verify(uri: Where = None, model: Which = None, as_json: AsJson = False) -> N
 
     Without --model all that there are. Every byte crosses the network, which costs outside of the bucket's region.
     """
-    from pipeline.storage.weights.store import check, shelved
+    from pipeline.storage.weights.store import check, stored_models
 
     place = _place(uri)
-    sizes = {it.name: it.size_bytes for it in shelved(place)}
+    sizes = {it.name: it.size_bytes for it in stored_models(place)}
     names = _names(model) if model else sorted(sizes)
     is_bad = not names
     if not names:
@@ -109,7 +109,7 @@ def verify(uri: Where = None, model: Which = None, as_json: AsJson = False) -> N
     raise typer.Exit(FAILED if is_bad else 0)
 
 
-def _say_there(name: "ModelName", file: str) -> None:
+def _say_there(name: "ModelId", file: str) -> None:
     console.print(f"{name}: {file} is there", markup=False, highlight=False)
 
 
@@ -119,20 +119,20 @@ def _place(uri: str | None) -> str:
     return uri or settings().model_cache_uri or bad_usage("Say which s3://bucket/prefix, or set DUET_MODEL_CACHE_URI.")
 
 
-def _names(asked: Sequence[str] | None) -> "list[ModelName]":
+def _names(asked: Sequence[str] | None) -> "list[ModelId]":
     from pipeline.settings import settings
-    from pipeline.storage.weights.model_id import ModelName, is_name
+    from pipeline.storage.weights.model_id import ModelId, is_model_id
 
     if asked:
-        return [ModelName.parse(text) for text in asked]
+        return [ModelId.parse(text) for text in asked]
     own = settings()
     for variable, model in (("DUET_WHISPER_MODEL", own.whisper_model), ("DUET_VOXTRAL_MODEL", own.voxtral_model)):
-        if not is_name(model):
+        if not is_model_id(model):
             bad_usage(f"{variable}={model!r} is a place and not a name; say which model it is with --model.")
-    return [ModelName("whisper", own.whisper_model), ModelName("voxtral", own.voxtral_model)]
+    return [ModelId("whisper", own.whisper_model), ModelId("voxtral", own.voxtral_model)]
 
 
-def _found(name: "ModelName") -> Path:
+def _found(name: "ModelId") -> Path:
     """Return where a pool of this machine has a model, or gets it from."""
     with worker_packages("models push without --from"):
         from workers.weights.voxtral import find

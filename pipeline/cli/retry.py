@@ -16,7 +16,7 @@ from pipeline.errors import AudioError, BrokerError, StorageError, TransientErro
 if TYPE_CHECKING:
     from pipeline.client.dead_letters import DeadLetter
     from pipeline.embedded.stack import Stack
-    from pipeline.state.job_store import Ledger
+    from pipeline.state.job_store import JobStore
     from pipeline.types.records import JobRecord
 
 
@@ -36,13 +36,13 @@ def retry(
         interruptible("Interrupted. The same command goes on where this one stopped.", INTERRUPTED),
         broker_session.workers() as stack,
     ):
-        from pipeline.state.job_store import Ledger
+        from pipeline.state.job_store import JobStore
 
-        ledger = Ledger()
-        chosen = _named(jobs, ledger) if jobs else _all_that_can_be_mended(ledger, stack)
-        began, refused = _begin(chosen, ledger)
+        job_store = JobStore()
+        chosen = _named(jobs, job_store) if jobs else _all_that_can_be_mended(job_store, stack)
+        began, refused = _begin(chosen, job_store)
         ended = []
-        for record in _ended(began, ledger, stack):
+        for record in _ended(began, job_store, stack):
             _tell(record, as_json=as_json)
             ended.append(record)
     if not as_json:
@@ -50,21 +50,21 @@ def retry(
     raise typer.Exit(FAILED if refused or any(it.state.value in ("failed", "cancelled") for it in ended) else 0)
 
 
-def _named(names: list[str], ledger: "Ledger") -> "list[JobRecord]":
-    known = ledger.jobs()
+def _named(names: list[str], job_store: "JobStore") -> "list[JobRecord]":
+    known = job_store.jobs()
     found = []
     for name in names:
         fitting = [job for job in known if job.startswith(name)]
         if len(fitting) != 1:
             bad_usage(f"{'No job' if not fitting else 'More than one job'} begins with {name!r}; see `duet failed`.")
         found += fitting
-    return [record for record in ledger.get_many(found) if record]
+    return [record for record in job_store.get_many(found) if record]
 
 
-def _all_that_can_be_mended(ledger: "Ledger", stack: "Stack | None") -> "list[JobRecord]":
+def _all_that_can_be_mended(job_store: "JobStore", stack: "Stack | None") -> "list[JobRecord]":
     from pipeline.client.dead_letters import dead_letters
 
-    letters = [letter for letter in dead_letters(ledger) if letter.can_be_mended]
+    letters = [letter for letter in dead_letters(job_store) if letter.can_be_mended]
     waiting = [letter for letter in letters if letter.waits_for_voxtral]
     if waiting and (reason := _why_voxtral_is_off(stack)):
         messages.print(f"{len(waiting)} left as they are, for Voxtral is off: {reason}", style="yellow", markup=False)
@@ -88,21 +88,21 @@ def _why_voxtral_is_off(stack: "Stack | None") -> str:
     return why_voxtral_is_off()
 
 
-def _begin(records: "list[JobRecord]", ledger: "Ledger") -> tuple[list[str], int]:
+def _begin(records: "list[JobRecord]", job_store: "JobStore") -> tuple[list[str], int]:
     """Put the jobs onto the queues; return which those are, and how many could not be begun."""
     from pipeline.client.retry import begin_again
 
     began, refused = [], 0
     for record in records:
         try:
-            began.append(begin_again(record, ledger).job)
+            began.append(begin_again(record, job_store).job)
         except (AudioError, StorageError, TransientError) as error:
             complain(str(error))
             refused += 1
     return began, refused
 
 
-def _ended(jobs: list[str], ledger: "Ledger", stack: "Stack | None") -> "Iterator[JobRecord]":
+def _ended(jobs: list[str], job_store: "JobStore", stack: "Stack | None") -> "Iterator[JobRecord]":
     """Yield each job when it has ended."""
     is_live = console.is_terminal and bool(jobs)
     columns = (TextColumn("at work"), MofNCompleteColumn(), TimeElapsedColumn())
@@ -112,7 +112,7 @@ def _ended(jobs: list[str], ledger: "Ledger", stack: "Stack | None") -> "Iterato
             if stack:
                 stack.tend()
             try:
-                ended = [it for it in ledger.get_many(jobs) if it and it.state.is_final]
+                ended = [it for it in job_store.get_many(jobs) if it and it.state.is_final]
                 if stack:
                     stack.check_pools()
             except BrokerError:

@@ -13,7 +13,7 @@ from pipeline.cli.terminal import FAILED, INTERRUPTED, TICK_S, console, interrup
 from pipeline.errors import BrokerError, DuetError
 
 if TYPE_CHECKING:
-    from pipeline.client.episode_row import Row
+    from pipeline.client.episode_row import EpisodeRow
     from pipeline.embedded.stack import Stack
     from pipeline.sources import Found
     from pipeline.types import Options
@@ -63,21 +63,21 @@ class _Work:
     def __init__(
         self, places: list[str], to: str, options: "Options", found: "Iterator[Found]", force: bool, in_flight: int
     ) -> None:
-        from pipeline.client.batch_progress import Watch
-        from pipeline.client.batch_submission import Submission
-        from pipeline.client.submitter import Desk
-        from pipeline.state.batch_store import Batches
+        from pipeline.client.batch_progress import BatchProgress
+        from pipeline.client.batch_submission import BatchSubmission
+        from pipeline.client.submitter import Submitter
+        from pipeline.state.batch_store import BatchStore
 
-        desk = Desk(to, options, force=force)
-        batch = Batches(desk.ledger.redis).create(places, desk.destination, options.to_message())
-        self.watch = Watch(batch.id, desk.ledger)
-        self.submission = Submission(found, desk, batch.id, in_flight=in_flight)
+        desk = Submitter(to, options, force=force)
+        batch = BatchStore(desk.job_store.redis).create(places, desk.destination, options.to_message())
+        self.watch = BatchProgress(batch.id, desk.job_store)
+        self.submission = BatchSubmission(found, desk, batch.id, in_flight=in_flight)
 
     def said(self) -> str:
         """Return how far the submission is, such as `37 done already, 2 new`."""
         return str(self.submission.count)
 
-    def ended(self, stack: "Stack | None") -> "Iterator[list[Row]]":
+    def ended(self, stack: "Stack | None") -> "Iterator[list[EpisodeRow]]":
         """Yield the rows that have ended, each once, and between them nothing, so that the view moves."""
         background = batch_arguments.Background(self.submission)
         try:
@@ -114,18 +114,18 @@ def _why_not_writable(to: str) -> str:
 def _refuse(found: "Iterator[Found]", sentence: str, *, as_json: bool) -> int:
     """Say of every episode that it cannot be done; return the exit status."""
     from pipeline.cli import display
-    from pipeline.client.batch_progress import Sums
-    from pipeline.client.episode_row import Row, left_out_json
+    from pipeline.client.batch_progress import BatchTotals
+    from pipeline.client.episode_row import EpisodeRow, left_out_json
     from pipeline.sources import Rejected, Skipped
 
-    sums = Sums()
+    sums = BatchTotals()
     for it in found:
         if isinstance(it, Skipped):
             sums.leave_out(it)
             if as_json:
                 print(json.dumps(left_out_json(it)))
             continue
-        row = Row.of_rejected(it) if isinstance(it, Rejected) else Row(it.name, error=sentence)
+        row = EpisodeRow.of_rejected(it) if isinstance(it, Rejected) else EpisodeRow(it.name, error=sentence)
         if as_json:
             print(json.dumps(row.to_json()))
         else:

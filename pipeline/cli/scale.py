@@ -15,9 +15,9 @@ def scale(
     from pipeline.scaling.drivers import driver
     from pipeline.scaling.scaler import Scaler
     from pipeline.settings import settings
-    from pipeline.state.job_store import Ledger
+    from pipeline.state.job_store import JobStore
 
-    look = Scaler(Ledger(), driver(settings().scale or "print")).look()
+    look = Scaler(JobStore(), driver(settings().scale or "print")).look()
     now, decision = look.situation, look.decision
     if as_json:
         told = {"hosts": now.hosts, "wanted": decision.hosts, "reason": decision.reason, "jobs": now.jobs}

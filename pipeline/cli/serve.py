@@ -29,14 +29,14 @@ def serve(
     """
     from pipeline.logs import set_up
     from pipeline.settings import settings
-    from pipeline.state.api_keys import Keys
+    from pipeline.state.api_keys import ApiKeyStore
     from pipeline.state.redis import state_url
 
     try:
         import uvicorn
 
         from pipeline.http.application import make_application
-        from pipeline.http.slow_clients import PatientProtocol
+        from pipeline.http.slow_clients import TimeLimitedProtocol
     except ImportError as error:
         raise StackError(f"`duet serve` needs the package {error.name}; install duet[serve].") from None
     set_up()
@@ -46,7 +46,7 @@ def serve(
     host = host or settings().serve_host
     proxies = settings().serve_trusted_proxies
     is_private = host in ("127.0.0.1", "::1", "localhost") and not proxies
-    if not is_private and not Keys().valid():
+    if not is_private and not ApiKeyStore().valid():
         where = "Behind a proxy" if proxies else f"On {host}"
         bad_usage(f"{where} anybody could send audio: make a key first with `duet keys add NAME`.")
     application = make_application(to or settings().serve_to, is_private=is_private)
@@ -58,7 +58,7 @@ def serve(
             log_config=None,
             timeout_graceful_shutdown=STOP_S,
             server_header=False,
-            http=PatientProtocol,
+            http=TimeLimitedProtocol,
             forwarded_allow_ips=list(proxies or LOOPBACK),
         )
         uvicorn.Server(config).run(sockets=[door])

@@ -28,17 +28,17 @@ def status(
 ) -> None:
     """Say how the newest batches are, or how one is; exit status 1 where an episode of it failed."""
     from pipeline.client.batch import Batch
-    from pipeline.state.batch_store import Batches
-    from pipeline.state.job_store import Ledger
+    from pipeline.state.batch_store import BatchStore
+    from pipeline.state.job_store import JobStore
 
-    ledger = Ledger()
+    job_store = JobStore()
     if id is None:
-        _list([Batch(it, ledger) for it in reversed(Batches(ledger.redis).ids()[-LISTED:])], as_json=as_json)
+        _list([Batch(it, job_store) for it in reversed(BatchStore(job_store.redis).ids()[-LISTED:])], as_json=as_json)
         return
-    if record := ledger.get(id):
+    if record := job_store.get(id):
         _print_job(record.model_dump(mode="json"), as_json=as_json)
         raise typer.Exit(int(record.state in ("failed", "cancelled")))
-    batch = Batch(id, ledger)
+    batch = Batch(id, job_store)
     progress = batch.progress()
     if as_json:
         print(json.dumps(_as_json(batch)))

@@ -10,7 +10,7 @@ from pipeline.cli import batch_arguments
 from pipeline.cli.terminal import INTERRUPTED, TICK_S, complain, console, interruptible, messages
 
 if TYPE_CHECKING:
-    from pipeline.client.batch_submission import Submission
+    from pipeline.client.batch_submission import BatchSubmission
     from pipeline.types.submitted import Submitted
 
 
@@ -38,19 +38,19 @@ def submit(
 
     Needs a broker with workers: `duet up` in another window, or DUET_BROKER_URL.
     """
-    from pipeline.client.batch_submission import Submission
-    from pipeline.client.submitter import Desk
-    from pipeline.state.batch_store import Batches
+    from pipeline.client.batch_submission import BatchSubmission
+    from pipeline.client.submitter import Submitter
+    from pipeline.state.batch_store import BatchStore
     from pipeline.state.webhook_subscriptions import Webhooks
     from pipeline.storage import as_uri, open_storage
 
     options = batch_arguments.options(language, vocabulary, questions, translate_to, second_opinion)
     hooks = Webhooks(on_transcribed, on_completed)
-    desk = Desk(to, options, force=force, priority=priority, webhooks=hooks)
+    desk = Submitter(to, options, force=force, priority=priority, webhooks=hooks)
     found = batch_arguments.found_at(places)
     open_storage(as_uri(to)).check_writable()
-    batch = Batches(desk.ledger.redis).create(places, desk.destination, options.to_message()).id
-    submission = Submission(found, desk, batch, in_flight=in_flight)
+    batch = BatchStore(desk.job_store.redis).create(places, desk.destination, options.to_message()).id
+    submission = BatchSubmission(found, desk, batch, in_flight=in_flight)
     with interruptible("Interrupted. The same command goes on where this one stopped.", INTERRUPTED):
         _run(submission)
     count = submission.count
@@ -63,7 +63,7 @@ def submit(
     raise typer.Exit(int(count.rejected > 0))
 
 
-def _run(submission: "Submission") -> None:
+def _run(submission: "BatchSubmission") -> None:
     background = batch_arguments.Background(submission)
     started = time.monotonic()
     with messages.status("Reading ...") if messages.is_terminal else console.status("") as view:
@@ -79,12 +79,12 @@ def _run(submission: "Submission") -> None:
 
 def _tell_left_out(batch: str, count: "Submitted") -> None:
     from pipeline.cli import display
-    from pipeline.client.batch_progress import Sums
-    from pipeline.state.batch_store import Batches
+    from pipeline.client.batch_progress import BatchTotals
+    from pipeline.state.batch_store import BatchStore
 
-    for rejected in Batches().rejected(batch) if count.rejected else ():
+    for rejected in BatchStore().rejected(batch) if count.rejected else ():
         complain(rejected.reason)
-    sums = Sums()
-    for skipped in Batches().skipped(batch) if count.skipped else ():
+    sums = BatchTotals()
+    for skipped in BatchStore().skipped(batch) if count.skipped else ():
         sums.leave_out(skipped)
     console.print(display.left_out(sums))

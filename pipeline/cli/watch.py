@@ -11,8 +11,8 @@ from pipeline.cli.follow import follow
 from pipeline.cli.terminal import INTERRUPTED, TICK_S, interruptible
 
 if TYPE_CHECKING:
-    from pipeline.client.batch_progress import Watch
-    from pipeline.client.episode_row import Row
+    from pipeline.client.batch_progress import BatchProgress
+    from pipeline.client.episode_row import EpisodeRow
 
 
 def watch(
@@ -31,12 +31,12 @@ def watch(
     Ctrl-C ends the showing, not the work.
     """
     from pipeline.client.batch import Batch
-    from pipeline.client.batch_progress import Watch
-    from pipeline.state.job_store import Ledger
+    from pipeline.client.batch_progress import BatchProgress
+    from pipeline.state.job_store import JobStore
 
-    ledger = Ledger()
-    batch = Batch(id, ledger)
-    watch = Watch(batch.id, ledger)
+    job_store = JobStore()
+    batch = Batch(id, job_store)
+    watch = BatchProgress(batch.id, job_store)
     farewell = f"The work goes on; `duet watch {batch.id}` shows it again, `duet cancel {batch.id}` ends it."
     with interruptible(farewell, INTERRUPTED):
         since = batch.record.created_at
@@ -44,7 +44,7 @@ def watch(
     raise typer.Exit(code)
 
 
-def _looks(watch: "Watch") -> "Iterator[list[Row]]":
+def _looks(watch: "BatchProgress") -> "Iterator[list[EpisodeRow]]":
     while True:
         yield watch.look()
         if watch.is_over:

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pipeline.client.batch import Batch
-from pipeline.client.batch_submission import Submission
+from pipeline.client.batch_submission import BatchSubmission
 from pipeline.client.job import Job
-from pipeline.client.submitter import Desk, Verdict
+from pipeline.client.submitter import SubmitStatus, Submitter
 from pipeline.messaging.priorities import SINGLE
 from pipeline.sources import Source, find_all, find_one
-from pipeline.state.batch_store import Batches
-from pipeline.state.job_store import Ledger
+from pipeline.state.batch_store import BatchStore
+from pipeline.state.job_store import JobStore
 from pipeline.state.webhook_subscriptions import Webhooks
 from pipeline.storage import as_uri, open_storage
 from pipeline.types import Options
@@ -28,7 +28,7 @@ def submit(
     priority: int = SINGLE,
     on_transcribed: str | None = None,
     on_completed: str | None = None,
-    ledger: Ledger | None = None,
+    job_store: JobStore | None = None,
 ) -> Job:
     """Put one episode to work and return its job at once.
 
@@ -45,7 +45,7 @@ def submit(
         priority: 0 (first) to 9 (last); by default it goes before every batch.
         on_transcribed: an address that is told, signed, when the transcript is there; not where it is already.
         on_completed: one that is told when the job has ended, however it did. See docs/watching.md.
-        ledger: one to share between many calls; by default each call opens its own.
+        job store: one to share between many calls; by default each call opens its own.
 
     Raises:
         AudioError: there is no such audio, it cannot be read, or it is not below DUET_ALLOWED_ROOTS.
@@ -55,12 +55,12 @@ def submit(
         TransientError: a server is not able to answer now.
     """
     hooks = Webhooks(on_transcribed, on_completed)
-    desk = Desk(str(to), options, force=force, priority=priority, ledger=ledger, webhooks=hooks)
+    desk = Submitter(str(to), options, force=force, priority=priority, job_store=job_store, webhooks=hooks)
     prepared = desk.prepare(find_one(source) if isinstance(source, str | Path) else source)
     (started,) = desk.start([prepared])
-    if started.verdict is Verdict.UNDER_WAY and (record := desk.ledger.get(started.spec.job)):
-        return Job(record.spec, desk.ledger)
-    return Job(started.spec, desk.ledger)
+    if started.verdict is SubmitStatus.UNDER_WAY and (record := desk.job_store.get(started.spec.job)):
+        return Job(record.spec, desk.job_store)
+    return Job(started.spec, desk.job_store)
 
 
 def submit_folder(
@@ -150,7 +150,7 @@ def submit_all(
     names = [str(place) for place in places]
     open_storage(as_uri(to)).check_writable()
     hooks = Webhooks(on_transcribed, on_completed)
-    desk = Desk(str(to), options, force=force, priority=priority, webhooks=hooks)
-    batch = Batches(desk.ledger.redis).create(names, desk.destination, desk.options.to_message()).id
-    Submission(find_all(names), desk, batch, in_flight=in_flight, on_progress=on_progress).run()
-    return Batch(batch, desk.ledger)
+    desk = Submitter(str(to), options, force=force, priority=priority, webhooks=hooks)
+    batch = BatchStore(desk.job_store.redis).create(names, desk.destination, desk.options.to_message()).id
+    BatchSubmission(find_all(names), desk, batch, in_flight=in_flight, on_progress=on_progress).run()
+    return Batch(batch, desk.job_store)

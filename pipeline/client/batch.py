@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from pipeline.client.batch_follower import LOOK_PAGE, Follower
+from pipeline.client.batch_follower import LOOK_PAGE, BatchFollower
 from pipeline.client.job import Job
-from pipeline.state.batch_store import Batches
-from pipeline.state.job_store import Ledger
+from pipeline.state.batch_store import BatchStore
+from pipeline.state.job_store import JobStore
 from pipeline.types import FINAL_STATES, JobState
 from pipeline.types.batch_record import BatchRecord, Entry
 from pipeline.types.found import Rejected, Skipped
@@ -57,19 +57,19 @@ class Batch:
     Any process may make one again from its id: `Batch("261122-2201-3f9a")`, or `Batch("last")`.
     """
 
-    def __init__(self, id: str = "last", ledger: Ledger | None = None) -> None:
+    def __init__(self, id: str = "last", job_store: JobStore | None = None) -> None:
         """Find a batch.
 
         Args:
             id: its id, the start of it, or `last` for the newest one.
-            ledger: one to share between many calls; by default each batch opens its own.
+            job store: one to share between many calls; by default each batch opens its own.
 
         Raises:
             BatchError: there is no such batch.
             BrokerError: there is no broker, or it does not answer.
         """
-        self._ledger = ledger or Ledger()
-        self._batches = Batches(self._ledger.redis)
+        self._job_store = job_store or JobStore()
+        self._batches = BatchStore(self._job_store.redis)
         self._ended: dict[str, JobState] = {}
         self.id = self._batches.get(id).id
 
@@ -84,7 +84,7 @@ class Batch:
         """Yield its jobs in the order in which they were submitted, read page by page."""
         jobs = (entry.job for entry in self.entries())
         while page := list(islice(jobs, LOOK_PAGE)):
-            yield from (Job(record.spec, self._ledger) for record in self._ledger.get_many(page) if record)
+            yield from (Job(record.spec, self._job_store) for record in self._job_store.get_many(page) if record)
 
     @property
     def record(self) -> BatchRecord:
@@ -115,8 +115,8 @@ class Batch:
             WaitTimeoutError: some have not ended in that time; those that have were yielded.
             BrokerError: the broker does not answer.
         """
-        for entry, _ in Follower(self.id, self._ledger).ends(timeout):
-            yield Job.of(entry.job, self._ledger)
+        for entry, _ in BatchFollower(self.id, self._job_store).ends(timeout):
+            yield Job.of(entry.job, self._job_store)
 
     async def aas_completed(self, timeout: float | None = None) -> AsyncIterator[Job]:
         """Do what `as_completed` does, in asyncio.
@@ -130,10 +130,10 @@ class Batch:
         """
         loop = asyncio.get_running_loop()
         deadline = None if timeout is None else loop.time() + timeout
-        follower = Follower(self.id, self._ledger)
+        follower = BatchFollower(self.id, self._job_store)
         while True:
             for entry, _ in await asyncio.to_thread(follower.look):
-                yield await asyncio.to_thread(Job.of, entry.job, self._ledger)
+                yield await asyncio.to_thread(Job.of, entry.job, self._job_store)
             if await asyncio.to_thread(lambda: follower.is_complete):
                 return
             if deadline is not None and loop.time() >= deadline:
@@ -154,7 +154,7 @@ class Batch:
         tell = on_progress or (lambda _: None)
         tell(self.progress())
         told_at = time.monotonic()
-        for _ in Follower(self.id, self._ledger).ends(timeout):
+        for _ in BatchFollower(self.id, self._job_store).ends(timeout):
             if time.monotonic() - told_at >= 0.5:
                 tell(self.progress())
                 told_at = time.monotonic()
@@ -173,7 +173,7 @@ class Batch:
         states: Counter[JobState] = Counter()
         for first in range(0, len(waiting), LOOK_PAGE):
             page = waiting[first : first + LOOK_PAGE]
-            for job, state in zip(page, self._ledger.states(page), strict=True):
+            for job, state in zip(page, self._job_store.states(page), strict=True):
                 if state in FINAL_STATES:
                     self._ended[job] = state
                 else:
@@ -191,9 +191,9 @@ class Batch:
         """Yield the jobs that failed or were cancelled, each with its reason."""
         jobs = (entry.job for entry in self.entries())
         while page := list(islice(jobs, LOOK_PAGE)):
-            for record in self._ledger.get_many(page):
+            for record in self._job_store.get_many(page):
                 if record and record.state in (JobState.FAILED, JobState.CANCELLED):
-                    yield Job(record.spec, self._ledger), record.reason
+                    yield Job(record.spec, self._job_store), record.reason
 
     def write_report(self) -> str:
         """Write `batch.html` and `batch.json` at the destination, as things are now, and return the page's URI.
@@ -204,7 +204,7 @@ class Batch:
         """
         from pipeline.client.report import write_report
 
-        return write_report(self.id, self._ledger)
+        return write_report(self.id, self._job_store)
 
     def cancel(self) -> int:
         """End every job that has not ended, whether it waits or is at work, and return how many those were.

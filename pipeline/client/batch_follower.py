@@ -4,8 +4,8 @@ import time
 from collections.abc import Iterator
 
 from pipeline.errors import WaitTimeoutError
-from pipeline.state.batch_store import Batches
-from pipeline.state.job_store import Ledger
+from pipeline.state.batch_store import BatchStore
+from pipeline.state.job_store import JobStore
 from pipeline.state.redis import readable_errors
 from pipeline.types import FINAL_STATES, JobState
 from pipeline.types.batch_record import Entry
@@ -17,19 +17,19 @@ PREFIX = PATTERN.removesuffix("*")
 LOOK_PAGE = 500
 
 
-class Follower:
+class BatchFollower:
     """Reads a batch's episodes as they are added, and follows each to its end."""
 
-    def __init__(self, batch: str, ledger: Ledger) -> None:
+    def __init__(self, batch: str, job_store: JobStore) -> None:
         self.batch = batch
-        self.ledger = ledger
+        self.job_store = job_store
         self.open: dict[str, Entry] = {}
         """The episodes that have not ended, as far as is known, by their jobs."""
         self.states: dict[str, JobState] = {}
         """Where those were at the last look."""
         self.read = 0
         """How many episodes were read so far."""
-        self._batches = Batches(ledger.redis)
+        self._batches = BatchStore(job_store.redis)
 
     def look(self) -> list[tuple[Entry, JobState]]:
         """Return the episodes that are found to have ended since the last look, each once."""
@@ -40,7 +40,7 @@ class Follower:
         jobs = list(self.open)
         for first in range(0, len(jobs), LOOK_PAGE):
             page = jobs[first : first + LOOK_PAGE]
-            for job, state in zip(page, self.ledger.states(page), strict=True):
+            for job, state in zip(page, self.job_store.states(page), strict=True):
                 if state is None or state.is_final:
                     # A job that nobody knows any more has ended so long ago that it was forgotten.
                     ended.append((self.open.pop(job), state or JobState.CANCELLED))
@@ -62,7 +62,7 @@ class Follower:
             WaitTimeoutError: some have not in the time given.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        with readable_errors(), self.ledger.redis.pubsub(ignore_subscribe_messages=True) as changes:
+        with readable_errors(), self.job_store.redis.pubsub(ignore_subscribe_messages=True) as changes:
             changes.psubscribe(PATTERN)
             while True:
                 yield from self.look()

@@ -5,10 +5,10 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipeline.client.batch_follower import LOOK_PAGE, Follower
-from pipeline.client.episode_row import Row
-from pipeline.state.batch_store import Batches
-from pipeline.state.job_store import Ledger
+from pipeline.client.batch_follower import LOOK_PAGE, BatchFollower
+from pipeline.client.episode_row import EpisodeRow
+from pipeline.state.batch_store import BatchStore
+from pipeline.state.job_store import JobStore
 from pipeline.types import JobState
 from pipeline.types.batch_record import Entry
 from pipeline.types.found import Skipped
@@ -21,7 +21,7 @@ LOOKING_SHARE = 0.1
 
 
 @dataclass
-class Sums:
+class BatchTotals:
     """What all episodes that have ended come to."""
 
     states: Counter[JobState] = field(default_factory=Counter)
@@ -43,7 +43,7 @@ class Sums:
         if len(examples) < LEFT_OUT_EXAMPLES:
             examples.append(skipped.source)
 
-    def add(self, row: Row) -> None:
+    def add(self, row: EpisodeRow) -> None:
         """Count a row that has ended."""
         self.states[row.state] += 1
         self.done_before += row.was_done
@@ -62,23 +62,23 @@ class Sums:
         return bool(self.states[JobState.FAILED] or self.states[JobState.CANCELLED])
 
 
-class Watch:
+class BatchProgress:
     """Looks at a batch again and again; holds what is shown, not all there is."""
 
-    def __init__(self, batch: str, ledger: Ledger) -> None:
-        self.sums = Sums()
-        self.latest: deque[Row] = deque(maxlen=SHOWN_ROWS)
+    def __init__(self, batch: str, job_store: JobStore) -> None:
+        self.sums = BatchTotals()
+        self.latest: deque[EpisodeRow] = deque(maxlen=SHOWN_ROWS)
         """The rows that have ended last."""
         self.started_at = time.time()
         self.batch = batch
-        self.ledger = ledger
-        self._batches = Batches(ledger.redis)
-        self._follower = Follower(batch, ledger)
+        self.job_store = job_store
+        self._batches = BatchStore(job_store.redis)
+        self._follower = BatchFollower(batch, job_store)
         self._rejected = 0
         self._skipped = 0
         self._next_look_at = 0.0
 
-    def look(self) -> list[Row]:
+    def look(self) -> list[EpisodeRow]:
         """Return the rows that have ended since the last look; nothing where looking again would be too soon."""
         started = time.monotonic()
         if started < self._next_look_at:
@@ -121,7 +121,7 @@ class Watch:
             self.sums.leave_out(it)
         return new
 
-    def shown(self) -> list[Row]:
+    def shown(self) -> list[EpisodeRow]:
         """Return the rows that are worth a look now: at work, then waiting, after those that have ended last."""
         at_work = (JobState.RUNNING, JobState.TRANSCRIBED)
         states = self._follower.states
@@ -131,15 +131,15 @@ class Watch:
         room = SHOWN_ROWS - len(rows)
         return [*list(self.latest)[max(0, len(self.latest) - room) :], *rows] if room else rows
 
-    def _rows(self, entries: list[Entry]) -> list[Row]:
-        rows: list[Row] = []
+    def _rows(self, entries: list[Entry]) -> list[EpisodeRow]:
+        rows: list[EpisodeRow] = []
         for first in range(0, len(entries), LOOK_PAGE):
             page = entries[first : first + LOOK_PAGE]
-            records = self.ledger.get_many([entry.job for entry in page])
-            rows += [Row(entry.source, entry, record) for entry, record in zip(page, records, strict=True)]
+            records = self.job_store.get_many([entry.job for entry in page])
+            rows += [EpisodeRow(entry.source, entry, record) for entry, record in zip(page, records, strict=True)]
         return rows
 
-    def _row_of_rejected(self) -> list[Row]:
-        new = [Row.of_rejected(it) for it in self._batches.rejected(self._follower.batch, self._rejected)]
+    def _row_of_rejected(self) -> list[EpisodeRow]:
+        new = [EpisodeRow.of_rejected(it) for it in self._batches.rejected(self._follower.batch, self._rejected)]
         self._rejected += len(new)
         return new

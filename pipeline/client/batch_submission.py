@@ -10,11 +10,11 @@ from threading import Event, Thread
 import redis
 
 from pipeline.client.in_flight_limiter import InFlightLimiter
-from pipeline.client.submitter import Desk, Prepared, Verdict
+from pipeline.client.submitter import PreparedEpisode, SubmitStatus, Submitter
 from pipeline.errors import BrokerError
-from pipeline.logs import readable
+from pipeline.logs import as_duet_error
 from pipeline.sources import Found, Rejected, Skipped
-from pipeline.state.batch_store import OWNER_RENEW_S, Batches
+from pipeline.state.batch_store import OWNER_RENEW_S, BatchStore
 from pipeline.types.batch_record import Entry
 from pipeline.types.submitted import Submitted
 
@@ -30,13 +30,13 @@ PAGE_WAIT_S = 0.5
 POLL_S = 0.2
 
 
-class Submission:
+class BatchSubmission:
     """Submits what is found, once, in the calling thread; `stop` may be called from another one."""
 
     def __init__(
         self,
         found: Iterable[Found],
-        desk: Desk,
+        desk: Submitter,
         batch: str,
         *,
         in_flight: int | None = None,
@@ -46,8 +46,8 @@ class Submission:
         self._found = found
         self._desk = desk
         self._batch = batch
-        self._batches = Batches(desk.ledger.redis)
-        self._limiter = InFlightLimiter(desk.ledger, in_flight, PAGE)
+        self._batches = BatchStore(desk.job_store.redis)
+        self._limiter = InFlightLimiter(desk.job_store, in_flight, PAGE)
         self._on_progress = on_progress
         self._stopped = Event()
         self._jobs: set[str] = set()
@@ -65,10 +65,10 @@ class Submission:
         return self.count
 
     def _submit_all(self) -> None:
-        page: list[Prepared] = []
+        page: list[PreparedEpisode] = []
         for outcomes in self._prepared():
             for outcome in outcomes:
-                if isinstance(outcome, Prepared):
+                if isinstance(outcome, PreparedEpisode):
                     page.append(outcome)
                 else:
                     self._leave_out(outcome)
@@ -113,10 +113,10 @@ class Submission:
             self._stopped.set()
         return self._stopped.is_set()
 
-    def _prepared(self) -> Iterator[list[Prepared | Rejected | Skipped]]:
+    def _prepared(self) -> Iterator[list[PreparedEpisode | Rejected | Skipped]]:
         """Yield what becomes of the sources while the next ones are being read; nothing, where that takes long."""
         with _threads() as threads:
-            ahead: dict[Future[Prepared | Rejected | Skipped], None] = {}
+            ahead: dict[Future[PreparedEpisode | Rejected | Skipped], None] = {}
             for found in self._all_found():
                 ahead[threads.submit(self._prepare, found)] = None
                 while len(ahead) >= AHEAD and not self._stopped.is_set():
@@ -131,9 +131,9 @@ class Submission:
         try:
             yield from self._found
         except Exception as error:
-            yield Rejected("the search for episodes", str(readable(error, "What is to be submitted")))
+            yield Rejected("the search for episodes", str(as_duet_error(error, "What is to be submitted")))
 
-    def _prepare(self, found: Found) -> Prepared | Rejected | Skipped:
+    def _prepare(self, found: Found) -> PreparedEpisode | Rejected | Skipped:
         if isinstance(found, Rejected | Skipped):
             return found
         try:
@@ -141,9 +141,9 @@ class Submission:
         except BrokerError:
             raise
         except Exception as error:
-            return Rejected(found.name, str(readable(error, found.name)))
+            return Rejected(found.name, str(as_duet_error(error, found.name)))
 
-    def _start(self, page: list[Prepared]) -> None:
+    def _start(self, page: list[PreparedEpisode]) -> None:
         while page and not self.is_stopped:
             room = self._limiter.room()
             if not room:
@@ -151,12 +151,12 @@ class Submission:
                 continue
             ready, page = page[:room], page[room:]
             started = self._started([it for it in ready if self._is_first(it)])
-            self._limiter.enter([it.spec.job for it in started if it.verdict is Verdict.NEW])
+            self._limiter.enter([it.spec.job for it in started if it.verdict is SubmitStatus.NEW])
             self._batches.add(self._batch, [_entry(it) for it in started])
             for it in started:
                 self._tell(it.verdict, it.spec.episode.size_bytes)
 
-    def _started(self, page: list[Prepared]) -> list[Prepared]:
+    def _started(self, page: list[PreparedEpisode]) -> list[PreparedEpisode]:
         """Put a page onto the queues; where that cannot be, each of it by itself, so that one costs no other."""
         try:
             return self._desk.start(page)
@@ -164,12 +164,12 @@ class Submission:
             raise
         except Exception as error:
             if len(page) == 1:
-                self._leave_out(Rejected(page[0].source, str(readable(error, page[0].source))))
+                self._leave_out(Rejected(page[0].source, str(as_duet_error(error, page[0].source))))
                 return []
             logger.warning("A page of %d is sent one by one: %s", len(page), error)
             return [started for it in page for started in self._started([it])]
 
-    def _is_first(self, prepared: Prepared) -> bool:
+    def _is_first(self, prepared: PreparedEpisode) -> bool:
         if prepared.spec.job not in self._jobs:
             self._jobs.add(prepared.spec.job)
             return True
@@ -185,13 +185,13 @@ class Submission:
             self.count = replace(self.count, skipped=self.count.skipped + 1)
         self._report()
 
-    def _tell(self, verdict: Verdict, size_bytes: int) -> None:
+    def _tell(self, verdict: SubmitStatus, size_bytes: int) -> None:
         count = self.count
         self.count = replace(
             count,
-            new=count.new + (verdict is Verdict.NEW),
-            done=count.done + (verdict is Verdict.DONE),
-            under_way=count.under_way + (verdict is Verdict.UNDER_WAY),
+            new=count.new + (verdict is SubmitStatus.NEW),
+            done=count.done + (verdict is SubmitStatus.DONE),
+            under_way=count.under_way + (verdict is SubmitStatus.UNDER_WAY),
             read_bytes=count.read_bytes + size_bytes,
         )
         self._report()
@@ -201,7 +201,9 @@ class Submission:
             self._on_progress(self.count)
 
 
-def _taken(ahead: "dict[Future[Prepared | Rejected | Skipped], None]") -> list[Prepared | Rejected | Skipped]:
+def _taken(
+    ahead: "dict[Future[PreparedEpisode | Rejected | Skipped], None]",
+) -> list[PreparedEpisode | Rejected | Skipped]:
     """Wait a moment, then take what is done out of what is under way, in the order in which it was found."""
     done, _ = wait(ahead, PAGE_WAIT_S, FIRST_COMPLETED)
     taken = [it for it in ahead if it in done]
@@ -210,13 +212,13 @@ def _taken(ahead: "dict[Future[Prepared | Rejected | Skipped], None]") -> list[P
     return [it.result() for it in taken]
 
 
-def _entry(it: Prepared) -> Entry:
+def _entry(it: PreparedEpisode) -> Entry:
     return Entry(
         job=it.spec.job,
         source=it.source,
         uri=it.spec.uri,
         size_bytes=it.spec.episode.size_bytes,
-        was_done=it.verdict is Verdict.DONE,
+        was_done=it.verdict is SubmitStatus.DONE,
     )
 
 

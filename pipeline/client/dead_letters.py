@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pipeline.client.job import Job
 from pipeline.client.retry import missing_legs
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.state.pool_status import ready_pools
 from pipeline.types import JobState, Leg
 from pipeline.types.pools import UNAVAILABLE
@@ -58,30 +58,30 @@ class DeadLetter:
         }
 
 
-def dead_letters(ledger: Ledger) -> Iterator[DeadLetter]:
+def dead_letters(job_store: JobStore) -> Iterator[DeadLetter]:
     """Yield the jobs that ended failed or partial, oldest first.
 
     Raises:
         BrokerError: there is no broker, or it does not answer.
     """
-    jobs = ledger.jobs()
+    jobs = job_store.jobs()
     for first in range(0, len(jobs), PAGE):
-        for record in ledger.get_many(jobs[first : first + PAGE]):
+        for record in job_store.get_many(jobs[first : first + PAGE]):
             if record and record.state in ENDS:
                 yield DeadLetter(record)
 
 
-def failed_jobs(ledger: Ledger | None = None) -> list[Job]:
+def failed_jobs(job_store: JobStore | None = None) -> list[Job]:
     """Return the jobs that ended failed or partial, oldest first; `Job.retry` does what is missing.
 
     Args:
-        ledger: one to share between many calls; by default each call opens its own.
+        job store: one to share between many calls; by default each call opens its own.
 
     Raises:
         BrokerError: there is no broker, or it does not answer.
     """
-    ledger = ledger or Ledger()
-    return [Job(letter.record.spec, ledger) for letter in dead_letters(ledger)]
+    job_store = job_store or JobStore()
+    return [Job(letter.record.spec, job_store) for letter in dead_letters(job_store)]
 
 
 def why_voxtral_is_off() -> str:

@@ -10,7 +10,7 @@ from pipeline.types.records import JobRecord
 
 
 @dataclass(frozen=True)
-class Row:
+class EpisodeRow:
     """What was asked for and what is known of it by now."""
 
     source: str
@@ -98,7 +98,7 @@ def last_part(source: str) -> str:
 def left_out_json(skipped: Skipped) -> dict[str, object]:
     """Return the line that `--json` prints of what is no episode; it has the fields of a row's."""
     own = {"source": skipped.source, "status": "skipped", "reason": skipped.reason}
-    return Row(skipped.source).to_json() | own
+    return EpisodeRow(skipped.source).to_json() | own
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 
 
 class InFlightLimiter:
     """Limits the jobs of a batch that are in flight; None means no limit."""
 
-    def __init__(self, ledger: Ledger, limit: int | None, page: int) -> None:
-        self._ledger = ledger
+    def __init__(self, job_store: JobStore, limit: int | None, page: int) -> None:
+        self._job_store = job_store
         self._limit = limit
         self._page = page
         self._inside: set[str] = set()
@@ -25,7 +25,7 @@ class InFlightLimiter:
             return self._page
         if len(self._inside) >= self._limit:
             jobs = list(self._inside)
-            for job, state in zip(jobs, self._ledger.states(jobs), strict=True):
+            for job, state in zip(jobs, self._job_store.states(jobs), strict=True):
                 if state is None or state.is_final:
                     self._inside.discard(job)
         return self._limit - len(self._inside)

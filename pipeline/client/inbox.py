@@ -15,12 +15,12 @@ from typing import Any
 
 from redis.client import NEVER_DECODE
 
-from pipeline.client.submitter import Desk
+from pipeline.client.submitter import Submitter
 from pipeline.errors import AudioError, BrokerError, DuetError, UnexpectedError
-from pipeline.logs import readable
+from pipeline.logs import as_duet_error
 from pipeline.sources import LocalFile, Source, find
 from pipeline.sources.bucket import BucketObject
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.state.redis import readable_errors
 from pipeline.storage import as_uri, join, open_storage, path_of
 
@@ -30,7 +30,7 @@ BESIDE = "-results"
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenFile:
     """What was seen of a file."""
 
     version: str
@@ -43,11 +43,11 @@ class Seen:
 class Inbox:
     """One watched place."""
 
-    def __init__(self, place: str, destination: str | None, ledger: Ledger) -> None:
+    def __init__(self, place: str, destination: str | None, job_store: JobStore) -> None:
         self.place = place.rstrip("/")
         self.destination = as_uri(destination) if destination else as_uri(f"{self.place}{BESIDE}")
-        self._ledger = ledger
-        self._redis: Any = ledger.redis
+        self._job_store = job_store
+        self._redis: Any = job_store.redis
         self._key = f"duet:inbox:{hashlib.sha256(as_uri(self.place).encode()).hexdigest()[:16]}"
 
     def look(self, now: float, settle_s: float) -> int:
@@ -63,7 +63,7 @@ class Inbox:
             except BrokerError:
                 raise
             except Exception as error:
-                logger.warning("%s is tried again: %s", source.name, readable(error, source.name))
+                logger.warning("%s is tried again: %s", source.name, as_duet_error(error, source.name))
         return taken
 
     def _look_at(self, source: LocalFile | BucketObject, now: float, settle_s: float) -> bool:
@@ -74,7 +74,7 @@ class Inbox:
         if version is None:
             return False  # it is gone again
         if seen is None or seen.version != version:
-            self._note(name, Seen(version, now))
+            self._note(name, SeenFile(version, now))
         elif not seen.taken and now - seen.since >= settle_s and self._submit(source):
             self._note(name, replace(seen, taken=True))
             return True
@@ -113,7 +113,7 @@ class Inbox:
     def _submit(self, source: Source) -> bool:
         """Submit a file; False where that is worth another try at the next look."""
         try:
-            desk = Desk(self._mirrored(source), ledger=self._ledger)
+            desk = Submitter(self._mirrored(source), job_store=self._job_store)
             desk.start([desk.prepare(source)])
             logger.info("Took %s", source.name)
         except BrokerError:
@@ -135,11 +135,11 @@ class Inbox:
         folder = own.removeprefix(root).strip("/").rpartition("/")[0]
         return join(self.destination, *folder.split("/")) if folder else self.destination
 
-    def _seen(self, name: bytes) -> Seen | None:
+    def _seen(self, name: bytes) -> SeenFile | None:
         found = self._redis.hget(self._key, name)
-        return Seen(**json.loads(found)) if found else None
+        return SeenFile(**json.loads(found)) if found else None
 
-    def _note(self, name: bytes, seen: Seen) -> None:
+    def _note(self, name: bytes, seen: SeenFile) -> None:
         self._redis.hset(self._key, name, json.dumps(asdict(seen)))
 
 

@@ -10,7 +10,7 @@ from pipeline.client.retry import begin_again
 from pipeline.errors import CancelledError, JobFailedError
 from pipeline.messaging.priorities import SINGLE
 from pipeline.results.manifest import read_manifest, read_product, read_result, taken
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.storage import Storage, open_storage
 from pipeline.types import EpisodeResult, JobSpec, JobState, Segment, Transcript
 from pipeline.types.records import RANKS, JobRecord
@@ -19,26 +19,26 @@ from pipeline.types.records import RANKS, JobRecord
 class Job:
     """A submitted episode; cheap to hold, and any process may make one again from its spec."""
 
-    def __init__(self, spec: JobSpec, ledger: Ledger) -> None:
+    def __init__(self, spec: JobSpec, job_store: JobStore) -> None:
         self.spec = spec
-        self._ledger = ledger
+        self._job_store = job_store
 
     def __repr__(self) -> str:
         return f"<Job {self.id} {self.spec.episode.slug}>"
 
     @classmethod
-    def of(cls, job: str, ledger: Ledger | None = None) -> Self:
+    def of(cls, job: str, job_store: JobStore | None = None) -> Self:
         """Return the job with an id.
 
         Raises:
             JobFailedError: the broker knows no such job.
             BrokerError: there is no broker, or it does not answer.
         """
-        ledger = ledger or Ledger()
-        record = ledger.get(job)
+        job_store = job_store or JobStore()
+        record = job_store.get(job)
         if record is None:
             raise JobFailedError(f"There is no job {job!r} on this broker.")
-        return cls(record.spec, ledger)
+        return cls(record.spec, job_store)
 
     @property
     def id(self) -> str:
@@ -53,7 +53,7 @@ class Job:
     @property
     def state(self) -> JobState:
         """Where the job is now."""
-        record = self._ledger.get(self.id)
+        record = self._job_store.get(self.id)
         if record is not None:
             return record.state
         result = read_result(self.spec, self._storage)
@@ -133,10 +133,10 @@ class Job:
             JobFailedError: the episode could not be transcribed; the message says why.
         """
         told = 0
-        for record in self._ledger.changes(self.id):
+        for record in self._job_store.changes(self.id):
             has_ended = record is None or RANKS[record.state] >= RANKS[JobState.TRANSCRIBED]
             # What an attempt reused, or heard long ago, is in the transcript and nowhere else.
-            new = self.transcript().segments[told:] if has_ended else self._ledger.segments(self.spec, told)
+            new = self.transcript().segments[told:] if has_ended else self._job_store.segments(self.spec, told)
             yield from new
             told += len(new)
             if has_ended:
@@ -144,10 +144,10 @@ class Job:
 
     def cancel(self) -> bool:
         """End the job, whether it waits or is at work; False when it had ended already."""
-        record = self._ledger.get(self.id)
+        record = self._job_store.get(self.id)
         # The legs look at the state before they begin and while they work, so that no process, and with it
         # a loaded model, has to be killed.
-        return record is not None and self._ledger.advance(
+        return record is not None and self._job_store.advance(
             record.spec, JobState.CANCELLED, reason="It was cancelled.", ended_at=time.time()
         )
 
@@ -166,27 +166,27 @@ class Job:
             StorageError: the place of the results refuses.
             TransientError: it cannot answer now.
         """
-        record = self._ledger.get(self.id)
+        record = self._job_store.get(self.id)
         if record is None:
             raise JobFailedError(f"The broker does not know job {self.id}; submit the episode again.")
-        return Job(begin_again(record, self._ledger, priority), self._ledger)
+        return Job(begin_again(record, self._job_store, priority), self._job_store)
 
     @cached_property
     def _storage(self) -> Storage:
         return open_storage(self.uri)
 
     async def _await(self, reached: JobState, timeout_s: float | None) -> None:
-        from pipeline.state.job_waiter import bell
+        from pipeline.state.job_waiter import job_waiter
 
         if await asyncio.to_thread(self._was_done_before):
             return
-        await bell().wait(self.id, reached, timeout_s)
+        await job_waiter().wait(self.id, reached, timeout_s)
 
     def _was_done_before(self) -> bool:
         """Whether it was done before this broker's time."""
-        return self._ledger.get(self.id) is None and read_manifest(self._storage) is not None
+        return self._job_store.get(self.id) is None and read_manifest(self._storage) is not None
 
     def _wait(self, reached: JobState, timeout_s: float | None) -> JobRecord | None:
         if self._was_done_before():
             return None
-        return self._ledger.wait(self.id, reached, timeout_s)
+        return self._job_store.wait(self.id, reached, timeout_s)

@@ -10,7 +10,7 @@ from pipeline.errors import AudioError
 from pipeline.messaging import chord
 from pipeline.messaging.priorities import SINGLE
 from pipeline.results.manifest import read_manifest
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.state.redis import unreachable
 from pipeline.storage import open_storage, path_of
 from pipeline.types import JobSpec, JobState, Leg
@@ -26,7 +26,7 @@ def missing_legs(record: JobRecord) -> tuple[Leg, ...]:
     )
 
 
-def begin_again(record: JobRecord, ledger: Ledger, priority: int = SINGLE) -> JobSpec:
+def begin_again(record: JobRecord, job_store: JobStore, priority: int = SINGLE) -> JobSpec:
     """Put a job that has ended onto the queues once more, and return its new attempt; others stay as they are.
 
     A leg that was ok finds its product and does nothing; one that failed goes on at its checkpoints.
@@ -42,12 +42,12 @@ def begin_again(record: JobRecord, ledger: Ledger, priority: int = SINGLE) -> Jo
     if missing_legs(record):
         _check_audio(record.spec)
     spec = _next_attempt(record.spec).model_copy(update={"priority": priority})
-    if ledger.begin(spec):
+    if job_store.begin(spec):
         try:
             chord.send(spec)
         except (OperationalError, redis.RedisError) as error:
             raise unreachable(error) from None
-        ledger.note(spec, sent_at=time.time())
+        job_store.note(spec, sent_at=time.time())
     return spec
 
 

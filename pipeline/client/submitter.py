@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 from pipeline import tracing
 from pipeline.client.result_folders import ResultFolders
 from pipeline.errors import BrokerError, DuetError
-from pipeline.logs import readable
+from pipeline.logs import as_duet_error
 from pipeline.messaging import chord
 from pipeline.messaging.message_check import check_size
 from pipeline.messaging.priorities import priority_of
@@ -24,7 +24,7 @@ from pipeline.settings import settings
 from pipeline.sources import Source
 from pipeline.sources.digest_cache import Digests
 from pipeline.sources.url_guard import check_url
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.state.redis import readable_errors, unreachable
 from pipeline.state.webhook_signers import check_signed
 from pipeline.state.webhook_subscriptions import Webhooks, check_room, note_due, register
@@ -37,7 +37,7 @@ from pipeline.types.records import JobRecord
 logger = logging.getLogger(__name__)
 
 
-class Verdict(Enum):
+class SubmitStatus(Enum):
     """What becomes of a source that is submitted."""
 
     NEW = "new"
@@ -49,15 +49,15 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedEpisode:
     """A source whose audio is where the pools can read it, if it is to be put to work."""
 
     source: str
     spec: JobSpec
-    verdict: Verdict
+    verdict: SubmitStatus
 
 
-class Desk:
+class Submitter:
     """Takes sources for one destination with one set of options; several threads may prepare at once."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Desk:
         *,
         force: bool = False,
         priority: int | None = None,
-        ledger: Ledger | None = None,
+        job_store: JobStore | None = None,
         webhooks: Webhooks | None = None,
     ) -> None:
         self.destination = as_uri(destination)
@@ -77,16 +77,16 @@ class Desk:
         self.options = options or Options()
         self.force = force
         self.priority = priority
-        self._given_ledger = ledger
+        self._given_job_store = job_store
         self._digests = Digests(settings().cache_dir / "digests.sqlite")
         self._folders = ResultFolders(self.destination)
 
     @cached_property
-    def ledger(self) -> Ledger:
-        """The ledger, opened when it is needed: what is wrong with a source is said first."""
-        return self._given_ledger or Ledger()
+    def job_store(self) -> JobStore:
+        """The job store, opened when it is needed: what is wrong with a source is said first."""
+        return self._given_job_store or JobStore()
 
-    def prepare(self, source: Source) -> Prepared:
+    def prepare(self, source: Source) -> PreparedEpisode:
         """Find out which episode a source holds and, unless that is done or under way, bring its audio.
 
         Raises:
@@ -103,15 +103,15 @@ class Desk:
         except redis.RedisError as error:
             raise BrokerError(f"The broker refuses: {error}.") from None
         except Exception as error:
-            raise readable(error, source.name) from error
+            raise as_duet_error(error, source.name) from error
         return prepared
 
-    def _prepared(self, source: Source) -> Prepared:
+    def _prepared(self, source: Source) -> PreparedEpisode:
         known = source.recall(self._digests)
         looked_up = self._look_up(known) if known else None
-        if looked_up and looked_up.verdict is not Verdict.NEW:
+        if looked_up and looked_up.verdict is not SubmitStatus.NEW:
             self._check_webhooks(looked_up)
-            return Prepared(source.name, looked_up.spec, looked_up.verdict)
+            return PreparedEpisode(source.name, looked_up.spec, looked_up.verdict)
         episode = source.read(self._digests)
         try:
             if looked_up is None or episode != known:
@@ -119,28 +119,30 @@ class Desk:
             self._check_webhooks(looked_up)
             check_size(looked_up.spec)
             spec, verdict = looked_up.spec, looked_up.verdict
-            return Prepared(source.name, self._brought(source, spec) if verdict is Verdict.NEW else spec, verdict)
+            return PreparedEpisode(
+                source.name, self._brought(source, spec) if verdict is SubmitStatus.NEW else spec, verdict
+            )
         finally:
             source.forget()
 
-    def start(self, prepared: Sequence[Prepared]) -> list[Prepared]:
+    def start(self, prepared: Sequence[PreparedEpisode]) -> list[PreparedEpisode]:
         """Put what is new onto the queues and return it all as it then is, in its order.
 
         Raises:
             BrokerError: the broker does not answer. What it has taken is found again by the next submission.
         """
         began_at = time.time()
-        at_work = [it.spec.job for it in prepared if it.verdict is not Verdict.DONE]
+        at_work = [it.spec.job for it in prepared if it.verdict is not SubmitStatus.DONE]
         with readable_errors():
-            for job in register(self.ledger.redis, at_work, self.webhooks):
+            for job in register(self.job_store.redis, at_work, self.webhooks):
                 logger.warning("The job %s has as many webhooks as it may have; those given now are not told.", job)
-        new = [it.spec for it in prepared if it.verdict is Verdict.NEW]
-        won = {spec.job: spec for spec, is_ours in zip(new, self.ledger.begin_many(new), strict=True) if is_ours}
+        new = [it.spec for it in prepared if it.verdict is SubmitStatus.NEW]
+        won = {spec.job: spec for spec, is_ours in zip(new, self.job_store.begin_many(new), strict=True) if is_ours}
         try:
             chord.send_many(won.values())
         except (OperationalError, redis.RedisError) as error:
             raise unreachable(error) from None
-        self.ledger.note_sent(list(won.values()))
+        self.job_store.note_sent(list(won.values()))
         for spec in won.values():
             told = {"job": spec.job, "episode": spec.episode.id, "attempt": spec.attempt, "priority": spec.priority}
             tracing.add_span("submit", spec.job, spec.attempt, began_at, time.time(), told)
@@ -148,32 +150,32 @@ class Desk:
         for it, other in zip(prepared, ended_up, strict=True):
             if it.verdict is not other.verdict:
                 self._clear_away(it.spec)
-        self._tell_late([it.spec for it in ended_up if it.verdict is Verdict.UNDER_WAY])
+        self._tell_late([it.spec for it in ended_up if it.verdict is SubmitStatus.UNDER_WAY])
         return ended_up
 
     def _check_webhooks(self, looked_up: "_LookedUp") -> None:
-        if looked_up.verdict is not Verdict.DONE:
+        if looked_up.verdict is not SubmitStatus.DONE:
             with readable_errors():
-                check_room(self.ledger.redis, looked_up.spec.job, self.webhooks)
+                check_room(self.job_store.redis, looked_up.spec.job, self.webhooks)
 
     def _tell_late(self, specs: Sequence[JobSpec]) -> None:
         """Have what jobs reached before the webhooks were registered be told all the same."""
         if not self.webhooks.wanted or not specs:
             return
-        records = filter(None, self.ledger.get_many([spec.job for spec in specs]))
+        records = filter(None, self.job_store.get_many([spec.job for spec in specs]))
         with readable_errors():
-            note_due(self.ledger.redis, [(it.spec.job, it.spec.attempt, it.state) for it in records])
+            note_due(self.job_store.redis, [(it.spec.job, it.spec.attempt, it.state) for it in records])
 
-    def _ended_up(self, prepared: Prepared, won: dict[str, JobSpec]) -> Prepared:
+    def _ended_up(self, prepared: PreparedEpisode, won: dict[str, JobSpec]) -> PreparedEpisode:
         # Of two files with the same bytes, or two clients at once, one begins the job and the other finds it.
         is_ours = won.pop(prepared.spec.job, None) is prepared.spec
-        lost = prepared.verdict is Verdict.NEW and not is_ours
-        return Prepared(prepared.source, prepared.spec, Verdict.UNDER_WAY) if lost else prepared
+        lost = prepared.verdict is SubmitStatus.NEW and not is_ours
+        return PreparedEpisode(prepared.source, prepared.spec, SubmitStatus.UNDER_WAY) if lost else prepared
 
     def _clear_away(self, spec: JobSpec) -> None:
         """Remove the audio that was brought for a job which another client began, unless that reads it, or may."""
         folder = f"{spec.uri}/"
-        record = self.ledger.get(spec.job)
+        record = self.job_store.get(spec.job)
         is_read = record and record.spec.audio_uri == spec.audio_uri and record.state is not JobState.COMPLETED
         if spec.audio_uri.startswith(f"{folder}{WORK}") and not is_read:
             open_storage(spec.uri).delete(spec.audio_uri.removeprefix(folder))
@@ -181,15 +183,15 @@ class Desk:
     def _look_up(self, episode: Episode) -> "_LookedUp":
         """Return the job of an episode, and whether anything is to be done for it."""
         spec = self._spec(episode)
-        record = self.ledger.get(spec.job)
+        record = self.job_store.get(spec.job)
         if not self.force:
             if record and _is_under_way(record):
-                return _LookedUp(record.spec, Verdict.UNDER_WAY)
+                return _LookedUp(record.spec, SubmitStatus.UNDER_WAY)
             if result := self._result(spec):
-                self.ledger.adopt(spec, result)
-                return _LookedUp(spec, Verdict.DONE)
+                self.job_store.adopt(spec, result)
+                return _LookedUp(spec, SubmitStatus.DONE)
         attempt = record.spec.attempt + 1 if record else 1
-        return _LookedUp(spec.model_copy(update={"attempt": attempt}), Verdict.NEW)
+        return _LookedUp(spec.model_copy(update={"attempt": attempt}), SubmitStatus.NEW)
 
     def _spec(self, episode: Episode) -> JobSpec:
         folder = self._folders.folder_of(episode)
@@ -219,7 +221,7 @@ class Desk:
 @dataclass(frozen=True)
 class _LookedUp:
     spec: JobSpec
-    verdict: Verdict
+    verdict: SubmitStatus
 
 
 def _suffix(source: str) -> str:

@@ -20,7 +20,7 @@ KEPT_LOGS = 3
 
 
 @dataclass
-class Child:
+class ChildProcess:
     """A process of the stack and how to start it again."""
 
     name: str
@@ -35,7 +35,7 @@ class Child:
         return self.process.poll() is None
 
 
-class Children:
+class ChildProcesses:
     """The processes of one stack.
 
     Each runs in its own session, so that Ctrl-C reaches only the process that shows the progress. The mark
@@ -46,7 +46,7 @@ class Children:
         self.folder = folder
         self.logs = folder / "logs"
         self.mark = uuid.uuid4().hex
-        self._children: list[Child] = []
+        self._children: list[ChildProcess] = []
         self._mark_file.write_text(self.mark)
         self.logs.mkdir(exist_ok=True)
 
@@ -54,19 +54,19 @@ class Children:
     def _mark_file(self) -> Path:
         return self.folder / "stack.id"
 
-    def start(self, name: str, command: list[str], environment: dict[str, str]) -> Child:
+    def start(self, name: str, command: list[str], environment: dict[str, str]) -> ChildProcess:
         """Start a process whose output goes to `logs/<name>.log`; the logs of the last starts are kept beside it."""
         _rotate(self.log_of(name))
-        child = Child(name, command, environment | {MARK: self.mark}, self._spawn(name, command, environment))
+        child = ChildProcess(name, command, environment | {MARK: self.mark}, self._spawn(name, command, environment))
         self._children.append(child)
         return child
 
-    def restart(self, child: Child) -> None:
+    def restart(self, child: ChildProcess) -> None:
         """Start a process again that has ended."""
         child.restarts += 1
         child.process = self._spawn(child.name, child.command, child.environment)
 
-    def ended(self) -> list[Child]:
+    def ended(self) -> list[ChildProcess]:
         """Return the processes that are no longer alive."""
         return [child for child in self._children if not child.is_alive]
 
@@ -78,7 +78,7 @@ class Children:
         """End all processes, the one named `last` after all others."""
         _end([psutil.Process(child.process.pid) for child in self._children if child.is_alive and child.name != last])
         _end([psutil.Process(child.process.pid) for child in self._children if child.is_alive])
-        end_marked(self.mark)
+        kill_marked(self.mark)
         for child in self._children:
             child.process.wait(timeout=KILL_AFTER_S)
         self._children.clear()
@@ -97,7 +97,7 @@ class Children:
             )
 
 
-def end_left_behind(folder: Path, *, last: str) -> int:
+def kill_orphans(folder: Path, *, last: str) -> int:
     """End what a stack of this folder left behind when it was killed, and return how many processes.
 
     Args:
@@ -110,12 +110,12 @@ def end_left_behind(folder: Path, *, last: str) -> int:
     mark = mark_file.read_text()
     first = [process for process in _marked(mark) if not _name_of(process).startswith(last)]
     _end(first)
-    count = len(first) + end_marked(mark)
+    count = len(first) + kill_marked(mark)
     mark_file.unlink(missing_ok=True)
     return count
 
 
-def end_marked(mark: str) -> int:
+def kill_marked(mark: str) -> int:
     """End every process that carries a mark, and return how many there were."""
     marked = _marked(mark)
     _end(marked)

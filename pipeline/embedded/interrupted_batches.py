@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
-from pipeline.state.batch_store import Batches
-from pipeline.state.job_store import Ledger
+from pipeline.state.batch_store import BatchStore
+from pipeline.state.job_store import JobStore
 from pipeline.state.redis import readable_errors
 from pipeline.types import JobState
 
@@ -30,20 +30,20 @@ def cancel_interrupted(client: Any) -> int:
     Jobs that were on the queues before, such as those of `duet submit`, stay; so do messages, whose legs find their
     job cancelled.
     """
-    batches, ledger, cancelled = Batches(client), Ledger(client), 0
+    batches, job_store, cancelled = BatchStore(client), JobStore(client), 0
     with readable_errors():
         runs = client.smembers(RUNS)
     known = set(batches.ids())
     for run in runs:
         if run in known:
-            cancelled += _cancel(run, batches, ledger)
+            cancelled += _cancel(run, batches, job_store)
         note_run_ended(client, run)
     return cancelled
 
 
-def _cancel(run: str, batches: Batches, ledger: Ledger) -> int:
+def _cancel(run: str, batches: BatchStore, job_store: JobStore) -> int:
     created_at = batches.get(run).created_at
-    records = ledger.get_many([entry.job for entry in batches.entries(run)])
+    records = job_store.get_many([entry.job for entry in batches.entries(run)])
     begun = [it for it in records if it and not it.state.is_final and it.submitted_at >= created_at]
     batches.close(run, abandoned=True)
-    return sum(ledger.advance(it.spec, JobState.CANCELLED, reason=REASON, ended_at=time.time()) for it in begun)
+    return sum(job_store.advance(it.spec, JobState.CANCELLED, reason=REASON, ended_at=time.time()) for it in begun)

@@ -21,7 +21,7 @@ from pipeline.state.redis import EMBEDDED_URL_FILE, broker_url, connect
 from pipeline.types.pools import POOLS
 
 if TYPE_CHECKING:
-    from pipeline.embedded.child_processes import Child
+    from pipeline.embedded.child_processes import ChildProcess
 
 VALKEY = "valkey"
 BEAT = "beat"
@@ -86,7 +86,7 @@ class Stack:
             StackError: another stack of this user runs, or Valkey does not start.
         """
         try:
-            from pipeline.embedded.child_processes import Children, end_left_behind
+            from pipeline.embedded.child_processes import ChildProcesses, kill_orphans
         except ImportError as error:
             raise StackError(
                 f"The embedded stack needs the package {error.name}; "
@@ -94,8 +94,8 @@ class Stack:
             ) from None
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = self._lock_folder()
-        end_left_behind(self.folder, last=VALKEY)
-        self.children = Children(self.folder)
+        kill_orphans(self.folder, last=VALKEY)
+        self.children = ChildProcesses(self.folder)
         try:
             self.url = self._start_valkey()
         except BaseException:
@@ -200,7 +200,7 @@ class Stack:
         (self.folder / EMBEDDED_URL_FILE).write_text(self.url)
         return self.url
 
-    def _wait_for_valkey(self, child: "Child") -> None:
+    def _wait_for_valkey(self, child: "ChildProcess") -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         with connect(self.url) as client:
             while time.monotonic() < deadline and child.is_alive:

@@ -26,12 +26,12 @@ from pipeline.http import (
 )
 from pipeline.http.health import Readiness
 from pipeline.http.housekeeping import keep_house
-from pipeline.http.job_feed import Live
+from pipeline.http.job_feed import JobFeed
 from pipeline.http.job_requests import Limiters
 from pipeline.http.request_ids import RequestIds
 from pipeline.http.transcript_index import TranscriptIndex
 from pipeline.settings import settings
-from pipeline.state.api_keys import KeysSeen
+from pipeline.state.api_keys import ApiKeysSeen
 from pipeline.storage import as_uri
 from pipeline.storage.allowed_roots import check_destination
 
@@ -67,7 +67,7 @@ def make_application(to: str, *, is_private: bool) -> ASGIApp:
     application.state.to = destination
     application.state.uploads = folder
     application.state.is_private = is_private
-    application.state.keys_seen = KeysSeen()
+    application.state.keys_seen = ApiKeysSeen()
     application.state.index = TranscriptIndex(settings().cache_dir / "transcripts.sqlite")
     application.state.readiness = Readiness(destination)
     for module in (
@@ -91,7 +91,7 @@ def make_application(to: str, *, is_private: bool) -> ASGIApp:
 
 @asynccontextmanager
 async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
-    application.state.live = Live()
+    application.state.live = JobFeed()
     application.state.limiters = Limiters()
     housekeeping = asyncio.create_task(keep_house(application))
     yield

@@ -11,7 +11,7 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from pipeline.http.limits import slot, wait_s
 from pipeline.http.redis_clients import client
 from pipeline.settings import settings
-from pipeline.state.api_keys import KEYS, OPEN, ApiKey, KeysSeen, id_of, valid_ones
+from pipeline.state.api_keys import KEYS, OPEN, ApiKey, ApiKeysSeen, id_of, valid_ones
 from pipeline.state.redis import readable_errors
 
 COOKIE = "duet_key"
@@ -61,7 +61,7 @@ async def known(request: Request, key: str) -> Caller:
             pipe.hlen(KEYS)
             pipe.exists(OPEN)
             text, count, is_opened = await pipe.execute()
-    seen: KeysSeen = request.app.state.keys_seen
+    seen: ApiKeysSeen = request.app.state.keys_seen
     seen.note(count=count, is_opened=bool(is_opened))
     own = ApiKey.from_json(text) if text else None
     if own is not None and own.fits(key):
@@ -75,7 +75,7 @@ async def known(request: Request, key: str) -> Caller:
     raise HTTPException(401, await _refusal(key, reason, seen), {"WWW-Authenticate": "Bearer"})
 
 
-async def _refusal(key: str, reason: str, seen: KeysSeen) -> str:
+async def _refusal(key: str, reason: str, seen: ApiKeysSeen) -> str:
     if key:
         return f"This key is not known, or was revoked. {ADD}."
     if reason:

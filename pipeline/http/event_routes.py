@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from pipeline.http.auth import caller
-from pipeline.http.job_feed import Live
+from pipeline.http.job_feed import JobFeed
 from pipeline.http.job_responses import has_transcript, view
 from pipeline.http.job_routes import Known
 from pipeline.http.problem_responses import responses
@@ -16,7 +16,7 @@ from pipeline.types.records import JobRecord
 router = APIRouter(tags=["jobs"], dependencies=[Depends(caller)])
 
 
-class Teller:
+class EventStream:
     """Makes events of a job's records: `progress` each time, `transcribed` and `completed` once each."""
 
     def __init__(self, request: Request) -> None:
@@ -41,7 +41,7 @@ class Teller:
 @router.get("/jobs/{job}/events", response_class=EventSourceResponse, responses=responses(404))
 async def job_events(request: Request, record: Known) -> AsyncIterable[ServerSentEvent]:
     """Follow a job until it ends, whatever its end is: `progress`, `transcribed`, `completed`, each with the job."""
-    teller, live = Teller(request), _live(request)
+    teller, live = EventStream(request), _live(request)
     async with aclosing(live.follow(record.spec.job)) as records:
         async for found in records:
             for event in teller.events(found):
@@ -53,13 +53,13 @@ async def job_events(request: Request, record: Known) -> AsyncIterable[ServerSen
 @router.get("/events", response_class=EventSourceResponse, responses=responses())
 async def all_events(request: Request) -> AsyncIterable[ServerSentEvent]:
     """Follow all jobs that are at work or change, without an end."""
-    teller, live = Teller(request), _live(request)
+    teller, live = EventStream(request), _live(request)
     async with aclosing(live.follow()) as records:
         async for found in records:
             for event in teller.events(found):
                 yield event
 
 
-def _live(request: Request) -> Live:
-    found: Live = request.app.state.live
+def _live(request: Request) -> JobFeed:
+    found: JobFeed = request.app.state.live
     return found

@@ -11,10 +11,10 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from pipeline.errors import DuetError
-from pipeline.http.redis_clients import ledger
+from pipeline.http.redis_clients import job_store
 from pipeline.state.pool_status import pool_states
 from pipeline.state.redis import readable_errors
-from pipeline.state.worker_registry import Roster
+from pipeline.state.worker_registry import WorkerRegistry
 from pipeline.storage import open_storage
 from pipeline.types.pools import POOLS, UNAVAILABLE
 
@@ -109,7 +109,7 @@ async def ready(request: Request, response: Response) -> Ready:
 def _broker_and_pools() -> dict[str, str]:
     try:
         with readable_errors():
-            at_work = Roster(ledger().redis).pools()
+            at_work = WorkerRegistry(job_store().redis).pools()
         states = pool_states()
     except DuetError as error:
         logger.warning("%s", error)

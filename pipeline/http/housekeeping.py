@@ -12,7 +12,7 @@ from pipeline.client.retention.job_files import clear_cache
 from pipeline.client.retention.remote_copies import clear_forgotten
 from pipeline.errors import DuetError
 from pipeline.http import uploads
-from pipeline.http.redis_clients import ledger
+from pipeline.http.redis_clients import job_store
 from pipeline.http.transcript_index import TranscriptIndex
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ async def keep_house(application: FastAPI) -> None:
 
 def _clear_away(folder: Path, index: TranscriptIndex) -> None:
     clear_cache(time.time())
-    clear_forgotten(ledger().redis)
-    if count := uploads.sweep(folder, ledger()):
+    clear_forgotten(job_store().redis)
+    if count := uploads.sweep(folder, job_store()):
         logger.info("%d uploads were removed that no job reads.", count)
-    index.fill(ledger())  # what was said in episodes that were forgotten goes
+    index.fill(job_store())  # what was said in episodes that were forgotten goes

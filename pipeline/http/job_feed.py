@@ -16,7 +16,7 @@ PAGE = 1000
 AT_WORK = (JobState.RUNNING.value, JobState.TRANSCRIBED.value)
 
 
-class Listener:
+class Subscriber:
     """Somebody who wants to know of one job, or of all; what is not fetched in time is replaced by what is newer."""
 
     def __init__(self, job: str | None) -> None:
@@ -31,11 +31,11 @@ class Listener:
             self.rung.set()
 
 
-class Live:
+class JobFeed:
     """Looks at what changes for as long as somebody listens."""
 
     def __init__(self) -> None:
-        self._listeners: set[Listener] = set()
+        self._listeners: set[Subscriber] = set()
         self._task: asyncio.Task[None] | None = None
         self._last: dict[str, dict[str, str]] = {}
         """What was known of the jobs that are looked at in each tick: those at work, and those listened to."""
@@ -46,7 +46,7 @@ class Live:
         Raises:
             BrokerError: the broker does not answer.
         """
-        listener = Listener(job)
+        listener = Subscriber(job)
         self._listeners.add(listener)
         if job:
             self._last[job] = {}  # it is told how the job is now

@@ -16,7 +16,7 @@ from pipeline.client.job import Job
 from pipeline.errors import AudioError, BrokerError, StorageError
 from pipeline.http import multipart
 from pipeline.http.problem_responses import misfit
-from pipeline.http.redis_clients import ledger
+from pipeline.http.redis_clients import job_store
 from pipeline.http.uploads import UploadedFile
 from pipeline.messaging.priorities import SINGLE
 from pipeline.sources import Source, find_one
@@ -37,7 +37,7 @@ Hook = Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2000)]
 """An address that is told of what happens."""
 
 
-class Asked(Options):
+class JobForm(Options):
     """The fields of a request besides the file."""
 
     url: Annotated[str, Field(pattern=r"^(https?|s3)://[^\s]+$", max_length=2000)] | None = None
@@ -53,7 +53,7 @@ class Asked(Options):
 
 
 @dataclass(frozen=True)
-class Order:
+class JobRequest:
     """Audio, and what is to be done with it."""
 
     source: UploadedFile | str
@@ -64,7 +64,9 @@ class Order:
     on_completed: str | None = None
 
 
-async def received(request: Request, understand: Callable[[multipart.Fields, UploadedFile | None], Order]) -> Order:
+async def received(
+    request: Request, understand: Callable[[multipart.Fields, UploadedFile | None], JobRequest]
+) -> JobRequest:
     """Return the order in a request's body, whose file is on the disk then."""
     fields, upload = await multipart.read(request, request.app.state.uploads)
     try:
@@ -75,7 +77,7 @@ async def received(request: Request, understand: Callable[[multipart.Fields, Upl
         raise
 
 
-async def submitted(request: Request, asked: Order) -> Job:
+async def submitted(request: Request, asked: JobRequest) -> Job:
     """Put an order onto the queues, once its audio is where the pools read it, and return its job."""
     to, limiters = request.app.state.to, request.app.state.limiters
     if isinstance(asked.source, UploadedFile):
@@ -84,7 +86,7 @@ async def submitted(request: Request, asked: Order) -> Job:
         return await to_thread.run_sync(_submit, asked, to, limiter=limiters.downloads)
 
 
-def _submit(asked: Order, to: str) -> Job:
+def _submit(asked: JobRequest, to: str) -> Job:
     """Submit, and clear the upload away unless the job's pools read it, or may: a broker that failed may have begun."""
     upload = asked.source if isinstance(asked.source, UploadedFile) else None
     try:
@@ -96,7 +98,7 @@ def _submit(asked: Order, to: str) -> Job:
             priority=asked.priority,
             on_transcribed=asked.on_transcribed,
             on_completed=asked.on_completed,
-            ledger=ledger(),
+            job_store=job_store(),
         )
     except BrokerError:
         raise
@@ -123,23 +125,23 @@ def _shelf(options: Options) -> str:
     return f"{SHELVES[options.legs]}-{digest}" if own else SHELVES[options.legs]
 
 
-def order(fields: multipart.Fields, upload: UploadedFile | None, *, legs: tuple[Leg, ...]) -> Order:
+def order(fields: multipart.Fields, upload: UploadedFile | None, *, legs: tuple[Leg, ...]) -> JobRequest:
     """Return what a form or an object asks for; 422 where it does not fit."""
     asked = _asked(fields)
     if (asked.url is None) == (upload is None):
         raise HTTPException(422, "Send either the audio as `file`, or its address as `url`.")
     options = Options.model_validate(asked.model_dump(include=set(Options.model_fields)) | {"legs": legs})
-    return Order(
+    return JobRequest(
         upload or asked.url or "", options, asked.force, asked.priority, asked.on_transcribed, asked.on_completed
     )
 
 
-def _asked(fields: multipart.Fields) -> Asked:
-    if unknown := fields.keys() - set(Asked.model_fields) | fields.keys() & {"legs"}:
+def _asked(fields: multipart.Fields) -> JobForm:
+    if unknown := fields.keys() - set(JobForm.model_fields) | fields.keys() & {"legs"}:
         raise HTTPException(422, f"There is no field {sorted(unknown)[0]!r}; /docs shows which there are.")
     values = {name: value for name, given in fields.items() if (value := _value(name, given)) not in ("", None, [])}
     try:
-        return Asked.model_validate(values)
+        return JobForm.model_validate(values)
     except ValidationError as error:
         raise misfit(error, "body") from None
 
@@ -180,7 +182,7 @@ class Limiters:
 
 def body(example: str) -> dict[str, Any]:
     """Return what OpenAPI is to say of the body of a request with an order."""
-    fields: dict[str, Any] = Asked.model_json_schema()["properties"]
+    fields: dict[str, Any] = JobForm.model_json_schema()["properties"]
     fields.pop("legs")
     optional = {name: it for name, it in fields.items() if name != "url"}
     address = {"type": "string", "pattern": r"^(https?|s3)://[^\s]+$", "maxLength": 2000}

@@ -7,11 +7,11 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
 
 from pipeline.client.job import Job
-from pipeline.client.retention.removal import Eraser
+from pipeline.client.retention.removal import Remover
 from pipeline.http.auth import caller
 from pipeline.http.job_responses import JobView, Page, Removed, has_result, has_transcript, view
 from pipeline.http.problem_responses import responses
-from pipeline.http.redis_clients import ledger
+from pipeline.http.redis_clients import job_store
 from pipeline.http.transcript_index import TranscriptIndex
 from pipeline.results.merge import read_form
 from pipeline.state.job_store import INDEX
@@ -30,7 +30,7 @@ KEPT = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff
 
 async def record_of(job: str) -> JobRecord:
     """Return what is known of a job; 404 where nothing is."""
-    record = await to_thread.run_sync(lambda: ledger().get(job))
+    record = await to_thread.run_sync(lambda: job_store().get(job))
     if record is None:
         raise HTTPException(404, f"There is no job {job!r} on this server's broker.")
     return record
@@ -76,7 +76,7 @@ async def cancel_job(
     """
     if results:
         return await to_thread.run_sync(_remove, record.spec.job, request.app.state.index)
-    await to_thread.run_sync(Job(record.spec, ledger()).cancel)
+    await to_thread.run_sync(Job(record.spec, job_store()).cancel)
     return view(await record_of(record.spec.job), request)
 
 
@@ -103,7 +103,7 @@ async def get_result(record: Known) -> EpisodeResult:
     """Return `result.json`: transcript, analysis, figures, and what is missing and why."""
     if not has_result(record):
         raise missing(record, "result")
-    return await to_thread.run_sync(Job(record.spec, ledger()).result, 0.0)
+    return await to_thread.run_sync(Job(record.spec, job_store()).result, 0.0)
 
 
 def transcript_file(spec: JobSpec, form: Form) -> Response:
@@ -123,13 +123,13 @@ def missing(record: JobRecord, what: str) -> HTTPException:
 
 
 def _newest(offset: int, limit: int) -> tuple[int, list[JobRecord]]:
-    own = ledger()
+    own = job_store()
     ids = own.redis.zrevrange(INDEX, offset, offset + limit - 1)
     return own.redis.zcard(INDEX), [record for record in own.get_many(ids) if record]
 
 
 def _remove(job: str, index: TranscriptIndex) -> Removed:
-    eraser = Eraser(ledger())
+    eraser = Remover(job_store())
     done = eraser.erase(eraser.of_job(job))
     index.drop(done.jobs)
     return Removed.model_validate(asdict(done))

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pipeline.client.job import Job
 from pipeline.http import multipart
 from pipeline.http.auth import place
-from pipeline.http.job_requests import Order, received, submitted
+from pipeline.http.job_requests import JobRequest, received, submitted
 from pipeline.http.job_routes import transcript_file
 from pipeline.http.problem_responses import misfit, responses
 from pipeline.http.uploads import UploadedFile
@@ -30,7 +30,7 @@ Granularity = Literal["word", "segment"]
 GRANULARITIES = "timestamp_granularities[]"
 
 
-class Wanted(BaseModel):
+class TranscriptionForm(BaseModel):
     """The fields of OpenAI's form that mean something here."""
 
     model: str = Field(default="", description="Any name; the server has its own model.", examples=["whisper-1"])
@@ -43,7 +43,7 @@ class Wanted(BaseModel):
 
 
 def _body() -> dict[str, Any]:
-    fields = Wanted.model_json_schema(by_alias=True)["properties"]
+    fields = TranscriptionForm.model_json_schema(by_alias=True)["properties"]
     fields["stream"] = {"type": "boolean", "enum": [False]}
     form = {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}, **fields}}
     return {
@@ -71,7 +71,7 @@ async def translations(request: Request) -> Response:
 
 
 async def _heard(request: Request, task: Task) -> Response:
-    wanted: list[Wanted] = []
+    wanted: list[TranscriptionForm] = []
     job = await submitted(request, await received(request, partial(_order, task=task, wanted=wanted)))
     transcript = await job.atranscript(settings().serve_wait_s)
     response = await _rendered(job, transcript, wanted[0], task)
@@ -79,24 +79,26 @@ async def _heard(request: Request, task: Task) -> Response:
     return response
 
 
-def _order(fields: multipart.Fields, upload: UploadedFile | None, *, task: Task, wanted: list[Wanted]) -> Order:
+def _order(
+    fields: multipart.Fields, upload: UploadedFile | None, *, task: Task, wanted: list[TranscriptionForm]
+) -> JobRequest:
     if upload is None:
         raise HTTPException(422, "Send the audio as `file` in multipart/form-data.")
     try:
-        own = Wanted.model_validate({name: _value(name, given) for name, given in fields.items()})
+        own = TranscriptionForm.model_validate({name: _value(name, given) for name, given in fields.items()})
     except ValidationError as error:
         raise misfit(error, "body") from None
     wanted.append(own)
     terms = [term for part in own.prompt.split(",") for term in wrap(part, MOST_TERM)]  # it may be a sentence
     vocabulary = tuple(terms[-MOST_TERMS:])  # OpenAI's, too, reads the end of what is too long
-    return Order(upload, Options(language=own.language, task=task, vocabulary=vocabulary, legs=("whisper",)))
+    return JobRequest(upload, Options(language=own.language, task=task, vocabulary=vocabulary, legs=("whisper",)))
 
 
 def _value(name: str, given: list[Any]) -> Any:
     return given if name == GRANULARITIES else given[-1]
 
 
-async def _rendered(job: Job, transcript: Transcript, wanted: Wanted, task: Task) -> Response:
+async def _rendered(job: Job, transcript: Transcript, wanted: TranscriptionForm, task: Task) -> Response:
     match wanted.response_format:
         case "json":
             return JSONResponse({"text": transcript.text})

@@ -16,7 +16,7 @@ from pipeline.http.auth import caller
 from pipeline.http.job_responses import has_result
 from pipeline.http.job_routes import KEPT, Known, missing
 from pipeline.http.problem_responses import responses
-from pipeline.http.redis_clients import ledger
+from pipeline.http.redis_clients import job_store
 from pipeline.results.player import page
 from pipeline.storage import open_storage, path_of
 from pipeline.types import JobSpec
@@ -34,7 +34,7 @@ async def get_player(request: Request, record: Known) -> HTMLResponse:
     """Return a page to listen to the episode, read along and search; `#t=62.5` begins there."""
     if not has_result(record):
         raise missing(record, "player")
-    result = await to_thread.run_sync(Job(record.spec, ledger()).result, 0.0)
+    result = await to_thread.run_sync(Job(record.spec, job_store()).result, 0.0)
     audio = f"{request.scope.get('root_path', '')}/jobs/{record.spec.job}/audio"
     return HTMLResponse(page(result, audio), headers=KEPT | {"Content-Security-Policy": POLICY})
 

@@ -1,29 +1,29 @@
-"""The broker as the server uses it: one ledger for all threads, one client for the event loop."""
+"""The broker as the server uses it: one job store for all threads, one client for the event loop."""
 
 import asyncio
 from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from pipeline.state.job_store import Ledger
-from pipeline.state.job_waiter import connect_later
+from pipeline.state.job_store import JobStore
+from pipeline.state.job_waiter import connect_async
 from pipeline.state.redis import state_url
 
 CONNECTIONS = 32
 
 
-def ledger() -> Ledger:
-    """Return the ledger of the broker that there is now: a `duet up` that is started again has another address.
+def job_store() -> JobStore:
+    """Return the job store of the broker that there is now: a `duet up` that is started again has another address.
 
     Raises:
         BrokerError: there is no broker.
     """
-    return _ledger_at(state_url())
+    return _job_store_at(state_url())
 
 
 @lru_cache(maxsize=1)
-def _ledger_at(url: str) -> Ledger:
-    return Ledger()
+def _job_store_at(url: str) -> JobStore:
+    return JobStore()
 
 
 def client() -> Any:
@@ -35,7 +35,7 @@ def client() -> Any:
     own = _clients.setdefault(asyncio.get_running_loop(), {})
     url = state_url()
     if url not in own:
-        own[url] = connect_later(url, CONNECTIONS)
+        own[url] = connect_async(url, CONNECTIONS)
     return own[url]
 
 

@@ -9,13 +9,13 @@ from pydantic import BaseModel, Field
 from pipeline.http.auth import caller
 from pipeline.http.job_responses import view
 from pipeline.http.problem_responses import responses
-from pipeline.http.redis_clients import ledger
+from pipeline.http.redis_clients import job_store
 from pipeline.http.transcript_index import MARKS, Hit, TranscriptIndex
 
 router = APIRouter(tags=["jobs"], dependencies=[Depends(caller)])
 
 
-class Place(BaseModel):
+class SearchHit(BaseModel):
     """A place in an episode where what was looked for is said."""
 
     job: str
@@ -24,10 +24,10 @@ class Place(BaseModel):
     parts: list[str] = Field(description="What is said there; every second part is what was looked for.")
 
 
-class Found(BaseModel):
+class SearchResults(BaseModel):
     """What was found by now."""
 
-    places: list[Place]
+    places: list[SearchHit]
     unread: int = Field(description="Transcripts that are still to be read; ask again to have them searched too.")
 
 
@@ -36,20 +36,20 @@ async def search(
     request: Request,
     q: Annotated[str, Query(min_length=1, max_length=200, description="Words, all of which are to be said.")],
     limit: Annotated[int, Query(ge=1, le=100)] = 30,
-) -> Found:
+) -> SearchResults:
     """Find where some words are said, without case and accents; the last one may be unfinished."""
     unread, hits = await to_thread.run_sync(_search, request.app.state.index, q, limit)
-    records = await to_thread.run_sync(ledger().get_many, [hit.job for hit in hits])
+    records = await to_thread.run_sync(job_store().get_many, [hit.job for hit in hits])
     places = [
-        Place(job=hit.job, name=view(record, request).name, start_s=hit.start_s, parts=_parts(hit.excerpt))
+        SearchHit(job=hit.job, name=view(record, request).name, start_s=hit.start_s, parts=_parts(hit.excerpt))
         for hit, record in zip(hits, records, strict=True)
         if record
     ]
-    return Found(places=places, unread=unread)
+    return SearchResults(places=places, unread=unread)
 
 
 def _search(index: TranscriptIndex, words: str, limit: int) -> tuple[int, list[Hit]]:
-    return index.fill(ledger()), index.search(words, limit)
+    return index.fill(job_store()), index.search(words, limit)
 
 
 def _parts(excerpt: str) -> list[str]:

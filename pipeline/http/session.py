@@ -11,7 +11,7 @@ from pipeline.http.problem_responses import responses
 router = APIRouter(prefix="/session", tags=["home page"])
 
 
-class Key(BaseModel):
+class SessionKey(BaseModel):
     """A key as a person enters it."""
 
     key: str = Field(max_length=200)
@@ -31,7 +31,7 @@ async def get_session(found: Annotated[Caller, Depends(caller)]) -> Session:
 
 
 @router.post("", responses=responses(400))
-async def begin_session(request: Request, response: Response, given: Key) -> Session:
+async def begin_session(request: Request, response: Response, given: SessionKey) -> Session:
     """Keep a key until the browser is closed."""
     check_same_site(request)
     found = await known(request, given.key.strip())

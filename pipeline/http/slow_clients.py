@@ -16,7 +16,7 @@ BODY_BYTES_PER_S = 500
 LOOK_S = 1.0
 
 
-class PatientProtocol(H11Protocol):
+class TimeLimitedProtocol(H11Protocol):
     """HTTP/1.1 as uvicorn speaks it, with an end to its patience."""
 
     head_s = HEAD_S

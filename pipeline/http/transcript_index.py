@@ -14,7 +14,7 @@ from pipeline.errors import DuetError, StorageError, TransientError
 from pipeline.http.job_responses import has_transcript
 from pipeline.results.manifest import TRANSCRIPT
 from pipeline.results.merge import read_transcript
-from pipeline.state.job_store import INDEX, Ledger
+from pipeline.state.job_store import INDEX, JobStore
 from pipeline.storage import open_storage
 from pipeline.types.records import JobRecord
 
@@ -61,7 +61,7 @@ class Hit:
 class TranscriptIndex:
     """The index of one machine, in its cache; made again where it is lost.
 
-    It holds what is listed in the ledger and is still in storage: the rest is removed before it is found.
+    It holds what is listed in the job store and is still in storage: the rest is removed before it is found.
     """
 
     def __init__(self, file: Path) -> None:
@@ -79,18 +79,18 @@ class TranscriptIndex:
         with suppress(sqlite3.OperationalError):  # SQLite before 3.42 keeps removed words until segments are merged
             self._database.execute("INSERT INTO said (said, rank) VALUES ('secure-delete', 1)")
 
-    def fill(self, ledger: Ledger) -> int:
+    def fill(self, job_store: JobStore) -> int:
         """Read transcripts that are new, for a while, and return how many are left to be read."""
         with self._lock:
             until = time.monotonic() + FILL_S
-            listed = dict(ledger.redis.zrange(INDEX, 0, -1, desc=True, withscores=True))
+            listed = dict(job_store.redis.zrange(INDEX, 0, -1, desc=True, withscores=True))
             known = {
                 job: (at, is_settled)
                 for job, at, is_settled in self._database.execute("SELECT job, submitted_at, is_settled FROM jobs")
             }
             self._drop(known.keys() - listed.keys())
             new = [job for job, at in listed.items() if known.get(job) != (at, SETTLED)]
-            return self._read(ledger, listed, new, until)
+            return self._read(job_store, listed, new, until)
 
     def search(self, words: str, limit: int) -> list[Hit]:
         """Return where all of some words are said, the best places first; the last word may be unfinished."""
@@ -112,12 +112,12 @@ class TranscriptIndex:
         with self._lock:
             self._drop(jobs)
 
-    def _read(self, ledger: Ledger, listed: dict[str, float], jobs: Sequence[str], until: float) -> int:
+    def _read(self, job_store: JobStore, listed: dict[str, float], jobs: Sequence[str], until: float) -> int:
         left = 0
         for first in range(0, len(jobs), PAGE):
             page = jobs[first : first + PAGE]
             known = self._versions(page)
-            for job, record in zip(page, ledger.get_many(page), strict=True):
+            for job, record in zip(page, job_store.get_many(page), strict=True):
                 if record is None or not (record.state.is_final or has_transcript(record)):
                     continue
                 if known.get(job) == _version(record):

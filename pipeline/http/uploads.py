@@ -19,7 +19,7 @@ from pipeline.settings import settings
 from pipeline.sources.digest_cache import Digests
 from pipeline.sources.file_types import HEAD_BYTES, why_not_audio
 from pipeline.sources.files import bring_file
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.storage import Storage, path_of
 from pipeline.types import Episode, JobSpec
 from pipeline.types.ids import EPISODE_HEX_DIGITS, slug
@@ -144,7 +144,7 @@ def prepare(folder: Path) -> None:
         ) from None
 
 
-def sweep(folder: Path, ledger: Ledger) -> int:
+def sweep(folder: Path, job_store: JobStore) -> int:
     """Remove uploads that no job reads, and return how many those were.
 
     They are of requests that failed half-way, or of a job that has been sent with another upload since. One that came
@@ -157,11 +157,11 @@ def sweep(folder: Path, ledger: Ledger) -> int:
     old = {it.name: it for it in folder.glob("*") if it.is_dir() and it.stat().st_mtime < before}
     if not old:
         return 0
-    jobs = ledger.jobs()
+    jobs = job_store.jobs()
     if not jobs:
         return 0  # a broker that has lost its memory, or is another one, does not know what is read
     for first in range(0, len(jobs), PAGE):
-        for record in ledger.fields(jobs[first : first + PAGE], ["spec"]):
+        for record in job_store.fields(jobs[first : first + PAGE], ["spec"]):
             # Not parsed: a job of another version of Duet has its upload as well.
             for name in _OWN_FOLDER.findall(record["spec"] or ""):
                 old.pop(name, None)

@@ -57,7 +57,7 @@ def send_many(specs: Iterable[JobSpec]) -> None:
     waiting = iter(specs)
     while page := list(islice(waiting, CHORDS_AT_ONCE)):
         _announce(app, page)
-        # The ledger tells a client how its job goes; Celery's own subscriptions would stay open until read.
+        # The job store tells a client how its job goes; Celery's own subscriptions would stay open until read.
         with (
             _one_thread_at_a_time,
             denied_join_result(),

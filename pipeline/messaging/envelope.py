@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
 
 from pipeline.errors import MessageError
-from pipeline.types.validation import misfits
+from pipeline.types.validation import describe_validation_error
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 Seconds = Annotated[float, Field(gt=0)] | None
@@ -77,7 +77,9 @@ def check_envelope(message: object) -> None:
         envelope = _Envelope.model_validate(message)
         _BODY.validate_python(json.loads(_decoded(envelope)))
     except ValidationError as error:
-        raise MessageError(f"It is no message of Celery's protocol in JSON: {misfits(error)}.") from None
+        raise MessageError(
+            f"It is no message of Celery's protocol in JSON: {describe_validation_error(error)}."
+        ) from None
     except (ValueError, RecursionError) as error:
         raise MessageError(f"Its body is not JSON ({type(error).__name__}).") from None
 

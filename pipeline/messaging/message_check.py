@@ -5,7 +5,7 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline.errors import MessageError
 from pipeline.storage.allowed_roots import check_destination
 from pipeline.types import JobSpec, Leg, LegOutcome
-from pipeline.types.validation import misfits
+from pipeline.types.validation import describe_validation_error
 
 MOST_SPEC_BYTES = 64_000
 """Of a job's JSON; each job puts it into the broker about a dozen times."""
@@ -59,6 +59,6 @@ def admit_outcomes(outcomes: object) -> dict[Leg, LegOutcome]:
 
 def _unfit(error: ValidationError) -> MessageError:
     return MessageError(
-        f"The message is not one of this version of Duet: {misfits(error)}. "
+        f"The message is not one of this version of Duet: {describe_validation_error(error)}. "
         "Update what sent it, or this worker, so that both are of one version."
     )

@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.messaging.app import PRIORITIES, QUEUES
 from pipeline.messaging.sqs import waiting_ids
 from pipeline.state.redis import broker_url, keeps_state
-from pipeline.state.worker_registry import Roster
+from pipeline.state.worker_registry import WorkerRegistry
 
 PRIORITY_SEPARATOR = "\x06\x16"
 """kombu keeps each priority of a queue in a list of its own (kombu/transport/redis.py)."""
@@ -17,7 +17,7 @@ PAGE = 1000
 
 def task_ids(client: Any) -> set[str]:
     """Return the ids of all tasks whose messages are in a queue or with a worker."""
-    taken = (parsed(text) for key in Roster(client).taken_keys() for text in client.hvals(key))
+    taken = (parsed(text) for key in WorkerRegistry(client).unacked_keys() for text in client.hvals(key))
     held = {name for it in taken if isinstance(it, list) and it and (name := task_id(it[0]))}
     return held | (_in_lists(client) if keeps_state(broker_url()) else waiting_ids(client))
 

@@ -11,7 +11,7 @@ from pipeline.types import MergedSegment, MergedWord
 _WORDS = TypeAdapter(tuple[MergedWord, ...])
 
 
-class Place(NamedTuple):
+class WordIndex(NamedTuple):
     """Where a unit of Whisper's stands: which segment, and which word of it."""
 
     segment: int
@@ -26,12 +26,12 @@ def compared(segments: Sequence[MergedSegment], reading: str) -> list[MergedSegm
         reading: what Voxtral heard in the same stretch of audio.
     """
     ours: list[str] = []
-    places: list[Place] = []
+    places: list[WordIndex] = []
     for number, segment in enumerate(segments):
         for place, word in enumerate(segment.words or _words_of(segment)):
             found = spellings(word.word)
             ours += found
-            places += [Place(number, place)] * len(found)
+            places += [WordIndex(number, place)] * len(found)
     theirs = units(reading)
     pairs = align(ours, [unit.text for unit in theirs])
     scores = [0.0 if pair is None else likeness(our, theirs[pair].text) for our, pair in zip(ours, pairs, strict=True)]
@@ -40,7 +40,7 @@ def compared(segments: Sequence[MergedSegment], reading: str) -> list[MergedSegm
     return [_scored(segment, own, read, reading) for segment, own, read in shares]
 
 
-def _by_segment(places: Sequence[Place], scores: Sequence[float], count: int) -> list[list[tuple[int, float]]]:
+def _by_segment(places: Sequence[WordIndex], scores: Sequence[float], count: int) -> list[list[tuple[int, float]]]:
     found: list[list[tuple[int, float]]] = [[] for _ in range(count)]
     for place, score in zip(places, scores, strict=True):
         found[place.segment].append((place.word, score))
@@ -48,7 +48,7 @@ def _by_segment(places: Sequence[Place], scores: Sequence[float], count: int) ->
 
 
 def _shared_out(
-    theirs: Sequence[Unit], pairs: Sequence[int | None], places: Sequence[Place], count: int
+    theirs: Sequence[Unit], pairs: Sequence[int | None], places: Sequence[WordIndex], count: int
 ) -> list[list[Unit]]:
     """Return which of their units belong to each segment; one that stands for nothing follows the one before it."""
     owner: list[int | None] = [None] * len(theirs)

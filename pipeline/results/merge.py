@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from urllib.parse import quote, urlsplit
 
-from pipeline.results.timestamps import anchored
-from pipeline.results.uncertainty import judged
-from pipeline.results.usage import figures
-from pipeline.results.formats import FORMATS, rendered
+from pipeline.results.timestamps import add_timestamps
+from pipeline.results.uncertainty import flag_uncertain
+from pipeline.results.usage import usage_stats
+from pipeline.results.formats import FORMATS, render_all
 from pipeline.results.formats.base import TranscriptFormat
 from pipeline.results.manifest import (
     TRANSCRIPT,
@@ -26,7 +26,7 @@ from pipeline.results.manifest import (
     work_folder,
     write_manifest,
 )
-from pipeline.results.second_opinion import doubtful, with_readings, with_transcription
+from pipeline.results.second_opinion import uncertain_spans, apply_alternatives, with_transcription
 from pipeline.results.quality_gate import disagreement
 from pipeline.storage import Storage, path_of
 from pipeline.types import (
@@ -38,7 +38,7 @@ from pipeline.types import (
     LegOutcome,
     MergedTranscript,
     SecondOpinion,
-    Stretch,
+    TimeSpan,
     Transcript,
 )
 from pipeline.types.records import JobRecord
@@ -68,7 +68,7 @@ def write_transcript(spec: JobSpec, transcript: MergedTranscript, storage: Stora
 
     Where an earlier job's result is public, its files stay until this job has ended with something.
     """
-    forms = rendered(
+    forms = render_all(
         transcribed(spec, transcript), [form for form in FORMATS.values() if isinstance(form, TranscriptFormat)]
     )
     storage.put(product_name(spec, "whisper"), forms[TRANSCRIPT])
@@ -77,7 +77,7 @@ def write_transcript(spec: JobSpec, transcript: MergedTranscript, storage: Stora
             storage.put(name, data)
 
 
-def second_opinion_on(spec: JobSpec, legs: dict[Leg, LegOutcome], storage: Storage) -> list[Stretch]:
+def second_opinion_on(spec: JobSpec, legs: dict[Leg, LegOutcome], storage: Storage) -> list[TimeSpan]:
     """Return the stretches that Voxtral is to hear once more before the job can end.
 
     Raises:
@@ -86,7 +86,7 @@ def second_opinion_on(spec: JobSpec, legs: dict[Leg, LegOutcome], storage: Stora
     is_wanted = spec.options.second_opinion == "doubtful" and spec.options.task == "transcribe"
     if not is_wanted or any(leg.status != "ok" for leg in legs.values()):
         return []
-    return doubtful(read_transcript(spec, storage))
+    return uncertain_spans(read_transcript(spec, storage))
 
 
 def read_transcript(spec: JobSpec, storage: Storage) -> MergedTranscript:
@@ -95,7 +95,7 @@ def read_transcript(spec: JobSpec, storage: Storage) -> MergedTranscript:
     Raises:
         StorageError: it is not there.
     """
-    return judged(MergedTranscript.from_json(read_product(spec, "whisper", storage)))
+    return flag_uncertain(MergedTranscript.from_json(read_product(spec, "whisper", storage)))
 
 
 def read_form(spec: JobSpec, name: str, storage: Storage) -> bytes:
@@ -108,7 +108,7 @@ def read_form(spec: JobSpec, name: str, storage: Storage) -> bytes:
     if public and public.job == spec.job:
         return storage.get(name)
     result = read_result(spec, storage) or transcribed(spec, read_transcript(spec, storage))
-    return rendered(result, [form for form in FORMATS.values() if form.file == name])[name]
+    return render_all(result, [form for form in FORMATS.values() if form.file == name])[name]
 
 
 def merge_legs(
@@ -128,7 +128,7 @@ def merge_legs(
     analysis = _analysis(spec, legs["voxtral"], transcript, storage, outline)
     if transcript:
         transcript = _compared(spec, transcript, analysis, opinion)
-        analysis = anchored(analysis, transcript) if analysis else None
+        analysis = add_timestamps(analysis, transcript) if analysis else None
     asked = {leg: it for leg, it in legs.items() if leg in spec.options.legs}
     missing = tuple(_named(leg, sentence) for leg, it in asked.items() for sentence in _shortfalls(it))
     missing += disagreement(transcript) if transcript else ()
@@ -150,7 +150,7 @@ def merge_legs(
         audio=_audio(spec),
         submitted_at=iso(record.submitted_at if record else time.time()),
         transcribed_at=iso(record.transcribed_at) if record and record.transcribed_at else None,
-        figures=figures(legs, record, audio_s, opinion),
+        figures=usage_stats(legs, record, audio_s, opinion),
         transcript=transcript,
     )
 
@@ -159,7 +159,7 @@ def write_results(result: EpisodeResult, storage: Storage) -> EpisodeResult:
     """Write every form of the result but the manifest, and return the result with their digests."""
     started = time.monotonic()
     files = {}
-    for name, data in rendered(result).items():
+    for name, data in render_all(result).items():
         storage.put(name, data)
         files[name] = hashlib.sha256(data).hexdigest()
     merge_s = round(time.monotonic() - started, 3)
@@ -189,7 +189,7 @@ def publish(result: EpisodeResult, spec: JobSpec, storage: Storage) -> EpisodeRe
 def _restore(public: EpisodeResult, storage: Storage) -> None:
     """Write the public files again that a job wrote over which began before there was a public result."""
     changed = changed_files(public, storage)
-    forms = rendered(public) if changed else {}
+    forms = render_all(public) if changed else {}
     for name in changed:
         if name in forms:
             storage.put(name, forms[name])
@@ -200,7 +200,7 @@ def _compared(
 ) -> MergedTranscript:
     """Return the transcript with Voxtral's reading beside it, as far as there is one in the same language."""
     if opinion:
-        return with_readings(transcript, opinion.readings)
+        return apply_alternatives(transcript, opinion.readings)
     if analysis and analysis.transcription and spec.options.task == "transcribe":
         return with_transcription(transcript, analysis.transcription)
     return transcript

@@ -1,6 +1,6 @@
 """The quality gate: what is wrong with a result that is there all the same."""
 
-from pipeline.results.uncertainty import plain, unheard
+from pipeline.results.uncertainty import plain, speech_without_words
 from pipeline.types import MergedTranscript
 from pipeline.types.time_format import hms
 
@@ -24,7 +24,7 @@ FEWEST_NEW_TRIPLES = 0.35
 DISAGREEMENT = 0.25
 
 
-def flaws(transcript: MergedTranscript) -> tuple[str, ...]:
+def quality_warnings(transcript: MergedTranscript) -> tuple[str, ...]:
     """Return each flaw as a sentence that says what to do; empty when there is none."""
     checks = (_cut_short, _damaged, _speechless, _sparse, _hurried, _uncovered, _looped, _repetitive)
     return tuple(sentence for check in checks if (sentence := check(transcript)))
@@ -104,7 +104,7 @@ def _hurried(transcript: MergedTranscript) -> str:
 
 def _uncovered(transcript: MergedTranscript) -> str:
     speech_s = _speech_s(transcript)
-    missed_s = sum(end_s - start_s for start_s, end_s in unheard(transcript))
+    missed_s = sum(end_s - start_s for start_s, end_s in speech_without_words(transcript))
     if not transcript.text.strip() or speech_s < JUDGED_FROM_S or missed_s / speech_s <= UNHEARD_SHARE:
         return ""
     return (

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from pipeline.results.agreement import compared
-from pipeline.results.uncertainty import Speech, loops, plain, unheard
-from pipeline.types import MergedSegment, MergedTranscript, MergedWord, Reading, Stretch
+from pipeline.results.uncertainty import Speech, loops, plain, speech_without_words
+from pipeline.types import MergedSegment, MergedTranscript, MergedWord, AlternativeTranscript, TimeSpan
 
 LONGEST_S = 28.0
 """Voxtral hears 30 s at once; stretches of one chunk each go through it side by side."""
@@ -21,7 +21,7 @@ NEW_WORDS = 3
 """So many words that only Voxtral heard make a segment of their own."""
 
 
-def doubtful(transcript: MergedTranscript) -> list[Stretch]:
+def uncertain_spans(transcript: MergedTranscript) -> list[TimeSpan]:
     """Return the stretches that Whisper was unsure of and that hold something to be heard, in order."""
     speech = Speech(transcript.speech) if transcript.speech is not None else None
     unsure = [
@@ -31,14 +31,14 @@ def doubtful(transcript: MergedTranscript) -> list[Stretch]:
     ]
     by_id = {segment.id: segment for segment in transcript.segments}
     found = [(_worry(group), _stretch(group, by_id)) for group in _groups(unsure)]
-    found += [(1.0, stretch) for start_s, end_s in unheard(transcript) for stretch in _pieces(start_s, end_s)]
+    found += [(1.0, stretch) for start_s, end_s in speech_without_words(transcript) for stretch in _pieces(start_s, end_s)]
     found.sort(key=lambda it: (-it[0], it[1].start_s))
     lengths = accumulate(stretch.end_s - stretch.start_s for _, stretch in found)
     chosen = [stretch for (_, stretch), total_s in zip(found, lengths, strict=True) if total_s <= MOST_S]
     return sorted(chosen, key=lambda stretch: stretch.start_s)
 
 
-def with_readings(transcript: MergedTranscript, readings: Sequence[Reading]) -> MergedTranscript:
+def apply_alternatives(transcript: MergedTranscript, readings: Sequence[AlternativeTranscript]) -> MergedTranscript:
     """Return the transcript with what Voxtral heard in some stretches beside what Whisper heard there."""
     by_id = {segment.id: segment for segment in transcript.segments}
     added: list[MergedSegment] = []
@@ -52,7 +52,7 @@ def with_readings(transcript: MergedTranscript, readings: Sequence[Reading]) -> 
             settled = _settled(segment)
             by_id[segment.id] = settled
             if settled.dropped and settled.second_reading:
-                span = Reading(start_s=segment.start_s, end_s=segment.end_s, text=settled.second_reading)
+                span = AlternativeTranscript(start_s=segment.start_s, end_s=segment.end_s, text=settled.second_reading)
                 added += _new_segment(span)
     return _with(transcript, [*by_id.values(), *added])
 
@@ -68,7 +68,7 @@ def with_transcription(transcript: MergedTranscript, text: str) -> MergedTranscr
         new
         for segment in settled
         if segment.dropped and segment.second_reading
-        for new in _new_segment(Reading(start_s=segment.start_s, end_s=segment.end_s, text=segment.second_reading))
+        for new in _new_segment(AlternativeTranscript(start_s=segment.start_s, end_s=segment.end_s, text=segment.second_reading))
     ]
     return _with(transcript, [*settled, *replaced])
 
@@ -85,20 +85,20 @@ def _groups(unsure: Sequence[MergedSegment]) -> Iterator[list[MergedSegment]]:
         yield group
 
 
-def _stretch(group: Sequence[MergedSegment], by_id: Mapping[int, MergedSegment]) -> Stretch:
+def _stretch(group: Sequence[MergedSegment], by_id: Mapping[int, MergedSegment]) -> TimeSpan:
     """Return the audio of some neighbours: a little more than their words, nothing of the words around them."""
     before, after = by_id.get(group[0].id - 1), by_id.get(group[-1].id + 1)
     start_s = max(0.0, group[0].start_s - PAD_S, min(before.end_s, group[0].start_s) if before else 0.0)
     end_s = min(group[-1].end_s + PAD_S, start_s + LONGEST_S)
     end_s = min(end_s, max(after.start_s, group[-1].end_s)) if after else end_s
-    return Stretch(start_s=round(start_s, 2), end_s=round(end_s, 2), segments=tuple(segment.id for segment in group))
+    return TimeSpan(start_s=round(start_s, 2), end_s=round(end_s, 2), segments=tuple(segment.id for segment in group))
 
 
-def _pieces(start_s: float, end_s: float) -> Iterator[Stretch]:
+def _pieces(start_s: float, end_s: float) -> Iterator[TimeSpan]:
     count = int((end_s - start_s) // LONGEST_S) + 1
     each_s = (end_s - start_s) / count
     for piece in range(count):
-        yield Stretch(start_s=round(start_s + piece * each_s, 2), end_s=round(start_s + (piece + 1) * each_s, 2))
+        yield TimeSpan(start_s=round(start_s + piece * each_s, 2), end_s=round(start_s + (piece + 1) * each_s, 2))
 
 
 def _worry(group: Sequence[MergedSegment]) -> float:
@@ -121,7 +121,7 @@ def _settled(segment: MergedSegment) -> MergedSegment:
     return segment
 
 
-def _new_segment(reading: Reading) -> list[MergedSegment]:
+def _new_segment(reading: AlternativeTranscript) -> list[MergedSegment]:
     """Return a segment of what only Voxtral heard; none of a few stray words."""
     words = reading.text.split()
     if len(words) < NEW_WORDS and len(reading.text.strip()) < 4 * NEW_WORDS:

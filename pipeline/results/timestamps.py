@@ -15,7 +15,7 @@ from rapidfuzz import fuzz
 
 from pipeline.results.alignment import spellings, units
 from pipeline.results.stopwords import STOPWORDS
-from pipeline.types import Analysis, Anchored, Chapter, MergedTranscript
+from pipeline.types import Analysis, Timestamped, Chapter, MergedTranscript
 
 ALIKE = 75.0
 """Likeness in percent from which on a stretch of speech is the quote."""
@@ -33,10 +33,10 @@ STEM = 5
 SNAP_S = 6.0
 """How far a chapter may be moved to where a sentence begins."""
 
-AnyAnchored = TypeVar("AnyAnchored", bound=Anchored)
+AnyAnchored = TypeVar("AnyAnchored", bound=Timestamped)
 
 
-def anchored(analysis: Analysis, transcript: MergedTranscript) -> Analysis:
+def add_timestamps(analysis: Analysis, transcript: MergedTranscript) -> Analysis:
     """Return an analysis whose chapters, quotes, key points, actions and answers have times."""
     index = Index(transcript)
     return analysis.model_copy(

@@ -43,7 +43,7 @@ OVER_SILENCE = re.compile(
 _UNSPELLED = re.compile(r"[^\w\s'.-]|(?<!\w)[.-]|[.-](?!\w)")
 
 
-def judged(transcript: Transcript) -> MergedTranscript:
+def flag_uncertain(transcript: Transcript) -> MergedTranscript:
     """Return a transcript whose segments carry their marks of doubt; what is plainly no speech is dropped."""
     merged = as_merged(transcript)
     speech = Speech(merged.speech) if merged.speech is not None else None
@@ -82,7 +82,7 @@ class Speech:
         return total_s
 
 
-def unheard(transcript: Transcript) -> list[tuple[float, float]]:
+def speech_without_words(transcript: Transcript) -> list[tuple[float, float]]:
     """Return the stretches of detected speech, in seconds, that no word accounts for."""
     words = [(word.start_s, word.end_s) for segment in transcript.segments for word in segment.words]
     words = sorted(words or [(segment.start_s, segment.end_s) for segment in transcript.segments])

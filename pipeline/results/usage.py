@@ -1,26 +1,26 @@
-"""What an episode took, from what its legs and the ledger say."""
+"""What an episode took, from what its legs and the job store say."""
 
 import time
 from collections.abc import Mapping
 
 from pipeline.settings import settings
-from pipeline.types import Figures, Leg, LegFigures, LegOutcome, SecondOpinion
+from pipeline.types import UsageStats, Leg, LegUsage, LegOutcome, SecondOpinion
 from pipeline.types.records import JobRecord
 
 
-def figures(
+def usage_stats(
     legs: Mapping[Leg, LegOutcome],
     record: JobRecord | None,
     audio_s: float | None,
     opinion: SecondOpinion | None = None,
-) -> Figures:
+) -> UsageStats:
     """Return what the legs and the second opinion took until now."""
     each = {leg: _of(outcome, record, audio_s) for leg, outcome in legs.items()}
     total_s = time.time() - record.submitted_at if record else 0.0
     again = _of_opinion(opinion, audio_s) if opinion else None
     gpu_s = sum(it.gpu_s for it in each.values()) + (again.gpu_s if again else 0.0)
     price = settings().gpu_cost_per_hour
-    return Figures(
+    return UsageStats(
         legs=each,
         second_opinion=again,
         total_s=round(total_s, 3),
@@ -31,9 +31,9 @@ def figures(
     )
 
 
-def _of(outcome: LegOutcome, record: JobRecord | None, audio_s: float | None) -> LegFigures:
+def _of(outcome: LegOutcome, record: JobRecord | None, audio_s: float | None) -> LegUsage:
     started_at = record.legs[outcome.leg].started_at if record else None
-    return LegFigures(
+    return LegUsage(
         waited_s=round(max(0.0, started_at - record.submitted_at), 3) if record and started_at else None,
         work_s=outcome.work_s,
         real_time_factor=_factor(outcome.work_s, audio_s) if outcome.status == "ok" else None,
@@ -41,8 +41,8 @@ def _of(outcome: LegOutcome, record: JobRecord | None, audio_s: float | None) ->
     )
 
 
-def _of_opinion(opinion: SecondOpinion, audio_s: float | None) -> LegFigures:
-    return LegFigures(
+def _of_opinion(opinion: SecondOpinion, audio_s: float | None) -> LegUsage:
+    return LegUsage(
         waited_s=opinion.waited_s,
         work_s=opinion.work_s,
         real_time_factor=_factor(opinion.work_s, audio_s) if opinion.status == "ok" else None,

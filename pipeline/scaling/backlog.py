@@ -1,30 +1,30 @@
-"""How much audio waits for each leg, and how fast one host hears it: both from what the ledger knows."""
+"""How much audio waits for each leg, and how fast one host hears it: both from what the job store knows."""
 
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from pipeline.scaling.decision import Waiting
-from pipeline.state.job_store import Ledger
+from pipeline.scaling.decision import Backlog
+from pipeline.state.job_store import JobStore
 from pipeline.types import LEGS, Leg
 from pipeline.types.records import JobRecord
 
 BYTES_PER_S = 16_000.0
-"""Of MP3 at 128 kbit/s, until a job of this ledger has said better."""
+"""Of MP3 at 128 kbit/s, until a job of this job store has said better."""
 RECENT = 200
 """Jobs from which speeds are taken, the newest ones."""
 
 
-def open_records(ledger: Ledger) -> list[JobRecord]:
+def open_records(job_store: JobStore) -> list[JobRecord]:
     """Return the jobs that have not ended."""
-    return [it for it in ledger.get_many(ledger.open_jobs()) if it and not it.state.is_final]
+    return [it for it in job_store.get_many(job_store.open_jobs()) if it and not it.state.is_final]
 
 
-def recent_records(ledger: Ledger) -> list[JobRecord]:
+def recent_records(job_store: JobStore) -> list[JobRecord]:
     """Return the jobs that were submitted last."""
-    return [it for it in ledger.get_many(ledger.jobs()[-RECENT:]) if it]
+    return [it for it in job_store.get_many(job_store.jobs()[-RECENT:]) if it]
 
 
-def waiting(records: Iterable[JobRecord], bytes_per_s: float, now: float) -> list[Waiting]:
+def waiting(records: Iterable[JobRecord], bytes_per_s: float, now: float) -> list[Backlog]:
     """Return how many seconds of audio each leg has still to hear, of the oldest job first.
 
     Args:
@@ -37,7 +37,7 @@ def waiting(records: Iterable[JobRecord], bytes_per_s: float, now: float) -> lis
         length_s = it.audio_s or it.spec.episode.size_bytes / bytes_per_s
         open_legs = [leg for leg in it.spec.options.legs if it.legs[leg].outcome is None]
         left_s = {leg: max(0.0, length_s - it.legs[leg].done_s) for leg in open_legs}
-        found.append(Waiting(now - it.submitted_at, left_s))
+        found.append(Backlog(now - it.submitted_at, left_s))
     return found
 
 

@@ -8,7 +8,7 @@ from pipeline.types import LEGS, Leg
 
 
 @dataclass(frozen=True)
-class Waiting:
+class Backlog:
     """Jobs of about the same age that have not ended."""
 
     age_s: float
@@ -19,12 +19,12 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Situation:
+class ClusterState:
     """What there is to do, and what does it; of one moment."""
 
     at: float
     """Seconds since the epoch, or since any other moment, as long as it is always the same one."""
-    waiting: Sequence[Waiting]
+    waiting: Sequence[Backlog]
     """Oldest first."""
     speeds: Mapping[Leg, float]
     """Seconds of audio that one host hears in a second, with both legs at work; a leg that nobody runs is absent."""
@@ -68,7 +68,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Need:
+class Demand:
     """How many hosts one moment called for."""
 
     at: float
@@ -81,11 +81,11 @@ class Decision:
 
     hosts: int
     reason: str
-    history: tuple[Need, ...]
+    history: tuple[Demand, ...]
     """What is to be remembered until the next decision."""
 
 
-def decide(now: Situation, limits: Limits, history: Sequence[Need] = ()) -> Decision:
+def decide(now: ClusterState, limits: Limits, history: Sequence[Demand] = ()) -> Decision:
     """Return how many hosts there should be.
 
     More are wanted as soon as those that are there would be late for some job; fewer only when fewer have
@@ -93,7 +93,7 @@ def decide(now: Situation, limits: Limits, history: Sequence[Need] = ()) -> Deci
     a host that is taken away hands over what it does, and one that starts costs without working.
     """
     need = needed(now, limits)
-    kept = (*(it for it in history if it.at > now.at - limits.shrink_after_s), Need(now.at, need))
+    kept = (*(it for it in history if it.at > now.at - limits.shrink_after_s), Demand(now.at, need))
     calm = bool(history) and history[0].at <= now.at - limits.shrink_after_s
     steady = need if need >= now.hosts else min(now.hosts, max(it.hosts for it in kept)) if calm else now.hosts
     # A budget that was cut, or a ceiling, counts at once.
@@ -102,7 +102,7 @@ def decide(now: Situation, limits: Limits, history: Sequence[Need] = ()) -> Deci
     return Decision(hosts, _reason(now, limits, need, hosts), (*oldest, *kept))
 
 
-def needed(now: Situation, limits: Limits) -> int:
+def needed(now: ClusterState, limits: Limits) -> int:
     """Return how many hosts would have each job done within the target from its submission.
 
     Jobs are done in the order in which they came. So up to each job's deadline all work has to be done that is
@@ -131,7 +131,7 @@ def _hosts_for(work_s: float, age_s: float, hosts: int, limits: Limits) -> int:
     return hosts + math.ceil((work_s - hosts * left_s) / max(left_s - limits.start_s, least_s))
 
 
-def host_seconds(now: Situation) -> float:
+def host_seconds(now: ClusterState) -> float:
     """Return how long one host would be at work with all there is."""
     return _host_s(now.backlog_s, now.speeds)
 
@@ -141,7 +141,7 @@ def _host_s(backlog_s: Mapping[Leg, float], speeds: Mapping[Leg, float]) -> floa
     return max((backlog_s.get(leg, 0.0) / speed for leg, speed in speeds.items() if speed > 0), default=0.0)
 
 
-def _reason(now: Situation, limits: Limits, need: int, hosts: int) -> str:
+def _reason(now: ClusterState, limits: Limits, need: int, hosts: int) -> str:
     work_s = host_seconds(now)
     said = f"{now.jobs} jobs, {work_s / 3600:.2f} hours of one host's work, {limits.drain_target_s:g} s to do each job"
     if sum(now.backlog_s.values()) > 0 and not now.speeds:

@@ -30,7 +30,7 @@ class Driver(Protocol):
         ...
 
 
-class Printer:
+class DryRunDriver:
     """Asks nobody: what is wanted stands in the clock's log and in `duet scale`."""
 
     def hosts(self) -> int | None:
@@ -92,7 +92,7 @@ def driver(scale: str) -> Driver:
         ScalingError: it cannot be reached.
     """
     if scale == "print":
-        return Printer()
+        return DryRunDriver()
     if scale.startswith(GROUP) and len(scale) > len(GROUP):
         return AutoScalingGroup(scale.removeprefix(GROUP))
     raise SettingsError(f"DUET_SCALE={scale!r} cannot be used: it is `print` or `asg:` and a group's name.")

@@ -7,10 +7,10 @@ from typing import Any
 
 from pipeline.errors import SettingsError
 from pipeline.scaling.backlog import bytes_per_s, open_records, recent_records, speeds, waiting
-from pipeline.scaling.decision import Decision, Limits, Need, Situation, decide
+from pipeline.scaling.decision import ClusterState, Decision, Demand, Limits, decide
 from pipeline.scaling.drivers import Driver
 from pipeline.settings import settings
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.state.redis import readable_errors
 
 KEY = "duet:scale"
@@ -18,41 +18,41 @@ KEY = "duet:scale"
 
 
 @dataclass(frozen=True)
-class Look:
+class ScalingStatus:
     """What there was, and what followed from it."""
 
-    situation: Situation
+    situation: ClusterState
     decision: Decision
 
 
 class Scaler:
     """Decides by the settings, and has a driver do it."""
 
-    def __init__(self, ledger: Ledger, driver: Driver) -> None:
-        self._ledger = ledger
+    def __init__(self, job_store: JobStore, driver: Driver) -> None:
+        self._job_store = job_store
         self._driver = driver
         self._limits = limits()
 
-    def look(self) -> Look:
+    def look(self) -> ScalingStatus:
         """Return how many hosts there should be; nobody is asked for them.
 
         Raises:
             BrokerError: the broker does not answer.
             ScalingError: the driver cannot be asked how many there are.
         """
-        recent, at = recent_records(self._ledger), time.time()
+        recent, at = recent_records(self._job_store), time.time()
         before = self._remembered()
         asked = self._driver.hosts()
-        now = Situation(
+        now = ClusterState(
             at=at,
-            waiting=waiting(open_records(self._ledger), bytes_per_s(recent), at),
+            waiting=waiting(open_records(self._job_store), bytes_per_s(recent), at),
             speeds=speeds(recent),
             hosts=int(before.get("hosts", self._limits.min_hosts)) if asked is None else asked,
         )
-        history = tuple(Need(**it) for it in before.get("history", ()))
-        return Look(now, decide(now, self._limits, history))
+        history = tuple(Demand(**it) for it in before.get("history", ()))
+        return ScalingStatus(now, decide(now, self._limits, history))
 
-    def act(self) -> tuple[Look, int]:
+    def act(self) -> tuple[ScalingStatus, int]:
         """Ask for as many hosts as there should be, and return what was seen and how many it will be.
 
         Raises:
@@ -62,12 +62,12 @@ class Scaler:
         hosts = self._driver.ask_for(look.decision.hosts)
         kept = {"hosts": hosts, "at": look.situation.at, "history": [asdict(it) for it in look.decision.history]}
         with readable_errors():
-            self._ledger.redis.set(KEY, json.dumps(kept))
+            self._job_store.redis.set(KEY, json.dumps(kept))
         return look, hosts
 
     def _remembered(self) -> dict[str, Any]:
         with readable_errors():
-            kept = self._ledger.redis.get(KEY)
+            kept = self._job_store.redis.get(KEY)
         found: dict[str, Any] = json.loads(kept) if kept else {}
         return found
 

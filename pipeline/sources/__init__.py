@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.errors import AddressError, AudioError, DuetError
-from pipeline.logs import readable
+from pipeline.logs import as_duet_error
 from pipeline.sources.file_types import HEAD_BYTES, has_audio_suffix, why_not_audio
 from pipeline.sources.files import LocalFile, local_episodes
 from pipeline.sources.source import Found, Source
@@ -78,7 +78,7 @@ def _foreseen(place: str) -> Iterator[Found]:
     except DuetError:
         raise
     except Exception as error:
-        raise readable(error, place) from error
+        raise as_duet_error(error, place) from error
 
 
 def _found(place: str) -> Iterator[Found]:

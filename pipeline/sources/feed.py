@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import feedparser
 
 from pipeline.errors import AudioError
-from pipeline.logs import readable
+from pipeline.logs import as_duet_error
 from pipeline.sources.download import Download
 from pipeline.sources.file_types import has_audio_suffix
 from pipeline.sources.show_notes import names_in
@@ -60,7 +60,7 @@ def _found(url: str, show: Any, entry: Any, transcripts: dict[str, list[Publishe
             return Rejected(name, f"{enclosure['href']!r}, which the feed gives for {name!r}, is no address.")
         return WebAudio(address, publication, well_formed(str(enclosure.get("length", ""))))
     except Exception as error:
-        return Rejected(name, str(readable(error, name)))
+        return Rejected(name, str(as_duet_error(error, name)))
 
 
 def _audio_of(entry: Any) -> dict[str, str] | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import AudioError
-from pipeline.logs import readable
+from pipeline.logs import as_duet_error
 from pipeline.sources.access import check_source
 from pipeline.sources.digest_cache import Digests
 from pipeline.sources.file_types import HEAD_BYTES, has_audio_suffix, is_partial, why_not_audio
@@ -183,7 +183,7 @@ def _judged(path: Path) -> Found:
     except OSError as error:
         return Rejected(name, f"{path} cannot be read: {error.strerror}.")
     except Exception as error:
-        return Rejected(name, str(readable(error, str(path))))
+        return Rejected(name, str(as_duet_error(error, str(path))))
     return Skipped(name, reason) if reason else LocalFile(path)
 
 

@@ -51,7 +51,7 @@ def id_of(key: str) -> str:
     return rest.partition("_")[0] if prefix == PREFIX else ""
 
 
-class Keys:
+class ApiKeyStore:
     """The keys of a broker."""
 
     def __init__(self, client: Any = None) -> None:
@@ -119,7 +119,7 @@ class Keys:
             self._redis.transaction(note, KEYS)  # a key that is added meanwhile wins
 
 
-class KeysSeen:
+class ApiKeysSeen:
     """Whether a server of this machine ever saw a key; a broker that lost its memory must not open what was closed."""
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """Batches in Redis: what was submitted together, so that a client that left can come back.
 
-A batch holds references only, a few hundred bytes an episode; the states are those of the ledger's jobs.
+A batch holds references only, a few hundred bytes an episode; the states are those of the job store's jobs.
 """
 
 import json
@@ -26,7 +26,7 @@ OWNER_TTL_S = 60
 OWNER_RENEW_S = 15.0
 
 
-class Batches:
+class BatchStore:
     """Reads and writes batches."""
 
     def __init__(self, client: Any = None) -> None:

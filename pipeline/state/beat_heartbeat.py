@@ -10,13 +10,13 @@ KEPT_S = 60
 """How long a mark lasts, by the broker's own time: several times what passes between two things that are sent."""
 
 
-def leave_mark(client: "redis.Redis") -> None:
+def beat_now(client: "redis.Redis") -> None:
     """Note that this machine's clock goes."""
     for key in (_key(None), _key(socket.gethostname())):
         client.set(key, socket.gethostname(), ex=KEPT_S)
 
 
-def last_mark(client: "redis.Redis", host: str | None) -> tuple[str, float] | None:
+def last_beat(client: "redis.Redis", host: str | None) -> tuple[str, float] | None:
     """Return on which machine the clock left its newest mark and how many seconds ago; None where all are gone.
 
     Args:

@@ -1,6 +1,6 @@
 """Job states: one Redis hash a job, changed only forwards.
 
-Storage is the truth for results; the ledger is the truth for work in flight.
+Storage is the truth for results; the job store is the truth for work in flight.
 """
 
 import time
@@ -27,7 +27,7 @@ RECHECK_S = 2.0
 """A publication can be lost with its connection, so a waiting client looks for itself this often."""
 
 
-class Ledger:
+class JobStore:
     """Reads and moves the states of jobs."""
 
     def __init__(self, client: "redis.Redis | None" = None) -> None:
@@ -62,7 +62,7 @@ class Ledger:
             pipe.execute()
 
     def adopt(self, spec: JobSpec, result: EpisodeResult) -> None:
-        """Write down a job that was done before this ledger's time, unless it knows of it already."""
+        """Write down a job that was done before this job store's time, unless it knows of it already."""
         outcomes = [part for leg, it in result.legs.items() for part in (f"{leg}.outcome", it.model_dump_json())]
         fields = ["reason", result.reason, *outcomes]
         own = [spec.attempt, result.state.value, time.time(), spec.model_dump_json(), spec.job, *fields]

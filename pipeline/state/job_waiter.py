@@ -22,7 +22,7 @@ CONNECTIONS = 4
 """One that listens, the others to look."""
 
 
-def connect_later(url: str, connections: int, *, timeout_s: float | None = 20.0) -> Any:
+def connect_async(url: str, connections: int, *, timeout_s: float | None = 20.0) -> Any:
     """Return a client for asyncio of what keeps the state of the work; it connects when it is used.
 
     Args:
@@ -37,11 +37,11 @@ def connect_later(url: str, connections: int, *, timeout_s: float | None = 20.0)
     return redis.asyncio.Redis(connection_pool=pool)
 
 
-class Bell:
+class JobWaiter:
     """Rings for whoever waits for a job whenever something about it is published."""
 
     def __init__(self, url: str) -> None:
-        self.redis: Any = connect_later(url, CONNECTIONS, timeout_s=None)
+        self.redis: Any = connect_async(url, CONNECTIONS, timeout_s=None)
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._listener: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
@@ -115,10 +115,10 @@ class Bell:
             self._listener = None
 
 
-_bells: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Bell]] = WeakKeyDictionary()
+_bells: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, JobWaiter]] = WeakKeyDictionary()
 
 
-def bell() -> Bell:
+def job_waiter() -> JobWaiter:
     """Return the bell of the running event loop."""
     own = _bells.setdefault(asyncio.get_running_loop(), {})
-    return own.setdefault(state_url(), Bell(state_url()))
+    return own.setdefault(state_url(), JobWaiter(state_url()))

@@ -39,7 +39,7 @@ def keeps_state(url: str) -> bool:
 
 
 def state_url() -> str:
-    """Return where job states, results, locks and the roster are, in the canonical form.
+    """Return where job states, results, locks and the worker registry are, in the canonical form.
 
     Raises:
         BrokerError: the broker keeps none and no other place is configured, or two places are.

@@ -9,7 +9,7 @@ from typing import Any
 import redis
 
 from pipeline.errors import BrokerError
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.state.webhook_queue import Delivery, WebhookQueue
 from pipeline.state.webhook_subscriptions import DUE, Event, event_of, urls_of
 from pipeline.types import JobState
@@ -19,7 +19,7 @@ from pipeline.types.time_format import iso
 logger = logging.getLogger(__name__)
 
 
-def send_due(ledger: Ledger) -> int:
+def send_due(job_store: JobStore) -> int:
     """Put all that is due into the queues of the hosts and return how many messages those were.
 
     What is struck off only afterwards may be told twice, under the same id.
@@ -27,29 +27,31 @@ def send_due(ledger: Ledger) -> int:
     Raises:
         BrokerError, redis.RedisError: the broker does not answer.
     """
-    sent, queue = 0, WebhookQueue(ledger.redis)
-    for due in ledger.redis.smembers(DUE):
+    sent, queue = 0, WebhookQueue(job_store.redis)
+    for due in job_store.redis.smembers(DUE):
         job, attempt, state = due.split(" ")
-        for delivery in _deliveries(ledger, job, int(attempt), JobState(state)):
+        for delivery in _deliveries(job_store, job, int(attempt), JobState(state)):
             sent += queue.add(delivery)
-        ledger.redis.srem(DUE, due)
+        job_store.redis.srem(DUE, due)
     return sent
 
 
-def send_due_if_possible(ledger: Ledger) -> None:
+def send_due_if_possible(job_store: JobStore) -> None:
     """Queue all that is due; where the broker does not answer, beat does so later."""
     try:
-        send_due(ledger)
+        send_due(job_store)
     except (BrokerError, redis.RedisError) as error:
         logger.warning("%s Webhooks are sent later.", error)
 
 
-def _deliveries(ledger: Ledger, job: str, attempt: int, state: JobState) -> list[Delivery]:
-    event, record = event_of(state), ledger.get(job)
+def _deliveries(job_store: JobStore, job: str, attempt: int, state: JobState) -> list[Delivery]:
+    event, record = event_of(state), job_store.get(job)
     if event is None or record is None or record.spec.attempt != attempt:
         return []  # a newer attempt has begun, whose end is told
     body = _body(event, state, record)
-    return [Delivery(id=_id(job, attempt, event, url), url=url, body=body) for url in urls_of(ledger.redis, job, event)]
+    return [
+        Delivery(id=_id(job, attempt, event, url), url=url, body=body) for url in urls_of(job_store.redis, job, event)
+    ]
 
 
 def _body(event: Event, state: JobState, record: JobRecord) -> str:

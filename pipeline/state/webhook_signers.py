@@ -3,7 +3,7 @@
 from pipeline.errors import SettingsError
 from pipeline.settings import settings
 from pipeline.state.redis import connect, readable_errors
-from pipeline.state.worker_registry import INDEX, Roster
+from pipeline.state.worker_registry import INDEX, WorkerRegistry
 
 SIGNERS = "duet:webhooks:signers"
 """By a worker's id, whether it has a secret: 1 or 0."""
@@ -33,7 +33,7 @@ def check_signed() -> None:
     """
     with readable_errors(), connect() as client:
         said = client.hgetall(SIGNERS)
-        senders = [said.get(it.id) for it in Roster(client).all() if it.pool == POOL]
+        senders = [said.get(it.id) for it in WorkerRegistry(client).all() if it.pool == POOL]
     if senders and set(senders) == {"0"}:
         raise SettingsError(
             "Nobody would be told: webhooks are signed, and no worker of the cpu pool has a secret; set "

@@ -1,7 +1,7 @@
 """Which workers are alive and what each has taken, so that nothing is lost with one of them.
 
 Every worker keeps the messages that it has taken and not finished in a hash of its own. It says that it is
-there every few seconds; the sweeper counts its looks since. A worker that was silent for `MISSED_LOOKS` of
+there every few seconds; the sweeper counts its looks since. A worker that was silent for `MISSED_HEARTBEATS` of
 them is lost. Looks are counted, not seconds: while the broker is away nobody looks, so nobody is given up.
 """
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 WORKER_VARIABLE = "DUET_WORKER_ID"
 """Tells a worker's child processes which worker they belong to."""
 INDEX = "duet:workers"
-MISSED_LOOKS = 5
-SILENT_LOOKS = 2
+MISSED_HEARTBEATS = 5
+SILENT_HEARTBEATS = 2
 """A worker that says that it is there misses one at times: what it says comes after the look. Until it has missed
 two, its word counts for more than that no process of its number is here."""
 REMEMBERED_S = 24 * 3600
@@ -32,13 +32,13 @@ NAMESPACE = Path("/proc/self/ns/pid")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 # KEYS: index, worker, then fields and values. A worker that says that it is there has missed nothing.
-_SAY_ALIVE = """
+_HEARTBEAT = """
 redis.call('SADD', KEYS[1], ARGV[1])
 redis.call('HSET', KEYS[2], 'missed', 0, unpack(ARGV, 2))
 redis.call('PERSIST', KEYS[2])
 """
 # KEYS: guard, index. ARGV: milliseconds between two looks. However many look, a look counts once.
-_LOOK = """
+_TICK = """
 if not redis.call('SET', KEYS[1], 1, 'NX', 'PX', ARGV[1]) then return 0 end
 for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
   redis.call('HINCRBY', 'duet:worker:' .. id, 'missed', 1)
@@ -75,7 +75,7 @@ class Worker:
     @property
     def transport_options(self) -> dict[str, str]:
         """What tells kombu to keep this worker's messages apart from those of others."""
-        taken = taken_key(self.id)
+        taken = unacked_key(self.id)
         return {
             "unacked_key": taken,
             "unacked_index_key": f"{taken}:index",
@@ -83,18 +83,18 @@ class Worker:
         }
 
 
-class Roster:
+class WorkerRegistry:
     """The list of workers in Redis."""
 
     def __init__(self, client: "redis.Redis") -> None:
         self.redis: Any = client
-        self._say_alive = client.register_script(_SAY_ALIVE)
-        self._look = client.register_script(_LOOK)
+        self._heartbeat = client.register_script(_HEARTBEAT)
+        self._tick = client.register_script(_TICK)
 
-    def say_alive(self, worker: Worker, *, stopping: bool = False) -> None:
+    def heartbeat(self, worker: Worker, *, stopping: bool = False) -> None:
         """Note that a worker is there, and whether its legs are to hand over what they do."""
         own: list[str | int] = ["place", worker.place, "pid", worker.pid, "pool", worker.pool]
-        self._say_alive([INDEX, worker_key(worker.id)], [worker.id, *own, "stopping", int(stopping)])
+        self._heartbeat([INDEX, worker_key(worker.id)], [worker.id, *own, "stopping", int(stopping)])
         self.redis.expire(state_key(worker.id), REMEMBERED_S)
 
     def pools(self) -> set[str]:
@@ -106,9 +106,9 @@ class Roster:
             heard = [not is_lost(missed) for missed in pipe.execute()]
         return {worker.partition("@")[0] for worker, is_heard in zip(workers, heard, strict=True) if is_heard}
 
-    def look(self) -> None:
+    def tick(self) -> None:
         """Count one look for every worker that has not said since the last one that it is there."""
-        self._look([f"{INDEX}:looked", INDEX], [int(settings().sweep_interval_s * 800)])
+        self._tick([f"{INDEX}:looked", INDEX], [int(settings().sweep_interval_s * 800)])
 
     def all(self) -> list[Worker]:
         """Return the workers on the list."""
@@ -123,7 +123,7 @@ class Roster:
         return [it for it in self.all() if self._is_gone(it, self.redis.hget(worker_key(it.id), "missed"))]
 
     def _is_gone(self, worker: Worker, missed: str | None) -> bool:
-        return is_lost(missed) or (worker.is_known_dead and int(missed or 0) >= SILENT_LOOKS)
+        return is_lost(missed) or (worker.is_known_dead and int(missed or 0) >= SILENT_HEARTBEATS)
 
     def release_dead(self, worker: Worker) -> int:
         """Strike off the leases of a worker's processes that have ended; only that worker can know.
@@ -135,28 +135,28 @@ class Roster:
         dead = [lease for lease in self.redis.smembers(key) if not is_running(pid_of(lease))]
         return int(self.redis.srem(key, *dead)) if dead else 0
 
-    def forget(self, worker: Worker) -> None:
+    def deregister(self, worker: Worker) -> None:
         """Strike a worker off that holds no message; one that does holds them until they are put back.
 
         What it said of itself is kept for a while: one that was only slow says once more that it is there, and not all.
         """
-        if not self.redis.exists(taken_key(worker.id)):
+        if not self.redis.exists(unacked_key(worker.id)):
             key = worker_key(worker.id)
             with self.redis.pipeline() as pipe:
                 pipe.srem(INDEX, worker.id)
-                pipe.hset(key, "missed", MISSED_LOOKS)
+                pipe.hset(key, "missed", MISSED_HEARTBEATS)
                 pipe.expire(key, REMEMBERED_S)
                 pipe.delete(leases_key(worker.id))
                 pipe.execute()
 
-    def taken_keys(self) -> list[str]:
+    def unacked_keys(self) -> list[str]:
         """Return the keys of all messages that workers have taken."""
-        return [taken_key(worker_id) for worker_id in self.redis.smembers(INDEX)]
+        return [unacked_key(worker_id) for worker_id in self.redis.smembers(INDEX)]
 
 
 def is_lost(missed: str | None) -> bool:
     """Whether a worker that missed so many looks, or is not on the list, is given up."""
-    return missed is None or int(missed) >= MISSED_LOOKS
+    return missed is None or int(missed) >= MISSED_HEARTBEATS
 
 
 def is_running(pid: int) -> bool:
@@ -190,7 +190,7 @@ def pid_of(lease: str) -> int:
     return int(lease.split(" ")[1])
 
 
-def taken_key(worker_id: str) -> str:
+def unacked_key(worker_id: str) -> str:
     """Return the Redis key of the messages that a worker has taken."""
     return f"duet:taken:{worker_id}"
 

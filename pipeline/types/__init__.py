@@ -3,13 +3,13 @@
 from pipeline.types.analysis import (
     ActionItem,
     Analysis,
-    Anchored,
     Chapter,
+    CustomAnswer,
     KeyPoint,
     Mention,
-    OwnAnswer,
     Quote,
     Sentiment,
+    Timestamped,
 )
 from pipeline.types.job import (
     FINAL_STATES,
@@ -26,25 +26,25 @@ from pipeline.types.job import (
 from pipeline.types.merged import MergedSegment, MergedTranscript, MergedWord
 from pipeline.types.model import Model
 from pipeline.types.result import EpisodeResult, LegOutcome
-from pipeline.types.second_opinion import Reading, SecondOpinion, Stretch
+from pipeline.types.second_opinion import AlternativeTranscript, SecondOpinion, TimeSpan
 from pipeline.types.transcript import Segment, Transcript, Word
-from pipeline.types.usage import Figures, LegFigures
+from pipeline.types.usage import LegUsage, UsageStats
 
 __all__ = [
     "FINAL_STATES",
     "LEGS",
     "ActionItem",
     "Analysis",
-    "Anchored",
+    "Timestamped",
     "Chapter",
     "Episode",
     "EpisodeResult",
-    "Figures",
+    "UsageStats",
     "JobSpec",
     "JobState",
     "KeyPoint",
     "Leg",
-    "LegFigures",
+    "LegUsage",
     "LegOutcome",
     "Mention",
     "MergedSegment",
@@ -52,16 +52,16 @@ __all__ = [
     "MergedWord",
     "Model",
     "Options",
-    "OwnAnswer",
+    "CustomAnswer",
     "OwnQuestion",
     "Publication",
     "PublishedFile",
     "Quote",
-    "Reading",
+    "AlternativeTranscript",
     "SecondOpinion",
     "Segment",
     "Sentiment",
-    "Stretch",
+    "TimeSpan",
     "Transcript",
     "Word",
 ]

@@ -5,7 +5,7 @@ from typing import Literal
 from pipeline.types.model import Model
 
 
-class Anchored(Model):
+class Timestamped(Model):
     """Something that is said at one place of the episode; without times where that place was not found."""
 
     start_s: float | None = None
@@ -22,13 +22,13 @@ class Chapter(Model):
     """What it is about, in a sentence."""
 
 
-class KeyPoint(Anchored):
+class KeyPoint(Timestamped):
     """A statement that a listener should remember."""
 
     text: str
 
 
-class ActionItem(Anchored):
+class ActionItem(Timestamped):
     """Something that someone is to do."""
 
     text: str
@@ -52,14 +52,14 @@ class Mention(Model):
     """Who or what that is, in a few words."""
 
 
-class Quote(Anchored):
+class Quote(Timestamped):
     """Words worth repeating, as the model heard them."""
 
     text: str
     speaker: str | None = None
 
 
-class OwnAnswer(Anchored):
+class CustomAnswer(Timestamped):
     """A question of the listener's own, and its answer."""
 
     question: str
@@ -85,7 +85,7 @@ class Analysis(Model):
     sentiment: Sentiment | None = None
     people_and_organisations: tuple[Mention, ...] = ()
     quotes: tuple[Quote, ...] = ()
-    answers: tuple[OwnAnswer, ...] = ()
+    answers: tuple[CustomAnswer, ...] = ()
     """To the questions of `Options.questions`, in their order."""
     translation: str | None = None
     """The summary in the language that was asked for."""

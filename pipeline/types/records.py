@@ -39,7 +39,7 @@ class LegRecord(BaseModel):
 
 
 class JobRecord(BaseModel):
-    """What the ledger knows of a job; times are seconds since the epoch."""
+    """What the job store knows of a job; times are seconds since the epoch."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -8,7 +8,7 @@ from pipeline.types.analysis import Analysis
 from pipeline.types.job import Episode, JobState, Leg, Options
 from pipeline.types.merged import MergedTranscript
 from pipeline.types.model import Model
-from pipeline.types.usage import Figures
+from pipeline.types.usage import UsageStats
 
 
 class LegOutcome(Model):
@@ -60,7 +60,7 @@ class EpisodeResult(Model):
     submitted_at: str
     transcribed_at: str | None = None
     ended_at: str | None = None
-    figures: Figures = Figures()
+    figures: UsageStats = UsageStats()
     transcript: MergedTranscript | None = None
     """What was said, as both models heard it, with what was left out and why."""
 

@@ -5,7 +5,7 @@ from typing import Literal
 from pipeline.types.model import Model
 
 
-class Stretch(Model):
+class TimeSpan(Model):
     """A stretch of the episode that is to be heard once more."""
 
     start_s: float
@@ -14,7 +14,7 @@ class Stretch(Model):
     """Ids of the segments it is about; none where speech was detected and Whisper heard nothing."""
 
 
-class Reading(Stretch):
+class AlternativeTranscript(TimeSpan):
     """A stretch, and what was heard there."""
 
     text: str
@@ -26,7 +26,7 @@ class SecondOpinion(Model):
     status: Literal["ok", "failed", "skipped"]
     reason: str = ""
     """Why it is not ok, in a sentence a person can act on."""
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[AlternativeTranscript, ...] = ()
     model: str = ""
     device: str = ""
     waited_s: float | None = None

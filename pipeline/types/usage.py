@@ -6,7 +6,7 @@ from pipeline.types.job import Leg
 from pipeline.types.model import Model
 
 
-class LegFigures(Model):
+class LegUsage(Model):
     """What one leg took."""
 
     waited_s: float | None = None
@@ -19,11 +19,11 @@ class LegFigures(Model):
     """Seconds of the work that were spent on a CUDA device."""
 
 
-class Figures(Model):
+class UsageStats(Model):
     """What the whole episode took."""
 
-    legs: dict[Leg, LegFigures] = Field(default_factory=dict)
-    second_opinion: LegFigures | None = None
+    legs: dict[Leg, LegUsage] = Field(default_factory=dict)
+    second_opinion: LegUsage | None = None
     """What hearing the doubtful places once more took; None where that was not done."""
     merge_s: float = 0.0
     """Seconds of the last merge, writing the results included, the manifest itself not."""

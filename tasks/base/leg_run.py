@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError
 from pipeline.errors import BrokerError, CancelledError
 from pipeline.settings import settings
 from pipeline.state import metric_events
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.state.metric_definitions import LOST, MEMORY
 from pipeline.storage import Storage, open_storage
 from pipeline.types import JobSpec, Leg, Segment
@@ -44,13 +44,13 @@ class LegRun:
         self,
         spec: JobSpec,
         leg: Leg,
-        ledger: Ledger,
+        job_store: JobStore,
         lease: Lease,
         publish: Callable[[dict[str, float | str]], None],
     ) -> None:
         self.spec = spec
         self.leg = leg
-        self._ledger = ledger
+        self._job_store = job_store
         self._lease = lease
         self._publish = publish
         self._looked_at = float("-inf")
@@ -95,29 +95,29 @@ class LegRun:
         """
         if not self._lease.was_left_behind:
             return 0
-        record = self._ledger.get(self.spec.job)
+        record = self._job_store.get(self.spec.job)
         known = record.legs[self.leg] if record else LegRecord()
         pieces = self.checkpoints.count
         losses = known.losses + 1 if pieces <= known.pieces else 1
-        self._ledger.note_leg(self.spec, self.leg, losses=losses, pieces=pieces)
-        self._ledger.count(metric_events.step_retried(self.leg, LOST))
+        self._job_store.note_leg(self.spec, self.leg, losses=losses, pieces=pieces)
+        self._job_store.count(metric_events.step_retried(self.leg, LOST))
         return losses if losses >= MAX_LOSSES else 0
 
     def may_start_afresh(self) -> bool:
         """Whether the leg may be begun once more in a fresh process after memory ran out; it then counts."""
-        record = self._ledger.get(self.spec.job)
+        record = self._job_store.get(self.spec.job)
         before = record.legs[self.leg].fresh_starts if record else 0
-        self._ledger.note_leg(self.spec, self.leg, fresh_starts=before + 1)
+        self._job_store.note_leg(self.spec, self.leg, fresh_starts=before + 1)
         if before:
             return False
-        self._ledger.count(metric_events.step_retried(self.leg, MEMORY))
+        self._job_store.count(metric_events.step_retried(self.leg, MEMORY))
         return True
 
     def on_segments(self, segments: Sequence[Segment]) -> None:
         """Hand segments to whoever reads them as they come."""
         self._last_text = segments[-1].text.strip()
         try:
-            self._ledger.add_segments(self.spec, segments)
+            self._job_store.add_segments(self.spec, segments)
         except BrokerError as error:
             logger.warning("%s The segments are in the transcript all the same.", error)
 
@@ -130,7 +130,7 @@ class LegRun:
 
     def _is_told(self, progress: dict[str, float | str]) -> bool:
         try:
-            if not self._ledger.note_leg(self.spec, self.leg, seen_at=time.time(), **progress):
+            if not self._job_store.note_leg(self.spec, self.leg, seen_at=time.time(), **progress):
                 self.stop = Stop.CANCELLED
             elif not self._lease.is_held():
                 self.stop = Stop.LEASE_LOST

@@ -13,7 +13,7 @@ from pipeline.messaging.app import PRIORITIES
 from pipeline.messaging.message_check import admit
 from pipeline.settings import settings
 from pipeline.state import metric_events
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.state.metric_definitions import reason_of
 from pipeline.state.redis import connect
 from pipeline.state.webhook_outbox import send_due_if_possible
@@ -69,34 +69,34 @@ def run_leg(task: Task, message: dict[str, Any], leg: Leg, body: LegBody) -> dic
         logger.error("%s", error)
         return LegOutcome(leg=leg, status="failed", reason=str(error)).to_message()
     with kept_while_the_broker_is_away():
-        ledger = Ledger(connect(patient=True))
-        lease = Lease(ledger.redis, spec.task_id(leg))
+        job_store = JobStore(connect(patient=True))
+        lease = Lease(job_store.redis, spec.task_id(leg))
         if not lease.acquire():
             put_back(task, countdown=settings().sweep_interval_s)
         try:
-            run = LegRun(spec, leg, ledger, lease, ProgressPublisher(task))
-            return _noted_outcome(task, run, ledger, body).to_message()
+            run = LegRun(spec, leg, job_store, lease, ProgressPublisher(task))
+            return _noted_outcome(task, run, job_store, body).to_message()
         finally:
             lease.release()
 
 
-def _noted_outcome(task: Task, run: LegRun, ledger: Ledger, body: LegBody) -> LegOutcome:
+def _noted_outcome(task: Task, run: LegRun, job_store: JobStore, body: LegBody) -> LegOutcome:
     """Return how the leg ends, and note its start and end in the job store."""
     spec, started = run.spec, time.monotonic()
     if run.leg not in spec.options.legs:
         outcome = _skipped(run.leg, "It was not asked for.")
-        _note_end(ledger, spec, outcome)
+        _note_end(job_store, spec, outcome)
         return outcome
-    if not _note_start(ledger, spec, run.leg):
+    if not _note_start(job_store, spec, run.leg):
         return _skipped(run.leg, "The job was cancelled.")
-    ledger.advance(spec, JobState.RUNNING)
+    job_store.advance(spec, JobState.RUNNING)
     outcome = _outcome(task, run, body).model_copy(
         update={"work_s": round(time.monotonic() - started, 3), "tries": task.request.retries + 1}
     )
-    _note_end(ledger, spec, outcome, run.reason)
+    _note_end(job_store, spec, outcome, run.reason)
     if run.leg == "whisper" and outcome.status == "ok":
-        ledger.advance(spec, JobState.TRANSCRIBED, transcribed_at=time.time())
-        send_due_if_possible(ledger)
+        job_store.advance(spec, JobState.TRANSCRIBED, transcribed_at=time.time())
+        send_due_if_possible(job_store)
     return outcome
 
 
@@ -158,19 +158,19 @@ def _skipped(leg: Leg, reason: str) -> LegOutcome:
     return LegOutcome(leg=leg, status="skipped", reason=reason)
 
 
-def _note_start(ledger: Ledger, spec: JobSpec, leg: Leg) -> bool:
+def _note_start(job_store: JobStore, spec: JobSpec, leg: Leg) -> bool:
     """Write down when this attempt was first at the leg; False when the job has ended.
 
     A leg that is tried again did not wait until now.
     """
-    record, now = ledger.get(spec.job), time.time()
+    record, now = job_store.get(spec.job), time.time()
     if record is None or record.spec.attempt != spec.attempt:
         return False
     started_at = record.legs[leg].started_at or now
     counts = metric_events.leg_began(leg, started_at - record.submitted_at)
-    return ledger.note_leg(spec, leg, counts, started_at=started_at)
+    return job_store.note_leg(spec, leg, counts, started_at=started_at)
 
 
-def _note_end(ledger: Ledger, spec: JobSpec, outcome: LegOutcome, reason: str = "") -> None:
+def _note_end(job_store: JobStore, spec: JobSpec, outcome: LegOutcome, reason: str = "") -> None:
     counts = metric_events.leg_ended(outcome, reason)
-    ledger.note_leg(spec, outcome.leg, counts, outcome=outcome.model_dump_json(), ended_at=time.time())
+    job_store.note_leg(spec, outcome.leg, counts, outcome=outcome.model_dump_json(), ended_at=time.time())

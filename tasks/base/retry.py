@@ -16,7 +16,7 @@ from pipeline.errors import BrokerError, TransientError
 from pipeline.messaging.chord import step_of
 from pipeline.settings import settings
 from pipeline.state import metric_events
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 
 logger = get_task_logger(__name__)
 MAX_BACKOFF_S = 120.0
@@ -35,7 +35,7 @@ def try_later(task: Task, error: TransientError) -> NoReturn:
     """
     delay_s = min(settings().retry_backoff_s * 2**task.request.retries, MAX_BACKOFF_S)
     logger.warning("%s Trying again in %.0f s.", error, delay_s)
-    Ledger().count(metric_events.step_retried(step_of(task.name), "transient"))
+    JobStore().count(metric_events.step_retried(step_of(task.name), "transient"))
     raise task.retry(exc=error, countdown=delay_s, max_retries=settings().retry_limit) from None
 
 

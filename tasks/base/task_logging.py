@@ -13,7 +13,7 @@ from celery.signals import task_postrun, task_prerun, worker_process_shutdown
 from pipeline import tracing
 from pipeline.errors import BrokerError
 from pipeline.messaging.chord import STEPS
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.types import FINAL_STATES
 from pipeline.types.ids import EPISODE_HEX_DIGITS
 
@@ -84,7 +84,7 @@ def _trace(whose: Whose, began_at: float, now: float, told: dict[str, Any]) -> N
     tracing.add_span(name, whose.job, whose.attempt, began_at, now, own | told, error)
     if told.get("state") in FINAL_STATES:
         try:
-            record = Ledger().get(whose.job)
+            record = JobStore().get(whose.job)
         except BrokerError as trouble:
             logger.warning("the trace has no root", trouble=str(trouble))
             return

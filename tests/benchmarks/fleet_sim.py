@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.scaling.decision import Limits, Need, Situation, Waiting, decide
+from pipeline.scaling.decision import Backlog, ClusterState, Demand, Limits, decide
 from pipeline.types import LEGS, Leg
 
 LOOK_S = 30.0
@@ -81,7 +81,7 @@ class Fleet:
         self._queues: dict[Leg, deque[Job]] = {leg: deque() for leg in LEGS}
         self._hosts: dict[Host, None] = {}  # in the order they were asked for
         self._idle: dict[Leg, dict[Host, None]] = {leg: {} for leg in LEGS}
-        self._history: tuple[Need, ...] = ()
+        self._history: tuple[Demand, ...] = ()
         self._host_s = self._again_s = 0.0
         self._most_hosts = self._interruptions = 0
         for job in self._jobs:
@@ -172,7 +172,7 @@ class Fleet:
 
     def _look(self) -> None:
         assert self._limits
-        situation = Situation(
+        situation = ClusterState(
             at=self._now,
             waiting=self._waiting(),
             speeds=self._world.speeds,
@@ -183,7 +183,7 @@ class Fleet:
         self._ask_for(decision.hosts)
         self._at(self._now + LOOK_S, self._look)
 
-    def _waiting(self) -> list[Waiting]:
+    def _waiting(self) -> list[Backlog]:
         """Return what each open job has still to be heard of, as the legs would report it."""
         heard_s = {
             (job, leg): (self._now - since) * self._world.speeds[leg]
@@ -191,7 +191,7 @@ class Fleet:
             for leg, (job, since) in host.work.items()
         }
         return [
-            Waiting(
+            Backlog(
                 self._now - job.arrived_at,
                 {leg: max(0.0, left_s - heard_s.get((job, leg), 0.0)) for leg, left_s in job.left_s.items()},
             )

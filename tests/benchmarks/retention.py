@@ -1,9 +1,9 @@
 """Whether Redis and the disk stay as they are, however many jobs end: `python -m tests.benchmarks.retention`.
 
-Lets 20,000 jobs go their whole way through the real ledger, batches, webhooks and storage, a page of uploads at a time,
-with Celery's own keys, while what the clock runs (`beat.retire`) lets go of what ended more than a few seconds ago.
-Prints at intervals how many there are in Redis and what they take of it, and what lies in the folder beside the results
-that are to stay. `--keep-s inf` shows how it would grow.
+Lets 20,000 jobs go their whole way through the real job store, batches, webhooks and storage, a page of uploads at a
+time, with Celery's own keys, while what the clock runs (`beat.retire`) lets go of what ended more than a few seconds
+ago. Prints at intervals how many there are in Redis and what they take of it, and what lies in the folder beside the
+results that are to stay. `--keep-s inf` shows how it would grow.
 """
 
 import argparse
@@ -15,8 +15,8 @@ from pathlib import Path
 from pipeline.client.retention.ended_jobs import retire
 from pipeline.client.retention.redis_keys import result_keys
 from pipeline.results.manifest import write_manifest
-from pipeline.state.batch_store import Batches
-from pipeline.state.job_store import Ledger
+from pipeline.state.batch_store import BatchStore
+from pipeline.state.job_store import JobStore
 from pipeline.state.redis import connect
 from pipeline.state.webhook_subscriptions import Webhooks, register
 from pipeline.storage import open_storage
@@ -46,35 +46,35 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, start_valkey(Path(folder)) as url:
         work = Path(folder) / "work"
         with own_settings(url, work / "cache"):
-            _measure(Ledger(), work, asked.jobs, asked.keep_s)
+            _measure(JobStore(), work, asked.jobs, asked.keep_s)
 
 
-def _measure(ledger: Ledger, work: Path, jobs: int, keep_s: float) -> None:
+def _measure(job_store: JobStore, work: Path, jobs: int, keep_s: float) -> None:
     print(f"| ended | jobs in Redis | keys | Redis | results | else on the disk |   (kept for {keep_s:g} s)")
     print("|---|---|---|---|---|---|")
     for first in range(0, jobs, BATCH):
-        _work_through(ledger, work, range(first, min(first + BATCH, jobs)))
-        retire(ledger, keep_s, time.time())
+        _work_through(job_store, work, range(first, min(first + BATCH, jobs)))
+        retire(job_store, keep_s, time.time())
         if (first + BATCH) % (jobs // ROWS) < BATCH:
-            _print_row(work, ledger, first + BATCH)
+            _print_row(work, job_store, first + BATCH)
     if keep_s < float("inf"):
         time.sleep(keep_s)
-        retire(ledger, keep_s, time.time())
-        _print_row(work, ledger, jobs)
+        retire(job_store, keep_s, time.time())
+        _print_row(work, job_store, jobs)
 
 
-def _work_through(ledger: Ledger, work: Path, numbers: range) -> None:
+def _work_through(job_store: JobStore, work: Path, numbers: range) -> None:
     """Let a batch of jobs be submitted, heard and ended."""
-    batches = Batches(ledger.redis)
+    batches = BatchStore(job_store.redis)
     batch = batches.create(["podcasts/"], work.as_uri(), {}).id
     specs = [_spec(work, number) for number in numbers]
-    register(ledger.redis, [it.job for it in specs], Webhooks(on_completed="https://you.example/told"))
-    ledger.begin_many(specs)
-    ledger.note_sent(specs)
+    register(job_store.redis, [it.job for it in specs], Webhooks(on_completed="https://you.example/told"))
+    job_store.begin_many(specs)
+    job_store.note_sent(specs)
     batches.add(batch, [Entry(it.job, it.episode.source, it.uri, len(AUDIO)) for it in specs])
     batches.close(batch)
     for number, spec in zip(numbers, specs, strict=True):
-        _end(ledger, spec, JobState.FAILED if number % MISSING == 0 else JobState.COMPLETED)
+        _end(job_store, spec, JobState.FAILED if number % MISSING == 0 else JobState.COMPLETED)
 
 
 def _spec(work: Path, number: int) -> JobSpec:
@@ -89,7 +89,7 @@ def _spec(work: Path, number: int) -> JobSpec:
     )
 
 
-def _end(ledger: Ledger, spec: JobSpec, state: JobState) -> None:
+def _end(job_store: JobStore, spec: JobSpec, state: JobState) -> None:
     storage = open_storage(spec.uri)
     upload = Path(spec.audio_uri.removeprefix("file://"))
     upload.parent.mkdir(parents=True)
@@ -97,22 +97,22 @@ def _end(ledger: Ledger, spec: JobSpec, state: JobState) -> None:
     status = "failed" if state is JobState.FAILED else "ok"
     for leg in ("whisper", "voxtral"):
         outcome = LegOutcome(leg=leg, status=status, audio_s=60.0, reason="So." if status == "failed" else "")
-        ledger.note_leg(spec, leg, outcome=outcome.model_dump_json(), text="The last line that was heard.")
-    ledger.add_segments(spec, [Segment(id=0, start_s=0.0, end_s=60.0, text="All that was said.")])
+        job_store.note_leg(spec, leg, outcome=outcome.model_dump_json(), text="The last line that was heard.")
+    job_store.add_segments(spec, [Segment(id=0, start_s=0.0, end_s=60.0, text="All that was said.")])
     for key in result_keys(spec.job, spec.attempt)[:6]:
-        ledger.redis.set(key, '{"status": "SUCCESS"}', ex=7 * 24 * 3600)
+        job_store.redis.set(key, '{"status": "SUCCESS"}', ex=7 * 24 * 3600)
     storage.put(f".work/{spec.job}/voxtral/0.json", b"{}")
     write_manifest(result_of(spec, state), storage)
-    ledger.advance(spec, state, ended_at=time.time(), reason="So." if state is JobState.FAILED else "")
-    ledger.redis.delete("duet:webhooks:due")  # as the clock does
+    job_store.advance(spec, state, ended_at=time.time(), reason="So." if state is JobState.FAILED else "")
+    job_store.redis.delete("duet:webhooks:due")  # as the clock does
 
 
-def _print_row(work: Path, ledger: Ledger, ended: int) -> None:
+def _print_row(work: Path, job_store: JobStore, ended: int) -> None:
     disk = _disk(work)
     with connect() as client:
         used_bytes, keys = client.info("memory")["used_memory"], client.dbsize()
     print(
-        f"| {ended:,} | {len(ledger.jobs()):,} | {keys:,} | {used_bytes / 1e6:.1f} MB "
+        f"| {ended:,} | {len(job_store.jobs()):,} | {keys:,} | {used_bytes / 1e6:.1f} MB "
         f"| {disk.results_bytes / 1e6:.1f} MB | {disk.rest_bytes / 1e6:.1f} MB |",
         flush=True,
     )

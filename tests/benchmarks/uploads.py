@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline.client.api import submit
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.types import JobState
 from tests.faults.fleet import Fleet, wait_until
 from tests.http.server import Server, audio, serve
@@ -51,10 +51,10 @@ def _round(server: Server, count: int, size_bytes: int) -> tuple[list[float], fl
     paths = [folder / f"direct-{number}.mp3" for number in range(count)]
     for path in paths:
         path.write_bytes(audio() + bytes(size_bytes))
-    ledger = Ledger()
+    job_store = JobStore()
     began = time.monotonic()
     with ThreadPoolExecutor(THREADS) as threads:
-        list(threads.map(lambda path: submit(path, server.fleet.results / "direct", ledger=ledger), paths))
+        list(threads.map(lambda path: submit(path, server.fleet.results / "direct", job_store=job_store), paths))
     return [took_s for _, took_s in answers], http_s, time.monotonic() - began
 
 
@@ -69,9 +69,9 @@ def _report(rounds: list[tuple[list[float], float, float]], count: int) -> None:
 
 
 def _wait_for_all(count: int) -> None:
-    ledger = Ledger()
-    wait_until(lambda: not ledger.open_jobs(), "every job has ended", timeout_s=3600)
-    states = ledger.states(ledger.jobs())
+    job_store = JobStore()
+    wait_until(lambda: not job_store.open_jobs(), "every job has ended", timeout_s=3600)
+    states = job_store.states(job_store.jobs())
     print(f"  {states.count(JobState.COMPLETED)} of {count} jobs completed, {count - len(states)} lost")
 
 

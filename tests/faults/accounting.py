@@ -1,4 +1,4 @@
-"""What became of a batch: counted from the ledger, from storage and from what the engines wrote down."""
+"""What became of a batch: counted from the job store, from storage and from what the engines wrote down."""
 
 import hashlib
 from collections import Counter
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.results.manifest import MANIFEST
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.types import EpisodeResult, JobState
 
 Line = dict[str, Any]
@@ -43,8 +43,8 @@ class Accounting:
         Those that were asked for again are worked on again by intent: of them only what is lost is counted.
         """
         manifests = [EpisodeResult.from_json(path.read_bytes()) for path in results.glob(f"*/{MANIFEST}")]
-        ledger = Ledger()
-        records = [it for it in ledger.get_many(ledger.jobs()) if it]
+        job_store = JobStore()
+        records = [it for it in job_store.get_many(job_store.jobs()) if it]
         states = Counter(it.state for it in manifests)
         told = {(it.spec.job, it.spec.attempt): it.state for it in records}
         again = {episode_id(path) for path in revisited}

@@ -19,7 +19,7 @@ from celery.backends.redis import RedisBackend
 from pipeline.errors import CancelledError, DeviceMemoryError, EngineError
 from pipeline.results import merge
 from pipeline.storage import Storage
-from pipeline.types import Analysis, EpisodeResult, Leg, Options, Reading, Segment, Stretch, Transcript
+from pipeline.types import AlternativeTranscript, Analysis, EpisodeResult, Leg, Options, Segment, TimeSpan, Transcript
 from workers.engine import Checkpoints, Report
 from workers.voxtral import Skipped
 
@@ -177,11 +177,11 @@ class FastAnalyst:
     def transcribe(
         self,
         audio: Path,
-        stretches: Sequence[Stretch],
+        stretches: Sequence[TimeSpan],
         options: Options,
         checkpoints: Checkpoints | None = None,
         is_cancelled: Callable[[], bool] | None = None,
-    ) -> tuple[Reading, ...]:
+    ) -> tuple[AlternativeTranscript, ...]:
         def meanwhile() -> None:
             if is_cancelled and is_cancelled():
                 raise CancelledError("It was cancelled.")
@@ -189,7 +189,8 @@ class FastAnalyst:
         self._stage.write("opinion", "voxtral", audio.stem, len(stretches))
         self._stage.reach(f"opinion.{audio.stem}", meanwhile)
         return tuple(
-            Reading(start_s=it.start_s, end_s=it.end_s, segments=it.segments, text="Window one.") for it in stretches
+            AlternativeTranscript(start_s=it.start_s, end_s=it.end_s, segments=it.segments, text="Window one.")
+            for it in stretches
         )
 
 
@@ -242,7 +243,7 @@ def _change_pool(pool: Any) -> None:
     RedisBackend.on_chord_part_return = on_chord_part_return
 
 
-def _change_roster(module: Any) -> None:
+def _change_worker_registry(module: Any) -> None:
     """Have a worker be on a machine of its own, so that nobody can look at its processes."""
     if machine := os.environ.get(MACHINE_VARIABLE):
         module._place = lambda: machine
@@ -260,7 +261,7 @@ def _change_merge(_: Any) -> None:
 
 
 CHANGES: dict[str, Callable[[Any], None]] = {
-    "pipeline.state.worker_registry": _change_roster,
+    "pipeline.state.worker_registry": _change_worker_registry,
     "workers.pool": _change_pool,
     "tasks.merge": _change_merge,
 }

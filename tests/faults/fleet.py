@@ -24,7 +24,7 @@ from pipeline.messaging.commands import beat_command, command, environment
 from pipeline.messaging.queues import lists_of, task_ids
 from pipeline.results.manifest import read_result
 from pipeline.settings import settings
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.storage import open_storage
 from pipeline.types.pools import POOLS
 from tests.faults.engines import Stage
@@ -280,8 +280,8 @@ def windows(stage: Stage, leg: str, stem: str) -> list[int]:
 
 
 def is_consistent(job: Job) -> bool:
-    """Whether what the ledger says of a job is what lies in storage."""
-    record = Ledger().get(job.id)
+    """Whether what the job store says of a job is what lies in storage."""
+    record = JobStore().get(job.id)
     assert record is not None
     result = read_result(record.spec, open_storage(job.uri))
     return result is not None and (result.state, result.attempt) == (record.state, record.spec.attempt)

@@ -9,7 +9,7 @@ from random import Random
 from pipeline import submit
 from pipeline.errors import DuetError
 from pipeline.results.manifest import MANIFEST
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.types import EpisodeResult, Options
 from tests.faults.fleet import Fleet
 
@@ -38,7 +38,7 @@ class Revisits:
         cancelled = self._random.random() < CANCELLED_SHARE
         source = self._fleet.path(stem)
         with suppress(DuetError):  # the broker is what is broken just now
-            if not submit(source, to=self._fleet.results, ledger=Ledger(self._fleet.redis())).state.is_final:
+            if not submit(source, to=self._fleet.results, job_store=JobStore(self._fleet.redis())).state.is_final:
                 return
             job = submit(source, to=self._fleet.results, options=options, force=forced)
             self.asked["forced" if forced else "asked for something else"] += 1

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from pipeline.errors import BrokerError
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.types.pools import POOLS
 from tests.dripping import start_dripping
 from tests.faults.accounting import Accounting
@@ -109,10 +109,10 @@ class Soak:
     def is_over(self) -> bool:
         """Whether every episode has been submitted and has ended."""
         try:
-            ledger = Ledger(self.fleet.redis())
-            episodes = {job.partition("-")[0] for job in ledger.jobs()}
+            job_store = JobStore(self.fleet.redis())
+            episodes = {job.partition("-")[0] for job in job_store.jobs()}
             come_back = self.revisits.asked.total() >= len(self.revisited)
-            return come_back and len(episodes) == len(self.stems) and not ledger.open_jobs()
+            return come_back and len(episodes) == len(self.stems) and not job_store.open_jobs()
         except BrokerError:
             return False  # it is what is broken just now
 

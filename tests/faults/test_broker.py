@@ -9,7 +9,7 @@ from pipeline import JobState, submit
 from pipeline.errors import BrokerError
 from pipeline.messaging import chord
 from pipeline.settings import settings
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.types.pools import POOLS
 from tests.faults.fleet import LOOK_S, TIMEOUT_S, Fleet, is_consistent, runs, wait_until, windows
 
@@ -154,5 +154,5 @@ def test_everything_killed_at_once_goes_on_when_it_is_started_again(fleet: Fleet
 
 
 def everything() -> list:
-    ledger = Ledger()
-    return ledger.get_many(ledger.jobs())
+    job_store = JobStore()
+    return job_store.get_many(job_store.jobs())

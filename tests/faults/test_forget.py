@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.client.retention.removal import Eraser
-from pipeline.state.job_store import Ledger
+from pipeline.client.retention.removal import Remover
+from pipeline.state.job_store import JobStore
 from pipeline.storage.file import FileStorage
 from tests.faults.fleet import Fleet, runs, wait_until
 
@@ -18,7 +18,7 @@ def test_a_job_that_was_forgotten_while_its_messages_waited_writes_nothing(fleet
         wait_until(lambda leg=leg: runs(fleet.stage, leg, "forget-ahead"), f"{leg} is at work")
     job = fleet.submit("forgotten")
     job.cancel()
-    eraser = Eraser(Ledger())
+    eraser = Remover(JobStore())
     eraser.erase(eraser.of_job(job.id))
 
     # When the workers come to its messages
@@ -27,9 +27,9 @@ def test_a_job_that_was_forgotten_while_its_messages_waited_writes_nothing(fleet
     ahead.result(timeout=60)
     wait_until(lambda: not any(job.id in it for it in fleet.messages()), "its messages are gone")
 
-    # Then there is nothing of it, in storage or in the ledger
+    # Then there is nothing of it, in storage or in the job store
     assert [it for it in FileStorage(fleet.results).folders() if it.startswith("forgotten-")] == []
-    assert Ledger().get(job.id) is None
+    assert JobStore().get(job.id) is None
     assert runs(fleet.stage, "whisper", "forgotten") == []
     left = [key for key in fleet.redis().keys("*") if job.id in key]
     assert all(fleet.redis().ttl(key) > 0 for key in left), left

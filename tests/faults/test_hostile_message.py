@@ -20,7 +20,7 @@ from pipeline import JobState
 from pipeline.messaging.app import client_app
 from pipeline.messaging.chord import send
 from pipeline.settings import settings
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.types import Episode, JobSpec, Options
 from tests.services import start_valkey
 from tests.unit.test_envelope import CHANGES, envelope
@@ -103,7 +103,7 @@ def make_spec(worker: Worker, job: str, **changes: object) -> JobSpec:
 
 
 def end_of(spec: JobSpec) -> tuple[JobState, str]:
-    record = Ledger().wait(spec.job, JobState.COMPLETED, TIMEOUT_S)
+    record = JobStore().wait(spec.job, JobState.COMPLETED, TIMEOUT_S)
     return record.state, record.reason
 
 
@@ -155,7 +155,7 @@ def test_arguments_that_are_none_are_refused_with_a_reason(worker: Worker, task:
 def test_a_job_whose_message_is_of_another_version_ends_and_says_so(worker: Worker, field: str) -> None:
     # Given a job that a client of another version has begun
     spec = make_spec(worker, job_named(field))
-    assert Ledger().begin(spec)
+    assert JobStore().begin(spec)
 
     # When its merge comes with a field that this version does not know
     message = spec.to_message() | {field: {"colour": "red"}}
@@ -168,7 +168,7 @@ def test_a_job_whose_message_is_of_another_version_ends_and_says_so(worker: Work
 
 def test_a_job_whose_legs_say_what_nobody_understands_ends_and_says_so(worker: Worker) -> None:
     spec = make_spec(worker, job_named("legs"))
-    assert Ledger().begin(spec)
+    assert JobStore().begin(spec)
 
     client_app(worker.url).send_task("tasks.merge", args=[[{"leg": "third"}], spec.to_message()], queue="cpu")
 
@@ -188,7 +188,7 @@ def test_a_job_does_not_write_outside_of_the_allowed_roots(
     worker: Worker, changes: dict[str, object], sentence: str
 ) -> None:
     spec = make_spec(worker, job_named(sentence), **changes)
-    assert Ledger().begin(spec)
+    assert JobStore().begin(spec)
 
     send(spec)
 
@@ -208,7 +208,7 @@ def test_a_job_does_not_write_outside_of_the_allowed_roots(
 )
 def test_a_job_does_not_read_outside_of_the_allowed_roots(worker: Worker, audio_uri: str, sentence: str) -> None:
     spec = make_spec(worker, job_named(audio_uri), audio_uri=audio_uri)
-    assert Ledger().begin(spec)
+    assert JobStore().begin(spec)
 
     send(spec)
 

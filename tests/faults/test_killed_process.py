@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from pipeline import Job, submit
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.state.pool_status import ready_pools
 from tests.duet import POLL_S, TIMEOUT_S, Duet
 
@@ -26,7 +26,7 @@ def process_at_work(job: Job, known: set[float]) -> psutil.Process | None:
     """Return the whisper pool's child once it has begun the job anew; None when the job has ended."""
     deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline:
-        record = Ledger().get(job.id)
+        record = JobStore().get(job.id)
         assert record is not None
         if record.state.is_final:
             return None

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline import JobState
 from pipeline.errors import JobFailedError
-from pipeline.state.worker_registry import Roster, worker_key
+from pipeline.state.worker_registry import WorkerRegistry, worker_key
 from tests.faults.fleet import TIMEOUT_S, Fleet, is_consistent, runs, wait_until, windows
 
 pytestmark = pytest.mark.xdist_group("fleet")
@@ -41,7 +41,7 @@ def test_the_work_of_another_machine_that_is_lost_goes_on_here(fleet: Fleet) -> 
     job = fleet.submit("far")
     wait_until(lambda: windows(fleet.stage, "whisper", "far") == [0, 1], "it is at its second window")
     far.freeze()
-    for worker in Roster(fleet.redis()).all():
+    for worker in WorkerRegistry(fleet.redis()).all():
         if worker.pid == far.pid:
             fleet.redis().hset(worker_key(worker.id), "place", "another machine")
 

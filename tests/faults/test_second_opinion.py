@@ -5,7 +5,7 @@ import pytest
 from pipeline import Job, JobState, Options
 from pipeline.errors import CancelledError
 from pipeline.messaging import chord
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.types import LegOutcome
 from tests.faults.fleet import TIMEOUT_S, Fleet, is_consistent, wait_until
 
@@ -99,11 +99,11 @@ def test_a_merge_that_comes_twice_waits_for_the_opinion_too(fleet: Fleet) -> Non
 
 
 def test_an_opinion_whose_message_is_lost_is_asked_for_again(fleet: Fleet) -> None:
-    # Given a job of which only the ledger knows that Voxtral is asked: its process died before it could send
+    # Given a job of which only the job store knows that Voxtral is asked: its process died before it could send
     held = fleet.stage.hold("voxtral.doubtful-unsent.0")
     job = fleet.submit("doubtful-unsent")
     wait_until(lambda: job.state is JobState.TRANSCRIBED, "the fast leg ends")
-    Ledger().note(job.spec, opinion_asked_at=1.0)
+    JobStore().note(job.spec, opinion_asked_at=1.0)
 
     # When the slow leg ends
     held.unlink()
@@ -116,6 +116,6 @@ def test_an_opinion_whose_message_is_lost_is_asked_for_again(fleet: Fleet) -> No
 
 
 def outcomes(job: Job) -> list[LegOutcome]:
-    record = Ledger().get(job.id)
+    record = JobStore().get(job.id)
     assert record
     return [it.outcome for it in record.legs.values() if it.outcome]

@@ -10,7 +10,7 @@ import pytest
 from pipeline import Job, JobState, submit
 from pipeline.errors import StorageError, TransientError
 from pipeline.settings import settings
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.storage import open_storage
 from pipeline.storage.file import FileStorage
 from pipeline.types.pools import POOLS
@@ -69,7 +69,7 @@ def heard(fleet: Fleet) -> int:
 
 
 def ended(job: Job) -> tuple[JobState, str]:
-    record = Ledger().wait(job.id, JobState.COMPLETED, TIMEOUT_S)
+    record = JobStore().wait(job.id, JobState.COMPLETED, TIMEOUT_S)
     return record.state, record.reason
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from pipeline import JobState, submit
 from pipeline.messaging import chord
-from pipeline.messaging.requeue import restore
-from pipeline.state.job_store import Ledger
-from pipeline.state.worker_registry import Roster
+from pipeline.messaging.requeue import requeue
+from pipeline.state.job_store import JobStore
+from pipeline.state.worker_registry import WorkerRegistry
 from tests.faults.fleet import TIMEOUT_S, Fleet, is_consistent, log_lines, runs, wait_until, windows
 
 pytestmark = pytest.mark.xdist_group("fleet")
@@ -47,8 +47,8 @@ def test_a_leg_whose_message_comes_back_while_it_runs_is_not_run_twice_at_once(f
     wait_until(lambda: windows(fleet.stage, "whisper", "long") == [0, 1], "it is at its second window")
 
     # When its message is put back, as the visibility timeout does with one that takes long, and a copy is sent
-    roster = Roster(fleet.redis())
-    assert sum(restore(fleet.url, worker) for worker in roster.all()) >= 1
+    registry = WorkerRegistry(fleet.redis())
+    assert sum(requeue(fleet.url, worker) for worker in registry.all()) >= 1
     chord.send_leg(job.spec, "whisper")
     wait_until(lambda: sent_back(fleet, job.spec.task_id("whisper")) >= 2, "the copies were sent back")
     hold.unlink()
@@ -84,7 +84,7 @@ def test_a_worker_that_was_given_up_too_early_leaves_its_leg_to_the_other_one(fl
 def test_a_merge_that_comes_again_changes_nothing(fleet: Fleet) -> None:
     job = fleet.submit("merged")
     before = job.result(timeout=TIMEOUT_S)
-    record = Ledger().get(job.id)
+    record = JobStore().get(job.id)
     assert record is not None
 
     chord.send_merge(job.spec, list(before.legs.values()))
@@ -92,7 +92,7 @@ def test_a_merge_that_comes_again_changes_nothing(fleet: Fleet) -> None:
     wait_until(lambda: not fleet.messages(), "both are done")
 
     assert job.result(timeout=0) == before
-    assert Ledger().get(job.id) == record
+    assert JobStore().get(job.id) == record
 
 
 def sent_back(fleet: Fleet, task_id: str) -> int:

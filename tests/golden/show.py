@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.results.formats import FORMATS, rendered
+from pipeline.results.formats import FORMATS, render_all
 from pipeline.types import EpisodeResult
 
 FOLDER = Path(__file__).parent
@@ -13,4 +13,4 @@ LEFT_OUT = ("player.html", "transcript.json", "analysis.json")
 def rendered_show() -> dict[str, bytes]:
     """Return the readable forms of `result.json`."""
     result = EpisodeResult.from_json((FOLDER / "result.json").read_bytes())
-    return rendered(result, [form for form in FORMATS.values() if form.file not in LEFT_OUT])
+    return render_all(result, [form for form in FORMATS.values() if form.file not in LEFT_OUT])

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from pipeline.state.api_keys import Keys
+from pipeline.state.api_keys import ApiKeyStore
 from tests.faults.fleet import ROOT, Fleet, wait_until
 from tests.http.server import Server, audio, environment, serve
 
@@ -23,14 +23,14 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     try:
         fleet.start_all()
         with serve(fleet, fleet.results) as running:
-            Keys(fleet.redis()).add("first")
+            ApiKeyStore(fleet.redis()).add("first")
             yield running
     finally:
         fleet.stop()
 
 
 def made(server: Server, **limits: int) -> tuple[dict[str, str], str]:
-    kept, key = Keys(server.fleet.redis()).add("test", **limits)
+    kept, key = ApiKeyStore(server.fleet.redis()).add("test", **limits)
     return {"Authorization": f"Bearer {key}"}, kept.id
 
 

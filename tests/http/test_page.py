@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.state.api_keys import Keys
+from pipeline.state.api_keys import ApiKeyStore
 from tests.browser import chromium, needs_chromium
 from tests.faults.fleet import Fleet, wait_until
 from tests.http.server import Server, audio, serve
@@ -162,7 +162,7 @@ def test_it_fits_by_day_and_by_night(browser: object, server: Server, width: int
 
 
 def test_the_key_is_asked_for_once_and_no_script_can_read_it(browser: object, fleet: Fleet) -> None:
-    keys = Keys(fleet.redis())
+    keys = ApiKeyStore(fleet.redis())
     kept, key = keys.add("page")
     try:
         with serve(fleet, fleet.results / "keyed") as server:

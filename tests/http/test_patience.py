@@ -10,14 +10,14 @@ import pytest
 import uvicorn
 
 from pipeline.http import slow_clients
-from pipeline.http.slow_clients import PatientProtocol
+from pipeline.http.slow_clients import TimeLimitedProtocol
 
 WHOLE = b"POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: 3\r\n\r\nabc"
 HEAD = b"POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n\r\n"
 PATIENCE_S = 30.0
 
 
-class HastyProtocol(PatientProtocol):
+class HastyProtocol(TimeLimitedProtocol):
     head_s = 0.3
     body_s = 0.3
 

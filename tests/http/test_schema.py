@@ -11,7 +11,7 @@ from schemathesis.checks import load_all_checks
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from pipeline.state.api_keys import Keys
+from pipeline.state.api_keys import ApiKeyStore
 from tests.faults.fleet import Fleet
 from tests.http.server import serve
 
@@ -33,7 +33,7 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[schemathesis
     patience = {"DUET_SERVE_WAIT_S": "0.1", "DUET_SERVE_REQUESTS_PER_MINUTE": "1000000"}
     try:
         fleet.start_broker()
-        _, key = Keys(fleet.redis()).add("schemathesis")
+        _, key = ApiKeyStore(fleet.redis()).add("schemathesis")
         with serve(fleet, fleet.results, **patience) as server:
             schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
             schema.config.headers = {"Authorization": f"Bearer {key}"}

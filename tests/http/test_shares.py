@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from pipeline.http.job_requests import DOWNLOADS_AT_ONCE
-from pipeline.state.api_keys import Keys
+from pipeline.state.api_keys import ApiKeyStore
 from tests.batches import ID3
 from tests.dripping import start_dripping
 from tests.faults.fleet import Fleet, wait_until
@@ -42,7 +42,7 @@ def test_one_caller_cannot_have_all_downloads(patient: Server) -> None:
         with suppress(httpx.HTTPError):
             order(greedy, f"{dripping.url}/{number}.mp3")
 
-    (kept, greedy), (_, other) = (Keys(patient.fleet.redis()).add(name) for name in ("greedy", "other"))
+    (kept, greedy), (_, other) = (ApiKeyStore(patient.fleet.redis()).add(name) for name in ("greedy", "other"))
     asking = DOWNLOADS_AT_ONCE + 4
     with start_dripping() as dripping, start_site() as site, ThreadPoolExecutor(asking) as threads:
         site.files["/ep.mp3"] = ID3 + b"somebody else's"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.state.api_keys import Keys
+from pipeline.state.api_keys import ApiKeyStore
 from tests.faults.fleet import Fleet
 from tests.http.server import Server, serve
 from tests.http.test_keys import duet
@@ -66,7 +66,7 @@ def test_something_that_is_no_key_does_not_switch_off_the_check_for_foreign_page
 def test_a_server_that_had_keys_stays_closed_when_its_broker_has_lost_them(fresh: Fleet) -> None:
     # Given a server that has a key, and one that was started when it had
     with serve(fresh, fresh.results) as first:
-        _, key = Keys(fresh.redis()).add("somebody")
+        _, key = ApiKeyStore(fresh.redis()).add("somebody")
         header = {"Authorization": f"Bearer {key}"}
         assert first.http.get("/jobs", headers=header).status_code == 200
 
@@ -119,7 +119,7 @@ def test_a_server_that_knows_of_a_proxy_takes_nobody_without_a_key(fresh: Fleet)
     assert done.returncode == 2
     assert "make a key first" in done.stderr
 
-    _, key = Keys(fresh.redis()).add("somebody")
+    _, key = ApiKeyStore(fresh.redis()).add("somebody")
     with serve(fresh, fresh.results) as server:
         assert server.http.get("/jobs").status_code == 401
         assert server.http.get("/jobs", headers={"Authorization": f"Bearer {key}"}).status_code == 200
@@ -129,7 +129,7 @@ def test_a_server_that_knows_of_a_proxy_takes_nobody_without_a_key(fresh: Fleet)
 def test_the_cookie_is_for_https_alone_where_a_trusted_proxy_says_that_this_is_https(
     fresh: Fleet, trusted: str, is_secure: bool
 ) -> None:
-    _, key = Keys(fresh.redis()).add("somebody")
+    _, key = ApiKeyStore(fresh.redis()).add("somebody")
     with serve(fresh, fresh.results, DUET_SERVE_TRUSTED_PROXIES=trusted) as server:
         answer = server.http.post("/session", json={"key": key}, headers={"X-Forwarded-Proto": "https"})
 

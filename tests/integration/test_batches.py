@@ -13,8 +13,8 @@ from pipeline import Batch, JobState, Options, Submitted, submit, submit_all, su
 from pipeline.errors import AudioError, BatchError, CancelledError, StorageError, WaitTimeoutError
 from pipeline.messaging.promotion import promote
 from pipeline.messaging.queues import PRIORITY_SEPARATOR
-from pipeline.state.batch_store import Batches
-from pipeline.state.job_store import Ledger
+from pipeline.state.batch_store import BatchStore
+from pipeline.state.job_store import JobStore
 from pipeline.storage import open_storage
 from tests.batches import ID3, end_jobs, records, write_audio
 
@@ -37,17 +37,17 @@ def counts(batch: Batch) -> dict[str, int]:
     return {"jobs": len(entries), "done": sum(it.was_done for it in entries), "rejected": len(batch.rejected)}
 
 
-def sent(ledger: Ledger) -> list[str]:
+def sent(job_store: JobStore) -> list[str]:
     """Return the messages on the queue of the fast leg, all priorities, first served first."""
     lists = [f"whisper{PRIORITY_SEPARATOR}{step}" if step else "whisper" for step in range(10)]
     return [
         Path(json.loads(text)["headers"]["argsrepr"]).stem
         for name in lists
-        for text in reversed(ledger.redis.lrange(name, 0, -1))
+        for text in reversed(job_store.redis.lrange(name, 0, -1))
     ]
 
 
-def test_a_folder_is_submitted_and_what_is_no_episode_is_said(ledger: Ledger, show: Path, results: Path) -> None:
+def test_a_folder_is_submitted_and_what_is_no_episode_is_said(job_store: JobStore, show: Path, results: Path) -> None:
     (show / "empty.mp3").touch()
     (show / "notes.txt").write_text("Show notes.")
     (show / "4.mp3.part").write_bytes(ID3)
@@ -55,38 +55,38 @@ def test_a_folder_is_submitted_and_what_is_no_episode_is_said(ledger: Ledger, sh
     batch = submit_folder(show, results)
 
     assert len(batch) == 3
-    assert sorted(sent(ledger)) == ["1", "2", "3"]
+    assert sorted(sent(job_store)) == ["1", "2", "3"]
     assert [Path(it.source).name for it in batch.rejected] == ["empty.mp3"]
     assert sorted(Path(it.source).name for it in batch.skipped) == ["4.mp3.part", "notes.txt"]
     assert {job.spec.uri for job in batch} == {it.uri for it in batch.entries()}
 
 
-def test_the_same_folder_again_does_only_what_is_missing(ledger: Ledger, show: Path, results: Path) -> None:
-    end_jobs(ledger, [job.id for job in submit_folder(show, results)])
+def test_the_same_folder_again_does_only_what_is_missing(job_store: JobStore, show: Path, results: Path) -> None:
+    end_jobs(job_store, [job.id for job in submit_folder(show, results)])
     write_audio(show, "4.mp3", "5.mp3")
-    ledger.redis.flushdb()
+    job_store.redis.flushdb()
     told: list[Submitted] = []
 
     batch = submit_folder(show, results, on_progress=told.append)
 
-    assert sorted(sent(ledger)) == ["4", "5"]
+    assert sorted(sent(job_store)) == ["4", "5"]
     assert str(told[-1]) == "3 done already, 2 new"
     assert counts(batch) == {"jobs": 5, "done": 3, "rejected": 0}
     assert {job.state for job in batch} == {JobState.COMPLETED, JobState.SUBMITTED}
 
 
-def test_what_is_under_way_is_not_sent_twice(ledger: Ledger, show: Path, results: Path) -> None:
+def test_what_is_under_way_is_not_sent_twice(job_store: JobStore, show: Path, results: Path) -> None:
     first = submit_folder(show, results)
     second = submit_folder(show, results)
 
-    assert sorted(sent(ledger)) == ["1", "2", "3"]
+    assert sorted(sent(job_store)) == ["1", "2", "3"]
     assert {job.id for job in first} == {job.id for job in second}
 
 
-def test_a_renamed_file_is_the_same_episode(ledger: Ledger, show: Path, results: Path) -> None:
-    end_jobs(ledger, [job.id for job in submit_folder(show, results)])
+def test_a_renamed_file_is_the_same_episode(job_store: JobStore, show: Path, results: Path) -> None:
+    end_jobs(job_store, [job.id for job in submit_folder(show, results)])
     (show / "2.mp3").rename(show / "The better name.mp3")
-    ledger.redis.flushdb()
+    job_store.redis.flushdb()
 
     batch = submit_folder(show, results)
 
@@ -94,19 +94,19 @@ def test_a_renamed_file_is_the_same_episode(ledger: Ledger, show: Path, results:
     assert len(list(results.iterdir())) == 3
 
 
-def test_a_changed_file_is_a_new_episode(ledger: Ledger, show: Path, results: Path) -> None:
-    end_jobs(ledger, [job.id for job in submit_folder(show, results)])
+def test_a_changed_file_is_a_new_episode(job_store: JobStore, show: Path, results: Path) -> None:
+    end_jobs(job_store, [job.id for job in submit_folder(show, results)])
     (show / "2.mp3").write_bytes(ID3 + b"another take")
 
     submit_folder(show, results)
 
-    assert sent(ledger).count("2") == 2
+    assert sent(job_store).count("2") == 2
 
 
-def test_an_episode_that_failed_is_begun_again(ledger: Ledger, show: Path, results: Path) -> None:
+def test_an_episode_that_failed_is_begun_again(job_store: JobStore, show: Path, results: Path) -> None:
     jobs = [job.id for job in submit_folder(show, results)]
-    end_jobs(ledger, jobs[:1], JobState.FAILED)
-    end_jobs(ledger, jobs[1:])
+    end_jobs(job_store, jobs[:1], JobState.FAILED)
+    end_jobs(job_store, jobs[1:])
 
     batch = submit_folder(show, results)
 
@@ -114,7 +114,7 @@ def test_an_episode_that_failed_is_begun_again(ledger: Ledger, show: Path, resul
     assert sorted(job.spec.attempt for job in batch) == [1, 1, 2]
 
 
-def test_the_same_audio_twice_in_a_folder_is_one_job(ledger: Ledger, show: Path, results: Path) -> None:
+def test_the_same_audio_twice_in_a_folder_is_one_job(job_store: JobStore, show: Path, results: Path) -> None:
     (show / "copy.mp3").write_bytes((show / "1.mp3").read_bytes())
 
     batch = submit_folder(show, results)
@@ -123,7 +123,7 @@ def test_the_same_audio_twice_in_a_folder_is_one_job(ledger: Ledger, show: Path,
     assert [it.reason for it in batch.skipped] == ["it is the same audio as another one of this batch"]
 
 
-def test_no_more_are_in_flight_than_allowed(ledger: Ledger, show: Path, results: Path) -> None:
+def test_no_more_are_in_flight_than_allowed(job_store: JobStore, show: Path, results: Path) -> None:
     write_audio(show, *(f"{number}.mp3" for number in range(4, 9)))
     most = 0
 
@@ -132,20 +132,20 @@ def test_no_more_are_in_flight_than_allowed(ledger: Ledger, show: Path, results:
         deadline = time.monotonic() + PATIENCE_S
         while not submitting.done():
             assert time.monotonic() < deadline
-            in_flight = [it.spec.job for it in records(ledger) if not it.state.is_final]
+            in_flight = [it.spec.job for it in records(job_store) if not it.state.is_final]
             most = max(most, len(in_flight))
-            end_jobs(ledger, in_flight)
+            end_jobs(job_store, in_flight)
 
     assert most == 2
     assert len(submitting.result()) == 8
-    assert len(sent(ledger)) == 8
+    assert len(sent(job_store)) == 8
 
 
-def test_a_cancelled_batch_is_submitted_no_further(ledger: Ledger, show: Path, results: Path) -> None:
+def test_a_cancelled_batch_is_submitted_no_further(job_store: JobStore, show: Path, results: Path) -> None:
     with ThreadPoolExecutor(1) as client:
         submitting = client.submit(submit_folder, show, results, in_flight=1)
         deadline = time.monotonic() + PATIENCE_S
-        while not ledger.jobs():
+        while not job_store.jobs():
             assert time.monotonic() < deadline
         while not (batch := Batch("last")).cancel() and not submitting.done():
             assert time.monotonic() < deadline
@@ -155,36 +155,38 @@ def test_a_cancelled_batch_is_submitted_no_further(ledger: Ledger, show: Path, r
     assert batch.progress().is_over
 
 
-def test_jobs_are_told_as_they_end(ledger: Ledger, show: Path, results: Path) -> None:
+def test_jobs_are_told_as_they_end(job_store: JobStore, show: Path, results: Path) -> None:
     batch = submit_folder(show, results)
     jobs = [job.id for job in batch]
     told: list[str] = []
 
     order = [jobs[2], jobs[0], jobs[1]]
-    end_jobs(ledger, order[:1])
+    end_jobs(job_store, order[:1])
     for job in batch.as_completed(timeout=PATIENCE_S):
         told.append(job.id)
-        end_jobs(ledger, order[len(told) : len(told) + 1])
+        end_jobs(job_store, order[len(told) : len(told) + 1])
 
     assert told == order
 
 
 def test_a_job_that_ends_while_nobody_asks_is_told_at_once(
-    ledger: Ledger, show: Path, results: Path, monkeypatch: pytest.MonkeyPatch
+    job_store: JobStore, show: Path, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a batch that is looked at once, and then never again in the time there is
     monkeypatch.setattr("pipeline.client.batch_follower.RECHECK_S", 2 * PATIENCE_S)
     batch = submit_folder(show, results)
-    threading.Timer(0.3, end_jobs, (ledger, [job.id for job in batch])).start()
+    threading.Timer(0.3, end_jobs, (job_store, [job.id for job in batch])).start()
 
     # When its jobs end, then what is published is enough to know it
     states = [job.state for job in batch.as_completed(timeout=PATIENCE_S)]
     assert states == [JobState.COMPLETED] * 3
 
 
-def test_waiting_ends_when_the_time_is_over_and_what_ended_was_told(ledger: Ledger, show: Path, results: Path) -> None:
+def test_waiting_ends_when_the_time_is_over_and_what_ended_was_told(
+    job_store: JobStore, show: Path, results: Path
+) -> None:
     batch = submit_folder(show, results)
-    end_jobs(ledger, [next(iter(batch)).id])
+    end_jobs(job_store, [next(iter(batch)).id])
     ends = batch.as_completed(timeout=0.1)
 
     assert next(ends).state is JobState.COMPLETED
@@ -192,14 +194,14 @@ def test_waiting_ends_when_the_time_is_over_and_what_ended_was_told(ledger: Ledg
         next(ends)
 
 
-def test_progress_counts_states_and_tells_them_while_it_waits(ledger: Ledger, show: Path, results: Path) -> None:
+def test_progress_counts_states_and_tells_them_while_it_waits(job_store: JobStore, show: Path, results: Path) -> None:
     (show / "empty.mp3").touch()
     batch = submit_folder(show, results)
     jobs = [job.id for job in batch]
-    end_jobs(ledger, jobs[:1], JobState.PARTIAL)
+    end_jobs(job_store, jobs[:1], JobState.PARTIAL)
 
     now = batch.progress()
-    end_jobs(ledger, jobs[1:])
+    end_jobs(job_store, jobs[1:])
     told: list[int] = []
     last = batch.wait(timeout=PATIENCE_S, on_progress=lambda progress: told.append(progress.ended))
 
@@ -209,9 +211,9 @@ def test_progress_counts_states_and_tells_them_while_it_waits(ledger: Ledger, sh
     assert told[-1] == 4
 
 
-def test_a_client_comes_back_with_the_id(ledger: Ledger, show: Path, results: Path) -> None:
+def test_a_client_comes_back_with_the_id(job_store: JobStore, show: Path, results: Path) -> None:
     batch = submit_folder(show, results)
-    end_jobs(ledger, [job.id for job in batch])
+    end_jobs(job_store, [job.id for job in batch])
 
     back = Batch(batch.id)
 
@@ -222,9 +224,9 @@ def test_a_client_comes_back_with_the_id(ledger: Ledger, show: Path, results: Pa
         Batch("nonsense")
 
 
-def test_cancelling_ends_what_has_not_ended(ledger: Ledger, show: Path, results: Path) -> None:
+def test_cancelling_ends_what_has_not_ended(job_store: JobStore, show: Path, results: Path) -> None:
     batch = submit_folder(show, results)
-    end_jobs(ledger, [next(iter(batch)).id])
+    end_jobs(job_store, [next(iter(batch)).id])
 
     assert batch.cancel() == 2
     assert batch.cancel() == 0
@@ -232,7 +234,7 @@ def test_cancelling_ends_what_has_not_ended(ledger: Ledger, show: Path, results:
 
 
 def test_a_single_episode_goes_before_a_batch_and_short_ones_before_long_ones(
-    ledger: Ledger, tmp_path: Path, results: Path
+    job_store: JobStore, tmp_path: Path, results: Path
 ) -> None:
     write_audio(tmp_path / "show", "a-long.mp3", "b-medium.mp3", "c-short.mp3")
     for name, size in (("a-long", 70_000_000), ("b-medium", 20_000_000)):
@@ -243,11 +245,11 @@ def test_a_single_episode_goes_before_a_batch_and_short_ones_before_long_ones(
     submit_folder(tmp_path / "show", results)
     submit(tmp_path / "single.mp3", results)
 
-    assert sent(ledger) == ["single", "c-short", "b-medium", "a-long"]
+    assert sent(job_store) == ["single", "c-short", "b-medium", "a-long"]
 
 
-def test_other_options_are_other_jobs_in_the_same_folder(ledger: Ledger, show: Path, results: Path) -> None:
-    end_jobs(ledger, [job.id for job in submit_folder(show, results)])
+def test_other_options_are_other_jobs_in_the_same_folder(job_store: JobStore, show: Path, results: Path) -> None:
+    end_jobs(job_store, [job.id for job in submit_folder(show, results)])
     other = submit_folder(show, results, Options(questions=("Who speaks?",)))
 
     assert counts(other)["done"] == 0
@@ -255,7 +257,7 @@ def test_other_options_are_other_jobs_in_the_same_folder(ledger: Ledger, show: P
     assert len({job.uri for job in other}) == 3
 
 
-def test_several_places_are_one_batch(ledger: Ledger, show: Path, results: Path, tmp_path: Path) -> None:
+def test_several_places_are_one_batch(job_store: JobStore, show: Path, results: Path, tmp_path: Path) -> None:
     write_audio(tmp_path / "other", "x.ogg")
 
     batch = submit_all([show, tmp_path / "other" / "*.ogg", tmp_path / "nowhere"], results)
@@ -265,56 +267,56 @@ def test_several_places_are_one_batch(ledger: Ledger, show: Path, results: Path,
 
 
 def test_a_destination_that_cannot_be_written_is_said_before_anything_is_read(
-    ledger: Ledger, show: Path, tmp_path: Path
+    job_store: JobStore, show: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "in-the-way").write_text("")
 
     with pytest.raises(StorageError, match="in-the-way"):
         submit_folder(show, tmp_path / "in-the-way" / "results")
-    assert Batches().ids() == []
+    assert BatchStore().ids() == []
 
 
-def test_a_folder_given_as_one_episode_is_said(ledger: Ledger, show: Path, results: Path) -> None:
+def test_a_folder_given_as_one_episode_is_said(job_store: JobStore, show: Path, results: Path) -> None:
     with pytest.raises(AudioError, match="is a folder"):
         submit(show, results)
 
 
-def test_a_batch_of_a_thousand_keeps_only_references(ledger: Ledger, tmp_path: Path, results: Path) -> None:
+def test_a_batch_of_a_thousand_keeps_only_references(job_store: JobStore, tmp_path: Path, results: Path) -> None:
     write_audio(tmp_path / "show", *(f"episode-{number:04}.mp3" for number in range(1000)))
 
     batch = submit_folder(tmp_path / "show", results)
 
     assert len(batch) == 1000
-    assert ledger.redis.memory_usage(f"duet:batch:{batch.id}:jobs", samples=0) < 400 * 1000
+    assert job_store.redis.memory_usage(f"duet:batch:{batch.id}:jobs", samples=0) < 400 * 1000
     assert len(list(batch)) == 1000
     assert open_storage(results.as_uri()).folders() == []
 
 
-def test_a_thousand_coroutines_wait_over_a_few_connections(ledger: Ledger, tmp_path: Path, results: Path) -> None:
+def test_a_thousand_coroutines_wait_over_a_few_connections(job_store: JobStore, tmp_path: Path, results: Path) -> None:
     write_audio(tmp_path / "show", *(f"{number}.mp3" for number in range(200)))
     batch = submit_folder(tmp_path / "show", results)
     jobs = list(batch)
-    before = ledger.redis.info("clients")["connected_clients"]
+    before = job_store.redis.info("clients")["connected_clients"]
     most = before
 
     async def wait_for_all() -> list[JobState]:
         nonlocal most
         waiting = [asyncio.create_task(job.aresult(timeout=PATIENCE_S)) for job in jobs * 5]
-        while not ledger.redis.pubsub_numpat():
+        while not job_store.redis.pubsub_numpat():
             await asyncio.sleep(0.01)
-        most = ledger.redis.info("clients")["connected_clients"]
-        await asyncio.to_thread(end_jobs, ledger, [job.id for job in jobs])
+        most = job_store.redis.info("clients")["connected_clients"]
+        await asyncio.to_thread(end_jobs, job_store, [job.id for job in jobs])
         return [result.state for result in await asyncio.gather(*waiting)]
 
     assert asyncio.run(wait_for_all()) == [JobState.COMPLETED] * 1000
     assert most - before < 50, "not one a waiting coroutine"
 
 
-def test_a_coroutine_is_told_what_a_thread_is_told(ledger: Ledger, show: Path, results: Path) -> None:
+def test_a_coroutine_is_told_what_a_thread_is_told(job_store: JobStore, show: Path, results: Path) -> None:
     batch = submit_folder(show, results)
     first, second, third = batch
-    end_jobs(ledger, [first.id])
-    end_jobs(ledger, [second.id], JobState.CANCELLED)
+    end_jobs(job_store, [first.id])
+    end_jobs(job_store, [second.id], JobState.CANCELLED)
 
     async def ask() -> tuple[JobState, list[str]]:
         state = (await first.aresult(timeout=PATIENCE_S)).state
@@ -322,7 +324,7 @@ def test_a_coroutine_is_told_what_a_thread_is_told(ledger: Ledger, show: Path, r
             await second.aresult(timeout=PATIENCE_S)
         with pytest.raises(WaitTimeoutError, match="not yet completed"):
             await third.aresult(timeout=0.1)
-        end_jobs(ledger, [third.id])
+        end_jobs(job_store, [third.id])
         return state, [job.id async for job in batch.aas_completed(timeout=PATIENCE_S)]
 
     state, told = asyncio.run(ask())
@@ -330,57 +332,63 @@ def test_a_coroutine_is_told_what_a_thread_is_told(ledger: Ledger, show: Path, r
     assert sorted(told) == sorted(job.id for job in batch)
 
 
-def test_what_has_waited_long_goes_before_what_has_just_come(ledger: Ledger, tmp_path: Path, results: Path) -> None:
+def test_what_has_waited_long_goes_before_what_has_just_come(
+    job_store: JobStore, tmp_path: Path, results: Path
+) -> None:
     write_audio(tmp_path, "old.mp3", "new.mp3")
     old = submit(tmp_path / "old.mp3", results, priority=6)
-    ledger.redis.zadd("duet:jobs", {old.id: time.time() - 3700})
+    job_store.redis.zadd("duet:jobs", {old.id: time.time() - 3700})
     submit(tmp_path / "new.mp3", results, priority=4)
-    assert sent(ledger) == ["new", "old"]
+    assert sent(job_store) == ["new", "old"]
 
-    moved = promote(ledger.redis, time.time(), step_s=600.0)
+    moved = promote(job_store.redis, time.time(), step_s=600.0)
 
     assert moved == 2, "both legs"
-    assert sent(ledger) == ["old", "new"]
-    assert promote(ledger.redis, time.time(), step_s=600.0) == 0
+    assert sent(job_store) == ["old", "new"]
+    assert promote(job_store.redis, time.time(), step_s=600.0) == 0
 
 
-def test_ageing_keeps_the_order_of_those_that_have_waited_alike(ledger: Ledger, tmp_path: Path, results: Path) -> None:
+def test_ageing_keeps_the_order_of_those_that_have_waited_alike(
+    job_store: JobStore, tmp_path: Path, results: Path
+) -> None:
     names = [f"ep-{number}.mp3" for number in range(5)]
     write_audio(tmp_path, *names)
     for number, name in enumerate(names):
         job = submit(tmp_path / name, results, priority=6)
-        ledger.redis.zadd("duet:jobs", {job.id: time.time() - 700 - 10 * (5 - number)})
+        job_store.redis.zadd("duet:jobs", {job.id: time.time() - 700 - 10 * (5 - number)})
 
-    promote(ledger.redis, time.time(), step_s=600.0)
+    promote(job_store.redis, time.time(), step_s=600.0)
 
-    assert sent(ledger) == ["ep-0", "ep-1", "ep-2", "ep-3", "ep-4"]
-    assert ledger.redis.llen(f"whisper{PRIORITY_SEPARATOR}5") == 5
+    assert sent(job_store) == ["ep-0", "ep-1", "ep-2", "ep-3", "ep-4"]
+    assert job_store.redis.llen(f"whisper{PRIORITY_SEPARATOR}5") == 5
 
 
-def test_who_moves_up_comes_behind_those_who_moved_up_before(ledger: Ledger, tmp_path: Path, results: Path) -> None:
+def test_who_moves_up_comes_behind_those_who_moved_up_before(
+    job_store: JobStore, tmp_path: Path, results: Path
+) -> None:
     write_audio(tmp_path, "first.mp3", "second.mp3", "fresh.mp3")
     now = time.time()
     for name, waited_s in (("first", 700), ("second", 620)):
         job = submit(tmp_path / f"{name}.mp3", results, priority=6)
-        ledger.redis.zadd("duet:jobs", {job.id: now - waited_s})
+        job_store.redis.zadd("duet:jobs", {job.id: now - waited_s})
     submit(tmp_path / "fresh.mp3", results, priority=5)
 
-    promote(ledger.redis, now - 60.0, step_s=600.0)
-    promote(ledger.redis, now, step_s=600.0)
+    promote(job_store.redis, now - 60.0, step_s=600.0)
+    promote(job_store.redis, now, step_s=600.0)
 
-    assert sent(ledger) == ["first", "second", "fresh"]
-    assert ledger.redis.llen(f"whisper{PRIORITY_SEPARATOR}5") == 3
+    assert sent(job_store) == ["first", "second", "fresh"]
+    assert job_store.redis.llen(f"whisper{PRIORITY_SEPARATOR}5") == 3
 
 
 def test_a_single_episode_overtakes_an_old_batch_unless_that_would_starve(
-    ledger: Ledger, tmp_path: Path, results: Path
+    job_store: JobStore, tmp_path: Path, results: Path
 ) -> None:
     write_audio(tmp_path, "old.mp3", "starved.mp3", "single.mp3")
     for name, waited_s in (("old", 7200), ("starved", 61_000)):
         job = submit(tmp_path / f"{name}.mp3", results, priority=6)
-        ledger.redis.zadd("duet:jobs", {job.id: time.time() - waited_s})
+        job_store.redis.zadd("duet:jobs", {job.id: time.time() - waited_s})
     submit(tmp_path / "single.mp3", results)
 
-    promote(ledger.redis, time.time(), step_s=600.0)
+    promote(job_store.redis, time.time(), step_s=600.0)
 
-    assert sent(ledger) == ["starved", "single", "old"]
+    assert sent(job_store) == ["starved", "single", "old"]

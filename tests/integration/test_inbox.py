@@ -8,7 +8,7 @@ import pytest
 from beat.maintenance import scan_inboxes
 from pipeline.client.inbox import Inbox
 from pipeline.settings import settings
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.storage import open_storage
 from tests.batches import ID3, end_jobs, own_settings, records, write_audio
 from tests.services import S3Server, start_s3
@@ -24,11 +24,11 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 
 @pytest.fixture
-def ledger(valkey: str, s3: S3Server, tmp_path: Path) -> Iterator[Ledger]:
+def job_store(valkey: str, s3: S3Server, tmp_path: Path) -> Iterator[JobStore]:
     with own_settings(valkey, tmp_path / "cache", **s3.environment):
-        ledger = Ledger()
-        ledger.redis.flushdb()
-        yield ledger
+        job_store = JobStore()
+        job_store.redis.flushdb()
+        yield job_store
 
 
 @pytest.fixture
@@ -37,12 +37,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def sources(ledger: Ledger) -> list[str]:
-    return sorted(Path(record.spec.episode.source).name for record in records(ledger))
+def sources(job_store: JobStore) -> list[str]:
+    return sorted(Path(record.spec.episode.source).name for record in records(job_store))
 
 
-def test_a_file_is_taken_once_it_has_stopped_growing(ledger: Ledger, folder: Path) -> None:
-    inbox = Inbox(str(folder), None, ledger)
+def test_a_file_is_taken_once_it_has_stopped_growing(job_store: JobStore, folder: Path) -> None:
+    inbox = Inbox(str(folder), None, job_store)
     write_audio(folder, "1.mp3")
     assert inbox.look(100.0, SETTLE_S) == 0
     with (folder / "1.mp3").open("ab") as file:
@@ -52,18 +52,18 @@ def test_a_file_is_taken_once_it_has_stopped_growing(ledger: Ledger, folder: Pat
     assert inbox.look(121.0, SETTLE_S) == 1
     assert inbox.look(200.0, SETTLE_S) == 0, "it is taken once"
 
-    (record,) = records(ledger)
+    (record,) = records(job_store)
     assert record.spec.episode.size_bytes == (folder / "1.mp3").stat().st_size
 
 
-def test_results_go_to_a_mirror_of_the_tree_and_the_file_stays_as_it_is(ledger: Ledger, folder: Path) -> None:
+def test_results_go_to_a_mirror_of_the_tree_and_the_file_stays_as_it_is(job_store: JobStore, folder: Path) -> None:
     write_audio(folder, "show/season 1/ep.mp3", "top.mp3")
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*.mp3")}
-    inbox = Inbox(str(folder), None, ledger)
+    inbox = Inbox(str(folder), None, job_store)
     inbox.look(100.0, SETTLE_S)
 
     assert inbox.look(120.0, SETTLE_S) == 2
-    end_jobs(ledger, ledger.jobs())
+    end_jobs(job_store, job_store.jobs())
 
     results = folder.with_name("in-results")
     assert len(list(results.glob("top-*/result.json"))) == 1
@@ -71,23 +71,23 @@ def test_results_go_to_a_mirror_of_the_tree_and_the_file_stays_as_it_is(ledger: 
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*.mp3")} == before
 
 
-def test_a_file_that_is_changed_later_is_a_new_episode(ledger: Ledger, folder: Path) -> None:
+def test_a_file_that_is_changed_later_is_a_new_episode(job_store: JobStore, folder: Path) -> None:
     write_audio(folder, "1.mp3")
-    inbox = Inbox(str(folder), None, ledger)
+    inbox = Inbox(str(folder), None, job_store)
     inbox.look(100.0, SETTLE_S)
     inbox.look(120.0, SETTLE_S)
     (folder / "1.mp3").write_bytes(ID3 + b"another take")
 
     inbox.look(130.0, SETTLE_S)
     assert inbox.look(150.0, SETTLE_S) == 1
-    assert sources(ledger) == ["1.mp3", "1.mp3"]
+    assert sources(job_store) == ["1.mp3", "1.mp3"]
 
 
-def test_what_is_no_episode_or_not_whole_waits(ledger: Ledger, folder: Path) -> None:
+def test_what_is_no_episode_or_not_whole_waits(job_store: JobStore, folder: Path) -> None:
     write_audio(folder, "1.mp3.part")
     (folder / "notes.txt").write_text("Show notes.")
     (folder / "empty.mp3").touch()
-    inbox = Inbox(str(folder), None, ledger)
+    inbox = Inbox(str(folder), None, job_store)
     inbox.look(100.0, SETTLE_S)
     assert inbox.look(120.0, SETTLE_S) == 0
 
@@ -97,34 +97,34 @@ def test_what_is_no_episode_or_not_whole_waits(ledger: Ledger, folder: Path) -> 
     assert inbox.look(150.0, SETTLE_S) == 1
 
 
-def test_after_a_broker_that_forgot_all_nothing_is_done_twice(ledger: Ledger, folder: Path) -> None:
+def test_after_a_broker_that_forgot_all_nothing_is_done_twice(job_store: JobStore, folder: Path) -> None:
     write_audio(folder, "1.mp3")
-    inbox = Inbox(str(folder), None, ledger)
+    inbox = Inbox(str(folder), None, job_store)
     inbox.look(100.0, SETTLE_S)
     inbox.look(120.0, SETTLE_S)
-    end_jobs(ledger, ledger.jobs())
-    ledger.redis.flushdb()
+    end_jobs(job_store, job_store.jobs())
+    job_store.redis.flushdb()
 
     inbox.look(200.0, SETTLE_S)
     inbox.look(220.0, SETTLE_S)
 
-    assert ledger.redis.keys("whisper*") == []
+    assert job_store.redis.keys("whisper*") == []
 
 
-def test_a_prefix_is_watched_too(ledger: Ledger, s3: S3Server) -> None:
+def test_a_prefix_is_watched_too(job_store: JobStore, s3: S3Server) -> None:
     bucket = open_storage(f"s3://{s3.bucket}/inbox")
     bucket.put("show/ep.mp3", ID3 + b"from the bucket")
-    inbox = Inbox(bucket.uri, f"s3://{s3.bucket}/out", ledger)
+    inbox = Inbox(bucket.uri, f"s3://{s3.bucket}/out", job_store)
     inbox.look(100.0, SETTLE_S)
 
     assert inbox.look(120.0, SETTLE_S) == 1
-    (record,) = records(ledger)
+    (record,) = records(job_store)
     assert record.spec.audio_uri == f"{bucket.uri}/show/ep.mp3"
     assert record.spec.uri.startswith(f"s3://{s3.bucket}/out/show/ep-")
 
 
 def test_the_clock_looks_into_every_inbox_and_one_that_is_not_there_is_no_trouble(
-    ledger: Ledger, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job_store: JobStore, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_audio(folder, "1.mp3")
     monkeypatch.setenv("DUET_INBOX", f"{tmp_path / 'nowhere'},{folder}")
@@ -134,4 +134,4 @@ def test_the_clock_looks_into_every_inbox_and_one_that_is_not_there_is_no_troubl
     scan_inboxes()
     scan_inboxes()
 
-    assert sources(ledger) == ["1.mp3"]
+    assert sources(job_store) == ["1.mp3"]

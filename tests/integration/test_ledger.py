@@ -13,7 +13,7 @@ import pytest
 from pipeline.errors import BrokerError, WaitTimeoutError
 from pipeline.settings import Settings, settings
 from pipeline.state import job_store as module
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.types import FINAL_STATES, Episode, JobSpec, JobState, LegOutcome, Options
 from pipeline.types.records import RANKS, JobRecord
 from tests.services import free_ports, start_valkey
@@ -23,14 +23,14 @@ THREADS = 50
 PATIENCE_S = 10.0
 """Longer than anything here takes; only a test that fails waits for it."""
 
-CALLS: dict[str, Callable[[Ledger, JobSpec], object]] = {
-    "begin": lambda ledger, spec: ledger.begin(spec),
-    "advance": lambda ledger, spec: ledger.advance(spec, JobState.RUNNING),
-    "note": lambda ledger, spec: ledger.note(spec, sent_at=1.0),
-    "get": lambda ledger, spec: ledger.get(spec.job),
-    "get_many": lambda ledger, spec: ledger.get_many([spec.job]),
-    "jobs": lambda ledger, spec: ledger.jobs(),
-    "wait": lambda ledger, spec: ledger.wait(spec.job, JobState.COMPLETED, timeout_s=PATIENCE_S),
+CALLS: dict[str, Callable[[JobStore, JobSpec], object]] = {
+    "begin": lambda job_store, spec: job_store.begin(spec),
+    "advance": lambda job_store, spec: job_store.advance(spec, JobState.RUNNING),
+    "note": lambda job_store, spec: job_store.note(spec, sent_at=1.0),
+    "get": lambda job_store, spec: job_store.get(spec.job),
+    "get_many": lambda job_store, spec: job_store.get_many([spec.job]),
+    "jobs": lambda job_store, spec: job_store.jobs(),
+    "wait": lambda job_store, spec: job_store.wait(spec.job, JobState.COMPLETED, timeout_s=PATIENCE_S),
 }
 
 
@@ -45,11 +45,11 @@ def use_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None
 
 
 @pytest.fixture
-def ledger(valkey: str, use_broker: Callable[[str], None]) -> Ledger:
+def job_store(valkey: str, use_broker: Callable[[str], None]) -> JobStore:
     use_broker(valkey)
-    ledger = Ledger()
-    ledger.redis.flushdb()
-    return ledger
+    job_store = JobStore()
+    job_store.redis.flushdb()
+    return job_store
 
 
 @pytest.fixture
@@ -70,14 +70,14 @@ def make_spec(job: str = JOB, attempt: int = 1) -> JobSpec:
     )
 
 
-def begun(ledger: Ledger, job: str = JOB, attempt: int = 1) -> JobSpec:
+def begun(job_store: JobStore, job: str = JOB, attempt: int = 1) -> JobSpec:
     spec = make_spec(job, attempt)
-    assert ledger.begin(spec)
+    assert job_store.begin(spec)
     return spec
 
 
-def known(ledger: Ledger, job: str = JOB) -> JobRecord:
-    record = ledger.get(job)
+def known(job_store: JobStore, job: str = JOB) -> JobRecord:
+    record = job_store.get(job)
     assert record
     return record
 
@@ -89,117 +89,121 @@ def until(check: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-def await_waiting(ledger: Ledger) -> None:
-    until(lambda: ledger.redis.pubsub_numsub(f"duet:job:{JOB}")[0][1])
+def await_waiting(job_store: JobStore) -> None:
+    until(lambda: job_store.redis.pubsub_numsub(f"duet:job:{JOB}")[0][1])
 
 
-def test_a_job_that_was_begun_is_known(ledger: Ledger) -> None:
+def test_a_job_that_was_begun_is_known(job_store: JobStore) -> None:
     before = time.time()
-    spec = begun(ledger)
+    spec = begun(job_store)
 
-    record = known(ledger)
+    record = known(job_store)
     assert record.spec == spec
     assert record.state is JobState.SUBMITTED
     assert before - 0.01 <= record.submitted_at <= time.time() + 0.01
     assert record.sent_at is record.transcribed_at is record.ended_at is record.audio_s is None
 
 
-def test_a_job_that_nobody_began_is_unknown(ledger: Ledger) -> None:
-    assert ledger.get(JOB) is None
-    assert not ledger.advance(make_spec(), JobState.RUNNING)
-    assert not ledger.note(make_spec(), sent_at=1.0)
-    assert ledger.get(JOB) is None
+def test_a_job_that_nobody_began_is_unknown(job_store: JobStore) -> None:
+    assert job_store.get(JOB) is None
+    assert not job_store.advance(make_spec(), JobState.RUNNING)
+    assert not job_store.note(make_spec(), sent_at=1.0)
+    assert job_store.get(JOB) is None
 
 
 @pytest.mark.parametrize("end", sorted(FINAL_STATES))
-def test_a_job_goes_its_way_to_the_end(ledger: Ledger, end: JobState) -> None:
-    spec = begun(ledger)
+def test_a_job_goes_its_way_to_the_end(job_store: JobStore, end: JobState) -> None:
+    spec = begun(job_store)
 
     for state in (JobState.RUNNING, JobState.TRANSCRIBED, end):
-        assert ledger.advance(spec, state)
-        assert known(ledger).state is state
+        assert job_store.advance(spec, state)
+        assert known(job_store).state is state
 
 
-def test_a_state_may_be_left_out(ledger: Ledger) -> None:
-    spec = begun(ledger)
+def test_a_state_may_be_left_out(job_store: JobStore) -> None:
+    spec = begun(job_store)
 
-    assert ledger.advance(spec, JobState.FAILED, reason="It is no audio.", ended_at=12.5)
-    assert (known(ledger).state, known(ledger).reason, known(ledger).ended_at) == ("failed", "It is no audio.", 12.5)
+    assert job_store.advance(spec, JobState.FAILED, reason="It is no audio.", ended_at=12.5)
+    assert (known(job_store).state, known(job_store).reason, known(job_store).ended_at) == (
+        "failed",
+        "It is no audio.",
+        12.5,
+    )
 
 
 @pytest.mark.parametrize("reached", JobState)
 @pytest.mark.parametrize("wanted", JobState)
-def test_states_move_only_forwards(ledger: Ledger, reached: JobState, wanted: JobState) -> None:
-    spec = begun(ledger)
-    ledger.advance(spec, reached)
+def test_states_move_only_forwards(job_store: JobStore, reached: JobState, wanted: JobState) -> None:
+    spec = begun(job_store)
+    job_store.advance(spec, reached)
 
-    moved = ledger.advance(spec, wanted)
+    moved = job_store.advance(spec, wanted)
 
     assert moved is (RANKS[wanted] > RANKS[reached])
-    assert known(ledger).state is (wanted if moved else reached)
+    assert known(job_store).state is (wanted if moved else reached)
 
 
-def test_a_state_reached_twice_keeps_its_first_time(ledger: Ledger) -> None:
-    spec = begun(ledger)
-    ledger.advance(spec, JobState.TRANSCRIBED, transcribed_at=10.0)
+def test_a_state_reached_twice_keeps_its_first_time(job_store: JobStore) -> None:
+    spec = begun(job_store)
+    job_store.advance(spec, JobState.TRANSCRIBED, transcribed_at=10.0)
 
-    assert not ledger.advance(spec, JobState.TRANSCRIBED, transcribed_at=99.0)
+    assert not job_store.advance(spec, JobState.TRANSCRIBED, transcribed_at=99.0)
 
-    assert known(ledger).transcribed_at == 10.0
-
-
-def test_an_ended_job_is_written_to_no_more(ledger: Ledger) -> None:
-    spec = begun(ledger)
-    ledger.advance(spec, JobState.CANCELLED, reason="It was cancelled.")
-
-    assert not ledger.advance(spec, JobState.COMPLETED, reason="")
-    assert not ledger.note(spec, sent_at=1.0)
-    assert not ledger.note_leg(spec, "whisper", done_s=1.0)
-
-    assert known(ledger).reason == "It was cancelled."
-    assert known(ledger).sent_at is None
-    assert known(ledger).legs["whisper"].done_s == 0.0
+    assert known(job_store).transcribed_at == 10.0
 
 
-def test_a_stale_attempt_is_ignored(ledger: Ledger) -> None:
-    old = begun(ledger)
-    ledger.advance(old, JobState.RUNNING)
-    new = begun(ledger, attempt=2)
+def test_an_ended_job_is_written_to_no_more(job_store: JobStore) -> None:
+    spec = begun(job_store)
+    job_store.advance(spec, JobState.CANCELLED, reason="It was cancelled.")
 
-    assert not ledger.advance(old, JobState.COMPLETED)
-    assert not ledger.note(old, sent_at=1.0)
-    assert not ledger.note_leg(old, "voxtral", done_s=5.0)
+    assert not job_store.advance(spec, JobState.COMPLETED, reason="")
+    assert not job_store.note(spec, sent_at=1.0)
+    assert not job_store.note_leg(spec, "whisper", done_s=1.0)
 
-    assert known(ledger).spec == new
-    assert known(ledger).state is JobState.SUBMITTED
-    assert known(ledger).sent_at is None
+    assert known(job_store).reason == "It was cancelled."
+    assert known(job_store).sent_at is None
+    assert known(job_store).legs["whisper"].done_s == 0.0
 
 
-def test_a_new_attempt_begins_with_nothing_of_the_old(ledger: Ledger) -> None:
-    old = begun(ledger)
-    ledger.note_leg(old, "whisper", done_s=5.0, total_s=9.0)
-    ledger.advance(old, JobState.FAILED, reason="It was no audio.", ended_at=12.0)
+def test_a_stale_attempt_is_ignored(job_store: JobStore) -> None:
+    old = begun(job_store)
+    job_store.advance(old, JobState.RUNNING)
+    new = begun(job_store, attempt=2)
 
-    begun(ledger, attempt=2)
+    assert not job_store.advance(old, JobState.COMPLETED)
+    assert not job_store.note(old, sent_at=1.0)
+    assert not job_store.note_leg(old, "voxtral", done_s=5.0)
 
-    record = known(ledger)
+    assert known(job_store).spec == new
+    assert known(job_store).state is JobState.SUBMITTED
+    assert known(job_store).sent_at is None
+
+
+def test_a_new_attempt_begins_with_nothing_of_the_old(job_store: JobStore) -> None:
+    old = begun(job_store)
+    job_store.note_leg(old, "whisper", done_s=5.0, total_s=9.0)
+    job_store.advance(old, JobState.FAILED, reason="It was no audio.", ended_at=12.0)
+
+    begun(job_store, attempt=2)
+
+    record = known(job_store)
     assert (record.reason, record.ended_at, record.audio_s) == ("", None, None)
 
 
 @pytest.mark.parametrize("attempt", [1, 3, 7])
-def test_only_the_next_attempt_can_begin(ledger: Ledger, attempt: int) -> None:
-    begun(ledger)
+def test_only_the_next_attempt_can_begin(job_store: JobStore, attempt: int) -> None:
+    begun(job_store)
 
-    assert not ledger.begin(make_spec(attempt=attempt))
-    assert known(ledger).spec.attempt == 1
+    assert not job_store.begin(make_spec(attempt=attempt))
+    assert known(job_store).spec.attempt == 1
 
 
-def test_of_many_who_begin_at_once_one_wins(ledger: Ledger, pool: ThreadPoolExecutor) -> None:
+def test_of_many_who_begin_at_once_one_wins(job_store: JobStore, pool: ThreadPoolExecutor) -> None:
     for attempt in (1, 2):
         spec, start = make_spec(attempt=attempt), Barrier(THREADS)
 
         def begin(spec: JobSpec = spec, start: Barrier = start) -> bool:
-            own = Ledger()
+            own = JobStore()
             own.redis.ping()  # connected already, so that all of them ask at once
             start.wait(PATIENCE_S)
             return own.begin(spec)
@@ -209,55 +213,55 @@ def test_of_many_who_begin_at_once_one_wins(ledger: Ledger, pool: ThreadPoolExec
         assert sum(it.result(PATIENCE_S) for it in tries) == 1
 
 
-def test_of_many_who_end_a_job_at_once_one_wins(ledger: Ledger, pool: ThreadPoolExecutor) -> None:
-    spec, start, ends = begun(ledger), Barrier(THREADS), sorted(FINAL_STATES)
+def test_of_many_who_end_a_job_at_once_one_wins(job_store: JobStore, pool: ThreadPoolExecutor) -> None:
+    spec, start, ends = begun(job_store), Barrier(THREADS), sorted(FINAL_STATES)
 
     def end(number: int) -> JobState | None:
         state = ends[number % len(ends)]
         start.wait(PATIENCE_S)
-        return state if ledger.advance(spec, state, reason=state.value) else None
+        return state if job_store.advance(spec, state, reason=state.value) else None
 
     won = [state for state in pool.map(end, range(THREADS), timeout=PATIENCE_S) if state]
 
     assert len(won) == 1
-    assert (known(ledger).state, known(ledger).reason) == (won[0], won[0].value)
+    assert (known(job_store).state, known(job_store).reason) == (won[0], won[0].value)
 
 
-def test_what_a_leg_reports_is_known(ledger: Ledger) -> None:
-    spec = begun(ledger)
+def test_what_a_leg_reports_is_known(job_store: JobStore) -> None:
+    spec = begun(job_store)
     outcome = LegOutcome(leg="whisper", status="ok", audio_s=61.0, model="base")
 
-    assert ledger.note_leg(spec, "whisper", started_at=5.0, done_s=30.0, total_s=60.0)
-    assert ledger.note_leg(spec, "voxtral", done_s=10.0)
-    assert known(ledger).audio_s == 60.0
-    assert ledger.note_leg(spec, "whisper", outcome=outcome.model_dump_json())
+    assert job_store.note_leg(spec, "whisper", started_at=5.0, done_s=30.0, total_s=60.0)
+    assert job_store.note_leg(spec, "voxtral", done_s=10.0)
+    assert known(job_store).audio_s == 60.0
+    assert job_store.note_leg(spec, "whisper", outcome=outcome.model_dump_json())
 
-    legs = known(ledger).legs
+    legs = known(job_store).legs
     assert (legs["whisper"].started_at, legs["whisper"].done_s, legs["whisper"].outcome) == (5.0, 30.0, outcome)
     assert (legs["voxtral"].done_s, legs["voxtral"].outcome) == (10.0, None)
-    assert known(ledger).audio_s == 61.0
+    assert known(job_store).audio_s == 61.0
 
 
-def test_many_are_answered_in_the_order_they_were_asked(ledger: Ledger) -> None:
+def test_many_are_answered_in_the_order_they_were_asked(job_store: JobStore) -> None:
     first, second = named("a"), named("b")
     for job in (first, second):
-        begun(ledger, job)
+        begun(job_store, job)
 
-    records = ledger.get_many([second, "unknown", first])
+    records = job_store.get_many([second, "unknown", first])
 
     assert [it.spec.job if it else None for it in records] == [second, None, first]
-    assert ledger.get_many([]) == []
+    assert job_store.get_many([]) == []
 
 
-def test_jobs_are_listed_oldest_first(ledger: Ledger) -> None:
+def test_jobs_are_listed_oldest_first(job_store: JobStore) -> None:
     a, b, c = map(named, "abc")
     for job in (c, a, b):
-        begun(ledger, job)
+        begun(job_store, job)
 
-    assert ledger.jobs() == [c, a, b]
+    assert job_store.jobs() == [c, a, b]
 
-    begun(ledger, c, attempt=2)
-    assert ledger.jobs() == [a, b, c]
+    begun(job_store, c, attempt=2)
+    assert job_store.jobs() == [a, b, c]
 
 
 def named(digit: str) -> str:
@@ -265,61 +269,61 @@ def named(digit: str) -> str:
 
 
 @pytest.mark.parametrize("state", [JobState.TRANSCRIBED, JobState.PARTIAL])
-def test_a_wait_for_what_has_happened_is_over_at_once(ledger: Ledger, state: JobState) -> None:
-    spec = begun(ledger)
-    ledger.advance(spec, state)
+def test_a_wait_for_what_has_happened_is_over_at_once(job_store: JobStore, state: JobState) -> None:
+    spec = begun(job_store)
+    job_store.advance(spec, state)
 
-    assert ledger.wait(JOB, JobState.TRANSCRIBED, timeout_s=0).state is state
+    assert job_store.wait(JOB, JobState.TRANSCRIBED, timeout_s=0).state is state
 
 
 def test_a_wait_is_over_when_the_state_is_published(
-    ledger: Ledger, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    job_store: JobStore, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RECHECK_S", 3 * PATIENCE_S)  # only the publication can end the wait in time
-    spec = begun(ledger)
-    waiting = pool.submit(Ledger().wait, JOB, JobState.TRANSCRIBED, 2 * PATIENCE_S)
-    await_waiting(ledger)
+    spec = begun(job_store)
+    waiting = pool.submit(JobStore().wait, JOB, JobState.TRANSCRIBED, 2 * PATIENCE_S)
+    await_waiting(job_store)
 
-    ledger.advance(spec, JobState.RUNNING)
+    job_store.advance(spec, JobState.RUNNING)
     assert not waiting.done()
-    ledger.advance(spec, JobState.TRANSCRIBED)
+    job_store.advance(spec, JobState.TRANSCRIBED)
 
     assert waiting.result(PATIENCE_S).state is JobState.TRANSCRIBED
 
 
 def test_a_wait_survives_a_publication_that_is_lost(
-    ledger: Ledger, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    job_store: JobStore, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RECHECK_S", 0.05)
-    begun(ledger)
-    waiting = pool.submit(Ledger().wait, JOB, JobState.COMPLETED, PATIENCE_S)
-    await_waiting(ledger)
+    begun(job_store)
+    waiting = pool.submit(JobStore().wait, JOB, JobState.COMPLETED, PATIENCE_S)
+    await_waiting(job_store)
 
-    ledger.redis.hset(f"duet:job:{JOB}", mapping={"state": "completed", "rank": 3})  # and nothing is published
+    job_store.redis.hset(f"duet:job:{JOB}", mapping={"state": "completed", "rank": 3})  # and nothing is published
 
     assert waiting.result(PATIENCE_S).state is JobState.COMPLETED
 
 
-def test_one_may_wait_for_a_job_that_is_begun_later(ledger: Ledger, pool: ThreadPoolExecutor) -> None:
-    waiting = pool.submit(Ledger().wait, JOB, JobState.SUBMITTED, PATIENCE_S)
-    await_waiting(ledger)
+def test_one_may_wait_for_a_job_that_is_begun_later(job_store: JobStore, pool: ThreadPoolExecutor) -> None:
+    waiting = pool.submit(JobStore().wait, JOB, JobState.SUBMITTED, PATIENCE_S)
+    await_waiting(job_store)
 
-    begun(ledger)
+    begun(job_store)
 
     assert waiting.result(PATIENCE_S).state is JobState.SUBMITTED
 
 
 @pytest.mark.parametrize("timeout_s", [0, 0.05])
-def test_a_wait_that_takes_too_long_says_where_the_job_is(ledger: Ledger, timeout_s: float) -> None:
-    ledger.advance(begun(ledger), JobState.RUNNING)
+def test_a_wait_that_takes_too_long_says_where_the_job_is(job_store: JobStore, timeout_s: float) -> None:
+    job_store.advance(begun(job_store), JobState.RUNNING)
 
     with pytest.raises(WaitTimeoutError, match=rf"Job {JOB} is running after {timeout_s:g} s, not yet completed\."):
-        ledger.wait(JOB, JobState.COMPLETED, timeout_s)
+        job_store.wait(JOB, JobState.COMPLETED, timeout_s)
 
 
-def test_a_wait_for_a_job_that_nobody_knows_takes_no_longer(ledger: Ledger) -> None:
+def test_a_wait_for_a_job_that_nobody_knows_takes_no_longer(job_store: JobStore) -> None:
     with pytest.raises(WaitTimeoutError, match="is unknown after"):
-        ledger.wait(JOB, JobState.COMPLETED, timeout_s=0.05)
+        job_store.wait(JOB, JobState.COMPLETED, timeout_s=0.05)
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -328,7 +332,7 @@ def test_a_broker_that_is_not_there(use_broker: Callable[[str], None], call: str
     use_broker(f"redis://user:geheim@127.0.0.1:{port}/0")
 
     with pytest.raises(BrokerError, match=rf"redis://127\.0\.0\.1:{port}/0 does not answer") as caught:
-        CALLS[call](Ledger(), make_spec())
+        CALLS[call](JobStore(), make_spec())
 
     assert "geheim" not in str(caught.value)
 
@@ -337,7 +341,7 @@ def test_a_socket_that_is_not_there(use_broker: Callable[[str], None], tmp_path:
     use_broker(f"redis+socket://{tmp_path}/v.sock")
 
     with pytest.raises(BrokerError, match="does not answer"):
-        Ledger().get(JOB)
+        JobStore().get(JOB)
 
 
 def test_a_broker_that_never_answers_is_given_up_in_the_time_set(
@@ -349,7 +353,7 @@ def test_a_broker_that_never_answers_is_given_up_in_the_time_set(
         started = time.monotonic()
 
         with pytest.raises(BrokerError, match="does not answer"):
-            Ledger().get(JOB)
+            JobStore().get(JOB)
 
     assert time.monotonic() - started < Settings.model_fields["client_timeout_s"].default
 
@@ -359,10 +363,10 @@ def test_a_broker_that_dies_while_someone_waits(
 ) -> None:
     with ExitStack() as broker:
         use_broker(broker.enter_context(start_valkey(tmp_path)))
-        ledger = Ledger()
-        begun(ledger)
-        waiting = pool.submit(Ledger().wait, JOB, JobState.COMPLETED, 2 * PATIENCE_S)
-        await_waiting(ledger)
+        job_store = JobStore()
+        begun(job_store)
+        waiting = pool.submit(JobStore().wait, JOB, JobState.COMPLETED, 2 * PATIENCE_S)
+        await_waiting(job_store)
 
     with pytest.raises(BrokerError, match="does not answer"):
         waiting.result(PATIENCE_S)

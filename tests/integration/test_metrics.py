@@ -16,9 +16,9 @@ from pipeline.messaging import chord
 from pipeline.messaging.app import QUEUES
 from pipeline.settings import settings
 from pipeline.state import metric_events
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.state.metric_definitions import COUNTERS, HISTOGRAMS, REASONS, STEPS, UNEXPECTED, reason_of
-from pipeline.state.worker_registry import Roster, Worker
+from pipeline.state.worker_registry import Worker, WorkerRegistry
 from pipeline.types import Episode, JobSpec, JobState, LegOutcome, Options
 from tests.duet import Duet
 from tests.measured import Measured
@@ -36,12 +36,12 @@ TIMEOUT_S = 60.0
 
 
 @pytest.fixture
-def ledger(valkey: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+def job_store(valkey: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobStore]:
     monkeypatch.setenv("DUET_BROKER_URL", valkey)
     settings.cache_clear()
-    ledger = Ledger()
-    ledger.redis.flushall()
-    yield ledger
+    job_store = JobStore()
+    job_store.redis.flushall()
+    yield job_store
     settings.cache_clear()
 
 
@@ -58,18 +58,18 @@ def made(number: int = 0, priority: int = 5) -> JobSpec:
     )
 
 
-def begun(ledger: Ledger, number: int = 0, priority: int = 5) -> JobSpec:
+def begun(job_store: JobStore, number: int = 0, priority: int = 5) -> JobSpec:
     spec = made(number, priority)
-    assert ledger.begin(spec)
+    assert job_store.begin(spec)
     return spec
 
 
-def test_an_episode_that_ends_is_counted_once_however_often_its_end_is_told(ledger: Ledger) -> None:
-    spec = begun(ledger)
-    assert not ledger.begin(spec)
+def test_an_episode_that_ends_is_counted_once_however_often_its_end_is_told(job_store: JobStore) -> None:
+    spec = begun(job_store)
+    assert not job_store.begin(spec)
 
     for state in (JobState.COMPLETED, JobState.COMPLETED, JobState.CANCELLED):
-        ledger.advance(spec, state, metric_events.episode_took(90.0), ended_at=time.time())
+        job_store.advance(spec, state, metric_events.episode_took(90.0), ended_at=time.time())
 
     now = Measured.now()
     assert now("duet_episodes_submitted_total") == 1
@@ -79,13 +79,13 @@ def test_an_episode_that_ends_is_counted_once_however_often_its_end_is_told(ledg
     assert now("duet_episode_seconds_sum") == 90
 
 
-def test_a_leg_that_tells_its_end_twice_is_counted_once(ledger: Ledger) -> None:
-    spec = begun(ledger)
+def test_a_leg_that_tells_its_end_twice_is_counted_once(job_store: JobStore) -> None:
+    spec = begun(job_store)
     ok = LegOutcome(leg="whisper", status="ok", audio_s=600.0, work_s=60.0)
     for outcome in (ok, ok.model_copy(update={"reused": True})):
-        assert ledger.note_leg(spec, "whisper", metric_events.leg_began("whisper", 4.0), started_at=1.0)
+        assert job_store.note_leg(spec, "whisper", metric_events.leg_began("whisper", 4.0), started_at=1.0)
         ended = metric_events.leg_ended(outcome)
-        assert ledger.note_leg(spec, "whisper", ended, outcome=outcome.model_dump_json(), ended_at=2.0)
+        assert job_store.note_leg(spec, "whisper", ended, outcome=outcome.model_dump_json(), ended_at=2.0)
 
     now = Measured.now()
     assert now("duet_leg_outcomes_total", leg="whisper", status="ok") == 1
@@ -101,7 +101,7 @@ def test_a_leg_that_tells_its_end_twice_is_counted_once(ledger: Ledger) -> None:
     assert now("duet_leg_work_seconds_sum", leg="whisper") == 60
 
 
-def test_every_series_is_there_before_anything_has_happened(ledger: Ledger) -> None:
+def test_every_series_is_there_before_anything_has_happened(job_store: JobStore) -> None:
     now = Measured.now()
     for counter in COUNTERS:
         for values in counter.series():
@@ -109,7 +109,7 @@ def test_every_series_is_there_before_anything_has_happened(ledger: Ledger) -> N
     assert {f"{it.name}_bucket" for it in HISTOGRAMS} <= now.names
 
 
-def test_queues_are_counted_over_all_priorities(ledger: Ledger) -> None:
+def test_queues_are_counted_over_all_priorities(job_store: JobStore) -> None:
     chord.send_many(made(number, priority) for number, priority in enumerate((0, 2, 5, 5, 9)))
 
     now = Measured.now()
@@ -121,30 +121,30 @@ def test_queues_are_counted_over_all_priorities(ledger: Ledger) -> None:
     }
 
 
-def test_what_is_kept_and_how_much_room_there_is(ledger: Ledger) -> None:
-    ledger.redis.config_set("maxmemory", "900mb")
+def test_what_is_kept_and_how_much_room_there_is(job_store: JobStore) -> None:
+    job_store.redis.config_set("maxmemory", "900mb")
     try:
-        begun(ledger)
+        begun(job_store)
         measured = Measured.now()
     finally:
-        ledger.redis.config_set("maxmemory", "0")
+        job_store.redis.config_set("maxmemory", "0")
 
     assert measured("duet_jobs_kept") == 1
     assert measured("duet_broker_memory_limit_bytes") == 900 * 2**20
     assert 0 < measured("duet_broker_memory_used_bytes") < 900 * 2**20
 
 
-def test_what_waits_longest_and_what_is_most_silent(ledger: Ledger) -> None:
+def test_what_waits_longest_and_what_is_most_silent(job_store: JobStore) -> None:
     # Given an episode of which one leg is silent and the other waits, one that waits for its merge, and one that ended
     now_s = time.time()
-    silent, whole, gone = (begun(ledger, number) for number in range(3))
-    ledger.redis.hset(f"duet:job:{silent.job}", "submitted_at", now_s - 500)
-    ledger.note_leg(silent, "whisper", started_at=now_s - 300, seen_at=now_s - 200)
+    silent, whole, gone = (begun(job_store, number) for number in range(3))
+    job_store.redis.hset(f"duet:job:{silent.job}", "submitted_at", now_s - 500)
+    job_store.note_leg(silent, "whisper", started_at=now_s - 300, seen_at=now_s - 200)
     for leg in ("whisper", "voxtral"):
-        ledger.note_leg(whole, leg, started_at=now_s - 300, seen_at=now_s - 290, ended_at=now_s - 100)
-    ledger.advance(silent, JobState.RUNNING)
-    ledger.advance(whole, JobState.TRANSCRIBED)
-    ledger.advance(gone, JobState.FAILED)
+        job_store.note_leg(whole, leg, started_at=now_s - 300, seen_at=now_s - 290, ended_at=now_s - 100)
+    job_store.advance(silent, JobState.RUNNING)
+    job_store.advance(whole, JobState.TRANSCRIBED)
+    job_store.advance(gone, JobState.FAILED)
 
     measured = Measured.now()
 
@@ -157,11 +157,11 @@ def test_what_waits_longest_and_what_is_most_silent(ledger: Ledger) -> None:
     assert states == {"submitted": 0, "running": 1, "transcribed": 1}
 
 
-def test_a_worker_that_is_lost_is_no_longer_there(ledger: Ledger) -> None:
-    roster = Roster(ledger.redis)
+def test_a_worker_that_is_lost_is_no_longer_there(job_store: JobStore) -> None:
+    registry = WorkerRegistry(job_store.redis)
     for name in ("one", "two"):
-        roster.say_alive(Worker(f"whisper@{name}", "elsewhere", 1, "whisper"))
-    ledger.redis.hset("duet:worker:whisper@two", "missed", 5)
+        registry.heartbeat(Worker(f"whisper@{name}", "elsewhere", 1, "whisper"))
+    job_store.redis.hset("duet:worker:whisper@two", "missed", 5)
 
     now = Measured.now()
 
@@ -195,11 +195,13 @@ def test_the_steps_that_are_counted_are_those_of_the_canvas() -> None:
 
 
 @pytest.mark.parametrize("file", [RULES, DASHBOARD, DOCKER / "prometheus" / "rules_test.yml"], ids=lambda it: it.name)
-def test_dashboard_and_rules_use_only_what_is_measured(ledger: Ledger, file: Path) -> None:
+def test_dashboard_and_rules_use_only_what_is_measured(job_store: JobStore, file: Path) -> None:
     # Given a clock that has sampled pools and a card
-    ledger.redis.hset("duet:telemetry:pools", "cpu", json.dumps({"pool": "cpu", "status": "ready", "at": time.time()}))
+    job_store.redis.hset(
+        "duet:telemetry:pools", "cpu", json.dumps({"pool": "cpu", "status": "ready", "at": time.time()})
+    )
     card = {"id": "GPU-0", "name": "T4", "at": time.time(), "memory_used_bytes": 1, "memory_total_bytes": 2}
-    ledger.redis.hset("duet:telemetry:devices", "GPU-0", json.dumps(card | {"utilisation": 0.5}))
+    job_store.redis.hset("duet:telemetry:devices", "GPU-0", json.dumps(card | {"utilisation": 0.5}))
 
     used = set(re.findall(r"\bduet_\w+", file.read_text()))
 

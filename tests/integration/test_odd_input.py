@@ -18,15 +18,15 @@ from beat.maintenance import close_abandoned_batches, scan_inboxes
 from pipeline import Batch, Submitted, submit_all, submit_feed, submit_folder
 from pipeline.cli import batch_arguments
 from pipeline.cli.batch_arguments import Background
-from pipeline.client.batch_progress import Watch
-from pipeline.client.batch_submission import Submission
+from pipeline.client.batch_progress import BatchProgress
+from pipeline.client.batch_submission import BatchSubmission
 from pipeline.client.inbox import Inbox
 from pipeline.client.retry import begin_again
-from pipeline.client.submitter import Desk
+from pipeline.client.submitter import Submitter
 from pipeline.errors import AddressError, BrokerError, DuetError, StorageError, UnexpectedError
 from pipeline.sources import Found, Source, find, find_one
-from pipeline.state.batch_store import Batches
-from pipeline.state.job_store import Ledger
+from pipeline.state.batch_store import BatchStore
+from pipeline.state.job_store import JobStore
 from pipeline.storage import as_uri
 from pipeline.types import JobSpec, JobState
 from tasks.base.audio_file import local_audio
@@ -52,11 +52,11 @@ def read_at(spec: JobSpec) -> Path:
 
 
 @pytest.fixture
-def ledger(valkey: str, tmp_path: Path) -> Iterator[Ledger]:
+def job_store(valkey: str, tmp_path: Path) -> Iterator[JobStore]:
     with own_settings(valkey, tmp_path / "cache", DUET_ALLOWED_HOSTS="127.0.0.1"):
-        ledger = Ledger()
-        ledger.redis.flushdb()
-        yield ledger
+        job_store = JobStore()
+        job_store.redis.flushdb()
+        yield job_store
 
 
 @pytest.fixture
@@ -117,7 +117,9 @@ def item(url: str, *more: str) -> str:
 
 
 @pytest.mark.parametrize("name", [LATIN_1, b"m" * 247 + b".mp3", "ж".encode() * 125 + b".mp3", b"#1? [live].mp3"])
-def test_a_file_of_any_name_is_an_episode_like_others(ledger: Ledger, show: Path, tmp_path: Path, name: bytes) -> None:
+def test_a_file_of_any_name_is_an_episode_like_others(
+    job_store: JobStore, show: Path, tmp_path: Path, name: bytes
+) -> None:
     # Given a folder with a file of an odd name between two others
     odd = put(show, name)
 
@@ -133,13 +135,13 @@ def test_a_file_of_any_name_is_an_episode_like_others(ledger: Ledger, show: Path
 
 
 def test_an_episode_whose_name_is_not_utf8_can_be_retried_and_reported(
-    ledger: Ledger, show: Path, tmp_path: Path
+    job_store: JobStore, show: Path, tmp_path: Path
 ) -> None:
     put(show, LATIN_1)
     batch = submit_all([show, os.fsdecode(os.fsencode(show) + b"/\xff.mp3")], tmp_path / "out")
-    end_jobs(ledger, [job.id for job in batch], JobState.FAILED)
+    end_jobs(job_store, [job.id for job in batch], JobState.FAILED)
 
-    again = [begin_again(record, ledger) for record in records(ledger)]
+    again = [begin_again(record, job_store) for record in records(job_store)]
     report = batch.write_report()
 
     assert len(again) == 3
@@ -150,7 +152,7 @@ def test_an_episode_whose_name_is_not_utf8_can_be_retried_and_reported(
 
 
 def test_a_link_that_leads_out_of_the_allowed_roots_is_refused_whatever_it_is_called(
-    ledger: Ledger, show: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job_store: JobStore, show: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(tmp_path, b"secret.mp3")
     link = Path(os.fsdecode(os.fsencode(show) + b"/caf\xe9.mp3"))
@@ -167,7 +169,7 @@ def test_a_link_that_leads_out_of_the_allowed_roots_is_refused_whatever_it_is_ca
 @OFTEN
 @given(names=strategies.lists(strategies.builds(lambda a, b: a[: 255 - len(b)] + b, NAMES, ENDINGS), max_size=5))
 def test_whatever_files_are_called_each_is_submitted_rejected_or_left_out(
-    ledger: Ledger, tmp_path_factory: pytest.TempPathFactory, names: list[bytes]
+    job_store: JobStore, tmp_path_factory: pytest.TempPathFactory, names: list[bytes]
 ) -> None:
     folder = tmp_path_factory.mktemp("show")
     write_audio(folder, "a.mp3", "z.mp3")
@@ -185,7 +187,7 @@ def test_whatever_files_are_called_each_is_submitted_rejected_or_left_out(
 @OFTEN
 @given(heads=strategies.lists(strategies.binary(max_size=64), max_size=5))
 def test_whatever_files_begin_with_each_is_submitted_rejected_or_left_out(
-    ledger: Ledger, tmp_path_factory: pytest.TempPathFactory, heads: list[bytes]
+    job_store: JobStore, tmp_path_factory: pytest.TempPathFactory, heads: list[bytes]
 ) -> None:
     folder = tmp_path_factory.mktemp("show")
     write_audio(folder, "a.mp3", "z.mp3")
@@ -214,7 +216,7 @@ def test_whatever_files_begin_with_each_is_submitted_rejected_or_left_out(
     ],
 )
 def test_an_odd_entry_of_a_feed_costs_at_most_itself(
-    ledger: Ledger, site: Site, tmp_path: Path, odd: str, is_lost: bool
+    job_store: JobStore, site: Site, tmp_path: Path, odd: str, is_lost: bool
 ) -> None:
     site.files["/feed.xml"] = feed_of(odd, item("/one.mp3"))
 
@@ -232,7 +234,7 @@ def test_an_odd_entry_of_a_feed_costs_at_most_itself(
     ),
 )
 def test_whatever_a_feed_says_its_good_episodes_are_submitted(
-    ledger: Ledger, tmp_path_factory: pytest.TempPathFactory, urls: list[str], fields: dict[str, str]
+    job_store: JobStore, tmp_path_factory: pytest.TempPathFactory, urls: list[str], fields: dict[str, str]
 ) -> None:
     xml = str.maketrans("", "", "".join(map(chr, [*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF])))
     more = [f"<{name}>{escape(text.translate(xml))}</{name}>" for name, text in fields.items()]
@@ -250,7 +252,7 @@ def test_whatever_a_feed_says_its_good_episodes_are_submitted(
 
 @OFTEN
 @given(place=strategies.text(max_size=40) | strategies.builds("{}://{}".format, TEXTS, TEXTS))
-def test_whatever_a_place_is_called_it_is_refused_in_a_sentence(ledger: Ledger, place: str) -> None:
+def test_whatever_a_place_is_called_it_is_refused_in_a_sentence(job_store: JobStore, place: str) -> None:
     with pytest.raises(DuetError):
         list(find(place if "://" in place else f"nowhere/{place}"))
 
@@ -258,7 +260,7 @@ def test_whatever_a_place_is_called_it_is_refused_in_a_sentence(ledger: Ledger, 
 @OFTEN
 @given(text=strategies.text(strategies.characters(exclude_categories=[]), max_size=40))
 def test_whatever_is_asked_for_is_said_to_be_wrong_or_submitted(
-    ledger: Ledger, tmp_path_factory: pytest.TempPathFactory, text: str
+    job_store: JobStore, tmp_path_factory: pytest.TempPathFactory, text: str
 ) -> None:
     folder = tmp_path_factory.mktemp("show")
     write_audio(folder, "a.mp3")
@@ -277,14 +279,14 @@ class Odd:
 
 
 def test_an_error_that_nobody_foresaw_is_one_rejection_and_its_traceback_is_in_the_log(
-    ledger: Ledger, show: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    job_store: JobStore, show: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     odd: Any = Odd()
-    desk = Desk(str(tmp_path / "out"), ledger=ledger)
-    batch = Batches(ledger.redis).create([str(show)], desk.destination, {}).id
+    desk = Submitter(str(tmp_path / "out"), job_store=job_store)
+    batch = BatchStore(job_store.redis).create([str(show)], desk.destination, {}).id
     found: list[Found] = [find_one(show / "a.mp3"), odd, find_one(show / "z.mp3")]
 
-    count = in_time(Submission(found, desk, batch).run)
+    count = in_time(BatchSubmission(found, desk, batch).run)
 
     assert (count.new, count.rejected) == (2, 1)
     (rejected,) = Batch(batch).rejected
@@ -294,49 +296,49 @@ def test_an_error_that_nobody_foresaw_is_one_rejection_and_its_traceback_is_in_t
 
 
 def test_what_cannot_be_put_onto_the_queues_costs_nothing_else_of_its_page(
-    ledger: Ledger, show: Path, tmp_path: Path
+    job_store: JobStore, show: Path, tmp_path: Path
 ) -> None:
-    class Fussy(Desk):
+    class Fussy(Submitter):
         def start(self, prepared: Any) -> Any:
             if any(it.source.endswith("m.mp3") for it in prepared):
                 raise ZeroDivisionError
             return super().start(prepared)
 
     write_audio(show, "m.mp3")
-    desk = Fussy(str(tmp_path / "out"), ledger=ledger)
-    batch = Batches(ledger.redis).create([str(show)], desk.destination, {}).id
+    desk = Fussy(str(tmp_path / "out"), job_store=job_store)
+    batch = BatchStore(job_store.redis).create([str(show)], desk.destination, {}).id
 
-    count = in_time(Submission(find(show), desk, batch).run)
+    count = in_time(BatchSubmission(find(show), desk, batch).run)
 
     assert (count.new, count.rejected) == (2, 1)
     assert names_of(Batch(batch)) == ["a.mp3", "z.mp3"]
 
 
 def test_a_search_that_breaks_off_is_said_and_what_it_had_found_is_submitted(
-    ledger: Ledger, show: Path, tmp_path: Path
+    job_store: JobStore, show: Path, tmp_path: Path
 ) -> None:
     def searched() -> Iterator[Source]:
         yield find_one(show / "a.mp3")
         raise ZeroDivisionError
 
-    desk = Desk(str(tmp_path / "out"), ledger=ledger)
-    batch = Batches(ledger.redis).create([str(show)], desk.destination, {}).id
+    desk = Submitter(str(tmp_path / "out"), job_store=job_store)
+    batch = BatchStore(job_store.redis).create([str(show)], desk.destination, {}).id
 
-    count = in_time(Submission(searched(), desk, batch).run)
+    count = in_time(BatchSubmission(searched(), desk, batch).run)
 
     assert (count.new, count.rejected) == (1, 1)
     assert Batch(batch).record.is_submitted
 
 
 def test_what_ends_a_submission_in_the_background_is_raised_in_the_foreground(
-    ledger: Ledger, show: Path, tmp_path: Path
+    job_store: JobStore, show: Path, tmp_path: Path
 ) -> None:
     def fail(_: Submitted) -> None:
         raise ZeroDivisionError
 
-    desk = Desk(str(tmp_path / "out"), ledger=ledger)
-    batch = Batches(ledger.redis).create([str(show)], desk.destination, {}).id
-    background = Background(Submission(find(show), desk, batch, on_progress=fail))
+    desk = Submitter(str(tmp_path / "out"), job_store=job_store)
+    batch = BatchStore(job_store.redis).create([str(show)], desk.destination, {}).id
+    background = Background(BatchSubmission(find(show), desk, batch, on_progress=fail))
 
     def wait() -> None:
         while not background.is_over:
@@ -347,13 +349,13 @@ def test_what_ends_a_submission_in_the_background_is_raised_in_the_foreground(
     assert Batch(batch).record.abandoned_at, "and nobody waits for more of its batch"
 
 
-def test_a_batch_whose_client_is_gone_is_closed_by_the_clock(ledger: Ledger, show: Path, tmp_path: Path) -> None:
+def test_a_batch_whose_client_is_gone_is_closed_by_the_clock(job_store: JobStore, show: Path, tmp_path: Path) -> None:
     # Given a client that says no more that it is there, and one that does
-    batches = Batches(ledger.redis)
+    batches = BatchStore(job_store.redis)
     lost = batches.create([str(show)], as_uri(tmp_path / "out"), {}).id
-    ledger.redis.pexpire(f"duet:batch:{lost}:owner", 1)
+    job_store.redis.pexpire(f"duet:batch:{lost}:owner", 1)
     alive = batches.create([str(show)], as_uri(tmp_path / "out"), {}).id
-    watch = Watch(lost, ledger)
+    watch = BatchProgress(lost, job_store)
     watch.look()
     assert not watch.is_over
 
@@ -371,13 +373,13 @@ def test_a_batch_whose_client_is_gone_is_closed_by_the_clock(ledger: Ledger, sho
 
 
 def test_following_a_batch_is_over_only_when_all_that_was_left_out_is_told(
-    ledger: Ledger, show: Path, tmp_path: Path
+    job_store: JobStore, show: Path, tmp_path: Path
 ) -> None:
     (show / "notes.txt").write_text("Notes.")
     (show / "empty.mp3").touch()
     batch = submit_folder(show, tmp_path / "out")
-    end_jobs(ledger, [job.id for job in batch])
-    watch = Watch(batch.id, ledger)
+    end_jobs(job_store, [job.id for job in batch])
+    watch = BatchProgress(batch.id, job_store)
 
     watch.look()
     assert not watch.is_over, "what is no episode was not told"
@@ -387,10 +389,10 @@ def test_following_a_batch_is_over_only_when_all_that_was_left_out_is_told(
     assert (watch.sums.episodes, watch.sums.left_out.total()) == (3, 1)
 
 
-def test_a_client_that_stood_still_and_goes_on_has_its_batch_open_again(ledger: Ledger, tmp_path: Path) -> None:
-    batches = Batches(ledger.redis)
+def test_a_client_that_stood_still_and_goes_on_has_its_batch_open_again(job_store: JobStore, tmp_path: Path) -> None:
+    batches = BatchStore(job_store.redis)
     batch = batches.create(["show"], as_uri(tmp_path), {}).id
-    ledger.redis.delete(f"duet:batch:{batch}:owner")
+    job_store.redis.delete(f"duet:batch:{batch}:owner")
     close_abandoned_batches()
     assert Batch(batch).record.abandoned_at
 
@@ -401,29 +403,29 @@ def test_a_client_that_stood_still_and_goes_on_has_its_batch_open_again(ledger: 
     assert not Batch(batch).record.abandoned_at
 
 
-def test_a_batch_that_is_interrupted_is_waited_for_no_longer(ledger: Ledger, show: Path, tmp_path: Path) -> None:
-    desk = Desk(str(tmp_path / "out"), ledger=ledger)
-    batch = Batches(ledger.redis).create([str(show)], desk.destination, {}).id
-    background = Background(Submission(find(show), desk, batch, in_flight=1))
+def test_a_batch_that_is_interrupted_is_waited_for_no_longer(job_store: JobStore, show: Path, tmp_path: Path) -> None:
+    desk = Submitter(str(tmp_path / "out"), job_store=job_store)
+    batch = BatchStore(job_store.redis).create([str(show)], desk.destination, {}).id
+    background = Background(BatchSubmission(find(show), desk, batch, in_flight=1))
 
     background.stop()
 
     assert Batch(batch).record.abandoned_at
-    end_jobs(ledger, [job.id for job in Batch(batch)])
+    end_jobs(job_store, [job.id for job in Batch(batch)])
     assert Batch(batch).wait(timeout=PATIENCE_S).is_over
 
 
-def test_an_odd_file_in_an_inbox_is_taken_and_stops_no_other(ledger: Ledger, show: Path, tmp_path: Path) -> None:
+def test_an_odd_file_in_an_inbox_is_taken_and_stops_no_other(job_store: JobStore, show: Path, tmp_path: Path) -> None:
     odd = [put(show, name) for name in (LATIN_1, b"caf\xe8.mp3", b"m" * 251 + b".mp3")]
     (Path(os.fsdecode(os.fsencode(show) + b"/\xff"))).mkdir()
     odd.append(put(Path(os.fsdecode(os.fsencode(show) + b"/\xff")), b"below.mp3"))
-    inbox = Inbox(str(show), str(tmp_path / "out"), ledger)
+    inbox = Inbox(str(show), str(tmp_path / "out"), job_store)
 
     assert inbox.look(100.0, 10.0) == 0
     assert inbox.look(120.0, 10.0) == 2 + len(odd)
     assert inbox.look(140.0, 10.0) == 0
 
-    specs = [record.spec for record in records(ledger)]
+    specs = [record.spec for record in records(job_store)]
     assert {read_at(spec) for spec in specs} == {show / "a.mp3", show / "z.mp3", *odd}
     assert {spec.uri.rpartition("/")[0] for spec in specs} == {
         as_uri(tmp_path / "out"),
@@ -432,7 +434,7 @@ def test_an_odd_file_in_an_inbox_is_taken_and_stops_no_other(ledger: Ledger, sho
 
 
 def test_an_inbox_that_cannot_be_looked_into_stops_no_other(
-    ledger: Ledger, show: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job_store: JobStore, show: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DUET_INBOX", f"http://[bad,s3://,{show}")
     monkeypatch.setenv("DUET_INBOX_SETTLE_S", "0.001")
@@ -442,26 +444,26 @@ def test_an_inbox_that_cannot_be_looked_into_stops_no_other(
     scan_inboxes()
     scan_inboxes()
 
-    assert sorted(Path(it.spec.episode.source).name for it in records(ledger)) == ["a.mp3", "z.mp3"]
+    assert sorted(Path(it.spec.episode.source).name for it in records(job_store)) == ["a.mp3", "z.mp3"]
 
 
-def test_an_empty_destination_is_none(ledger: Ledger, show: Path) -> None:
+def test_an_empty_destination_is_none(job_store: JobStore, show: Path) -> None:
     with pytest.raises(StorageError, match="is empty"):
         submit_folder(show, "")
 
 
-def test_one_address_that_is_none_is_said(ledger: Ledger) -> None:
+def test_one_address_that_is_none_is_said(job_store: JobStore) -> None:
     with pytest.raises(AddressError):
         find_one("http://[bad")
 
 
 def test_a_broker_that_is_away_ends_a_submission_and_is_no_rejection(
-    ledger: Ledger, show: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job_store: JobStore, show: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk = Desk(str(tmp_path / "out"), ledger=ledger)
-    batch = Batches(ledger.redis).create([str(show)], desk.destination, {}).id
-    monkeypatch.setattr(ledger, "get", lambda _: (_ for _ in ()).throw(BrokerError("It is away.")))
+    desk = Submitter(str(tmp_path / "out"), job_store=job_store)
+    batch = BatchStore(job_store.redis).create([str(show)], desk.destination, {}).id
+    monkeypatch.setattr(job_store, "get", lambda _: (_ for _ in ()).throw(BrokerError("It is away.")))
 
     with pytest.raises(BrokerError, match="It is away"):
-        in_time(Submission(find(show), desk, batch).run)
+        in_time(BatchSubmission(find(show), desk, batch).run)
     assert not Batch(batch).rejected

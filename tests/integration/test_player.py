@@ -8,9 +8,9 @@ import pytest
 
 from pipeline.results.formats import FORMATS
 from pipeline.results.player import with_audio
-from pipeline.results.second_opinion import with_readings
-from pipeline.results.uncertainty import judged
-from pipeline.types import Analysis, Chapter, EpisodeResult, KeyPoint, OwnAnswer, Quote, Reading
+from pipeline.results.second_opinion import apply_alternatives
+from pipeline.results.uncertainty import flag_uncertain
+from pipeline.types import AlternativeTranscript, Analysis, Chapter, CustomAnswer, EpisodeResult, KeyPoint, Quote
 from tests.browser import chromium, needs_chromium
 from tests.results import result, segment, transcript
 
@@ -31,9 +31,9 @@ def made(audio: str | None) -> EpisodeResult:
         segment(text, start_s, probability=0.25 if "sidejo" in text else 0.95)
         for text, start_s in zip(SENTENCES, STARTS, strict=True)
     ]
-    spoken = with_readings(
-        judged(transcript(*segments, audio_s=59.0)),
-        [Reading(start_s=16.0, end_s=18.0, segments=(2,), text="I'm joined by Costa.")],
+    spoken = apply_alternatives(
+        flag_uncertain(transcript(*segments, audio_s=59.0)),
+        [AlternativeTranscript(start_s=16.0, end_s=18.0, segments=(2,), text="I'm joined by Costa.")],
     )
     analysis = Analysis(
         source="voxtral",
@@ -43,7 +43,7 @@ def made(audio: str | None) -> EpisodeResult:
         chapters=(Chapter(start_s=0.0, title="Roses"), Chapter(start_s=24.0, title="Soil")),
         key_points=(KeyPoint(text="Wait another week.", start_s=32.0),),
         quotes=(Quote(text="Happy gardening!", start_s=45.5),),
-        answers=(OwnAnswer(question="Who pays?", answer=None),),
+        answers=(CustomAnswer(question="Who pays?", answer=None),),
         heard_s=59.0,
     )
     return result(spoken, analysis).model_copy(update={"audio": audio})

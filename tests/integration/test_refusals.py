@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import BrokerError
 from pipeline.settings import settings
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.state.redis import connect, readable_errors
 from tests.faults.fleet import wait_until
 from tests.services import start_valkey
@@ -27,7 +27,7 @@ def broker(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.M
 @pytest.mark.parametrize("broker", [["--cluster-enabled", "yes"]], indirect=True)
 def test_a_part_of_a_cluster_is_named_as_what_it_is(broker: Any) -> None:
     with pytest.raises(BrokerError, match="refuses: it is part of a Redis Cluster, which Duet cannot use"):
-        Ledger(broker).jobs()
+        JobStore(broker).jobs()
 
 
 @pytest.mark.parametrize("broker", [["--save", "3600 1"]], indirect=True)

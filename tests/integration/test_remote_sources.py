@@ -12,7 +12,7 @@ from pipeline import Job, submit, submit_all, submit_feed, submit_folder
 from pipeline.errors import AddressError, AudioError, StorageError, TransientError
 from pipeline.settings import settings
 from pipeline.sources.download import BLOCK_BYTES, Download
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.storage import open_storage
 from pipeline.types import LEGS, JobState, Leg, Options
 from tests.batches import ID3, end_jobs, own_settings, records
@@ -56,15 +56,17 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture
-def ledger(valkey: str, s3: S3Server, tmp_path: Path) -> Iterator[Ledger]:
+def job_store(valkey: str, s3: S3Server, tmp_path: Path) -> Iterator[JobStore]:
     variables = s3.environment | {"DUET_ALLOWED_HOSTS": "127.0.0.1"}
     with own_settings(valkey, tmp_path / "cache", **variables):
-        ledger = Ledger()
-        ledger.redis.flushdb()
-        yield ledger
+        job_store = JobStore()
+        job_store.redis.flushdb()
+        yield job_store
 
 
-def test_a_feed_is_a_batch_and_says_what_it_knows_of_each_episode(ledger: Ledger, site: Site, tmp_path: Path) -> None:
+def test_a_feed_is_a_batch_and_says_what_it_knows_of_each_episode(
+    job_store: JobStore, site: Site, tmp_path: Path
+) -> None:
     batch = submit_feed(f"{site.url}/show/feed.xml", tmp_path / "out")
 
     specs = {job.spec.episode.slug: job.spec for job in batch}
@@ -87,7 +89,9 @@ def test_a_feed_is_a_batch_and_says_what_it_knows_of_each_episode(ledger: Ledger
     assert ["gone.mp3 answers 404" in it.reason for it in batch.rejected] == [True]
 
 
-def test_what_a_feed_encloses_lies_beside_the_results_for_the_pools(ledger: Ledger, site: Site, tmp_path: Path) -> None:
+def test_what_a_feed_encloses_lies_beside_the_results_for_the_pools(
+    job_store: JobStore, site: Site, tmp_path: Path
+) -> None:
     batch = submit_feed(f"{site.url}/show/feed.xml", tmp_path / "out")
 
     for job in batch:
@@ -98,10 +102,10 @@ def test_what_a_feed_encloses_lies_beside_the_results_for_the_pools(ledger: Ledg
 
 
 def test_a_feed_again_asks_for_the_feed_and_for_nothing_that_is_done(
-    ledger: Ledger, site: Site, tmp_path: Path
+    job_store: JobStore, site: Site, tmp_path: Path
 ) -> None:
-    end_jobs(ledger, [job.id for job in submit_feed(f"{site.url}/show/feed.xml", tmp_path / "out")])
-    ledger.redis.flushdb()
+    end_jobs(job_store, [job.id for job in submit_feed(f"{site.url}/show/feed.xml", tmp_path / "out")])
+    job_store.redis.flushdb()
     site.requests.clear()
 
     batch = submit_feed(f"{site.url}/show/feed.xml", tmp_path / "out")
@@ -112,20 +116,20 @@ def test_a_feed_again_asks_for_the_feed_and_for_nothing_that_is_done(
     assert "if-none-match" in site.asked("/show/feed.xml")[-1]
 
 
-def test_an_address_of_audio_is_one_episode(ledger: Ledger, site: Site, tmp_path: Path) -> None:
+def test_an_address_of_audio_is_one_episode(job_store: JobStore, site: Site, tmp_path: Path) -> None:
     job = submit(f"{site.url}/show/audio/1.mp3", tmp_path / "out")
 
     assert job.spec.episode.source == f"{site.url}/show/audio/1.mp3"
     assert job.spec.episode.slug == "1"
 
 
-def test_audio_without_an_ending_is_known_by_its_bytes(ledger: Ledger, site: Site, tmp_path: Path) -> None:
+def test_audio_without_an_ending_is_known_by_its_bytes(job_store: JobStore, site: Site, tmp_path: Path) -> None:
     assert submit(f"{site.url}/audio/2", tmp_path / "out").spec.episode.size_bytes == len(ID3) + 3
 
 
-def test_done_audio_is_not_downloaded_again_until_it_changes(ledger: Ledger, site: Site, tmp_path: Path) -> None:
+def test_done_audio_is_not_downloaded_again_until_it_changes(job_store: JobStore, site: Site, tmp_path: Path) -> None:
     url = f"{site.url}/show/audio/1.mp3"
-    end_jobs(ledger, [submit(url, tmp_path / "out").id])
+    end_jobs(job_store, [submit(url, tmp_path / "out").id])
 
     submit(url, tmp_path / "out")
     assert len(site.asked("/show/audio/1.mp3")) == 1
@@ -133,11 +137,11 @@ def test_done_audio_is_not_downloaded_again_until_it_changes(ledger: Ledger, sit
     changed = submit(url, tmp_path / "out")
 
     assert len(site.asked("/show/audio/1.mp3")) == 2
-    assert len(records(ledger)) == 2
+    assert len(records(job_store)) == 2
     assert changed.spec.attempt == 1
 
 
-def test_a_download_that_breaks_off_goes_on_where_it_was(ledger: Ledger, site: Site) -> None:
+def test_a_download_that_breaks_off_goes_on_where_it_was(job_store: JobStore, site: Site) -> None:
     body = ID3 + bytes(range(256)) * 4000
     site.files["/big.mp3"] = body
     site.breaks_after["/big.mp3"] = 300_000
@@ -151,7 +155,7 @@ def test_a_download_that_breaks_off_goes_on_where_it_was(ledger: Ledger, site: S
     assert second["if-range"]
 
 
-def test_what_changed_while_it_was_downloaded_is_begun_anew(ledger: Ledger, site: Site) -> None:
+def test_what_changed_while_it_was_downloaded_is_begun_anew(job_store: JobStore, site: Site) -> None:
     site.files["/big.mp3"] = ID3 + b"old" * 100_000
     site.breaks_after["/big.mp3"] = 100_000
     new = ID3 + b"new" * 100_000
@@ -160,7 +164,7 @@ def test_what_changed_while_it_was_downloaded_is_begun_anew(ledger: Ledger, site
     assert Download(f"{site.url}/big.mp3").fetch(limit_bytes=10_000_000).read_bytes() == new
 
 
-def test_a_busy_server_is_asked_again_and_then_given_up(ledger: Ledger, site: Site) -> None:
+def test_a_busy_server_is_asked_again_and_then_given_up(job_store: JobStore, site: Site) -> None:
     site.statuses["/audio/2"] = [503, 429]
     assert Download(f"{site.url}/audio/2").fetch(limit_bytes=1000).read_bytes() == ID3 + b"two"
 
@@ -171,7 +175,7 @@ def test_a_busy_server_is_asked_again_and_then_given_up(ledger: Ledger, site: Si
 
 
 @pytest.mark.parametrize("has_length", [True, False])
-def test_what_is_too_large_is_not_downloaded(ledger: Ledger, site: Site, has_length: bool) -> None:
+def test_what_is_too_large_is_not_downloaded(job_store: JobStore, site: Site, has_length: bool) -> None:
     site.files["/big.mp3"] = ID3 + bytes(5_000_000)
     site.lengthless = set() if has_length else {"/big.mp3"}
 
@@ -179,7 +183,7 @@ def test_what_is_too_large_is_not_downloaded(ledger: Ledger, site: Site, has_len
         Download(f"{site.url}/big.mp3").fetch(limit_bytes=1_000_000)
 
 
-def test_a_page_is_no_episode(ledger: Ledger, site: Site, tmp_path: Path) -> None:
+def test_a_page_is_no_episode(job_store: JobStore, site: Site, tmp_path: Path) -> None:
     site.files["/page"] = b"<!DOCTYPE html><html><body>Listen!</body></html>"
     site.files["/page.mp3"] = site.files["/page"]
 
@@ -190,7 +194,7 @@ def test_a_page_is_no_episode(ledger: Ledger, site: Site, tmp_path: Path) -> Non
 
 
 def test_addresses_that_are_not_public_are_refused_after_a_redirect_too(
-    ledger: Ledger, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job_store: JobStore, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DUET_ALLOWED_HOSTS", "localhost")
     settings.cache_clear()
@@ -202,7 +206,7 @@ def test_addresses_that_are_not_public_are_refused_after_a_redirect_too(
         submit(f"{site.url.replace('127.0.0.1', 'localhost')}/jump.mp3", tmp_path / "out")
 
 
-def test_a_prefix_is_a_batch_that_the_pools_read_where_it_is(ledger: Ledger, s3: S3Server, tmp_path: Path) -> None:
+def test_a_prefix_is_a_batch_that_the_pools_read_where_it_is(job_store: JobStore, s3: S3Server, tmp_path: Path) -> None:
     bucket = open_storage(f"s3://{s3.bucket}/prefix")
     for name in ("1.mp3", "deep/2.ogg", "no-ending"):
         bucket.put(name, ID3 + name.encode())
@@ -222,13 +226,13 @@ def test_a_prefix_is_a_batch_that_the_pools_read_where_it_is(ledger: Ledger, s3:
 
 
 def test_a_prefix_again_does_only_what_is_missing_and_reads_nothing_twice(
-    ledger: Ledger, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+    job_store: JobStore, s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket = open_storage(f"s3://{s3.bucket}/again")
     bucket.put("1.mp3", ID3 + b"again 1")
     to = f"s3://{s3.bucket}/results-again"
-    end_jobs(ledger, [job.id for job in submit_folder(bucket.uri, to)])
-    ledger.redis.flushdb()
+    end_jobs(job_store, [job.id for job in submit_folder(bucket.uri, to)])
+    job_store.redis.flushdb()
     bucket.put("2.mp3", ID3 + b"again 2")
     read: list[str] = []
     whole = type(bucket).blocks  # type: ignore[attr-defined]
@@ -240,7 +244,7 @@ def test_a_prefix_again_does_only_what_is_missing_and_reads_nothing_twice(
     assert read == ["2.mp3"]
 
 
-def test_one_object_and_a_place_without_any(ledger: Ledger, s3: S3Server, tmp_path: Path) -> None:
+def test_one_object_and_a_place_without_any(job_store: JobStore, s3: S3Server, tmp_path: Path) -> None:
     open_storage(f"s3://{s3.bucket}/one").put("ep.mp3", ID3 + b"one object")
     open_storage(f"s3://{s3.bucket}/one").put("ep.mp3.bak", ID3 + b"its backup")
 
@@ -251,7 +255,7 @@ def test_one_object_and_a_place_without_any(ledger: Ledger, s3: S3Server, tmp_pa
         submit("s3://no-such-bucket/ep.mp3", tmp_path / "out")
 
 
-def test_files_go_along_to_a_bucket(ledger: Ledger, s3: S3Server, tmp_path: Path) -> None:
+def test_files_go_along_to_a_bucket(job_store: JobStore, s3: S3Server, tmp_path: Path) -> None:
     for number in range(6):
         (tmp_path / f"{number}.mp3").write_bytes(ID3 + bytes([number]))
 
@@ -262,16 +266,16 @@ def test_files_go_along_to_a_bucket(ledger: Ledger, s3: S3Server, tmp_path: Path
         assert open_storage(folder).get(name) == Path(job.spec.episode.source).read_bytes()
 
 
-def test_what_a_feed_says_reaches_the_queue_as_json(ledger: Ledger, site: Site, tmp_path: Path) -> None:
+def test_what_a_feed_says_reaches_the_queue_as_json(job_store: JobStore, site: Site, tmp_path: Path) -> None:
     submit_feed(f"{site.url}/show/feed.xml", tmp_path / "out")
 
-    texts = [text for key in ledger.redis.keys("whisper*") for text in ledger.redis.lrange(key, 0, -1)]
+    texts = [text for key in job_store.redis.keys("whisper*") for text in job_store.redis.lrange(key, 0, -1)]
 
     assert len(texts) == 2
     assert {json.loads(text)["headers"]["task"] for text in texts} == {"tasks.transcribe"}
 
 
-def test_a_download_that_nobody_needs_is_not_kept(ledger: Ledger, site: Site, tmp_path: Path) -> None:
+def test_a_download_that_nobody_needs_is_not_kept(job_store: JobStore, site: Site, tmp_path: Path) -> None:
     # Given a server whose addresses are signed anew each time, so that only the bytes tell what is there
     for signature in ("1", "2"):
         site.files[f"/ep.mp3?signature={signature}"] = ID3 + b"signed" * 1000
@@ -283,7 +287,7 @@ def test_a_download_that_nobody_needs_is_not_kept(ledger: Ledger, site: Site, tm
     assert [it for it in (settings().cache_dir / "downloads").rglob("*") if it.is_file()] == []
 
 
-def test_a_download_whose_destination_refuses_is_not_kept(ledger: Ledger, site: Site, tmp_path: Path) -> None:
+def test_a_download_whose_destination_refuses_is_not_kept(job_store: JobStore, site: Site, tmp_path: Path) -> None:
     with pytest.raises(StorageError):
         submit(f"{site.url}/show/audio/1.mp3", "s3://no-such-bucket/out")
 
@@ -291,15 +295,15 @@ def test_a_download_whose_destination_refuses_is_not_kept(ledger: Ledger, site: 
 
 
 def test_audio_behind_a_token_is_brought_and_done_again_without_anybody_seeing_the_token(
-    ledger: Ledger, site: Site, tmp_path: Path
+    job_store: JobStore, site: Site, tmp_path: Path
 ) -> None:
     # Given an episode that only the whole address leads to, one of whose legs failed
     site.files["/private.mp3?auth=SECRET"] = ID3 + b"for subscribers"
     job = submit(f"{site.url}/private.mp3?auth=SECRET", tmp_path / "out")
-    end_jobs(ledger, [job.id], JobState.FAILED)
+    end_jobs(job_store, [job.id], JobState.FAILED)
 
     # When it is done once more
-    again = Job(job.spec, ledger).retry()
+    again = Job(job.spec, job_store).retry()
 
     # Then the pools find its audio, and the token is nowhere
     assert again.spec.attempt == 2
@@ -307,23 +311,25 @@ def test_audio_behind_a_token_is_brought_and_done_again_without_anybody_seeing_t
     assert open_storage(folder).get(name) == ID3 + b"for subscribers"
     texts = [
         text
-        for key in ledger.redis.keys("*")
-        if ledger.redis.type(key) == "list"
-        for text in ledger.redis.lrange(key, 0, -1)
+        for key in job_store.redis.keys("*")
+        if job_store.redis.type(key) == "list"
+        for text in job_store.redis.lrange(key, 0, -1)
     ]
     kept = [file.read_bytes() for file in (tmp_path / "out").rglob("*") if file.is_file()]
     assert texts
-    assert "SECRET" not in "".join(texts) + str(ledger.redis.hgetall(f"duet:job:{job.id}"))
+    assert "SECRET" not in "".join(texts) + str(job_store.redis.hgetall(f"duet:job:{job.id}"))
     assert not any(b"SECRET" in it for it in kept)
 
 
-def test_one_address_for_two_jobs_at_once_is_no_trouble_to_either(ledger: Ledger, site: Site, tmp_path: Path) -> None:
+def test_one_address_for_two_jobs_at_once_is_no_trouble_to_either(
+    job_store: JobStore, site: Site, tmp_path: Path
+) -> None:
     # Given both legs, asked for by two requests at the same time, again and again
     both_here = threading.Barrier(2, timeout=60)
 
     def ask(leg: Leg, number: int) -> Job:
         both_here.wait()
-        return submit(f"{site.url}/{number}.mp3", tmp_path / leg, Options(legs=(leg,)), ledger=ledger)
+        return submit(f"{site.url}/{number}.mp3", tmp_path / leg, Options(legs=(leg,)), job_store=job_store)
 
     for number in range(10):
         site.files[f"/{number}.mp3"] = ID3 + bytes([number]) * 300_000

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from pipeline import JobState, submit_folder
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.storage import open_storage
 from pipeline.types import LegOutcome
 from pipeline.types.schemas import schema
@@ -35,7 +35,7 @@ def links(page: str) -> list[str]:
 
 
 @pytest.fixture
-def reported(ledger: Ledger, tmp_path: Path) -> Path:
+def reported(job_store: JobStore, tmp_path: Path) -> Path:
     """A folder with the report of a batch with an episode of each kind; its name asks to be quoted."""
     write_audio(tmp_path / "show", "a done.mp3", "b <img src=x onerror=alert(1)>.mp3", "c failed.mp3", "d.mp3")
     (tmp_path / "show" / "empty.mp3").touch()
@@ -46,10 +46,10 @@ def reported(ledger: Ledger, tmp_path: Path) -> Path:
     for job in jobs[:2]:
         for leg, work_s in (("whisper", 12.5), ("voxtral", 140.0)):
             outcome = LegOutcome(leg=leg, status="ok", audio_s=1800.0, work_s=work_s)
-            ledger.note_leg(job.spec, leg, outcome=outcome.model_dump_json())
+            job_store.note_leg(job.spec, leg, outcome=outcome.model_dump_json())
         open_storage(job.uri).put("notes.md", b"# Notes\n")
-    end_jobs(ledger, [job.id for job in jobs[:2]])
-    end_jobs(ledger, [jobs[2].id], JobState.FAILED)
+    end_jobs(job_store, [job.id for job in jobs[:2]])
+    end_jobs(job_store, [jobs[2].id], JobState.FAILED)
 
     assert batch.write_report() == f"{to.as_uri()}/batch.html"
     return to

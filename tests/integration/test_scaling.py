@@ -11,7 +11,7 @@ from pipeline.errors import ScalingError
 from pipeline.scaling.drivers import AutoScalingGroup
 from pipeline.scaling.scaler import KEY
 from pipeline.settings import settings
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.types import Episode, JobSpec, JobState, LegOutcome, Options
 from tests.services import start_aws, start_valkey
 
@@ -42,7 +42,7 @@ def group(servers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.setenv("DUET_SCALE_START_S", "0")
     monkeypatch.setenv("DUET_SCALE_DOWN_AFTER_S", "0")
     settings.cache_clear()
-    Ledger().redis.flushall()
+    JobStore().redis.flushall()
     client = boto3.client("autoscaling", endpoint_url=servers["AWS_ENDPOINT_URL_AUTO_SCALING"])
     client.create_launch_configuration(LaunchConfigurationName="gpu", ImageId="ami-12c6146b", InstanceType="g5.xlarge")
     client.create_auto_scaling_group(
@@ -63,7 +63,7 @@ def group(servers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[
     settings.cache_clear()
 
 
-def begin(ledger: Ledger, number: int) -> JobSpec:
+def begin(job_store: JobStore, number: int) -> JobSpec:
     """Note a job of an hour of audio."""
     episode = Episode(id=f"{number:016x}", source=f"{number}.mp3", slug="ep", size_bytes=HOUR_BYTES)
     spec = JobSpec(
@@ -74,18 +74,18 @@ def begin(ledger: Ledger, number: int) -> JobSpec:
         audio_uri="file:///audio",
         uri="file:///results",
     )
-    assert ledger.begin(spec)
+    assert job_store.begin(spec)
     return spec
 
 
 def test_hosts_come_and_go_with_what_waits(group: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given an episode that was heard, Whisper at ten times real time and Voxtral at four, and 34 that wait
-    ledger = Ledger()
-    jobs = [begin(ledger, number) for number in range(35)]
+    job_store = JobStore()
+    jobs = [begin(job_store, number) for number in range(35)]
     for leg, work_s in (("whisper", 360.0), ("voxtral", 900.0)):
         outcome = LegOutcome.model_validate({"leg": leg, "status": "ok", "audio_s": 3600.0, "work_s": work_s})
-        ledger.note_leg(jobs[0], outcome.leg, outcome=outcome.model_dump_json())
-    ledger.advance(jobs[0], JobState.COMPLETED)
+        job_store.note_leg(jobs[0], outcome.leg, outcome=outcome.model_dump_json())
+    job_store.advance(jobs[0], JobState.COMPLETED)
 
     # When the clock looks, then there are as many hosts as have them done within the hour
     scale_gpu_hosts()
@@ -103,7 +103,7 @@ def test_hosts_come_and_go_with_what_waits(group: Any, monkeypatch: pytest.Monke
 
     # And none when all is done
     for job in jobs[1:]:
-        ledger.advance(job, JobState.COMPLETED)
+        job_store.advance(job, JobState.COMPLETED)
     scale_gpu_hosts()
     scale_gpu_hosts()
     assert group() == 0
@@ -118,7 +118,7 @@ def test_a_group_that_is_not_there_is_said_and_hosts_stay_as_they_are(
     settings.cache_clear()
     scale_gpu_hosts()
     assert "Hosts stay as they are" in caplog.text
-    assert Ledger().redis.get(KEY) is None
+    assert JobStore().redis.get(KEY) is None
 
 
 def test_aws_that_does_not_answer_is_said(group: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from pipeline import JobState
 from pipeline.errors import BrokerError
 from pipeline.messaging.app import client_app
 from pipeline.settings import settings
-from pipeline.state.job_waiter import connect_later
+from pipeline.state.job_waiter import connect_async
 from pipeline.state.redis import broker_url, connect, readable_errors, unreachable
 from tests.faults.fleet import TIMEOUT_S, Fleet
 from tests.services import start_valkey
@@ -53,7 +53,7 @@ def answers() -> list[bool]:
     app = client_app(url)
 
     async def ping() -> bool:
-        client = connect_later(url, 2)
+        client = connect_async(url, 2)
         try:
             return bool(await client.ping())
         finally:

@@ -8,7 +8,7 @@ import pytest
 from pipeline.errors import StorageError, TransientError
 from pipeline.http import transcript_index as module
 from pipeline.http.transcript_index import TranscriptIndex
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.storage import open_storage
 from pipeline.storage.file import FileStorage
 from pipeline.types import Episode, JobSpec, JobState, LegOutcome, MergedSegment, MergedTranscript, Options
@@ -43,16 +43,16 @@ def say(spec: JobSpec, text: str) -> None:
     open_storage(spec.uri).put("transcript.json", transcript.to_json())
 
 
-def transcribed(ledger: Ledger, spec: JobSpec, text: str) -> JobSpec:
-    ledger.begin(spec)
-    ledger.note_leg(spec, "whisper", outcome=LegOutcome(leg="whisper", status="ok").model_dump_json())
+def transcribed(job_store: JobStore, spec: JobSpec, text: str) -> JobSpec:
+    job_store.begin(spec)
+    job_store.note_leg(spec, "whisper", outcome=LegOutcome(leg="whisper", status="ok").model_dump_json())
     say(spec, text)
-    ledger.advance(spec, JobState.TRANSCRIBED, transcribed_at=1.0)
+    job_store.advance(spec, JobState.TRANSCRIBED, transcribed_at=1.0)
     return spec
 
 
-def end(ledger: Ledger, spec: JobSpec) -> None:
-    ledger.advance(spec, JobState.COMPLETED, ended_at=2.0)
+def end(job_store: JobStore, spec: JobSpec) -> None:
+    job_store.advance(spec, JobState.COMPLETED, ended_at=2.0)
 
 
 def found(index: TranscriptIndex, words: str) -> list[str]:
@@ -60,92 +60,94 @@ def found(index: TranscriptIndex, words: str) -> list[str]:
 
 
 def test_a_job_that_is_no_longer_listed_is_no_longer_found(
-    ledger: Ledger, index: TranscriptIndex, tmp_path: Path
+    job_store: JobStore, index: TranscriptIndex, tmp_path: Path
 ) -> None:
-    spec = transcribed(ledger, spec_of(tmp_path), "welcome to the science chat")
-    end(ledger, spec)
-    assert index.fill(ledger) == 0
+    spec = transcribed(job_store, spec_of(tmp_path), "welcome to the science chat")
+    end(job_store, spec)
+    assert index.fill(job_store) == 0
     assert found(index, "science") == [JOB]
 
-    ledger.redis.flushdb()
-    index.fill(ledger)
+    job_store.redis.flushdb()
+    index.fill(job_store)
 
     assert found(index, "science") == []
 
 
 def test_a_transcript_that_was_removed_is_no_longer_found(
-    ledger: Ledger, index: TranscriptIndex, tmp_path: Path
+    job_store: JobStore, index: TranscriptIndex, tmp_path: Path
 ) -> None:
     # Given two episodes, of which somebody deletes the folder of one
-    gone = transcribed(ledger, spec_of(tmp_path), "welcome to the science chat")
-    kept = transcribed(ledger, spec_of(tmp_path, "f" * 16 + "-01234567"), "more science")
+    gone = transcribed(job_store, spec_of(tmp_path), "welcome to the science chat")
+    kept = transcribed(job_store, spec_of(tmp_path, "f" * 16 + "-01234567"), "more science")
     for spec in (gone, kept):
-        end(ledger, spec)
-    index.fill(ledger)
+        end(job_store, spec)
+    index.fill(job_store)
     shutil.rmtree(tmp_path / "ep-0123456789abcdef")
 
     # Then only the other is found, now and after the next look for what is new
     assert found(index, "science") == [kept.job]
-    assert index.fill(ledger) == 0
+    assert index.fill(job_store) == 0
     assert found(index, "science") == [kept.job]
 
 
 @pytest.mark.parametrize("error", [TransientError("S3 does not answer."), StorageError("S3 refuses the credentials.")])
 def test_a_transcript_that_cannot_be_read_now_is_read_later(
-    ledger: Ledger, index: TranscriptIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    job_store: JobStore, index: TranscriptIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     # Given storage that is away for a moment
-    spec = transcribed(ledger, spec_of(tmp_path), "welcome to the science chat")
-    end(ledger, spec)
+    spec = transcribed(job_store, spec_of(tmp_path), "welcome to the science chat")
+    end(job_store, spec)
 
     def refuse(*_: object) -> bytes:
         raise error
 
     with monkeypatch.context() as away:
         away.setattr(FileStorage, "get", refuse)
-        assert index.fill(ledger) == 1, "it is left to be read"
+        assert index.fill(job_store) == 1, "it is left to be read"
 
     # Then it is found once storage is there again
-    assert index.fill(ledger) == 0
+    assert index.fill(job_store) == 0
     assert found(index, "science") == [JOB]
 
 
-def test_what_a_second_opinion_changed_is_read_again(ledger: Ledger, index: TranscriptIndex, tmp_path: Path) -> None:
+def test_what_a_second_opinion_changed_is_read_again(
+    job_store: JobStore, index: TranscriptIndex, tmp_path: Path
+) -> None:
     # Given an episode that was read when its fast leg had ended
-    spec = transcribed(ledger, spec_of(tmp_path), "welcome to the silence chat")
-    index.fill(ledger)
+    spec = transcribed(job_store, spec_of(tmp_path), "welcome to the silence chat")
+    index.fill(job_store)
     assert found(index, "silence") == [JOB]
 
     # When the job ends with another text
     say(spec, "welcome to the science chat")
-    end(ledger, spec)
-    index.fill(ledger)
+    end(job_store, spec)
+    index.fill(job_store)
 
     # Then that one is found
     assert (found(index, "science"), found(index, "silence")) == ([JOB], [])
 
 
 def test_a_transcript_that_is_damaged_does_not_keep_the_others_waiting(
-    ledger: Ledger, index: TranscriptIndex, tmp_path: Path
+    job_store: JobStore, index: TranscriptIndex, tmp_path: Path
 ) -> None:
-    damaged = transcribed(ledger, spec_of(tmp_path), "so")
+    damaged = transcribed(job_store, spec_of(tmp_path), "so")
     open_storage(damaged.uri).put("transcript.json", b"{")
-    transcribed(ledger, spec_of(tmp_path, "f" * 16 + "-01234567"), "more science")
+    transcribed(job_store, spec_of(tmp_path, "f" * 16 + "-01234567"), "more science")
 
-    assert index.fill(ledger) == 0
+    assert index.fill(job_store) == 0
     assert found(index, "science") == ["f" * 16 + "-01234567"]
 
 
-def test_an_index_of_an_earlier_version_is_made_again(ledger: Ledger, tmp_path: Path) -> None:
+def test_an_index_of_an_earlier_version_is_made_again(job_store: JobStore, tmp_path: Path) -> None:
     import sqlite3
 
     with sqlite3.connect(tmp_path / "old.sqlite") as old:
         old.execute("CREATE TABLE jobs (job TEXT PRIMARY KEY, submitted_at REAL, first INTEGER, last INTEGER)")
         old.execute("CREATE VIRTUAL TABLE said USING fts5 (text, job UNINDEXED, start_s UNINDEXED)")
     old.close()
-    end(ledger, transcribed(ledger, spec_of(tmp_path), "welcome to the science chat"))
+    end(job_store, transcribed(job_store, spec_of(tmp_path), "welcome to the science chat"))
 
     index = TranscriptIndex(tmp_path / "old.sqlite")
 
-    assert index.fill(ledger) == 0
+    assert index.fill(job_store) == 0
     assert found(index, "science") == [JOB]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.results.timestamps import anchored
-from pipeline.types import ActionItem, Analysis, Chapter, KeyPoint, MergedTranscript, OwnAnswer, Quote
+from pipeline.results.timestamps import add_timestamps
+from pipeline.types import ActionItem, Analysis, Chapter, CustomAnswer, KeyPoint, MergedTranscript, Quote
 from tests.results import merged, segment
 
 TALK = [
@@ -25,7 +25,7 @@ SPOKEN = merged(*(segment(text, start_s) for text, start_s in zip(TALK, STARTS, 
 
 
 def anchor(spoken: MergedTranscript = SPOKEN, **fields: object) -> Analysis:
-    return anchored(Analysis(source="voxtral", model="v", summary="", heard_s=160.0, **fields), spoken)  # type: ignore[arg-type]
+    return add_timestamps(Analysis(source="voxtral", model="v", summary="", heard_s=160.0, **fields), spoken)  # type: ignore[arg-type]
 
 
 def of_quote(text: str, spoken: MergedTranscript = SPOKEN) -> tuple[float | None, float | None]:
@@ -76,8 +76,8 @@ def test_actions_and_answers_have_times_too() -> None:
     found = anchor(
         action_items=(ActionItem(text="Write which question to answer next week"),),
         answers=(
-            OwnAnswer(question="Why blue?", answer="Blue light is scattered more than red light."),
-            OwnAnswer(question="Who pays?", answer=None),
+            CustomAnswer(question="Why blue?", answer="Blue light is scattered more than red light."),
+            CustomAnswer(question="Who pays?", answer=None),
         ),
     )
 
@@ -106,7 +106,7 @@ def test_what_was_dropped_is_no_place_for_a_quote() -> None:
 def test_doing_it_twice_changes_nothing() -> None:
     once = anchor(quotes=(Quote(text=TALK[3]),), chapters=(Chapter(start_s=78.5, title="Two"),))
 
-    assert anchored(once, SPOKEN) == once
+    assert add_timestamps(once, SPOKEN) == once
 
 
 def test_an_episode_without_words_has_no_times() -> None:

@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from pipeline.embedded.child_processes import KEPT_LOGS, Children, end_left_behind
+from pipeline.embedded.child_processes import KEPT_LOGS, ChildProcesses, kill_orphans
 
 PATIENCE_S = 30.0
 TAKES_LEAVE = """
@@ -32,7 +32,7 @@ def is_up(log: Path) -> bool:
 def test_the_logs_of_the_last_starts_are_kept(tmp_path: Path) -> None:
     # Given a process that was started more often than logs are kept
     for number in range(KEPT_LOGS + 3):
-        children = Children(tmp_path)
+        children = ChildProcesses(tmp_path)
         child = children.start("pool", [sys.executable, "-c", f"print('start {number}')"], {})
         child.process.wait(PATIENCE_S)
         children.stop(last="valkey")
@@ -46,7 +46,7 @@ def test_the_logs_of_the_last_starts_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_process_that_is_restarted_goes_on_with_its_log(tmp_path: Path) -> None:
-    children = Children(tmp_path)
+    children = ChildProcesses(tmp_path)
     child = children.start("pool", [sys.executable, "-c", "print('once')"], {})
     child.process.wait(PATIENCE_S)
     children.restart(child)
@@ -58,13 +58,13 @@ def test_a_process_that_is_restarted_goes_on_with_its_log(tmp_path: Path) -> Non
 def test_the_broker_that_a_killed_stack_left_behind_is_ended_after_those_that_need_it(tmp_path: Path) -> None:
     # Given a broker and a worker that takes leave of it, of a stack that was killed
     program = Path(shutil.copy(shutil.which("sleep") or "", tmp_path / "valkey-server"))
-    children = Children(tmp_path)
+    children = ChildProcesses(tmp_path)
     broker = children.start("valkey", [str(program), "600"], {})
     children.start("pool", [sys.executable, "-c", TAKES_LEAVE, str(broker.process.pid), str(tmp_path / "left")], {})
     assert is_up(children.log_of("pool"))
 
     # When the next stack ends what is there
-    assert end_left_behind(tmp_path, last="valkey") == 2
+    assert kill_orphans(tmp_path, last="valkey") == 2
 
     # Then the broker was there until the worker had left
     assert (tmp_path / "left").read_text() == "the broker is there"

@@ -13,9 +13,9 @@ from pipeline.errors import EngineError
 from pipeline.monitoring.doctor import Check, Probe, Status, examine
 from pipeline.monitoring.doctor import client as client_checks
 from pipeline.settings import settings
-from pipeline.state.beat_heartbeat import KEPT_S, leave_mark
+from pipeline.state.beat_heartbeat import KEPT_S, beat_now
 from pipeline.state.redis import connect
-from pipeline.state.worker_registry import Roster, Worker
+from pipeline.state.worker_registry import Worker, WorkerRegistry
 from tests import voxtral_checkpoint
 from tests.pool_workers import join
 from tests.services import start_valkey
@@ -118,18 +118,18 @@ def test_a_broker_that_fills_up_is_told(tmp_path: Path, monkeypatch: pytest.Monk
 def test_machines_of_one_name_are_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with start_valkey(tmp_path) as url, connect(url) as client:
         given(monkeypatch, broker_url=url)
-        roster, here = Roster(client), Worker.here("whisper@gpu")
+        registry, here = WorkerRegistry(client), Worker.here("whisper@gpu")
 
         # Given workers of other pools of this machine, of another machine, and of this one that are lost
         for worker in (here, Worker.here("cpu@gpu"), replace(here, id="whisper@other.1", place="another machine")):
-            roster.say_alive(worker)
+            registry.heartbeat(worker)
         gone = replace(here, id="whisper@gpu.before", place="before the machine was started again")
-        roster.say_alive(gone)
-        roster.forget(gone)
+        registry.heartbeat(gone)
+        registry.deregister(gone)
         assert found(client_checks.probes(), "names").status is Status.OK
 
         # When another machine has the same name, then it is said which
-        roster.say_alive(replace(here, id="whisper@gpu.clone", place="a clone"))
+        registry.heartbeat(replace(here, id="whisper@gpu.clone", place="a clone"))
         check = found(client_checks.probes(), "names")
         assert (check.status, check.found) == (Status.WARNING, "whisper@gpu on 2 machines")
 
@@ -140,7 +140,7 @@ def test_a_clock_that_has_stopped_is_missed_where_it_should_be(tmp_path: Path, m
         here = socket.gethostname()
 
         # Given a clock on this machine that has just sent something
-        leave_mark(client)
+        beat_now(client)
         assert re.fullmatch(rf"{here} sent something \d+ s ago", found(client_checks.probes(), "beat").found)
         assert found(client_checks.probes(host=here), "beat").status is Status.OK
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.results.uncertainty import Speech, judged, loops, plain, unheard
+from pipeline.results.uncertainty import Speech, flag_uncertain, loops, plain, speech_without_words
 from pipeline.types import MergedTranscript, Transcript
 from tests.results import segment, transcript
 
@@ -13,7 +13,7 @@ SPAN = st.tuples(st.integers(0, 400), st.integers(1, 60))
 
 
 def judge(*segments: object, speech: tuple[tuple[float, float], ...] | None = None) -> MergedTranscript:
-    return judged(transcript(*segments, speech=speech))  # type: ignore[arg-type]
+    return flag_uncertain(transcript(*segments, speech=speech))  # type: ignore[arg-type]
 
 
 def test_speech_that_was_heard_well_has_no_doubts() -> None:
@@ -83,13 +83,13 @@ def test_without_detected_speech_the_models_own_opinion_counts() -> None:
         model="x",
     )
 
-    assert judged(silent).text == ""
+    assert flag_uncertain(silent).text == ""
 
 
 def test_what_whisper_heard_is_written_as_it_left_it() -> None:
     heard = transcript(segment("Before it.", 0.0), segment(LOOP, 1.0))
 
-    assert judged(heard).as_heard().to_json() == heard.to_json()
+    assert flag_uncertain(heard).as_heard().to_json() == heard.to_json()
 
 
 def test_speech_without_words_is_found() -> None:
@@ -97,7 +97,7 @@ def test_speech_without_words_is_found() -> None:
         segment("One two three.", 0.0), segment("Four.", 20.0), speech=((0.0, 1.0), (5.0, 9.0), (12.0, 20.5))
     )
 
-    assert unheard(heard) == [(5.0, 9.0), (12.0, 19.7)]
+    assert speech_without_words(heard) == [(5.0, 9.0), (12.0, 19.7)]
 
 
 @settings(derandomize=True, deadline=None, max_examples=80)
@@ -107,7 +107,7 @@ def test_unheard_speech_is_speech_and_has_no_words(spans: list[tuple[int, int]],
     words = sorted({start for start, _ in said})
     heard = transcript(*(segment("word", float(start)) for start in words), speech=speech)
 
-    for start_s, end_s in unheard(heard):
+    for start_s, end_s in speech_without_words(heard):
         assert any(began_s <= start_s and end_s <= ended_s for began_s, ended_s in speech)
         assert not any(start_s < it.end_s and it.start_s < end_s for it in heard.segments)
 

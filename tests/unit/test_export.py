@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 from pipeline.cli import app
 from pipeline.cli.export import Form
 from pipeline.errors import StorageError
-from pipeline.results.formats import FORMATS, rendered
+from pipeline.results.formats import FORMATS, render_all
 from tests.results import merged, result, segment
 from tests.unit.test_formats import SHOW
 
@@ -33,7 +33,7 @@ def test_each_form_is_made_again_byte_by_byte_from_the_manifest_alone(folder: Pa
     done = export(folder, "--format", name)
 
     assert done.exit_code == 0, done.output
-    assert done.stdout_bytes == rendered(SHOW)[FORMATS[name].file]
+    assert done.stdout_bytes == render_all(SHOW)[FORMATS[name].file]
 
 
 def test_the_manifest_itself_may_be_named(folder: Path) -> None:
@@ -44,7 +44,7 @@ def test_all_forms_go_to_a_folder(folder: Path, tmp_path: Path) -> None:
     done = export(folder, "--to", tmp_path / "again")
 
     assert done.exit_code == 0, done.output
-    assert {file.name: file.read_bytes() for file in (tmp_path / "again").iterdir()} == rendered(SHOW)
+    assert {file.name: file.read_bytes() for file in (tmp_path / "again").iterdir()} == render_all(SHOW)
 
 
 def test_the_player_may_hold_the_audio(folder: Path, tmp_path: Path) -> None:

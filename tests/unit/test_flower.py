@@ -10,7 +10,7 @@ from celery.events.state import Task
 from pipeline.errors import SettingsError, StackError
 from pipeline.messaging.chord import STEPS
 from pipeline.monitoring.flower import launch
-from pipeline.monitoring.flower.task_format import in_words, progress_result
+from pipeline.monitoring.flower.task_format import format_task, progress_result
 from pipeline.settings import settings
 from pipeline.types import LegOutcome
 from tests.duet import Duet
@@ -31,23 +31,23 @@ def auth(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 
 
 def test_a_leg_at_work_says_what_it_does_and_how_far_it_is() -> None:
-    told = in_words(task(state="PROGRESS", result=progress_result(1087.9, 2530.0)))
+    told = format_task(task(state="PROGRESS", result=progress_result(1087.9, 2530.0)))
 
     assert told.name == "transcribe · ep-042.mp3 · 00:42:10"
     assert (told.state, told.result) == ("43 %", "00:18:08 of 00:42:10")
 
 
 def test_a_leg_that_does_not_know_how_much_there_is_to_do_has_begun() -> None:
-    assert in_words(task(state="PROGRESS", result=progress_result(0.0, 0.0))).state == "STARTED"
+    assert format_task(task(state="PROGRESS", result=progress_result(0.0, 0.0))).state == "STARTED"
 
 
 def test_a_leg_that_has_ended_says_how() -> None:
-    told = in_words(task(state="SUCCESS", result=repr(OK.to_message())))
+    told = format_task(task(state="SUCCESS", result=repr(OK.to_message())))
     assert told.name == "transcribe · ep-042.mp3 · 00:42:10"
     assert told.result == "ok in 41.5 s, whisper-base on cpu"
 
     failed = LegOutcome(leg="voxtral", status="skipped", reason="It's off, as there is no card.")
-    told = in_words(task("tasks.analyze", state="SUCCESS", result=repr(failed.to_message())))
+    told = format_task(task("tasks.analyze", state="SUCCESS", result=repr(failed.to_message())))
     assert told.name == "analyze · ep-042.mp3"
     assert told.result == "skipped: It's off, as there is no card."
 
@@ -56,7 +56,7 @@ def test_a_task_that_celery_sent_again_reads_the_same() -> None:
     # Given the arguments as Celery prints them, from a feed
     args = "({'job': 'x', 'attempt': 1, 'episode': {'id': 'a', 'source': 'https://x.org/a%20b.mp3?t=1'}}, ...)"
 
-    told = in_words(task("tasks.merge", args, result="{'job': 'x', 'state': 'completed', 'uri': 'file:///r'}"))
+    told = format_task(task("tasks.merge", args, result="{'job': 'x', 'state': 'completed', 'uri': 'file:///r'}"))
 
     assert (told.name, told.args) == ("merge · a b.mp3", "https://x.org/a%20b.mp3?t=1")
     assert told.result == "completed, file:///r"
@@ -64,12 +64,12 @@ def test_a_task_that_celery_sent_again_reads_the_same() -> None:
 
 @pytest.mark.parametrize("result", [None, "{'leg': 'whisper', 'sta...", "None", "42", "{"])
 def test_a_result_that_cannot_be_read_stays_as_it_is(result: str | None) -> None:
-    assert in_words(task(result=result)).result == result
+    assert format_task(task(result=result)).result == result
 
 
 def test_tasks_of_others_stay_as_they_are() -> None:
     other = task("celery.backend_cleanup", "()")
-    assert in_words(other) is other
+    assert format_task(other) is other
     assert other.name == "celery.backend_cleanup"
     assert all(name.startswith("tasks.") for name, _ in STEPS.values())
 

@@ -11,9 +11,9 @@ import srt
 import webvtt
 
 from pipeline.results.captions import captions
-from pipeline.results.formats import FORMATS, rendered
-from pipeline.results.uncertainty import judged
-from pipeline.types import ActionItem, Analysis, Chapter, KeyPoint, Mention, OwnAnswer, Quote, Transcript
+from pipeline.results.formats import FORMATS, render_all
+from pipeline.results.uncertainty import flag_uncertain
+from pipeline.types import ActionItem, Analysis, Chapter, CustomAnswer, KeyPoint, Mention, Quote, Transcript
 from pipeline.types.schemas import schema
 from tests.results import result, segment, transcript
 
@@ -52,11 +52,11 @@ FOUND = Analysis(
     action_items=(ActionItem(text="Water the roses", owner="everyone"),),
     people_and_organisations=(Mention(name="Helen Parker", kind="person", role="host"),),
     quotes=(Quote(text="Today we talk about roses.", speaker="Helen", start_s=3.0, end_s=5.0),),
-    answers=(OwnAnswer(question="Who sponsors it?", answer=None),),
+    answers=(CustomAnswer(question="Who sponsors it?", answer=None),),
     heard_s=3600.0,
 )
-SHOW = result(judged(HEARD), FOUND)
-NOTHING = result(judged(transcript(audio_s=10.0)))
+SHOW = result(flag_uncertain(HEARD), FOUND)
+NOTHING = result(flag_uncertain(transcript(audio_s=10.0)))
 BY_FILE = {form.file: form for form in FORMATS.values()}
 
 
@@ -177,7 +177,7 @@ def test_the_notes_tell_all_that_was_understood_and_keep_its_text_as_text() -> N
 
 
 def test_an_outline_is_said_to_be_one() -> None:
-    notes = render("notes.md", result(judged(HEARD), FOUND.model_copy(update={"source": "outline"})))
+    notes = render("notes.md", result(flag_uncertain(HEARD), FOUND.model_copy(update={"source": "outline"})))
 
     assert "No model understood this episode" in notes
 
@@ -187,19 +187,19 @@ def test_plain_text_begins_a_paragraph_after_a_pause_between_sentences() -> None
         segment("One", 0.0), segment("two.", 3.0), segment("Three.", 5.5), segment("Four.", 5.9), segment("Five.", 9.0)
     )
 
-    assert render("transcript.txt", result(judged(spoken))) == "One two.\n\nThree. Four.\n\nFive.\n"
+    assert render("transcript.txt", result(flag_uncertain(spoken))) == "One two.\n\nThree. Four.\n\nFive.\n"
 
 
 def test_a_long_pause_begins_a_paragraph_even_within_a_sentence() -> None:
     spoken = transcript(segment("And that should be all thanks", 0.0), segment("the second recording.", 12.0))
 
-    text = render("transcript.txt", result(judged(spoken)))
+    text = render("transcript.txt", result(flag_uncertain(spoken)))
 
     assert text == "And that should be all thanks\n\nthe second recording.\n"
 
 
 def test_what_was_dropped_is_in_no_form_but_whispers_own() -> None:
-    for name, data in rendered(SHOW).items():
+    for name, data in render_all(SHOW).items():
         assert (b"and the and the" in data) == (name == "transcript.json"), name
 
 
@@ -222,9 +222,9 @@ def test_a_silent_episode_has_every_form_of_the_transcript() -> None:
 
 def test_what_there_is_nothing_for_is_not_written() -> None:
     transcripts = {name for name in BY_FILE if name.startswith("transcript")}
-    assert set(rendered(NOTHING)) == {*transcripts, "notes.md", "player.html"}
-    assert set(rendered(result(None, FOUND))) == {"analysis.json", "chapters.json", "notes.md", "player.html"}
-    assert rendered(result(None)) == {}
+    assert set(render_all(NOTHING)) == {*transcripts, "notes.md", "player.html"}
+    assert set(render_all(result(None, FOUND))) == {"analysis.json", "chapters.json", "notes.md", "player.html"}
+    assert render_all(result(None)) == {}
 
 
 def test_the_json_comes_first_in_the_registry_so_that_it_is_written_last() -> None:

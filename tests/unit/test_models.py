@@ -16,8 +16,8 @@ from pipeline.storage import open_storage
 from pipeline.storage.s3 import S3Object, S3Storage
 from pipeline.storage.weights import checksums, ranged_download
 from pipeline.storage.weights.cache import pull
-from pipeline.storage.weights.model_id import ModelName
-from pipeline.storage.weights.store import Finding, check, push, shelved
+from pipeline.storage.weights.model_id import ModelId
+from pipeline.storage.weights.store import Finding, check, push, stored_models
 from tests import voxtral_checkpoint
 from tests.duet import Duet
 from tests.faulty_s3 import FaultyS3, faulty_s3
@@ -27,8 +27,8 @@ from workers.weights import whisper as whisper_weights
 
 pytestmark = pytest.mark.xdist_group("s3")
 
-WHISPER = ModelName("whisper", "tiny")
-VOXTRAL = ModelName("voxtral", "mistralai/Voxtral-Mini-3B-2507")
+WHISPER = ModelId("whisper", "tiny")
+VOXTRAL = ModelId("voxtral", "mistralai/Voxtral-Mini-3B-2507")
 PARTS = 4
 SHARED = "s3://podcasts/shared"
 """Where several tests put the same, which is sent once."""
@@ -96,7 +96,7 @@ def command(folder: Path) -> Duet:
     return Duet(folder, folder / "cache", **own)
 
 
-def put(uri: str, name: ModelName, source: Path) -> str:
+def put(uri: str, name: ModelId, source: Path) -> str:
     push(uri, name, source, lambda _: None)
     return uri
 
@@ -105,7 +105,7 @@ def test_what_was_put_there_is_listed_whole_and_taken_as_it_was(large: Path, che
     uri = put("s3://podcasts/both", WHISPER, large)
     put(uri, VOXTRAL, checkpoint)
 
-    assert [(it.name, it.is_whole) for it in shelved(uri)] == [(VOXTRAL, True), (WHISPER, True)]
+    assert [(it.name, it.is_whole) for it in stored_models(uri)] == [(VOXTRAL, True), (WHISPER, True)]
     assert list(check(uri, WHISPER)) == [Finding("tiny.pt")]
     assert {it.trouble for it in check(uri, VOXTRAL)} == {""}
     assert (pull(uri, WHISPER) / "tiny.pt").read_bytes() == large.read_bytes()
@@ -222,7 +222,7 @@ def test_a_push_that_was_interrupted_goes_on_and_nobody_takes_half_of_it(
         patch.setattr(S3Storage, "put", break_off)
         with pytest.raises(KeyboardInterrupt):
             put(uri, VOXTRAL, checkpoint)
-    assert [it.is_whole for it in shelved(uri)] == [False]
+    assert [it.is_whole for it in stored_models(uri)] == [False]
     with pytest.raises(StorageError, match="not all of it"):
         pull(uri, VOXTRAL)
 
@@ -236,7 +236,7 @@ def test_a_push_that_was_interrupted_goes_on_and_nobody_takes_half_of_it(
 
     # Then each file was sent once, and it is whole
     assert sorted(sent) == sorted(it.name for it in checkpoint.iterdir() if it.name != checksums.LIST)
-    assert [it.is_whole for it in shelved(uri)] == [True]
+    assert [it.is_whole for it in stored_models(uri)] == [True]
     assert {it.trouble for it in check(uri, VOXTRAL)} == {""}
 
 
@@ -277,7 +277,7 @@ def test_what_the_bucket_has_not_got_is_looked_for_elsewhere(
 @pytest.mark.parametrize("text", ["base", "whisper/", "whisper/../x", "parrot/base", "whisper/a/b/c"])
 def test_what_names_no_model(text: str) -> None:
     with pytest.raises(WeightsError, match="names no model"):
-        ModelName.parse(text)
+        ModelId.parse(text)
 
 
 def test_the_commands_need_no_more_than_a_bucket(large: Path, tmp_path: Path) -> None:

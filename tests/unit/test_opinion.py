@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.results.second_opinion import LONGEST_S, MOST_S, doubtful, with_readings, with_transcription
-from pipeline.results.uncertainty import judged
-from pipeline.types import MergedTranscript, Reading
+from pipeline.results.second_opinion import LONGEST_S, MOST_S, apply_alternatives, uncertain_spans, with_transcription
+from pipeline.results.uncertainty import flag_uncertain
+from pipeline.types import AlternativeTranscript, MergedTranscript
 from tests.results import merged, segment, transcript
 
 UNSURE = 0.4
@@ -20,12 +20,12 @@ SHOW = merged(
 )
 
 
-def read(text: str, *segments: int, start_s: float = 5.0, end_s: float = 7.0) -> Reading:
-    return Reading(start_s=start_s, end_s=end_s, segments=segments, text=text)
+def read(text: str, *segments: int, start_s: float = 5.0, end_s: float = 7.0) -> AlternativeTranscript:
+    return AlternativeTranscript(start_s=start_s, end_s=end_s, segments=segments, text=text)
 
 
 def test_only_what_was_unsure_is_heard_again() -> None:
-    (stretch,) = doubtful(SHOW)
+    (stretch,) = uncertain_spans(SHOW)
 
     assert stretch.segments == (1,)
     assert (stretch.start_s, stretch.end_s) == (4.8, 6.7)
@@ -39,27 +39,27 @@ def test_neighbours_are_heard_together_and_nothing_of_the_words_around_them() ->
         segment("Sure again.", 2.75),
     )
 
-    (stretch,) = doubtful(spoken)
+    (stretch,) = uncertain_spans(spoken)
 
     assert stretch.segments == (1, 2)
     assert (stretch.start_s, stretch.end_s) == (0.9, 2.75)
 
 
 def test_speech_without_words_is_heard_again() -> None:
-    spoken = judged(transcript(segment("Hello there.", 0.0), speech=((0.0, 1.0), (10.0, 80.0))))
+    spoken = flag_uncertain(transcript(segment("Hello there.", 0.0), speech=((0.0, 1.0), (10.0, 80.0))))
 
-    stretches = doubtful(spoken)
+    stretches = uncertain_spans(spoken)
 
     assert [stretch.segments for stretch in stretches] == [(), (), ()]
     assert (stretches[0].start_s, stretches[-1].end_s) == (10.0, 80.0)
 
 
 def test_silence_is_not_heard_again() -> None:
-    assert doubtful(merged(segment("Thank you.", 5.0, probability=UNSURE), speech=())) == []
+    assert uncertain_spans(merged(segment("Thank you.", 5.0, probability=UNSURE), speech=())) == []
 
 
 def test_nothing_is_heard_again_where_all_is_sure() -> None:
-    assert doubtful(merged(segment("Welcome to the show.", 0.0))) == []
+    assert uncertain_spans(merged(segment("Welcome to the show.", 0.0))) == []
 
 
 @settings(derandomize=True, deadline=None, max_examples=40)
@@ -70,7 +70,7 @@ def test_stretches_are_in_order_short_and_not_too_many(said: list[tuple[float, i
         now_s += pause
         segments.append(segment("word " * words, round(now_s, 2), probability=probability))
         now_s = segments[-1].end_s
-    stretches = doubtful(merged(*segments))
+    stretches = uncertain_spans(merged(*segments))
 
     assert all(0 < it.end_s - it.start_s <= LONGEST_S + 0.01 for it in stretches)
     assert all(one.start_s <= after.start_s for one, after in pairwise(stretches))
@@ -78,7 +78,7 @@ def test_stretches_are_in_order_short_and_not_too_many(said: list[tuple[float, i
 
 
 def test_both_readings_are_kept_where_they_differ() -> None:
-    found = with_readings(SHOW, [read("I'm joined by Costa.", 1)])
+    found = apply_alternatives(SHOW, [read("I'm joined by Costa.", 1)])
 
     assert found.text == SHOW.text
     assert found.segments[1].second_reading == "I'm joined by Costa."
@@ -87,7 +87,7 @@ def test_both_readings_are_kept_where_they_differ() -> None:
 
 
 def test_unsure_words_that_voxtral_does_not_hear_are_dropped() -> None:
-    found = with_readings(SHOW, [read("", 1)])
+    found = apply_alternatives(SHOW, [read("", 1)])
 
     assert found.text == "Welcome to the show. We have a special edition."
     assert found.segments[1].dropped == ("Whisper was unsure (low log probability), and Voxtral hears nothing there.")
@@ -96,7 +96,7 @@ def test_unsure_words_that_voxtral_does_not_hear_are_dropped() -> None:
 def test_what_stands_in_a_loops_place_is_voxtrals() -> None:
     spoken = merged(segment("Before it.", 0.0), segment(LOOP, 5.0), segment("After it.", 20.0))
 
-    found = with_readings(spoken, [read("This is what he really said.", 1, end_s=12.2)])
+    found = apply_alternatives(spoken, [read("This is what he really said.", 1, end_s=12.2)])
 
     assert found.text == "Before it. This is what he really said. After it."
     new = next(it for it in found.segments if it.source == "voxtral")
@@ -110,11 +110,11 @@ def test_a_loop_that_both_heard_was_said() -> None:
     spoken = merged(segment("no " * 7, 0.0))
     assert spoken.text == ""
 
-    assert with_readings(spoken, [read("no no no no no", 0)]).text == ("no " * 7).strip()
+    assert apply_alternatives(spoken, [read("no no no no no", 0)]).text == ("no " * 7).strip()
 
 
 def test_speech_that_only_voxtral_heard_is_added_with_times() -> None:
-    found = with_readings(SHOW, [read("And a word from our sponsor.", start_s=7.0, end_s=9.0)])
+    found = apply_alternatives(SHOW, [read("And a word from our sponsor.", start_s=7.0, end_s=9.0)])
 
     assert found.text == (
         "Welcome to the show. I'm sidejo joined by Costa. And a word from our sponsor. We have a special edition."
@@ -124,11 +124,11 @@ def test_speech_that_only_voxtral_heard_is_added_with_times() -> None:
 
 @pytest.mark.parametrize("stray", ["", "Uh.", LOOP])
 def test_a_stray_word_or_a_loop_of_voxtrals_changes_nothing(stray: str) -> None:
-    assert with_readings(SHOW, [read(stray, start_s=7.0, end_s=9.0)]) == SHOW
+    assert apply_alternatives(SHOW, [read(stray, start_s=7.0, end_s=9.0)]) == SHOW
 
 
 def test_a_reading_of_segments_that_are_not_there_changes_nothing() -> None:
-    assert with_readings(SHOW, [read("Something else entirely here.", 17)]).text.startswith(SHOW.text[:20])
+    assert apply_alternatives(SHOW, [read("Something else entirely here.", 17)]).text.startswith(SHOW.text[:20])
 
 
 def test_a_transcription_of_the_whole_is_compared_with_all_of_it() -> None:

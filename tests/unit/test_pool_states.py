@@ -18,7 +18,7 @@ from pipeline.monitoring.doctor import client as client_checks
 from pipeline.settings import Settings, settings
 from pipeline.state.pool_status import forget_ended, loading_key, pool_states, worker_states
 from pipeline.state.redis import connect
-from pipeline.state.worker_registry import REMEMBERED_S, WORKER_VARIABLE, Roster, state_key
+from pipeline.state.worker_registry import REMEMBERED_S, WORKER_VARIABLE, WorkerRegistry, state_key
 from pipeline.types.pools import POOL_VARIABLE, POOLS
 from tests.measured import Measured
 from tests.pool_workers import join
@@ -94,13 +94,13 @@ def test_what_a_worker_says_lasts_as_long_as_its_heartbeat(broker: str) -> None:
     # Given a worker that said something a while ago
     worker = join("whisper", status="ready")
     with connect() as client:
-        roster = Roster(client)
+        registry = WorkerRegistry(client)
         client.expire(state_key(worker.id), 5)
 
         # When it beats, then it is kept; when it is struck off, then it counts no more, and goes in time
-        roster.say_alive(worker)
+        registry.heartbeat(worker)
         assert client.ttl(state_key(worker.id)) > REMEMBERED_S - 60
-        roster.forget(worker)
+        registry.deregister(worker)
         assert worker_states() == []
         assert 0 < client.ttl(state_key(worker.id)) <= REMEMBERED_S
 
@@ -109,10 +109,10 @@ def test_a_worker_that_was_given_up_and_is_heard_again_is_as_ready_as_before(bro
     # Given a worker that stood still for so long that it was given up
     worker = join("whisper", status="ready", model="base")
     with connect() as client:
-        Roster(client).forget(worker)
+        WorkerRegistry(client).deregister(worker)
 
         # When it is heard again, which loads nothing anew
-        Roster(client).say_alive(worker)
+        WorkerRegistry(client).heartbeat(worker)
 
     # Then what it said before holds
     assert [(it.status, it.fields["model"]) for it in worker_states()] == [("ready", "base")]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.results.quality_gate import disagreement, flaws
-from pipeline.results.uncertainty import judged
+from pipeline.results.quality_gate import disagreement, quality_warnings
+from pipeline.results.uncertainty import flag_uncertain
 from pipeline.types import MergedTranscript, Segment
 from tests.results import segment, transcript
 
@@ -23,7 +23,7 @@ def found(
     speech: tuple[tuple[float, float], ...] | None = None,
 ) -> tuple[str, ...]:
     spoken = transcript(*segments, audio_s=audio_s, expected_s=expected_s, broken_frames=broken_frames, speech=speech)
-    return flaws(judged(spoken))
+    return quality_warnings(flag_uncertain(spoken))
 
 
 def test_a_sound_episode_has_no_flaw() -> None:
@@ -125,7 +125,7 @@ def test_every_flaw_is_told() -> None:
     ("agreement", "is_told"), [(None, False), (1.0, False), (0.8, False), (0.5, True), (0.0, True)]
 )
 def test_two_models_that_heard_different_things_are_told(agreement: float | None, is_told: bool) -> None:
-    spoken = judged(transcript(*TALK))
+    spoken = flag_uncertain(transcript(*TALK))
     compared = [it.model_copy(update={"agreement": agreement}) for it in spoken.segments]
 
     sentences = disagreement(spoken.with_segments(compared))
@@ -134,7 +134,7 @@ def test_two_models_that_heard_different_things_are_told(agreement: float | None
 
 
 def test_where_only_doubtful_places_were_compared_the_rest_counts_as_agreed() -> None:
-    spoken: MergedTranscript = judged(transcript(*TALK))
+    spoken: MergedTranscript = flag_uncertain(transcript(*TALK))
     compared = [spoken.segments[0].model_copy(update={"agreement": 0.0}), *spoken.segments[1:]]
 
     assert disagreement(spoken.with_segments(compared)) == ()

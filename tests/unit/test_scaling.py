@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import SettingsError
 from pipeline.scaling.backlog import BYTES_PER_S, bytes_per_s, speeds, waiting
-from pipeline.scaling.decision import Limits, Need, Situation, Waiting, decide, needed
+from pipeline.scaling.decision import Backlog, ClusterState, Demand, Limits, decide, needed
 from pipeline.scaling.drivers import driver
 from pipeline.types import Episode, JobSpec, Leg, LegOutcome, Options
 from pipeline.types.records import JobRecord
@@ -19,9 +19,9 @@ SPEEDS: dict[Leg, float] = {"whisper": 10.0, "voxtral": 4.0}
 
 def situation(
     whisper_h: float, voxtral_h: float, *, hosts: int = 0, jobs: int = 1000, at: float = 0.0, age_s: float = 0.0
-) -> Situation:
+) -> ClusterState:
     backlog: dict[Leg, float] = {"whisper": whisper_h * 3600, "voxtral": voxtral_h * 3600}
-    return Situation(at=at, waiting=[Waiting(age_s, backlog, jobs)], speeds=SPEEDS, hosts=hosts)
+    return ClusterState(at=at, waiting=[Backlog(age_s, backlog, jobs)], speeds=SPEEDS, hosts=hosts)
 
 
 def record(*, size_bytes: int = 16_000_000, options: Options | None = None, **legs: dict[str, object]) -> JobRecord:
@@ -67,8 +67,8 @@ def test_what_has_waited_has_less_time_left() -> None:
 
 def test_the_tightest_deadline_counts_and_what_comes_later_waits() -> None:
     hour: dict[Leg, float] = {"voxtral": 4 * 3600.0}  # an hour of one host's work
-    old, new = Waiting(3000.0, hour, jobs=10), Waiting(0.0, hour, jobs=10)
-    both = Situation(at=0.0, waiting=[old, new], speeds=SPEEDS, hosts=0)
+    old, new = Backlog(3000.0, hour, jobs=10), Backlog(0.0, hour, jobs=10)
+    both = ClusterState(at=0.0, waiting=[old, new], speeds=SPEEDS, hosts=0)
     assert needed(both, LIMITS) == 6, "an hour in the ten minutes that are left"
     assert needed(replace(both, waiting=[new, new]), LIMITS) == 2
 
@@ -90,7 +90,7 @@ def test_a_leg_that_nobody_runs_needs_no_hosts() -> None:
 
 
 def test_more_are_wanted_at_once_and_fewer_only_when_fewer_have_been_enough() -> None:
-    history: tuple[Need, ...] = ()
+    history: tuple[Demand, ...] = ()
     asked = []
     for at, hours in [(0, 100.0), (300, 10.0), (590, 40.0), (620, 0.0), (1000, 0.0), (1195, 0.0), (1800, 0.0)]:
         decision = decide(situation(0, hours, hosts=asked[-1] if asked else 0, at=at), LIMITS, history)
@@ -130,7 +130,7 @@ def test_it_stays_within_its_limits(
 
 @given(st.lists(st.floats(0, 500), min_size=2, max_size=60))
 def test_its_memory_does_not_grow(hours: list[float]) -> None:
-    history: tuple[Need, ...] = ()
+    history: tuple[Demand, ...] = ()
     for index, each in enumerate(hours):
         history = decide(situation(0, each, at=index * 30.0), LIMITS, history).history
     assert len(history) <= LIMITS.shrink_after_s / 30 + 2
@@ -140,8 +140,8 @@ def test_what_waits_is_counted_in_seconds_of_audio() -> None:
     heard = record(whisper=outcome("whisper", 1000, 100), voxtral={"total_s": 1000.0, "done_s": 400.0})
     new = record(size_bytes=int(2000 * BYTES_PER_S))
     assert waiting([heard, new], BYTES_PER_S, now=60.0) == [
-        Waiting(60.0, {"voxtral": 600.0}),
-        Waiting(60.0, {"whisper": 2000.0, "voxtral": 2000.0}),
+        Backlog(60.0, {"voxtral": 600.0}),
+        Backlog(60.0, {"whisper": 2000.0, "voxtral": 2000.0}),
     ]
     assert bytes_per_s([heard, new]) == BYTES_PER_S
     assert bytes_per_s([record(size_bytes=4000, whisper=outcome("whisper", 1000, 100))]) == 4.0
@@ -149,7 +149,7 @@ def test_what_waits_is_counted_in_seconds_of_audio() -> None:
 
 def test_a_leg_that_was_not_asked_for_is_not_waited_for() -> None:
     text_only = record(size_bytes=int(100 * BYTES_PER_S), options=Options(legs=("whisper",)))
-    assert waiting([text_only], BYTES_PER_S, now=0.0) == [Waiting(0.0, {"whisper": 100.0})]
+    assert waiting([text_only], BYTES_PER_S, now=0.0) == [Backlog(0.0, {"whisper": 100.0})]
 
 
 def test_speeds_are_those_of_what_was_worked_on() -> None:

@@ -14,8 +14,8 @@ from rich.text import Text
 from pipeline import logs
 from pipeline.cli import display
 from pipeline.cli.printable import SafeConsole
-from pipeline.client.batch_progress import Sums
-from pipeline.client.episode_row import Row, left_out_json
+from pipeline.client.batch_progress import BatchTotals
+from pipeline.client.episode_row import EpisodeRow, left_out_json
 from pipeline.results.formats.show_notes import _text
 from pipeline.sources import Rejected, Skipped
 from pipeline.types.text import REPLACEMENT, safe, well_formed
@@ -45,14 +45,19 @@ def table_of(*cells: object) -> Table:
 def test_a_name_that_looks_like_markup_is_shown_as_it_is(name: str) -> None:
     assert printed(name) == f"{name}\n"
     assert name in printed(table_of(name, Text(name)))
-    assert name in printed(display.final([Row.of_rejected(Rejected(name, name))]))
+    assert name in printed(display.final([EpisodeRow.of_rejected(Rejected(name, name))]))
 
 
 @pytest.mark.parametrize(
     "name", [f"a{CLIPBOARD}b", f"a{CLEAR}b", f"a{BELL}b", "a\x9b2Jb", "a\u202eb", "a\rb", "a\udce9b"]
 )
 def test_a_name_that_a_terminal_would_obey_is_shown_with_replacements(name: str) -> None:
-    for shown in (name, Text(name), table_of(name, Text(name)), display.line(Row.of_rejected(Rejected(name, name)))):
+    for shown in (
+        name,
+        Text(name),
+        table_of(name, Text(name)),
+        display.line(EpisodeRow.of_rejected(Rejected(name, name))),
+    ):
         assert not OBEYED.search(printed(shown))
         assert "a" in printed(shown)
 
@@ -94,7 +99,7 @@ def test_a_log_for_people_is_safe_too(monkeypatch: pytest.MonkeyPatch, capsys: p
 
 
 def test_what_is_left_out_is_counted_by_its_reason() -> None:
-    sums = Sums()
+    sums = BatchTotals()
     for number in range(5):
         sums.leave_out(Skipped(f"show/{number}.txt", "it is not audio"))
     sums.leave_out(Skipped("show/.hidden", "it is hidden"))
@@ -104,13 +109,13 @@ def test_what_is_left_out_is_counted_by_its_reason() -> None:
     assert "6 files left out" in shown
     assert "0.txt, 1.txt, 2.txt and 2 more: it is not audio" in shown
     assert ".hidden: it is hidden" in shown
-    assert printed(display.left_out(Sums())).strip() == ""
+    assert printed(display.left_out(BatchTotals())).strip() == ""
 
 
 def test_what_is_left_out_is_a_line_of_json_like_an_episodes() -> None:
     line = left_out_json(Skipped("a.txt", "it is not audio"))
 
-    assert list(line) == list(Row("a.mp3").to_json())
+    assert list(line) == list(EpisodeRow("a.mp3").to_json())
     assert (line["status"], line["source"], line["reason"]) == ("skipped", "a.txt", "it is not audio")
     assert json.dumps(line)
 

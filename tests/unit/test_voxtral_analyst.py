@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from pipeline.errors import AudioError, CancelledError, DeviceMemoryError, EngineError
-from pipeline.types import Analysis, Options, Stretch
+from pipeline.types import Analysis, Options, TimeSpan
 from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise, wav, with_pauses
 from workers import device
@@ -146,7 +146,7 @@ def test_stretches_are_heard_once_more_side_by_side(
     voxtral: model.VoxtralModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     audio = wav(tmp_path / "episode.wav", noise(90))
-    stretches = [Stretch(start_s=10.0 * n, end_s=10.0 * n + 8, segments=(n,)) for n in range(5)]
+    stretches = [TimeSpan(start_s=10.0 * n, end_s=10.0 * n + 8, segments=(n,)) for n in range(5)]
     asked: list[int] = []
     ears = LocalEars(voxtral, 3)
     ask_about = ears.ask_about

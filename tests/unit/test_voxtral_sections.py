@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from pipeline.types import Stretch
+from pipeline.types import TimeSpan
 from tests.voxtral_sound import noise, with_pauses
 from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
 from workers.voxtral.sections import Section, batches, cut, excerpts, section_length_s
@@ -90,7 +90,7 @@ def test_a_batch_is_as_large_as_memory_allows_by_then() -> None:
 def test_excerpts_are_the_audio_of_their_stretches() -> None:
     samples = noise(60)
     stretches = [
-        Stretch(start_s=start_s, end_s=end_s)
+        TimeSpan(start_s=start_s, end_s=end_s)
         for start_s, end_s in [(0.0, 2.0), (1.5, 3.0), (20.0, 48.0), (59.0, 61.0), (70.0, 71.0)]
     ]
 

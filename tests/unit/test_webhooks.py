@@ -10,7 +10,7 @@ import pytest
 from pipeline import submit
 from pipeline.errors import AddressError
 from pipeline.state import webhook_queue
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.state.webhook_queue import HOSTS, MESSAGES, Delivery, Turn, WebhookQueue
 from pipeline.state.webhook_subscriptions import MOST_HOOKS, Webhooks, hooks_key, register
 from tests.batches import own_settings, write_audio
@@ -25,17 +25,17 @@ JOB = "0123456789abcdef-01234567"
 
 
 @pytest.fixture
-def ledger(valkey: str, tmp_path: Path) -> Iterator[Ledger]:
+def job_store(valkey: str, tmp_path: Path) -> Iterator[JobStore]:
     variables = {"DUET_ALLOWED_HOSTS": "127.0.0.1", "DUET_WEBHOOK_SECRET": SECRET}
     with own_settings(valkey, tmp_path / "cache", **variables):
-        ledger = Ledger()
-        ledger.redis.flushdb()
-        yield ledger
+        job_store = JobStore()
+        job_store.redis.flushdb()
+        yield job_store
 
 
 @pytest.fixture
-def waiting(ledger: Ledger) -> WebhookQueue:
-    return WebhookQueue(ledger.redis)
+def waiting(job_store: JobStore) -> WebhookQueue:
+    return WebhookQueue(job_store.redis)
 
 
 def delivery(number: int, url: str = "https://one.example/told") -> Delivery:
@@ -124,20 +124,20 @@ def test_who_takes_a_turn_and_dies_gives_it_up_after_a_while(
     assert not waiting.redis.exists(MESSAGES), "what the first one has told is not told again"
 
 
-def test_what_has_waited_for_a_day_is_given_up_untold(ledger: Ledger, waiting: WebhookQueue) -> None:
+def test_what_has_waited_for_a_day_is_given_up_untold(job_store: JobStore, waiting: WebhookQueue) -> None:
     with receiver() as to:
         waiting.add(delivery(1, to.url))
-        text = ledger.redis.hget(MESSAGES, "msg_1").partition(" ")[2]
-        ledger.redis.hset(MESSAGES, "msg_1", f"{time.time() - webhook_queue.KEPT_S - 1:.3f} {text}")
+        text = job_store.redis.hget(MESSAGES, "msg_1").partition(" ")[2]
+        job_store.redis.hset(MESSAGES, "msg_1", f"{time.time() - webhook_queue.KEPT_S - 1:.3f} {text}")
         courier = Courier()
         courier.start()
-        wait_until(lambda: not ledger.redis.exists(MESSAGES), "it is given up")
+        wait_until(lambda: not job_store.redis.exists(MESSAGES), "it is given up")
         courier.stop()
         assert to.received == []
 
 
 def test_a_receiver_that_drips_counts_as_silent_when_its_time_is_over(
-    ledger: Ledger, waiting: WebhookQueue, monkeypatch: pytest.MonkeyPatch
+    job_store: JobStore, waiting: WebhookQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exchange, "TIMEOUT_S", 0.3)
     for first in (b"", b"HTTP/1.1 200 OK\r\nX-Slow: "):
@@ -147,7 +147,7 @@ def test_a_receiver_that_drips_counts_as_silent_when_its_time_is_over(
 
 
 def test_a_courier_hears_at_once_that_a_host_may_be_told_the_next_thing(
-    ledger: Ledger, waiting: WebhookQueue, monkeypatch: pytest.MonkeyPatch
+    job_store: JobStore, waiting: WebhookQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a courier that would not look for itself, and several things to tell a host that fails first
     monkeypatch.setattr("workers.webhooks.delivery.LOOK_S", 1000.0)
@@ -163,7 +163,7 @@ def test_a_courier_hears_at_once_that_a_host_may_be_told_the_next_thing(
 
 
 def test_others_are_told_while_as_many_drip_as_a_courier_has_threads_but_one(
-    ledger: Ledger, waiting: WebhookQueue, monkeypatch: pytest.MonkeyPatch
+    job_store: JobStore, waiting: WebhookQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given receivers that drip, each with many things to be told, and one that answers
     monkeypatch.setattr(exchange, "TIMEOUT_S", webhook_queue.TURN_S / 2)
@@ -184,7 +184,7 @@ def test_others_are_told_while_as_many_drip_as_a_courier_has_threads_but_one(
         courier.stop()
 
 
-def test_a_job_has_ten_webhooks_at_most(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_job_has_ten_webhooks_at_most(job_store: JobStore, tmp_path: Path) -> None:
     # Given a job that is under way and tells as many as it may
     write_audio(tmp_path, "ep.mp3")
     urls = [f"http://127.0.0.1:{9000 + number}/told" for number in range(MOST_HOOKS + 1)]
@@ -195,11 +195,11 @@ def test_a_job_has_ten_webhooks_at_most(ledger: Ledger, tmp_path: Path) -> None:
     with pytest.raises(AddressError, match=r"10 webhooks are told of the job .* already, and 10 is the most"):
         submit(tmp_path / "ep.mp3", tmp_path / "out", on_completed=urls[-1])
     job = submit(tmp_path / "ep.mp3", tmp_path / "out", on_completed=urls[0])
-    assert ledger.redis.scard(hooks_key(job.id)) == MOST_HOOKS
+    assert job_store.redis.scard(hooks_key(job.id)) == MOST_HOOKS
 
 
-def test_a_job_that_is_full_is_full_for_two_who_come_at_once(ledger: Ledger) -> None:
+def test_a_job_that_is_full_is_full_for_two_who_come_at_once(job_store: JobStore) -> None:
     for number in range(MOST_HOOKS):
-        assert register(ledger.redis, [JOB], Webhooks(on_completed=f"http://{number}.example/")) == []
-    assert register(ledger.redis, [JOB], Webhooks(on_completed="http://one-more.example/")) == [JOB]
-    assert ledger.redis.scard(hooks_key(JOB)) == MOST_HOOKS
+        assert register(job_store.redis, [JOB], Webhooks(on_completed=f"http://{number}.example/")) == []
+    assert register(job_store.redis, [JOB], Webhooks(on_completed="http://one-more.example/")) == [JOB]
+    assert job_store.redis.scard(hooks_key(JOB)) == MOST_HOOKS

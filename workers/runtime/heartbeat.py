@@ -1,4 +1,4 @@
-"""A worker's heartbeat: it joins the roster when it starts, says that it is there, and leaves when it stops."""
+"""A worker's heartbeat: the worker registers when it starts, says that it is alive, and deregisters when it stops."""
 
 import logging
 import os
@@ -11,11 +11,11 @@ from celery.signals import celeryd_init, worker_shutdown, worker_shutting_down
 from kombu.exceptions import OperationalError
 
 from pipeline.errors import BrokerError
-from pipeline.messaging.requeue import restore, restore_lost
+from pipeline.messaging.requeue import requeue, requeue_lost
 from pipeline.settings import settings
 from pipeline.state.redis import broker_url, connect, keeps_state
 from pipeline.state.webhook_signers import POOL, say_whether_signed
-from pipeline.state.worker_registry import WORKER_VARIABLE, Roster, Worker
+from pipeline.state.worker_registry import WORKER_VARIABLE, Worker, WorkerRegistry
 from workers.runtime.spot_notice import grace_s
 from workers.runtime.unacked import keep_apart
 
@@ -34,7 +34,7 @@ class Heart(threading.Thread):
         self.worker = worker
         self.stopping = False
         self._has_news = threading.Event()
-        self._roster = Roster(connect())
+        self._roster = WorkerRegistry(connect())
 
     def run(self) -> None:
         """Beat, a few times between two looks of the sweeper."""
@@ -49,7 +49,7 @@ class Heart(threading.Thread):
     def beat(self) -> None:
         """Say once that the worker is there, and which of its processes are."""
         try:
-            self._roster.say_alive(self.worker, stopping=self.stopping)
+            self._roster.heartbeat(self.worker, stopping=self.stopping)
             self._roster.release_dead(self.worker)
         except redis.RedisError as error:
             logger.warning("The broker does not answer (%s); it is asked again.", error)
@@ -60,11 +60,11 @@ class Heart(threading.Thread):
         self._has_news.set()
 
     def leave(self) -> None:
-        """Put back what is not done, and leave the roster."""
+        """Put back what is not done, and leave the worker registry."""
         try:
-            self._roster.say_alive(self.worker, stopping=True)
-            restore(broker_url(), self.worker)
-            self._roster.forget(self.worker)
+            self._roster.heartbeat(self.worker, stopping=True)
+            requeue(broker_url(), self.worker)
+            self._roster.deregister(self.worker)
         except (redis.RedisError, OperationalError) as error:
             logger.warning("The broker does not answer (%s); the sweeper will see that we are gone.", error)
 
@@ -80,7 +80,7 @@ def release_dead_processes() -> None:
 
 @celeryd_init.connect  # type: ignore[untyped-decorator]
 def join(sender: str, conf: Any, **_: Any) -> None:
-    """Join the roster before the first message is taken, and put back what died with workers of this machine."""
+    """Register before the first message is taken, and requeue what died with workers of this machine."""
     worker = Worker.here(sender)
     os.environ[WORKER_VARIABLE] = worker.id
     if keeps_state(broker_url()):
@@ -107,14 +107,14 @@ def hand_over(how: str, **_: Any) -> None:
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]
 def leave(**_: Any) -> None:
-    """Put back what is not done, and leave the roster."""
+    """Put back what is not done, and leave the worker registry."""
     for heart in _hearts:
         heart.leave()
 
 
 def _restore_lost() -> None:
     try:
-        if restored := restore_lost(broker_url(), Roster(connect())):
+        if restored := requeue_lost(broker_url(), WorkerRegistry(connect())):
             logger.warning("%d messages of lost workers are back in their queues.", restored)
     except (BrokerError, redis.RedisError, OperationalError) as error:
         logger.warning("The broker does not answer (%s); the sweeper will look for lost messages.", error)

@@ -9,7 +9,7 @@ from celery.signals import task_postrun, task_received
 
 from pipeline.messaging.sqs import WAITING, is_to_be_noted
 from pipeline.state.redis import connect
-from pipeline.state.worker_registry import WORKER_VARIABLE, taken_key
+from pipeline.state.worker_registry import WORKER_VARIABLE, unacked_key
 
 
 @task_received.connect  # type: ignore[untyped-decorator]
@@ -30,7 +30,7 @@ def note_done(task_id: str, **_: Any) -> None:
 
 
 def _key() -> str:
-    return taken_key(os.environ.get(WORKER_VARIABLE, ""))
+    return unacked_key(os.environ.get(WORKER_VARIABLE, ""))
 
 
 @lru_cache(maxsize=1)

@@ -10,7 +10,7 @@ from celery import bootsteps
 from kombu.transport.redis import Channel, QoS
 
 from pipeline.celery import app
-from pipeline.messaging.requeue import restore
+from pipeline.messaging.requeue import requeue
 from pipeline.state.redis import broker_url
 from pipeline.state.worker_registry import Worker
 
@@ -59,7 +59,7 @@ def keep_apart(worker: Worker, conf: Any) -> None:
 
         def start(self, consumer: Any) -> None:
             OwnTaken.pool = consumer.pool
-            restore(broker_url(), worker)
+            requeue(broker_url(), worker)
 
     Channel.QoS = OwnTaken
     conf.broker_transport_options = conf.broker_transport_options | worker.transport_options

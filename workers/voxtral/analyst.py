@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pipeline.types import Analysis, Options, Reading, Stretch
+from pipeline.types import AlternativeTranscript, Analysis, Options, TimeSpan
 from workers.audio.audio_file import AudioFile
 from workers.engine import Checkpoints, Report
 from workers.voxtral.answer_cache import Resumed
@@ -74,11 +74,11 @@ class VoxtralAnalyst:
     def transcribe(
         self,
         audio: Path,
-        stretches: Sequence[Stretch],
+        stretches: Sequence[TimeSpan],
         options: Options,
         checkpoints: Checkpoints | None = None,
         is_cancelled: Callable[[], bool] | None = None,
-    ) -> tuple[Reading, ...]:
+    ) -> tuple[AlternativeTranscript, ...]:
         """Return what is said in some stretches, `rows_at_once` of them side by side; those without an end none.
 
         Raises:
@@ -93,7 +93,7 @@ class VoxtralAnalyst:
             watch = Watch(self._budget_s, is_cancelled)
             found += [known.get(question) for known in resumed.ask_about(batch, [question], watch)]
         return tuple(
-            Reading(start_s=it.start_s, end_s=it.end_s, segments=it.segments, text=note.answer.text)
+            AlternativeTranscript(start_s=it.start_s, end_s=it.end_s, segments=it.segments, text=note.answer.text)
             for it, note in zip(stretches, found, strict=False)
             if not note.truncated
         )

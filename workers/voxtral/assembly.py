@@ -9,10 +9,10 @@ from pipeline.types import (
     ActionItem,
     Analysis,
     Chapter,
+    CustomAnswer,
     KeyPoint,
     Mention,
     Options,
-    OwnAnswer,
     Quote,
     Sentiment,
 )
@@ -86,7 +86,7 @@ def assemble(
         ),
         quotes=_quotes(notes),
         answers=tuple(
-            OwnAnswer(question=text, answer=note.answer.answer)
+            CustomAnswer(question=text, answer=note.answer.answer)
             for text, note in zip(options.questions, told, strict=True)
         ),
         translation=translation,

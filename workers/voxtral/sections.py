@@ -6,7 +6,7 @@ from math import ceil
 
 import numpy as np
 
-from pipeline.types import Stretch
+from pipeline.types import TimeSpan
 from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
 
 CHUNK_S = 30.0
@@ -73,7 +73,7 @@ def cut(blocks: Iterable[Samples], length_s: float) -> Iterator[Section]:
         yield Section(start / SAMPLE_RATE_HZ, np.concatenate(held))
 
 
-def excerpts(blocks: Iterable[Samples], stretches: Iterable[Stretch]) -> Iterator[Section]:
+def excerpts(blocks: Iterable[Samples], stretches: Iterable[TimeSpan]) -> Iterator[Section]:
     """Yield some stretches of an episode, given in order; no more of its audio is held than they need.
 
     What lies beyond the end of the audio is silence, so that there is a section for each.

@@ -14,7 +14,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from pipeline.errors import AddressError, BrokerError, SettingsError
 from pipeline.settings import settings
 from pipeline.state import metric_events
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.state.redis import connect
 from pipeline.state.webhook_queue import BELL, Turn, WebhookQueue
 from workers.pool_reporter import standing
@@ -35,7 +35,7 @@ class Courier(threading.Thread):
         super().__init__(name="courier", daemon=True)
         self._redis: Any = client or connect()
         self._queue = WebhookQueue(self._redis)
-        self._ledger = Ledger(self._redis)
+        self._job_store = JobStore(self._redis)
         self._free = threading.BoundedSemaphore(AT_ONCE)
         self._stopping = threading.Event()
 
@@ -92,17 +92,17 @@ class Courier(threading.Thread):
         tries = turn.delivery.tries + 1
         if not answer.trouble:
             self._queue.end(turn)
-            self._ledger.count(metric_events.webhook("delivered"))
+            self._job_store.count(metric_events.webhook("delivered"))
         elif answer.is_final or tries >= settings().webhook_tries:
             self._give_up(turn, f"{answer.trouble}, after {tries} tries", is_silent=answer.is_silent)
         else:
             delay_s = self._queue.postpone(turn, is_silent=answer.is_silent)
-            self._ledger.count(metric_events.webhook("retried"))
+            self._job_store.count(metric_events.webhook("retried"))
             logger.warning("The webhook %s: %s. Trying again in %.0f s.", turn.delivery.id, answer.trouble, delay_s)
 
     def _give_up(self, turn: Turn, why: str, *, is_silent: bool = False) -> None:
         self._queue.end(turn, is_silent=is_silent)
-        self._ledger.count(metric_events.webhook("failed"))
+        self._job_store.count(metric_events.webhook("failed"))
         logger.error("The webhook %s is given up: %s", turn.delivery.id, why)
 
 

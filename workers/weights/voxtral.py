@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from pipeline.errors import StorageError, TransientError, WeightsError
 from pipeline.settings import settings
 from pipeline.storage.weights import cache, checksums
-from pipeline.storage.weights.model_id import FILES, ModelName
+from pipeline.storage.weights.model_id import FILES, ModelId
 from pipeline.storage.weights.versions import download
 
 _FILES = FILES["voxtral"]
@@ -57,7 +57,7 @@ def find(model: str) -> Path:
             f"DUET_VOXTRAL_MODEL={model!r} is neither a folder, a bucket nor a hub id; give the path of "
             "the model's folder, its s3://bucket/prefix, or an id such as mistralai/Voxtral-Mini-3B-2507."
         )
-    return cache.from_cache(ModelName("voxtral", model)) or _from_hub(model)
+    return cache.from_cache(ModelId("voxtral", model)) or _from_hub(model)
 
 
 def at_hand(model: str) -> Path | None:
@@ -76,7 +76,7 @@ def at_hand(model: str) -> Path | None:
     try:
         return Path(snapshot_download(model, allow_patterns=list(_FILES), local_files_only=True))
     except LocalEntryNotFoundError:
-        return cache.at_hand(ModelName("voxtral", model))
+        return cache.at_hand(ModelId("voxtral", model))
 
 
 def check(folder: Path) -> Weights:

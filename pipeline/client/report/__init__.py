@@ -10,12 +10,12 @@ from importlib.resources import files
 from itertools import islice
 from string import Template
 
-from pipeline.client.episode_row import Row
+from pipeline.client.episode_row import EpisodeRow
 from pipeline.client.report.page import counts, plot_points, table_row
 from pipeline.client.report.plot import Plot
 from pipeline.errors import DuetError
-from pipeline.state.batch_store import Batches
-from pipeline.state.job_store import Ledger
+from pipeline.state.batch_store import BatchStore
+from pipeline.state.job_store import JobStore
 from pipeline.storage import open_storage
 from pipeline.types import JobState
 from pipeline.types.batch_record import BatchRecord
@@ -36,31 +36,31 @@ WORST_FIRST = (
 )
 
 
-def write_report(batch: str, ledger: Ledger) -> str:
+def write_report(batch: str, job_store: JobStore) -> str:
     """Write both files at the batch's destination, in place of those of an earlier batch, and return the page's URI.
 
     Raises:
         StorageError, TransientError: the destination refuses.
         BrokerError: the broker does not answer.
     """
-    batches = Batches(ledger.redis)
+    batches = BatchStore(job_store.redis)
     record = batches.get(batch)
-    rows = sorted(_rows(batches, record, ledger), key=lambda row: (WORST_FIRST.index(row.state), row.name))
+    rows = sorted(_rows(batches, record, job_store), key=lambda row: (WORST_FIRST.index(row.state), row.name))
     storage = open_storage(record.destination)
     storage.put(JSON_NAME, _json(batches, record, rows))
     storage.put(HTML_NAME, _html(batches, record, rows).encode())
     return f"{storage.uri}/{HTML_NAME}"
 
 
-def _rows(batches: Batches, record: BatchRecord, ledger: Ledger) -> Iterator[Row]:
-    yield from (Row.of_rejected(it) for it in batches.rejected(record.id))
+def _rows(batches: BatchStore, record: BatchRecord, job_store: JobStore) -> Iterator[EpisodeRow]:
+    yield from (EpisodeRow.of_rejected(it) for it in batches.rejected(record.id))
     entries = batches.entries(record.id)
     while page := list(islice(entries, PAGE)):
-        known = ledger.get_many([entry.job for entry in page])
-        yield from (Row(entry.source, entry, it) for entry, it in zip(page, known, strict=True))
+        known = job_store.get_many([entry.job for entry in page])
+        yield from (EpisodeRow(entry.source, entry, it) for entry, it in zip(page, known, strict=True))
 
 
-def _json(batches: Batches, record: BatchRecord, rows: list[Row]) -> bytes:
+def _json(batches: BatchStore, record: BatchRecord, rows: list[EpisodeRow]) -> bytes:
     return BatchReport(
         batch=record.id,
         created_at=iso(record.created_at),
@@ -74,7 +74,7 @@ def _json(batches: Batches, record: BatchRecord, rows: list[Row]) -> bytes:
     ).to_json()
 
 
-def _html(batches: Batches, record: BatchRecord, rows: list[Row]) -> str:
+def _html(batches: BatchStore, record: BatchRecord, rows: list[EpisodeRow]) -> str:
     with ThreadPoolExecutor(THREADS) as threads:
         there = threads.map(_files, rows)
         table = "\n".join(table_row(row, record.destination, own) for row, own in zip(rows, there, strict=True))
@@ -95,7 +95,7 @@ def _html(batches: Batches, record: BatchRecord, rows: list[Row]) -> str:
     return Template(files(__name__).joinpath("report.html").read_text(encoding="utf-8")).substitute(parts)
 
 
-def _files(row: Row) -> frozenset[str]:
+def _files(row: EpisodeRow) -> frozenset[str]:
     """Return the names of what an episode has left; none where that cannot be said now."""
     try:
         return frozenset(open_storage(row.uri).list()) if row.uri else frozenset()

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
-from pipeline.client.episode_row import Row
+from pipeline.client.episode_row import EpisodeRow
 from pipeline.client.report.plot import Point
 from pipeline.types import LEGS, Leg
 from pipeline.types.time_format import hms
@@ -14,12 +14,12 @@ LINKS = {"notes.md": "notes", "player.html": "listen", "transcript.txt": "transc
 """What an episode may have left, and how a link to it is called."""
 
 
-def counts(rows: Iterable[Row]) -> dict[str, int]:
+def counts(rows: Iterable[EpisodeRow]) -> dict[str, int]:
     """Return how many rows are in each state, by the order in which they come."""
     return dict(Counter(row.state.value for row in rows))
 
 
-def plot_points(rows: Iterable[Row]) -> list[Point]:
+def plot_points(rows: Iterable[EpisodeRow]) -> list[Point]:
     """Return how long each leg worked on each episode that it did in this batch."""
     return [
         Point(row.audio_s, outcome.work_s, leg, title(row))
@@ -30,13 +30,13 @@ def plot_points(rows: Iterable[Row]) -> list[Point]:
     ]
 
 
-def title(row: Row) -> str:
+def title(row: EpisodeRow) -> str:
     """Return what a person calls the episode: the feed's title, else the file's name."""
     publication = row.record.spec.episode.publication if row.record else None
     return (publication.title if publication else "") or row.name
 
 
-def table_row(row: Row, destination: str, files: frozenset[str]) -> str:
+def table_row(row: EpisodeRow, destination: str, files: frozenset[str]) -> str:
     """Return a row of the table with links to those of an episode's files that are there."""
     cells = [
         f'<th scope="row">{html.escape(title(row))}{_links(row, destination, files)}</th>',
@@ -55,7 +55,7 @@ def _figure(name: str, text: str) -> str:
     return f'<td data-name="{name}">{text}</td>' if text else "<td></td>"
 
 
-def _links(row: Row, destination: str, files: frozenset[str]) -> str:
+def _links(row: EpisodeRow, destination: str, files: frozenset[str]) -> str:
     if not row.uri:
         return ""
     folder = quote(row.uri.removeprefix(destination).lstrip("/")) if not row.uri.startswith("file:") else _below(row)
@@ -65,12 +65,12 @@ def _links(row: Row, destination: str, files: frozenset[str]) -> str:
     return f" <small>{' '.join(links)}</small>" if links else ""
 
 
-def _below(row: Row) -> str:
+def _below(row: EpisodeRow) -> str:
     """Return the last part of a `file://` URI, which is quoted already."""
     return (row.uri or "").rpartition("/")[2]
 
 
-def _work(row: Row, leg: Leg) -> str:
+def _work(row: EpisodeRow, leg: Leg) -> str:
     outcome = row.record.legs[leg].outcome if row.record else None
     if outcome is None or outcome.status != "ok":
         return outcome.status if outcome else ""

@@ -14,8 +14,8 @@ from pipeline.client.retention.job_files import THREADS, clear_work, remove_uplo
 from pipeline.client.retention.redis_keys import result_keys
 from pipeline.errors import DuetError, TransientError
 from pipeline.settings import settings
-from pipeline.state.batch_store import Batches
-from pipeline.state.job_store import Ledger
+from pipeline.state.batch_store import BatchStore
+from pipeline.state.job_store import JobStore
 from pipeline.types import JobSpec, JobState
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ STATES = frozenset(it.value for it in JobState if it.is_final)
 
 
 @dataclass(frozen=True)
-class Retired:
+class RetiredCounts:
     """How much has left Redis."""
 
     jobs: int
@@ -42,36 +42,36 @@ class _Ended:
     """None where it is of another version of Duet: then it is in Redis alone that it goes."""
 
 
-def retire(ledger: Ledger, keep_s: float, now: float, time_limit_s: float = 120.0) -> Retired:
+def retire(job_store: JobStore, keep_s: float, now: float, time_limit_s: float = 120.0) -> RetiredCounts:
     """Forget what has ended so many seconds ago; what is not done in time is done at the next call.
 
     Raises:
         BrokerError: the broker does not answer.
     """
-    jobs = _retire_jobs(ledger, now - keep_s, keep_s, time.monotonic() + time_limit_s)
-    return Retired(jobs, _retire_batches(ledger, now - keep_s), _retire_inbox_entries(ledger))
+    jobs = _retire_jobs(job_store, now - keep_s, keep_s, time.monotonic() + time_limit_s)
+    return RetiredCounts(jobs, _retire_batches(job_store, now - keep_s), _retire_inbox_entries(job_store))
 
 
-def _retire_jobs(ledger: Ledger, before: float, keep_s: float, deadline: float) -> int:
+def _retire_jobs(job_store: JobStore, before: float, keep_s: float, deadline: float) -> int:
     gone = stays = 0
     while time.monotonic() < deadline:
-        page = ledger.submitted_before(before, stays, PAGE)
+        page = job_store.submitted_before(before, stays, PAGE)
         if not page:
             break
-        ended = [it for it in _ended(ledger, page) if it.ended_at <= before]
+        ended = [it for it in _ended(job_store, page) if it.ended_at <= before]
         with ThreadPoolExecutor(THREADS) as threads:
             is_clear = threads.map(lambda it: _is_clear(it, gives_up=it.ended_at <= before - keep_s), ended)
         cleared = [it for it, done in zip(ended, is_clear, strict=True) if done]
         keys = [result_keys(it.job, it.attempt) for it in cleared]
-        removed = sum(ledger.remove([(it.job, it.attempt) for it in cleared], before, keys))
+        removed = sum(job_store.remove([(it.job, it.attempt) for it in cleared], before, keys))
         gone += removed
         stays += len(page) - removed
     return gone
 
 
-def _ended(ledger: Ledger, jobs: Sequence[str]) -> list[_Ended]:
+def _ended(job_store: JobStore, jobs: Sequence[str]) -> list[_Ended]:
     found = []
-    for job, fields in zip(jobs, ledger.fields(jobs, FIELDS), strict=True):
+    for job, fields in zip(jobs, job_store.fields(jobs, FIELDS), strict=True):
         if fields["state"] in STATES or fields["state"] is None:
             ended_at = float(fields["ended_at"] or fields["submitted_at"] or 0.0)
             found.append(_Ended(job, int(fields["attempt"] or 0), ended_at, _spec(job, fields["spec"])))
@@ -101,30 +101,30 @@ def _is_clear(ended: _Ended, *, gives_up: bool) -> bool:
     return True
 
 
-def _retire_batches(ledger: Ledger, before: float) -> int:
-    batches = Batches(ledger.redis)
-    old = [batch for batch in batches.created_before(before) if not _has_jobs(batch, batches, ledger)]
+def _retire_batches(job_store: JobStore, before: float) -> int:
+    batches = BatchStore(job_store.redis)
+    old = [batch for batch in batches.created_before(before) if not _has_jobs(batch, batches, job_store)]
     for batch in old:
         batches.remove(batch)
     return len(old)
 
 
-def _has_jobs(batch: str, batches: Batches, ledger: Ledger) -> bool:
+def _has_jobs(batch: str, batches: BatchStore, job_store: JobStore) -> bool:
     page: list[str] = []
     for entry in batches.entries(batch):
         page.append(entry.job)
         if len(page) == PAGE:
-            if any(ledger.states(page)):
+            if any(job_store.states(page)):
                 return True
             page = []
-    return any(ledger.states(page))
+    return any(job_store.states(page))
 
 
-def _retire_inbox_entries(ledger: Ledger) -> int:
+def _retire_inbox_entries(job_store: JobStore) -> int:
     count = 0
     for place in settings().inbox:
         try:
-            count += Inbox(place, settings().inbox_to, ledger).forget_gone()
+            count += Inbox(place, settings().inbox_to, job_store).forget_gone()
         except (DuetError, OSError) as error:
             logger.warning("The inbox %s cannot be read: %s", place, error)
     return count

@@ -1,4 +1,4 @@
-"""The Redis keys that Celery and the leases leave of a job, besides those of the ledger."""
+"""The Redis keys that Celery and the leases leave of a job, besides those of the job store."""
 
 from celery.backends.base import KeyValueStoreBackend
 

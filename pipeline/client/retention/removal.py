@@ -15,8 +15,8 @@ from pipeline.client.retention.remote_copies import note_forgotten
 from pipeline.errors import JobAtWorkError, StorageError
 from pipeline.results.formats import FORMATS
 from pipeline.results.manifest import ANALYSIS, MANIFEST, TRANSCRIPT, WORK, read_manifest
-from pipeline.state.batch_store import Batches
-from pipeline.state.job_store import Ledger
+from pipeline.state.batch_store import BatchStore
+from pipeline.state.job_store import JobStore
 from pipeline.storage import Storage, as_uri, join, open_storage, path_of
 from pipeline.storage.allowed_roots import check_destination
 from pipeline.types import JobSpec
@@ -30,7 +30,7 @@ COUNTING_S = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
-class Forgotten:
+class RemovalCounts:
     """What was removed, or is to be."""
 
     jobs: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class Forgotten:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RemovalPlan:
     """What is to be forgotten; nothing is removed yet."""
 
     records: tuple[JobRecord, ...] = ()
@@ -60,38 +60,38 @@ class Plan:
         return not self.records and not self.folders
 
 
-class Eraser:
+class Remover:
     """Finds what belongs to an episode or a job, and removes it.
 
     A job at work is never removed: it would write its results all the same.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, job_store: JobStore) -> None:
+        self._job_store = job_store
 
     @cached_property
     def _jobs(self) -> list[str]:
-        return self._ledger.jobs()
+        return self._job_store.jobs()
 
     def job_named(self, start: str) -> str | None:
         """Return the id of the one job that begins so; None where there is none, or several."""
         found = [job for job in self._jobs if job.startswith(start)]
         return found[0] if len(found) == 1 else None
 
-    def of_job(self, job: str) -> Plan:
+    def of_job(self, job: str) -> RemovalPlan:
         """Return what a job has left, with its episode's folder if the results there are its own."""
-        record = self._ledger.get(job)
+        record = self._job_store.get(job)
         if record is None:
-            return Plan()
+            return RemovalPlan()
         others = [it for it in self._of_episode(record.spec.episode.id) if it.spec.job != job]
         beside = [it for it in others if it.spec.uri == record.spec.uri]
         manifest = read_manifest(open_storage(record.spec.uri))
         is_its_own = manifest.job == job if manifest else not beside
         if is_its_own:
             _check_ended(beside)
-        return Plan((record,), (record.spec.uri,) if is_its_own else ())
+        return RemovalPlan((record,), (record.spec.uri,) if is_its_own else ())
 
-    def of_episode(self, episode: str, folders: Iterable[str]) -> Plan:
+    def of_episode(self, episode: str, folders: Iterable[str]) -> RemovalPlan:
         """Return what there is of an episode in some folders; without any, wherever the broker knows of it.
 
         Args:
@@ -100,22 +100,22 @@ class Eraser:
         """
         chosen = tuple(folders)
         records = [it for it in self._of_episode(episode) if not chosen or it.spec.uri in chosen]
-        return Plan(tuple(records), tuple(dict.fromkeys([*chosen, *(it.spec.uri for it in records)])))
+        return RemovalPlan(tuple(records), tuple(dict.fromkeys([*chosen, *(it.spec.uri for it in records)])))
 
-    def everywhere(self, episode: str, place: str) -> Plan:
+    def everywhere(self, episode: str, place: str) -> RemovalPlan:
         """Return what there is of an episode, by its id: at a place, and wherever else the broker knows of it."""
         here = [join(as_uri(place), name) for name in names(place) if name.rpartition("-")[2] == episode]
         known = self.of_episode(episode, ())
-        return Plan(known.records, tuple(dict.fromkeys([*here, *known.folders])))
+        return RemovalPlan(known.records, tuple(dict.fromkeys([*here, *known.folders])))
 
-    def before(self, moment: float, place: str) -> Plan:
+    def before(self, moment: float, place: str) -> RemovalPlan:
         """Return what ended before a moment, in seconds since the epoch: the broker's jobs, and results at a place.
 
         A folder in which a newer job has written, or is at work, stays.
         """
         old, newer = [], set()
         for first in range(0, len(self._jobs), PAGE):
-            for record in filter(None, self._ledger.get_many(self._jobs[first : first + PAGE])):
+            for record in filter(None, self._job_store.get_many(self._jobs[first : first + PAGE])):
                 if record.state.is_final and (record.ended_at or record.submitted_at) < moment:
                     old.append(record)
                 else:
@@ -131,9 +131,9 @@ class Eraser:
             uri, ended_at = join(base, name), result.ended_at
             if uri not in uris and uri not in newer and ended_at and _epoch_s(ended_at) < moment:
                 folders.append(uri)
-        return Plan(tuple(old), tuple(folders))
+        return RemovalPlan(tuple(old), tuple(folders))
 
-    def erase(self, plan: Plan) -> Forgotten:
+    def erase(self, plan: RemovalPlan) -> RemovalCounts:
         """Remove all that is planned, what Redis knows of it last, so that it can be asked for again should this fail.
 
         Raises:
@@ -145,40 +145,40 @@ class Eraser:
         self._check_stopped(plan.records)
         for uri in (*plan.folders, *(it.spec.uri for it in plan.records)):
             check_destination(uri)
-        done = Forgotten(folders=plan.folders)
+        done = RemovalCounts(folders=plan.folders)
         for record in plan.records:
             done = _plus(done, self._leftovers(record.spec))
         for uri in plan.folders:
             done = _plus(done, _clear(open_storage(uri)))
         return self._forget_in_redis(plan.records, done)
 
-    def _leftovers(self, spec: JobSpec) -> Forgotten:
+    def _leftovers(self, spec: JobSpec) -> RemovalCounts:
         copies = clear_copies(spec)
         if spec.audio_uri.startswith("s3://"):
-            note_forgotten(self._ledger.redis, spec.audio_uri)
+            note_forgotten(self._job_store.redis, spec.audio_uri)
         storage = open_storage(spec.uri)
         files = delete_all(storage, work_files(storage, spec.job))
-        return Forgotten(files=files, uploads=remove_upload(spec), copies=copies)
+        return RemovalCounts(files=files, uploads=remove_upload(spec), copies=copies)
 
-    def _forget_in_redis(self, records: Sequence[JobRecord], done: Forgotten) -> Forgotten:
+    def _forget_in_redis(self, records: Sequence[JobRecord], done: RemovalCounts) -> RemovalCounts:
         jobs = [(it.spec.job, it.spec.attempt) for it in records]
-        entries = Batches(self._ledger.redis).forget({job for job, _ in jobs}) if jobs else 0
+        entries = BatchStore(self._job_store.redis).forget({job for job, _ in jobs}) if jobs else 0
         counting = [counting_keys(it) for it in records]
         keys = [set(result_keys(*it)).difference(still) for it, still in zip(jobs, counting, strict=True)]
-        gone = self._ledger.remove(jobs, time.time(), [sorted(it) for it in keys])
+        gone = self._job_store.remove(jobs, time.time(), [sorted(it) for it in keys])
         for key in chain.from_iterable(counting):
-            self._ledger.redis.expire(key, COUNTING_S)
+            self._job_store.redis.expire(key, COUNTING_S)
         removed = tuple(job for (job, _), is_gone in zip(jobs, gone, strict=True) if is_gone)
         return replace(done, jobs=removed, batch_entries=entries)
 
     def _of_episode(self, episode: str) -> list[JobRecord]:
         """Return every job of an episode: their ids begin with the episode's."""
         found = [job for job in self._jobs if job.startswith(f"{episode}-")]
-        return [record for record in self._ledger.get_many(found) if record]
+        return [record for record in self._job_store.get_many(found) if record]
 
     def _check_stopped(self, records: Iterable[JobRecord]) -> None:
         for record in records:
-            if self._ledger.redis.exists(*lease_keys(record.spec)):
+            if self._job_store.redis.exists(*lease_keys(record.spec)):
                 raise JobAtWorkError(
                     f"Job {record.spec.job} was ended and a worker has not stopped yet; try again in a moment."
                 )
@@ -191,7 +191,7 @@ def _check_ended(records: Iterable[JobRecord]) -> None:
             raise JobAtWorkError(f"Job {job} of {source} is {record.state.value}; cancel it first, then remove it.")
 
 
-def _clear(storage: Storage) -> Forgotten:
+def _clear(storage: Storage) -> RemovalCounts:
     """Remove what Duet has left in an episode's folder, the manifest first: where it is, all else is there."""
     there = storage.list()
     ours = [name for name in there if name in OURS or name.startswith(WORK)]
@@ -200,7 +200,7 @@ def _clear(storage: Storage) -> Forgotten:
     left = tuple(f"{storage.uri}/{name}" for name in there if name not in ours)
     if not left and storage.uri.startswith("file:"):
         _remove_folder(storage)
-    return Forgotten(files=files, left=left)
+    return RemovalCounts(files=files, left=left)
 
 
 def _remove_folder(storage: Storage) -> None:
@@ -212,7 +212,7 @@ def _remove_folder(storage: Storage) -> None:
         raise StorageError(f"{storage.uri} cannot be removed: {error.strerror}.") from None
 
 
-def _plus(one: Forgotten, other: Forgotten) -> Forgotten:
+def _plus(one: RemovalCounts, other: RemovalCounts) -> RemovalCounts:
     return replace(
         one,
         files=one.files + other.files,

@@ -15,10 +15,10 @@ from pipeline.errors import BrokerError
 from pipeline.messaging.app import client_app
 from pipeline.monitoring.doctor.check import Check, Probe, failed, ok, warning
 from pipeline.settings import settings
-from pipeline.state.beat_heartbeat import KEPT_S, last_mark
+from pipeline.state.beat_heartbeat import KEPT_S, last_beat
 from pipeline.state.pool_status import WorkerState, best, worker_states
 from pipeline.state.redis import broker_url, connect, keeps_state, readable_errors
-from pipeline.state.worker_registry import Roster, Worker
+from pipeline.state.worker_registry import Worker, WorkerRegistry
 from pipeline.storage import as_uri, open_storage
 from pipeline.types.pools import LOADING, POOLS, UNAVAILABLE
 
@@ -141,7 +141,7 @@ def _clock() -> Check:
 
 def _beat(host: str | None) -> Check:
     with readable_errors(), connect() as client:
-        mark = last_mark(client, host)
+        mark = last_beat(client, host)
     if mark is None:
         where = f" on {host}" if host else ""
         found = f"no clock has sent anything{where} for {KEPT_S} s"
@@ -184,18 +184,18 @@ def _is_meant(node: str, pool: str, host: str | None) -> bool:
 
 
 def _nodes() -> list[str]:
-    """Return the workers that answer; where the broker carries no questions, those on the roster."""
+    """Return the workers that answer; where the broker carries no questions, those on the worker registry."""
     if keeps_state(broker_url()):
         return [node for answer in client_app(broker_url()).control.ping(timeout=PING_S) for node in answer]
     return [worker.node for worker in _workers()]
 
 
 def _workers() -> list[Worker]:
-    """Return the workers on the roster that are not lost."""
+    """Return the workers on the worker registry that are not lost."""
     with readable_errors():
-        roster = Roster(connect())
-        lost = {worker.id for worker in roster.lost()}
-        return [worker for worker in roster.all() if worker.id not in lost]
+        registry = WorkerRegistry(connect())
+        lost = {worker.id for worker in registry.lost()}
+        return [worker for worker in registry.all() if worker.id not in lost]
 
 
 def _one_device() -> Check:

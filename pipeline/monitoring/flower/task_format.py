@@ -19,7 +19,7 @@ def progress_result(done_s: float, total_s: float) -> str:
     return repr({"done_s": done_s, "total_s": total_s})
 
 
-def in_words(task: Any) -> Any:
+def format_task(task: Any) -> Any:
     """Return Flower's copy of a task, put into words.
 
     Args:

@@ -12,7 +12,7 @@ from pipeline.errors import BrokerError
 from pipeline.monitoring.metrics import gauges
 from pipeline.monitoring.metrics.open_episodes import open_episodes
 from pipeline.state.counters import KEY, Counter, Histogram
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.state.metric_definitions import COUNTERS, HISTOGRAMS
 from pipeline.state.redis import connect, readable_errors
 
@@ -51,7 +51,7 @@ def _measured() -> Iterator[Metric]:
         counts = client.hgetall(KEY)
         yield from (_counter(it, counts) for it in COUNTERS)
         yield from (_histogram(it, counts) for it in HISTOGRAMS)
-        yield from open_episodes(Ledger(client))
+        yield from open_episodes(JobStore(client))
         yield from gauges.queues(client)
         yield from gauges.kept(client)
         yield from gauges.workers(client)

@@ -12,7 +12,7 @@ from pipeline.messaging.queues import lists_of
 from pipeline.state import telemetry
 from pipeline.state.job_store import INDEX
 from pipeline.state.pool_status import worker_states
-from pipeline.state.worker_registry import Roster, is_lost, taken_key, worker_key
+from pipeline.state.worker_registry import WorkerRegistry, is_lost, unacked_key, worker_key
 from pipeline.types.pools import POOLS, STATUSES
 
 
@@ -60,9 +60,9 @@ def _workers(client: Any) -> "tuple[Counter[str], Counter[str]]":
     """Return how many workers of each pool are there, and how many messages those hold."""
     there: Counter[str] = Counter()
     held: Counter[str] = Counter()
-    for worker in Roster(client).all():
+    for worker in WorkerRegistry(client).all():
         there[worker.pool] += not is_lost(client.hget(worker_key(worker.id), "missed"))
-        held[worker.pool] += client.hlen(taken_key(worker.id))
+        held[worker.pool] += client.hlen(unacked_key(worker.id))
     return there, held
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client.core import GaugeMetricFamily
 
-from pipeline.state.job_store import Ledger
+from pipeline.state.job_store import JobStore
 from pipeline.state.metric_definitions import LEGS
 from pipeline.types import FINAL_STATES, JobState
 
@@ -19,9 +19,9 @@ LEG_FIELDS = ("started_at", "seen_at", "ended_at")
 FIELDS = ("state", "submitted_at", "opinion_asked_at", *(f"{leg}.{name}" for leg in LEGS for name in LEG_FIELDS))
 
 
-def open_episodes(ledger: Ledger) -> Iterator[GaugeMetricFamily]:
+def open_episodes(job_store: JobStore) -> Iterator[GaugeMetricFamily]:
     """Yield what there is to measure of them."""
-    now, found = time.time(), _found(ledger)
+    now, found = time.time(), _found(job_store)
     count = GaugeMetricFamily("duet_episodes", "Episodes that have not ended, by where they are.", labels=["state"])
     for state in STATES:
         count.add_metric([state], found.states[state])
@@ -71,9 +71,9 @@ def _keep_oldest(times: dict[str, float], name: str, at: str) -> None:
     times[name] = min(float(at), times.get(name, float(at)))
 
 
-def _found(ledger: Ledger) -> _Found:
-    found, jobs = _Found(), ledger.open_jobs()
+def _found(job_store: JobStore) -> _Found:
+    found, jobs = _Found(), job_store.open_jobs()
     for first in range(0, len(jobs), PAGE):
-        for fields in ledger.fields(jobs[first : first + PAGE], FIELDS):
+        for fields in job_store.fields(jobs[first : first + PAGE], FIELDS):
             found.add(fields)
     return found

@@ -29,6 +29,6 @@ FORMATS: dict[str, Format] = {
 other forms of the transcript are."""
 
 
-def rendered(result: EpisodeResult, formats: Iterable[Format] = FORMATS.values()) -> dict[str, bytes]:
+def render_all(result: EpisodeResult, formats: Iterable[Format] = FORMATS.values()) -> dict[str, bytes]:
     """Return the bytes of each form of a result by its file's name, those left out that it has nothing for."""
     return {form.file: form.render(result).encode() for form in formats if form.fits(result)}

@@ -7,14 +7,14 @@ from pipeline.errors import StorageError, TransientError
 from pipeline.settings import settings
 from pipeline.storage import join
 from pipeline.storage.weights import checksums
-from pipeline.storage.weights.model_id import ModelName
+from pipeline.storage.weights.model_id import ModelId
 from pipeline.storage.weights.resumable_download import OnBytes, ignore
 from pipeline.storage.weights.versions import bucket_at, download, last_used
 
 logger = logging.getLogger(__name__)
 
 
-def from_cache(name: ModelName) -> Path | None:
+def from_cache(name: ModelId) -> Path | None:
     """Return the folder of a model, fetched at need from the bucket that the settings name.
 
     None where they name none, where the bucket has not got it, or cannot be asked: then the hub has to do.
@@ -32,13 +32,13 @@ def from_cache(name: ModelName) -> Path | None:
         return None
 
 
-def at_hand(name: ModelName) -> Path | None:
+def at_hand(name: ModelId) -> Path | None:
     """Return the folder of a model that has come from that bucket before."""
     uri = settings().model_cache_uri
     return last_used(join(uri, name.prefix), _versions(name)) if uri else None
 
 
-def pull(uri: str, name: ModelName, on_bytes: OnBytes = ignore) -> Path:
+def pull(uri: str, name: ModelId, on_bytes: OnBytes = ignore) -> Path:
     """Return the local folder of a model in a bucket, fetched at need.
 
     Raises:
@@ -54,5 +54,5 @@ def pull(uri: str, name: ModelName, on_bytes: OnBytes = ignore) -> Path:
     return download(where, name.patterns, _versions(name), on_bytes)
 
 
-def _versions(name: ModelName) -> Path:
+def _versions(name: ModelId) -> Path:
     return settings().cache_dir / name.leg / "versions"

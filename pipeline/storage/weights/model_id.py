@@ -15,7 +15,7 @@ _SLASH = "--"
 
 
 @dataclass(frozen=True, order=True)
-class ModelName:
+class ModelId:
     """A model of one leg."""
 
     leg: Leg
@@ -50,6 +50,6 @@ class ModelName:
         return f"{self.leg}/{self.name}"
 
 
-def is_name(model: str) -> bool:
+def is_model_id(model: str) -> bool:
     """Whether a setting names a model that a bucket may hold, and is neither a path nor an address."""
     return bool(_NAME.fullmatch(model)) and not model.startswith((".", "/"))

@@ -17,7 +17,7 @@ BACKOFF_S = 0.5
 
 
 @dataclass(frozen=True)
-class Part:
+class ByteRange:
     """A stretch of an object's bytes."""
 
     index: int
@@ -25,13 +25,13 @@ class Part:
     size_bytes: int
 
 
-def parts_of(it: S3Object) -> list[Part]:
+def byte_ranges_of(it: S3Object) -> list[ByteRange]:
     """Return the parts of an object, in their order."""
     firsts = range(0, it.size_bytes, PART_BYTES)
-    return [Part(index, first, min(PART_BYTES, it.size_bytes - first)) for index, first in enumerate(firsts)]
+    return [ByteRange(index, first, min(PART_BYTES, it.size_bytes - first)) for index, first in enumerate(firsts)]
 
 
-def read_part(storage: S3Storage, it: S3Object, part: Part) -> Iterator[tuple[int, bytes]]:
+def read_range(storage: S3Storage, it: S3Object, part: ByteRange) -> Iterator[tuple[int, bytes]]:
     """Yield a part's blocks, each with its place in the object; after a break those that are missing.
 
     Raises:
@@ -56,12 +56,12 @@ def read_in_order(storage: S3Storage, it: S3Object) -> Iterator[bytes]:
     """Yield all bytes of an object in their order, while the next parts are on their way.
 
     Raises:
-        StorageError, TransientError: as `read_part` does.
+        StorageError, TransientError: as `read_range` does.
     """
     coming: deque[Future[bytes]] = deque()
     with ThreadPoolExecutor(PARTS_AT_ONCE) as pool:
         try:
-            for part in parts_of(it):
+            for part in byte_ranges_of(it):
                 coming.append(pool.submit(_whole, storage, it, part))
                 if len(coming) == PARTS_AT_ONCE:
                     yield coming.popleft().result()
@@ -71,5 +71,5 @@ def read_in_order(storage: S3Storage, it: S3Object) -> Iterator[bytes]:
             pool.shutdown(cancel_futures=True)
 
 
-def _whole(storage: S3Storage, it: S3Object, part: Part) -> bytes:
-    return b"".join(block for _, block in read_part(storage, it, part))
+def _whole(storage: S3Storage, it: S3Object, part: ByteRange) -> bytes:
+    return b"".join(block for _, block in read_range(storage, it, part))

@@ -13,7 +13,7 @@ from typing import Self
 
 from pipeline.errors import TransientError, WeightsError
 from pipeline.storage.s3 import S3Object, S3Storage
-from pipeline.storage.weights.ranged_download import PART_BYTES, PARTS_AT_ONCE, Part, parts_of, read_part
+from pipeline.storage.weights.ranged_download import PART_BYTES, PARTS_AT_ONCE, ByteRange, byte_ranges_of, read_range
 
 OnBytes = Callable[[int], None]
 
@@ -54,7 +54,7 @@ def fetch(
 
 def _fill(storage: S3Storage, it: S3Object, path: Path, descriptor: int, digest: str | None, on_bytes: OnBytes) -> None:
     for is_last in (False, True):
-        with Journal(_journal_of(path), it, is_valid=_has_size(descriptor, it.size_bytes)) as journal:
+        with DownloadJournal(_journal_of(path), it, is_valid=_has_size(descriptor, it.size_bytes)) as journal:
             is_resumed = bool(journal.done)
             found = _download(storage, it, descriptor, journal, on_bytes)
         if digest in (None, found):
@@ -69,8 +69,8 @@ def _fill(storage: S3Storage, it: S3Object, path: Path, descriptor: int, digest:
         on_bytes(-it.size_bytes)
 
 
-def _download(storage: S3Storage, it: S3Object, descriptor: int, journal: "Journal", on_bytes: OnBytes) -> str:
-    parts = parts_of(it)
+def _download(storage: S3Storage, it: S3Object, descriptor: int, journal: "DownloadJournal", on_bytes: OnBytes) -> str:
+    parts = byte_ranges_of(it)
     missing = [part for part in parts if part.index not in journal.done]
     digest = _Digest(descriptor, parts)
     on_bytes(it.size_bytes - sum(part.size_bytes for part in missing))
@@ -90,8 +90,8 @@ def _download(storage: S3Storage, it: S3Object, descriptor: int, journal: "Journ
     return digest.hex()
 
 
-def _write(storage: S3Storage, it: S3Object, part: Part, descriptor: int, over: Event) -> Part:
-    for at, block in read_part(storage, it, part):
+def _write(storage: S3Storage, it: S3Object, part: ByteRange, descriptor: int, over: Event) -> ByteRange:
+    for at, block in read_range(storage, it, part):
         if over.is_set():
             raise TransientError(f"{storage.uri}/{it.name}: the download was broken off.")
         os.pwrite(descriptor, block, at)
@@ -101,7 +101,7 @@ def _write(storage: S3Storage, it: S3Object, part: Part, descriptor: int, over: 
 class _Digest:
     """The SHA-256 of a file that fills in any order, taken as far as it is there from its beginning."""
 
-    def __init__(self, descriptor: int, parts: Sequence[Part]) -> None:
+    def __init__(self, descriptor: int, parts: Sequence[ByteRange]) -> None:
         self._descriptor, self._parts = descriptor, parts
         self._sha256, self._next = sha256(), 0
 
@@ -115,7 +115,7 @@ class _Digest:
         return self._sha256.hexdigest()
 
 
-class Journal:
+class DownloadJournal:
     """Which parts of an unfinished file are there, kept in a file beside it; of another version none is."""
 
     def __init__(self, path: Path, it: S3Object, *, is_valid: bool) -> None:
@@ -135,7 +135,7 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def add(self, part: Part) -> None:
+    def add(self, part: ByteRange) -> None:
         """Note that a part is there."""
         self.done.add(part.index)
         self._file.write(f"{part.index:08d}\n")

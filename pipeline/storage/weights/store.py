@@ -10,7 +10,7 @@ from pipeline.errors import StorageError, WeightsError
 from pipeline.storage import join
 from pipeline.storage.s3 import S3Object, S3Storage
 from pipeline.storage.weights import checksums
-from pipeline.storage.weights.model_id import ModelName
+from pipeline.storage.weights.model_id import ModelId
 from pipeline.storage.weights.ranged_download import read_in_order
 from pipeline.storage.weights.resumable_download import OnBytes, ignore
 from pipeline.storage.weights.versions import bucket_at
@@ -20,10 +20,10 @@ UNFINISHED = f"{checksums.LIST}.unfinished"
 
 
 @dataclass
-class Shelved:
+class StoredModel:
     """A model in a bucket."""
 
-    name: ModelName
+    name: ModelId
     files: list[S3Object] = field(default_factory=list)
 
     @property
@@ -46,24 +46,24 @@ class Finding:
     """Why it is not what was put there; empty where it is."""
 
 
-def shelved(uri: str) -> list[Shelved]:
+def stored_models(uri: str) -> list[StoredModel]:
     """Return the models in a bucket.
 
     Raises:
         StorageError, TransientError: the bucket refuses, or does not answer.
     """
-    found: dict[ModelName, Shelved] = {}
+    found: dict[ModelId, StoredModel] = {}
     for it in bucket_at(uri).objects():
         prefix, _, file = it.name.rpartition("/")
         try:
-            name = ModelName.parse(prefix)
+            name = ModelId.parse(prefix)
         except WeightsError:
             continue  # something else that lies in the same bucket
-        found.setdefault(name, Shelved(name)).files.append(S3Object(file, it.tag, it.size_bytes, it.changed_at))
+        found.setdefault(name, StoredModel(name)).files.append(S3Object(file, it.tag, it.size_bytes, it.changed_at))
     return [found[name] for name in sorted(found)]
 
 
-def push(uri: str, name: ModelName, source: Path, on_file: Callable[[str], None]) -> None:
+def push(uri: str, name: ModelId, source: Path, on_file: Callable[[str], None]) -> None:
     """Put a model into a bucket: its files, then the list of their digests, without which nobody takes it.
 
     Files that are there already, by an earlier push that was interrupted or of the same model, are left alone.
@@ -93,7 +93,7 @@ def push(uri: str, name: ModelName, source: Path, on_file: Callable[[str], None]
     storage.delete(UNFINISHED)
 
 
-def check(uri: str, name: ModelName, on_bytes: OnBytes = ignore) -> Iterator[Finding]:
+def check(uri: str, name: ModelId, on_bytes: OnBytes = ignore) -> Iterator[Finding]:
     """Read all of a model in a bucket and yield of each file whether it is what was put there.
 
     Raises:
@@ -114,7 +114,7 @@ def check(uri: str, name: ModelName, on_bytes: OnBytes = ignore) -> Iterator[Fin
         yield Finding(file, "" if found.hexdigest() == digest else "it is damaged: its SHA-256 is another one")
 
 
-def _files(source: Path, name: ModelName) -> dict[str, Path]:
+def _files(source: Path, name: ModelId) -> dict[str, Path]:
     """Return the files of a model by what they are to be called; Whisper's is one, called as the model is."""
     if name.leg == "whisper":
         found = [source] if source.is_file() else sorted(source.glob("*.pt")) if source.is_dir() else []

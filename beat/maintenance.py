@@ -94,8 +94,8 @@ def scale_gpu_hosts() -> None:
     except (ScalingError, SettingsError) as error:
         logger.error("%s Hosts stay as they are; the next look is in half a minute.", error)
         return
-    if hosts != look.situation.hosts:
-        logger.warning("%d GPU hosts, not %d: %s.", hosts, look.situation.hosts, look.decision.reason)
+    if hosts != look.cluster.hosts:
+        logger.warning("%d GPU hosts, not %d: %s.", hosts, look.cluster.hosts, look.decision.reason)
 
 
 @app.task(base=PeriodicTask, name="beat.telemetry")  # type: ignore[untyped-decorator]

@@ -26,7 +26,7 @@ from pipeline.types.records import JobRecord
 from tasks.base.checkpoints import saved_opinion
 from tasks.base.lease import Lease
 from tasks.base.reasons import PROCESS_LOST, sentence_for
-from tasks.base.retry import has_tries_left, kept_while_the_broker_is_away, put_back, try_later
+from tasks.base.retry import has_tries_left, reject_on_broker_outage, requeue, try_later
 
 logger = get_task_logger(__name__)
 RETRY_DELAY_S = 5
@@ -40,7 +40,7 @@ MAX_LOSSES = 4
 @app.task(bind=True, name="tasks.merge", typing=False, default_retry_delay=RETRY_DELAY_S)  # type: ignore[untyped-decorator]
 def merge(self: Task, outcomes: list[dict[str, Any]], message: dict[str, Any]) -> dict[str, Any]:
     """Merge what both legs returned and end the job; where Whisper was unsure, Voxtral is asked once more first."""
-    with kept_while_the_broker_is_away():
+    with reject_on_broker_outage():
         try:
             spec, legs = admit(message), admit_outcomes(outcomes)
         except DuetError as error:
@@ -63,7 +63,7 @@ def conclude(self: Task, message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _end_with_what_is_known(task: Task, message: dict[str, Any]) -> dict[str, Any]:
-    with kept_while_the_broker_is_away():
+    with reject_on_broker_outage():
         try:
             spec = admit(message)
         except DuetError as error:
@@ -129,7 +129,7 @@ def _end_job(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> dict[str
     job_store = JobStore(connect(patient=True))
     folder = Lease(job_store.redis, spec.uri)
     if not folder.acquire():
-        put_back(task, countdown=FOLDER_IN_USE_S)
+        requeue(task, countdown=FOLDER_IN_USE_S)
     try:
         return _write_end(task, spec, legs, job_store)
     finally:

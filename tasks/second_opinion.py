@@ -24,7 +24,7 @@ from tasks.base.checkpoints import save_opinion, saved_opinion
 from tasks.base.lease import Lease
 from tasks.base.leg_run import LegRun, Stop
 from tasks.base.reasons import PROCESS_LOST, sentence_for
-from tasks.base.retry import has_tries_left, kept_while_the_broker_is_away, put_back, try_later
+from tasks.base.retry import has_tries_left, reject_on_broker_outage, requeue, try_later
 from workers import pool
 from workers.engine import Analyst
 from workers.voxtral import Skipped
@@ -42,12 +42,12 @@ logger = get_task_logger(__name__)
 )
 def reconsider(self: Task, message: dict[str, Any]) -> dict[str, Any]:
     """Keep what Voxtral hears in the doubtful stretches for `tasks.conclude`, which comes next in any case."""
-    with kept_while_the_broker_is_away():
+    with reject_on_broker_outage():
         spec = admit(message)
         job_store = JobStore(connect(patient=True))
         lease = Lease(job_store.redis, spec.task_id("opinion"))
         if not lease.acquire():
-            put_back(self, countdown=settings().sweep_interval_s)
+            requeue(self, countdown=settings().sweep_interval_s)
         try:
             context = LegRun(spec, "voxtral", job_store, lease, lambda _: None)
             if context.is_cancelled() and context.stop is Stop.CANCELLED:
@@ -104,7 +104,7 @@ def _readings(analyst: Analyst, context: LegRun) -> tuple[AlternativeTranscript,
 
 def _stopped(task: Task, context: LegRun, reason: str) -> SecondOpinion:
     if context.stop is Stop.HANDOVER:
-        put_back(task, priority=PRIORITIES[0])
+        requeue(task, priority=PRIORITIES[0])
     if context.stop is Stop.LEASE_LOST:
         raise Ignore  # another process does it now
     return SecondOpinion(status="skipped", reason=reason)

@@ -11,7 +11,7 @@ GIB = 2**30
 
 
 @dataclass(frozen=True)
-class Place:
+class ComputeDevice:
     """A device and the type of numbers that it computes with."""
 
     device: torch.device
@@ -42,7 +42,7 @@ def identity(device: torch.device) -> str:
     return _uuid(device.index or 0)
 
 
-def choose(name: str) -> Place:
+def choose(name: str) -> ComputeDevice:
     """Return the place for a device's name: `auto`, `cpu`, `cuda`, `cuda:<index>` or a card's UUID.
 
     bfloat16 where the card computes in it, float16 on older cards, float32 on a CPU.
@@ -61,7 +61,7 @@ def choose(name: str) -> Place:
     if device.type not in ("cpu", "cuda"):
         raise EngineError(f"DUET_DEVICE={name!r} is unknown; use auto, cpu, cuda, cuda:<index> or GPU-<uuid>.")
     if device.type == "cpu":
-        return Place(device, torch.float32)
+        return ComputeDevice(device, torch.float32)
     if not has_cuda() or (device.index or 0) >= torch.cuda.device_count():
         count = torch.cuda.device_count() if has_cuda() else 0
         raise EngineError(
@@ -71,7 +71,7 @@ def choose(name: str) -> Place:
     with torch.cuda.device(device):
         # A T4 emulates bfloat16, many times slower than its own float16.
         native = torch.cuda.is_bf16_supported(including_emulation=False)
-    return Place(device, torch.bfloat16 if native else torch.float16)
+    return ComputeDevice(device, torch.bfloat16 if native else torch.float16)
 
 
 def _by_uuid(uuid: str) -> str:

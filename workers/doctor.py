@@ -11,7 +11,7 @@ from pipeline.settings import settings
 from workers import device
 from workers.device import GIB
 from workers.memory import cards
-from workers.memory.request import wanted
+from workers.memory.request import plan_request
 from workers.voxtral import quantize
 from workers.weights import voxtral as voxtral_weights
 from workers.weights.digest import digest_of
@@ -57,7 +57,7 @@ def _device() -> Check:
     return warning("device", found, "a CUDA device makes Whisper many times faster and lets Voxtral run")
 
 
-def _precision(place: device.Place) -> Check:
+def _precision(place: device.ComputeDevice) -> Check:
     card = cards.of(place)
     found = f"Whisper {card.whisper_precision}, Voxtral {_PRECISIONS[place.dtype]}"
     if place.dtype == torch.float16:
@@ -74,7 +74,7 @@ def _whisper_weights() -> Check:
     return ok("whisper-weights", f"{model}, {path}, SHA-256 {digest_of(path)[:16]}")
 
 
-def _voxtral_weights(place: device.Place) -> Check:
+def _voxtral_weights(place: device.ComputeDevice) -> Check:
     own = settings()
     if own.voxtral == "off":
         return ok("voxtral-weights", "not needed: DUET_VOXTRAL=off")
@@ -94,7 +94,7 @@ def _voxtral_weights(place: device.Place) -> Check:
 
 
 def _plan() -> Check:
-    asked = wanted(settings())
+    asked = plan_request(settings())
     made = asked.plan()
     if not made.fits:
         return failed("plan", asked.refusal(), "see `duet plan`")

@@ -12,8 +12,8 @@ from pipeline.errors import DuetError
 from pipeline.settings import settings
 from pipeline.types.pools import LOADING, UNAVAILABLE
 from workers.engine import Analyst, Transcriber
-from workers.pool_reporter import standing
-from workers.runtime.model_holder import Held, Idle
+from workers.pool_reporter import pool_reporter
+from workers.runtime.model_holder import IdleTimer, ModelHolder
 from workers.voxtral import Skipped, load_analyst
 
 logger = logging.getLogger(__name__)
@@ -44,16 +44,16 @@ def analyst() -> Analyst | Skipped:
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def warm_up(**_: Any) -> None:
     """Load the pool's model, and publish in Redis that it is ready or why it never will be."""
-    own, began = standing(), time.monotonic()
-    own.begin(status=LOADING, percent=0, began_at=time.time())
+    own, began = pool_reporter(), time.monotonic()
+    own.reset(status=LOADING, percent=0, began_at=time.time())
     try:
         _say_loaded(_load(own.pool), began)
     except DuetError as error:
         # The process stays: it answers each episode with this sentence instead of leaving it in the queue.
         logger.error("%s", error)
-        own.say(status="failed", reason=error, percent=None)
+        own.update(status="failed", reason=error, percent=None)
     if own.pool in ("whisper", "voxtral"):
-        work = _Work(Idle(settings().idle_unload_s, _unload))
+        work = _Work(IdleTimer(settings().idle_unload_s, _unload))
         task_prerun.connect(work.begin, weak=False)
         task_postrun.connect(work.end, weak=False)
 
@@ -61,7 +61,7 @@ def warm_up(**_: Any) -> None:
 class _Work:
     """Tells of each task, and lets the model go when there was none for a while."""
 
-    def __init__(self, idle: Idle) -> None:
+    def __init__(self, idle: IdleTimer) -> None:
         self._idle = idle
         self._began = 0.0
         idle.wait()
@@ -69,14 +69,14 @@ class _Work:
     def begin(self, **_: Any) -> None:
         self._idle.begin()
         self._began = time.monotonic()
-        standing().say(busy_since=time.time())
+        pool_reporter().update(busy_since=time.time())
 
     def end(self, **_: Any) -> None:
-        standing().worked(time.monotonic() - self._began)
+        pool_reporter().add_busy_time(time.monotonic() - self._began)
         if "torch" in sys.modules:
             from workers.memory.reservation import peak_bytes
 
-            standing().say(peak_bytes=peak_bytes())
+            pool_reporter().update(peak_bytes=peak_bytes())
         self._idle.end()
 
 
@@ -112,7 +112,7 @@ def _say_loaded(loaded: Transcriber | Analyst | Skipped | None, began: float) ->
             said |= {"status": UNAVAILABLE, "reason": loaded.reason}
     elif loaded is not None:
         said["model"] = loaded.model
-    standing().say(**said, since=time.time(), loading_s=round(time.monotonic() - began, 2), percent=None)
+    pool_reporter().update(**said, since=time.time(), loading_s=round(time.monotonic() - began, 2), percent=None)
 
 
 def _unload() -> None:
@@ -122,15 +122,15 @@ def _unload() -> None:
     _transcriber.drop()
     _analyst.drop()
     gc.collect()
-    from workers.memory.reservation import give_back
+    from workers.memory.reservation import release_cached_memory
 
-    give_back()
-    standing().say(status="idle")
+    release_cached_memory()
+    pool_reporter().update(status="idle")
     logger.info("Nothing to do for %g s: the model's memory is given back.", settings().idle_unload_s)
 
 
-_transcriber = Held(_load_transcriber)
-_analyst: Held[Analyst | Skipped] = Held(
+_transcriber = ModelHolder(_load_transcriber)
+_analyst: ModelHolder[Analyst | Skipped] = ModelHolder(
     _load_analyst,
     stands_in=lambda found: isinstance(found, Skipped) and found.may_pass,
     again_after_s=AGAIN_AFTER_S,

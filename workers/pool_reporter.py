@@ -16,7 +16,7 @@ from pipeline.types.pools import POOL_VARIABLE
 logger = logging.getLogger(__name__)
 
 
-class Standing:
+class PoolReporter:
     """The hash of one worker; where it has several processes, the one that says something last is known.
 
     It lasts as long as the worker's heartbeat (`pipeline.state.worker_registry`). A process outside of any pool, such
@@ -27,15 +27,15 @@ class Standing:
         self.pool = pool
         self._worker = worker
 
-    def begin(self, **fields: object) -> None:
+    def reset(self, **fields: object) -> None:
         """Say it all anew."""
         self._write({"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()} | fields, anew=True)
 
-    def say(self, **fields: object) -> None:
+    def update(self, **fields: object) -> None:
         """Say something more, or something else than before; None takes a field away."""
         self._write(fields, anew=False)
 
-    def worked(self, seconds: float) -> None:
+    def add_busy_time(self, seconds: float) -> None:
         """Add to the time that this process was at work."""
         self._write({"used_at": time.time(), "busy_since": None}, anew=False, busy_s=seconds)
 
@@ -62,6 +62,6 @@ class Standing:
 
 
 @lru_cache(maxsize=1)
-def standing() -> Standing:
+def pool_reporter() -> PoolReporter:
     """Return this process's standing."""
-    return Standing(os.environ.get(POOL_VARIABLE, ""), os.environ.get(WORKER_VARIABLE, ""))
+    return PoolReporter(os.environ.get(POOL_VARIABLE, ""), os.environ.get(WORKER_VARIABLE, ""))

@@ -31,8 +31,8 @@ def plan(
 
     with worker_packages("plan"):
         from workers.memory import report
-        from workers.memory.request import wanted
-    request = wanted(settings(), gpu, whisper, voxtral, quantize)
+        from workers.memory.request import plan_request
+    request = plan_request(settings(), gpu, whisper, voxtral, quantize)
     made = request.plan()
     instead = [] if made.fits else request.instead()
     if as_json:

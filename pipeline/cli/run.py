@@ -68,10 +68,10 @@ class _Work:
         from pipeline.client.submitter import Submitter
         from pipeline.state.batch_store import BatchStore
 
-        desk = Submitter(to, options, force=force)
-        batch = BatchStore(desk.job_store.redis).create(places, desk.destination, options.to_message())
-        self.watch = BatchProgress(batch.id, desk.job_store)
-        self.submission = BatchSubmission(found, desk, batch.id, in_flight=in_flight)
+        submitter = Submitter(to, options, force=force)
+        batch = BatchStore(submitter.job_store.redis).create(places, submitter.destination, options.to_message())
+        self.watch = BatchProgress(batch.id, submitter.job_store)
+        self.submission = BatchSubmission(found, submitter, batch.id, in_flight=in_flight)
 
     def said(self) -> str:
         """Return how far the submission is, such as `37 done already, 2 new`."""
@@ -86,7 +86,7 @@ class _Work:
                     stack.tend()
                 try:
                     is_submitted = background.is_over
-                    yield self.watch.look()
+                    yield self.watch.refresh()
                     if stack:
                         # After looking: a pool says that it failed before it answers any episode.
                         stack.check_pools()

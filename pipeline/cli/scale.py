@@ -18,7 +18,7 @@ def scale(
     from pipeline.state.job_store import JobStore
 
     look = Scaler(JobStore(), driver(settings().scale or "print")).look()
-    now, decision = look.situation, look.decision
+    now, decision = look.cluster, look.decision
     if as_json:
         told = {"hosts": now.hosts, "wanted": decision.hosts, "reason": decision.reason, "jobs": now.jobs}
         print(json.dumps(told | {"backlog_s": dict(now.backlog_s), "speeds": dict(now.speeds)}))

@@ -46,11 +46,11 @@ def submit(
 
     options = batch_arguments.options(language, vocabulary, questions, translate_to, second_opinion)
     hooks = Webhooks(on_transcribed, on_completed)
-    desk = Submitter(to, options, force=force, priority=priority, webhooks=hooks)
+    submitter = Submitter(to, options, force=force, priority=priority, webhooks=hooks)
     found = batch_arguments.found_at(places)
     open_storage(as_uri(to)).check_writable()
-    batch = BatchStore(desk.job_store.redis).create(places, desk.destination, options.to_message()).id
-    submission = BatchSubmission(found, desk, batch, in_flight=in_flight)
+    batch = BatchStore(submitter.job_store.redis).create(places, submitter.destination, options.to_message()).id
+    submission = BatchSubmission(found, submitter, batch, in_flight=in_flight)
     with interruptible("Interrupted. The same command goes on where this one stopped.", INTERRUPTED):
         _run(submission)
     count = submission.count

@@ -46,7 +46,7 @@ def watch(
 
 def _looks(watch: "BatchProgress") -> "Iterator[list[EpisodeRow]]":
     while True:
-        yield watch.look()
+        yield watch.refresh()
         if watch.is_over:
             return
         time.sleep(TICK_S)

@@ -55,12 +55,12 @@ def submit(
         TransientError: a server is not able to answer now.
     """
     hooks = Webhooks(on_transcribed, on_completed)
-    desk = Submitter(str(to), options, force=force, priority=priority, job_store=job_store, webhooks=hooks)
-    prepared = desk.prepare(find_one(source) if isinstance(source, str | Path) else source)
-    (started,) = desk.start([prepared])
-    if started.verdict is SubmitStatus.UNDER_WAY and (record := desk.job_store.get(started.spec.job)):
-        return Job(record.spec, desk.job_store)
-    return Job(started.spec, desk.job_store)
+    submitter = Submitter(str(to), options, force=force, priority=priority, job_store=job_store, webhooks=hooks)
+    prepared = submitter.prepare(find_one(source) if isinstance(source, str | Path) else source)
+    (started,) = submitter.enqueue([prepared])
+    if started.verdict is SubmitStatus.UNDER_WAY and (record := submitter.job_store.get(started.spec.job)):
+        return Job(record.spec, submitter.job_store)
+    return Job(started.spec, submitter.job_store)
 
 
 def submit_folder(
@@ -150,7 +150,9 @@ def submit_all(
     names = [str(place) for place in places]
     open_storage(as_uri(to)).check_writable()
     hooks = Webhooks(on_transcribed, on_completed)
-    desk = Submitter(str(to), options, force=force, priority=priority, webhooks=hooks)
-    batch = BatchStore(desk.job_store.redis).create(names, desk.destination, desk.options.to_message()).id
-    BatchSubmission(find_all(names), desk, batch, in_flight=in_flight, on_progress=on_progress).run()
-    return Batch(batch, desk.job_store)
+    submitter = Submitter(str(to), options, force=force, priority=priority, webhooks=hooks)
+    batch = (
+        BatchStore(submitter.job_store.redis).create(names, submitter.destination, submitter.options.to_message()).id
+    )
+    BatchSubmission(find_all(names), submitter, batch, in_flight=in_flight, on_progress=on_progress).run()
+    return Batch(batch, submitter.job_store)

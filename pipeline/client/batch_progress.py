@@ -78,7 +78,7 @@ class BatchProgress:
         self._skipped = 0
         self._next_look_at = 0.0
 
-    def look(self) -> list[EpisodeRow]:
+    def refresh(self) -> list[EpisodeRow]:
         """Return the rows that have ended since the last look; nothing where looking again would be too soon."""
         started = time.monotonic()
         if started < self._next_look_at:

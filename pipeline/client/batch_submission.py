@@ -36,7 +36,7 @@ class BatchSubmission:
     def __init__(
         self,
         found: Iterable[Found],
-        desk: Submitter,
+        submitter: Submitter,
         batch: str,
         *,
         in_flight: int | None = None,
@@ -44,10 +44,10 @@ class BatchSubmission:
     ) -> None:
         self.count = Submitted()
         self._found = found
-        self._desk = desk
+        self._desk = submitter
         self._batch = batch
-        self._batches = BatchStore(desk.job_store.redis)
-        self._limiter = InFlightLimiter(desk.job_store, in_flight, PAGE)
+        self._batches = BatchStore(submitter.job_store.redis)
+        self._limiter = InFlightLimiter(submitter.job_store, in_flight, PAGE)
         self._on_progress = on_progress
         self._stopped = Event()
         self._jobs: set[str] = set()
@@ -71,7 +71,7 @@ class BatchSubmission:
                 if isinstance(outcome, PreparedEpisode):
                     page.append(outcome)
                 else:
-                    self._leave_out(outcome)
+                    self._record_left_out(outcome)
             if len(page) >= PAGE or not outcomes:
                 self._start(page)
                 page = []
@@ -150,33 +150,33 @@ class BatchSubmission:
                 self._stopped.wait(POLL_S)
                 continue
             ready, page = page[:room], page[room:]
-            started = self._started([it for it in ready if self._is_first(it)])
+            started = self._enqueue([it for it in ready if self._is_first(it)])
             self._limiter.enter([it.spec.job for it in started if it.verdict is SubmitStatus.NEW])
             self._batches.add(self._batch, [_entry(it) for it in started])
             for it in started:
-                self._tell(it.verdict, it.spec.episode.size_bytes)
+                self._count(it.verdict, it.spec.episode.size_bytes)
 
-    def _started(self, page: list[PreparedEpisode]) -> list[PreparedEpisode]:
+    def _enqueue(self, page: list[PreparedEpisode]) -> list[PreparedEpisode]:
         """Put a page onto the queues; where that cannot be, each of it by itself, so that one costs no other."""
         try:
-            return self._desk.start(page)
+            return self._desk.enqueue(page)
         except BrokerError:
             raise
         except Exception as error:
             if len(page) == 1:
-                self._leave_out(Rejected(page[0].source, str(as_duet_error(error, page[0].source))))
+                self._record_left_out(Rejected(page[0].source, str(as_duet_error(error, page[0].source))))
                 return []
             logger.warning("A page of %d is sent one by one: %s", len(page), error)
-            return [started for it in page for started in self._started([it])]
+            return [started for it in page for started in self._enqueue([it])]
 
     def _is_first(self, prepared: PreparedEpisode) -> bool:
         if prepared.spec.job not in self._jobs:
             self._jobs.add(prepared.spec.job)
             return True
-        self._leave_out(Skipped(prepared.source, "it is the same audio as another one of this batch"))
+        self._record_left_out(Skipped(prepared.source, "it is the same audio as another one of this batch"))
         return False
 
-    def _leave_out(self, outcome: Rejected | Skipped) -> None:
+    def _record_left_out(self, outcome: Rejected | Skipped) -> None:
         if isinstance(outcome, Rejected):
             self._batches.reject(self._batch, [outcome])
             self.count = replace(self.count, rejected=self.count.rejected + 1)
@@ -185,7 +185,7 @@ class BatchSubmission:
             self.count = replace(self.count, skipped=self.count.skipped + 1)
         self._report()
 
-    def _tell(self, verdict: SubmitStatus, size_bytes: int) -> None:
+    def _count(self, verdict: SubmitStatus, size_bytes: int) -> None:
         count = self.count
         self.count = replace(
             count,

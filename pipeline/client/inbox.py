@@ -113,8 +113,8 @@ class Inbox:
     def _submit(self, source: Source) -> bool:
         """Submit a file; False where that is worth another try at the next look."""
         try:
-            desk = Submitter(self._mirrored(source), job_store=self._job_store)
-            desk.start([desk.prepare(source)])
+            submitter = Submitter(self._mirrored(source), job_store=self._job_store)
+            submitter.enqueue([submitter.prepare(source)])
             logger.info("Took %s", source.name)
         except BrokerError:
             raise

@@ -120,12 +120,12 @@ class Submitter:
             check_size(looked_up.spec)
             spec, verdict = looked_up.spec, looked_up.verdict
             return PreparedEpisode(
-                source.name, self._brought(source, spec) if verdict is SubmitStatus.NEW else spec, verdict
+                source.name, self._stage_audio(source, spec) if verdict is SubmitStatus.NEW else spec, verdict
             )
         finally:
             source.forget()
 
-    def start(self, prepared: Sequence[PreparedEpisode]) -> list[PreparedEpisode]:
+    def enqueue(self, prepared: Sequence[PreparedEpisode]) -> list[PreparedEpisode]:
         """Put what is new onto the queues and return it all as it then is, in its order.
 
         Raises:
@@ -146,11 +146,11 @@ class Submitter:
         for spec in won.values():
             told = {"job": spec.job, "episode": spec.episode.id, "attempt": spec.attempt, "priority": spec.priority}
             tracing.add_span("submit", spec.job, spec.attempt, began_at, time.time(), told)
-        ended_up = [self._ended_up(it, won) for it in prepared]
+        ended_up = [self._resolve_race(it, won) for it in prepared]
         for it, other in zip(prepared, ended_up, strict=True):
             if it.verdict is not other.verdict:
-                self._clear_away(it.spec)
-        self._tell_late([it.spec for it in ended_up if it.verdict is SubmitStatus.UNDER_WAY])
+                self._remove_staged_audio(it.spec)
+        self._queue_missed_webhooks([it.spec for it in ended_up if it.verdict is SubmitStatus.UNDER_WAY])
         return ended_up
 
     def _check_webhooks(self, looked_up: "_LookedUp") -> None:
@@ -158,7 +158,7 @@ class Submitter:
             with readable_errors():
                 check_room(self.job_store.redis, looked_up.spec.job, self.webhooks)
 
-    def _tell_late(self, specs: Sequence[JobSpec]) -> None:
+    def _queue_missed_webhooks(self, specs: Sequence[JobSpec]) -> None:
         """Have what jobs reached before the webhooks were registered be told all the same."""
         if not self.webhooks.wanted or not specs:
             return
@@ -166,13 +166,13 @@ class Submitter:
         with readable_errors():
             note_due(self.job_store.redis, [(it.spec.job, it.spec.attempt, it.state) for it in records])
 
-    def _ended_up(self, prepared: PreparedEpisode, won: dict[str, JobSpec]) -> PreparedEpisode:
+    def _resolve_race(self, prepared: PreparedEpisode, won: dict[str, JobSpec]) -> PreparedEpisode:
         # Of two files with the same bytes, or two clients at once, one begins the job and the other finds it.
         is_ours = won.pop(prepared.spec.job, None) is prepared.spec
         lost = prepared.verdict is SubmitStatus.NEW and not is_ours
         return PreparedEpisode(prepared.source, prepared.spec, SubmitStatus.UNDER_WAY) if lost else prepared
 
-    def _clear_away(self, spec: JobSpec) -> None:
+    def _remove_staged_audio(self, spec: JobSpec) -> None:
         """Remove the audio that was brought for a job which another client began, unless that reads it, or may."""
         folder = f"{spec.uri}/"
         record = self.job_store.get(spec.job)
@@ -213,7 +213,7 @@ class Submitter:
         result = read_manifest(open_storage(spec.uri))
         return result if result and result.job == spec.job and _is_settled(result) else None
 
-    def _brought(self, source: Source, spec: JobSpec) -> JobSpec:
+    def _stage_audio(self, source: Source, spec: JobSpec) -> JobSpec:
         name = f"{WORK}{spec.job}/audio{_suffix(spec.episode.source)}"
         return spec.model_copy(update={"audio_uri": source.bring(open_storage(spec.uri), name)})
 

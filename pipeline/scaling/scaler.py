@@ -21,7 +21,7 @@ KEY = "duet:scale"
 class ScalingStatus:
     """What there was, and what followed from it."""
 
-    situation: ClusterState
+    cluster: ClusterState
     decision: Decision
 
 
@@ -60,7 +60,7 @@ class Scaler:
         """
         look = self.look()
         hosts = self._driver.ask_for(look.decision.hosts)
-        kept = {"hosts": hosts, "at": look.situation.at, "history": [asdict(it) for it in look.decision.history]}
+        kept = {"hosts": hosts, "at": look.cluster.at, "history": [asdict(it) for it in look.decision.history]}
         with readable_errors():
             self._job_store.redis.set(KEY, json.dumps(kept))
         return look, hosts

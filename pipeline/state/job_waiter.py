@@ -88,9 +88,9 @@ class JobWaiter:
                 changes = self.redis.pubsub(ignore_subscribe_messages=True)
                 with readable_errors():
                     await changes.psubscribe(f"{PREFIX}*")
-                self._listener = asyncio.create_task(self._ring(changes))
+                self._listener = asyncio.create_task(self._notify(changes))
 
-    async def _ring(self, changes: Any) -> None:
+    async def _notify(self, changes: Any) -> None:
         try:
             async with changes:
                 while self._waiting:

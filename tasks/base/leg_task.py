@@ -23,8 +23,8 @@ from tasks.base.lease import Lease
 from tasks.base.leg_run import LegRun, Stop
 from tasks.base.progress import ProgressPublisher
 from tasks.base.reasons import PROCESS_LOST, sentence_for
-from tasks.base.retry import end_process, has_tries_left, kept_while_the_broker_is_away, put_back, try_later
-from workers.memory.pressure import begin_smaller
+from tasks.base.retry import exit_for_restart, has_tries_left, reject_on_broker_outage, requeue, try_later
+from workers.memory.pressure import record_oom
 
 logger = get_task_logger(__name__)
 FIRST = PRIORITIES[0]
@@ -68,11 +68,11 @@ def run_leg(task: Task, message: dict[str, Any], leg: Leg, body: LegBody) -> dic
     except DuetError as error:
         logger.error("%s", error)
         return LegOutcome(leg=leg, status="failed", reason=str(error)).to_message()
-    with kept_while_the_broker_is_away():
+    with reject_on_broker_outage():
         job_store = JobStore(connect(patient=True))
         lease = Lease(job_store.redis, spec.task_id(leg))
         if not lease.acquire():
-            put_back(task, countdown=settings().sweep_interval_s)
+            requeue(task, countdown=settings().sweep_interval_s)
         try:
             run = LegRun(spec, leg, job_store, lease, ProgressPublisher(task))
             return _noted_outcome(task, run, job_store, body).to_message()
@@ -135,7 +135,7 @@ def _sentence(task: Task, run: LegRun, error: Exception) -> str:
 
 def _stopped(task: Task, run: LegRun, reason: str) -> LegOutcome:
     if run.stop is Stop.HANDOVER:
-        put_back(task, priority=FIRST)
+        requeue(task, priority=FIRST)
     if run.stop is Stop.LEASE_LOST:
         raise Ignore  # another process does it now
     return _skipped(run.leg, reason)
@@ -145,8 +145,8 @@ def _out_of_memory(run: LegRun, error: DeviceMemoryError) -> str:
     """Restart this process, whose memory may be fragmented, with a smaller batch; but only once."""
     if run.may_start_afresh():
         logger.warning("%s A fresh process goes on.", error)
-        begin_smaller()
-        end_process()
+        record_oom()
+        exit_for_restart()
     return f"{error}; use a smaller model, or fewer bits for Voxtral (`duet plan` says what fits)."
 
 

@@ -39,7 +39,7 @@ def try_later(task: Task, error: TransientError) -> NoReturn:
     raise task.retry(exc=error, countdown=delay_s, max_retries=settings().retry_limit) from None
 
 
-def put_back(task: Task, **options: float) -> NoReturn:
+def requeue(task: Task, **options: float) -> NoReturn:
     """Put the task back into its queue as if this run had not been.
 
     Args:
@@ -58,14 +58,14 @@ def put_back(task: Task, **options: float) -> NoReturn:
     raise Ignore
 
 
-def end_process() -> NoReturn:
+def exit_for_restart() -> NoReturn:
     """End this process at once; Celery starts another, and gives it the message again."""
     logging.shutdown()
     os._exit(EX_TEMPFAIL)
 
 
 @contextmanager
-def kept_while_the_broker_is_away() -> Iterator[None]:
+def reject_on_broker_outage() -> Iterator[None]:
     """Keep the message of a task whose end cannot be told; what it has finished lies in storage.
 
     Raises:

@@ -24,7 +24,7 @@ MARKER = "__duet_began_at"
 
 
 @dataclass(frozen=True)
-class Whose:
+class TaskIdentity:
     """Of which attempt of which job a task is."""
 
     job: str
@@ -32,7 +32,7 @@ class Whose:
     attempt: int
 
     @classmethod
-    def of(cls, task_id: str) -> "Whose | None":
+    def of(cls, task_id: str) -> "TaskIdentity | None":
         """Read a task's id; None where it is another kind of task."""
         job, _, rest = task_id.partition(".")
         step, _, attempt = rest.partition(".")
@@ -40,9 +40,9 @@ class Whose:
 
 
 @task_prerun.connect  # type: ignore[untyped-decorator]
-def begin(task_id: str, task: Any, **_: Any) -> None:
+def log_start(task_id: str, task: Any, **_: Any) -> None:
     """Say that a task begins, and have all lines until its end say whose they are."""
-    whose = Whose.of(task_id)
+    whose = TaskIdentity.of(task_id)
     if whose is None:
         return
     setattr(task.request, MARKER, time.time())
@@ -53,9 +53,9 @@ def begin(task_id: str, task: Any, **_: Any) -> None:
 
 
 @task_postrun.connect  # type: ignore[untyped-decorator]
-def end(task_id: str, task: Any, retval: Any, state: str | None = None, **_: Any) -> None:
+def log_end(task_id: str, task: Any, retval: Any, state: str | None = None, **_: Any) -> None:
     """Say how a task has ended, and add it to its job's trace."""
-    whose = Whose.of(task_id)
+    whose = TaskIdentity.of(task_id)
     if whose is None:
         return
     began_at, now = getattr(task.request, MARKER, time.time()), time.time()
@@ -72,12 +72,12 @@ def end(task_id: str, task: Any, retval: Any, state: str | None = None, **_: Any
 
 
 @worker_process_shutdown.connect  # type: ignore[untyped-decorator]
-def flush(**_: Any) -> None:
+def flush_spans(**_: Any) -> None:
     """Send the spans that wait."""
     tracing.flush()
 
 
-def _trace(whose: Whose, began_at: float, now: float, told: dict[str, Any]) -> None:
+def _trace(whose: TaskIdentity, began_at: float, now: float, told: dict[str, Any]) -> None:
     own = {"job": whose.job, "episode": whose.job[:EPISODE_HEX_DIGITS], "leg": whose.step, "attempt": whose.attempt}
     error = str(told.get("reason", "failed")) if "failed" in (told.get("status"), told.get("state")) else ""
     name = STEPS[whose.step][0].removeprefix("tasks.")

@@ -28,7 +28,7 @@ from tests.benchmarks.random_whisper import (
     random_model,
     stock_options,
 )
-from workers.device import Place, choose
+from workers.device import ComputeDevice, choose
 from workers.memory import cards
 from workers.memory.activations import NUMBER_BYTES, whisper_bytes
 from workers.memory.geometry import whisper_geometry
@@ -38,12 +38,12 @@ from workers.precision import choose as precision_of
 MIB = 2**20
 
 
-def ours(place: Place, name: str, batches: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+def ours(place: ComputeDevice, name: str, batches: tuple[int, ...]) -> Iterator[dict[str, Any]]:
     """Yield the figures of the engine of the fast leg at each batch."""
     engine = random_engine(place, name, 1)
     geometry, precision = whisper_geometry(name), precision_of(place.device).name
     for batch in batches:
-        engine.room.size = batch
+        engine.batch_limit.size = batch
         windows = noise_windows(batch)
         try:
             seconds = _timed(place, lambda: list(engine.finished(iter(windows), Options(language="en"))))  # noqa: B023
@@ -60,7 +60,7 @@ def ours(place: Place, name: str, batches: tuple[int, ...]) -> Iterator[dict[str
         yield figures
 
 
-def stock(place: Place, name: str) -> Iterator[dict[str, Any]]:
+def stock(place: ComputeDevice, name: str) -> Iterator[dict[str, Any]]:
     """Yield the figures of `whisper.transcribe`."""
     model = random_model(place, name).float()  # as openai-whisper keeps its weights; it computes in 16 bits
     audio = np.concatenate([window.samples for window in noise_windows(2)])
@@ -69,7 +69,7 @@ def stock(place: Place, name: str) -> Iterator[dict[str, Any]]:
     yield {"realtime": len(audio) / 16_000 / seconds}
 
 
-def with_transformers(place: Place, name: str, batches: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+def with_transformers(place: ComputeDevice, name: str, batches: tuple[int, ...]) -> Iterator[dict[str, Any]]:
     """Yield the figures of transformers' model in batches."""
     dims = dimensions(place, name)
     config = transformers.WhisperConfig(
@@ -104,7 +104,7 @@ def with_transformers(place: Place, name: str, batches: tuple[int, ...]) -> Iter
         yield {"batch": batch, "realtime": batch * WINDOW_S / _timed(place, hear)}
 
 
-def _timed(place: Place, work: Callable[[], Any]) -> float:
+def _timed(place: ComputeDevice, work: Callable[[], Any]) -> float:
     work()  # the first call of anything is slow
     if place.device.type == "cuda":
         torch.cuda.synchronize(place.device)

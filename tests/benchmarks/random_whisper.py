@@ -11,12 +11,12 @@ import torch
 from whisper.model import ModelDimensions, Whisper
 
 from workers.audio.audio_file import SAMPLE_RATE_HZ
-from workers.device import Place
-from workers.memory.device_priority import NoTurns, Turns
+from workers.device import ComputeDevice
+from workers.memory.device_priority import DevicePriority, NoDevicePriority
 from workers.memory.geometry import whisper_dimensions
 from workers.precision import FP16, FP32
 from workers.whisper import WhisperEngine
-from workers.whisper.batch_transcriber import Care
+from workers.whisper.batch_transcriber import DecodingOptions
 from workers.whisper.vad import FRAME_SAMPLES
 from workers.whisper.windows import Window
 
@@ -24,10 +24,10 @@ SPOKEN_TOKENS = 120
 WINDOW_S = 30
 SMALL = ModelDimensions(80, 1500, 128, 2, 2, 51865, 2 * SPOKEN_TOKENS, 128, 2, 2)
 """Instead of the real geometry, where there is no card."""
-CARE = Care(beams=0, second_look=False, temperatures=())
+CARE = DecodingOptions(beams=0, second_look=False, temperatures=())
 
 
-def dimensions(place: Place, name: str) -> ModelDimensions:
+def dimensions(place: ComputeDevice, name: str) -> ModelDimensions:
     """Return the real geometry of a name on a card, and a small one on a CPU."""
     if place.device.type != "cuda":
         return SMALL
@@ -36,7 +36,7 @@ def dimensions(place: Place, name: str) -> ModelDimensions:
     return real
 
 
-def random_model(place: Place, name: str) -> Whisper:
+def random_model(place: ComputeDevice, name: str) -> Whisper:
     """Return openai-whisper's model, with weights that give finite numbers."""
     torch.manual_seed(0)
     with place.device:
@@ -47,11 +47,13 @@ def random_model(place: Place, name: str) -> Whisper:
     return model.half() if place.device.type == "cuda" else model
 
 
-def random_engine(place: Place, name: str, batch: int, turns: Turns | NoTurns | None = None) -> WhisperEngine:
+def random_engine(
+    place: ComputeDevice, name: str, batch: int, priority: DevicePriority | NoDevicePriority | None = None
+) -> WhisperEngine:
     """Return the fast leg's engine around it, in the precision of the device."""
     precision = FP16 if place.device.type == "cuda" else FP32
     model = random_model(place, name)
-    return WhisperEngine(model, name, precision=precision, batch_size=batch, care=CARE, turns=turns)
+    return WhisperEngine(model, name, precision=precision, batch_size=batch, decoding_options=CARE, priority=priority)
 
 
 def noise_windows(count: int) -> list[Window]:

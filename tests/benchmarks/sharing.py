@@ -98,9 +98,9 @@ def work(args: argparse.Namespace) -> None:
 
 
 def _turns(args: argparse.Namespace) -> Any:
-    from workers.memory.device_priority import NoTurns, Turns
+    from workers.memory.device_priority import DevicePriority, NoDevicePriority
 
-    return Turns(DEVICE_ID) if args.way == "turns" else NoTurns()
+    return DevicePriority(DEVICE_ID) if args.way == "turns" else NoDevicePriority()
 
 
 def _fast(place: Any, args: argparse.Namespace) -> Any:
@@ -117,11 +117,11 @@ def _slow(place: Any, args: argparse.Namespace, folder: Path) -> Any:
     from tests.voxtral_sound import noise
 
     model = benchmark.load(place, folder, args.hidden, args.layers, args.threads)
-    model.turns = _turns(args)
+    model.priority = _turns(args)
     samples = noise(args.section_s)
 
     def step() -> None:
-        listening = model.listen([model.hear(samples)])
+        listening = model.start_conversation([model.encode_audio(samples)])
         listening.ask("What is this about?", args.tokens)
 
     return step

@@ -49,7 +49,7 @@ QUESTIONS = (
 SYSTEMS = ("ours", "naive")
 
 
-def load(place: device.Place, folder: Path, hidden: int, layers: int, threads: int) -> VoxtralModel:
+def load(place: device.ComputeDevice, folder: Path, hidden: int, layers: int, threads: int) -> VoxtralModel:
     """Return a model with random weights: of the real geometry on CUDA, scaled down on a CPU."""
     torch.set_num_threads(threads)
     voxtral_checkpoint.build(folder, hidden=hidden, layers=layers)
@@ -70,8 +70,8 @@ def ours(voxtral: VoxtralModel, samples: Samples, section_s: float, tokens: int)
     steps = {"encode": 0.0, "prefill": 0.0, "decode": 0.0}
     chunks = written = 0
     for section in cut(iter([samples]), section_s):
-        heard = _timed(voxtral.place, steps, "encode", lambda part=section: voxtral.hear(part.samples))
-        listening = _timed(voxtral.place, steps, "prefill", lambda one=heard: voxtral.listen([one]))
+        heard = _timed(voxtral.place, steps, "encode", lambda part=section: voxtral.encode_audio(part.samples))
+        listening = _timed(voxtral.place, steps, "prefill", lambda one=heard: voxtral.start_conversation([one]))
         chunks += heard.chunks
         for question in QUESTIONS:
             answers = _timed(voxtral.place, steps, "decode", lambda to=listening, text=question: to.ask(text, tokens))
@@ -102,7 +102,7 @@ def naive(voxtral: VoxtralModel, samples: Samples, tokens: int) -> dict[str, Any
     return {"tokens": written}
 
 
-def ceilings(place: device.Place) -> dict[str, float]:
+def ceilings(place: device.ComputeDevice) -> dict[str, float]:
     """Return what the device can do: products of large matrices, and reading and writing of memory."""
     size = 8192 if place.device.type == "cuda" else 1024
     a = torch.randn(size, size, device=place.device, dtype=place.dtype)
@@ -138,7 +138,7 @@ def shares(voxtral: VoxtralModel, figures: dict[str, Any], section_s: float) -> 
     }
 
 
-def _timed(place: device.Place, steps: dict[str, float], name: str, work: Callable[[], Any]) -> Any:
+def _timed(place: device.ComputeDevice, steps: dict[str, float], name: str, work: Callable[[], Any]) -> Any:
     started_s = time.perf_counter()
     result = work()
     if place.device.type == "cuda":

@@ -14,8 +14,8 @@ from pipeline.types import Options
 from tests import voxtral_checkpoint
 from tests.benchmarks.random_whisper import noise_windows, random_engine
 from tests.voxtral_sound import noise
-from workers.device import Place, choose, identity
-from workers.memory import WhisperShare, cards, reservation
+from workers.device import ComputeDevice, choose, identity
+from workers.memory import WhisperAllocation, cards, reservation
 from workers.memory.activations import whisper_bytes
 from workers.memory.geometry import whisper_geometry
 from workers.memory.request import NoRoomError
@@ -24,7 +24,7 @@ from workers.weights import voxtral as voxtral_weights
 from workers.weights.whisper import load_whisper
 from workers.whisper import WhisperEngine
 from workers.whisper.inference.decoder_step import Graph
-from workers.whisper.language import Vote
+from workers.whisper.language import LanguageDetector
 
 pytestmark = [
     pytest.mark.cuda,
@@ -35,7 +35,7 @@ ENGLISH = Options(language="en")
 
 
 @pytest.fixture
-def card() -> Iterator[Place]:
+def card() -> Iterator[ComputeDevice]:
     place = choose("cuda:0")
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(place.device)
@@ -45,7 +45,7 @@ def card() -> Iterator[Place]:
 
 
 def test_whisper_hears_on_a_card_what_it_hears_on_a_cpu(
-    card: Place, whisper_base: Path, episodes: dict[str, Path]
+    card: ComputeDevice, whisper_base: Path, episodes: dict[str, Path]
 ) -> None:
     heard = []
     for device in (torch.device("cpu"), card.device):
@@ -55,7 +55,7 @@ def test_whisper_hears_on_a_card_what_it_hears_on_a_cpu(
 
 
 def test_recorded_steps_say_what_steps_launched_one_by_one_do(
-    card: Place, whisper_base: Path, episodes: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    card: ComputeDevice, whisper_base: Path, episodes: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = WhisperEngine(load_whisper(str(whisper_base), card.device), "base")
     heard = []
@@ -67,7 +67,7 @@ def test_recorded_steps_say_what_steps_launched_one_by_one_do(
 
 
 @pytest.mark.parametrize("batch", [1, 8, 16])
-def test_whisper_medium_takes_what_the_plan_says(card: Place, batch: int) -> None:
+def test_whisper_medium_takes_what_the_plan_says(card: ComputeDevice, batch: int) -> None:
     engine = random_engine(card, "medium", batch)
     torch.cuda.reset_peak_memory_stats(card.device)
     list(engine.finished(iter(noise_windows(batch)), ENGLISH))
@@ -76,36 +76,38 @@ def test_whisper_medium_takes_what_the_plan_says(card: Place, batch: int) -> Non
     assert 0.9 * planned <= torch.cuda.max_memory_allocated(card.device) <= 1.1 * planned
 
 
-def test_a_process_gets_no_more_than_its_share_and_goes_on_with_less_at_once(card: Place) -> None:
+def test_a_process_gets_no_more_than_its_share_and_goes_on_with_less_at_once(card: ComputeDevice) -> None:
     # Given a share with room for the weights and half of the batch
     engine = random_engine(card, "medium", 8)
     geometry = whisper_geometry("medium")
-    share = WhisperShare("medium", "fp16", 2 * geometry.parameters, int(1.2 * whisper_bytes(geometry, "fp16", 4)), 8)
+    share = WhisperAllocation(
+        "medium", "fp16", 2 * geometry.parameters, int(1.2 * whisper_bytes(geometry, "fp16", 4)), 8
+    )
     reservation.limit(card, share)
 
     # When a batch of eight is heard
     windows = [(window, str(window.start_s)) for window in noise_windows(8)]
-    heard = engine._hear(windows, Vote(ENGLISH), ENGLISH)
+    heard = engine._hear(windows, LanguageDetector(ENGLISH), ENGLISH)
 
     # Then all are, in smaller batches, within the share
     assert len(heard) == 8
-    assert engine.room.size == 4
+    assert engine.batch_limit.size == 4
     assert torch.cuda.max_memory_reserved(card.device) <= share.allocated_bytes * 1.02
 
 
-def test_a_share_that_is_taken_is_refused(card: Place) -> None:
+def test_a_share_that_is_taken_is_refused(card: ComputeDevice) -> None:
     total_bytes = int(cards.of(card).total_bytes)
     with pytest.raises(NoRoomError, match="GiB are free"):
-        reservation.check_room(card, WhisperShare("huge", "fp16", total_bytes, total_bytes, 1))
+        reservation.check_room(card, WhisperAllocation("huge", "fp16", total_bytes, total_bytes, 1))
 
 
-def test_a_card_is_found_by_its_uuid(card: Place) -> None:
+def test_a_card_is_found_by_its_uuid(card: ComputeDevice) -> None:
     assert choose(identity(card.device)) == card
 
 
 @pytest.mark.parametrize("bits", [None, "int8", "nf4"])
-def test_voxtral_answers_on_a_card(card: Place, tmp_path: Path, bits: quantize.Quantize | None) -> None:
+def test_voxtral_answers_on_a_card(card: ComputeDevice, tmp_path: Path, bits: quantize.Quantize | None) -> None:
     folder = voxtral_checkpoint.build(tmp_path, hidden=64)
     voxtral = device_loading.load(voxtral_weights.check(folder), card, bits)
-    (answer,) = voxtral.listen([voxtral.hear(noise(40))]).ask("What is this about?", 8)
+    (answer,) = voxtral.start_conversation([voxtral.encode_audio(noise(40))]).ask("What is this about?", 8)
     assert answer.tokens

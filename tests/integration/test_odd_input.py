@@ -282,11 +282,11 @@ def test_an_error_that_nobody_foresaw_is_one_rejection_and_its_traceback_is_in_t
     job_store: JobStore, show: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     odd: Any = Odd()
-    desk = Submitter(str(tmp_path / "out"), job_store=job_store)
-    batch = BatchStore(job_store.redis).create([str(show)], desk.destination, {}).id
+    submitter = Submitter(str(tmp_path / "out"), job_store=job_store)
+    batch = BatchStore(job_store.redis).create([str(show)], submitter.destination, {}).id
     found: list[Found] = [find_one(show / "a.mp3"), odd, find_one(show / "z.mp3")]
 
-    count = in_time(BatchSubmission(found, desk, batch).run)
+    count = in_time(BatchSubmission(found, submitter, batch).run)
 
     assert (count.new, count.rejected) == (2, 1)
     (rejected,) = Batch(batch).rejected
@@ -305,10 +305,10 @@ def test_what_cannot_be_put_onto_the_queues_costs_nothing_else_of_its_page(
             return super().start(prepared)
 
     write_audio(show, "m.mp3")
-    desk = Fussy(str(tmp_path / "out"), job_store=job_store)
-    batch = BatchStore(job_store.redis).create([str(show)], desk.destination, {}).id
+    submitter = Fussy(str(tmp_path / "out"), job_store=job_store)
+    batch = BatchStore(job_store.redis).create([str(show)], submitter.destination, {}).id
 
-    count = in_time(BatchSubmission(find(show), desk, batch).run)
+    count = in_time(BatchSubmission(find(show), submitter, batch).run)
 
     assert (count.new, count.rejected) == (2, 1)
     assert names_of(Batch(batch)) == ["a.mp3", "z.mp3"]
@@ -321,10 +321,10 @@ def test_a_search_that_breaks_off_is_said_and_what_it_had_found_is_submitted(
         yield find_one(show / "a.mp3")
         raise ZeroDivisionError
 
-    desk = Submitter(str(tmp_path / "out"), job_store=job_store)
-    batch = BatchStore(job_store.redis).create([str(show)], desk.destination, {}).id
+    submitter = Submitter(str(tmp_path / "out"), job_store=job_store)
+    batch = BatchStore(job_store.redis).create([str(show)], submitter.destination, {}).id
 
-    count = in_time(BatchSubmission(searched(), desk, batch).run)
+    count = in_time(BatchSubmission(searched(), submitter, batch).run)
 
     assert (count.new, count.rejected) == (1, 1)
     assert Batch(batch).record.is_submitted
@@ -336,9 +336,9 @@ def test_what_ends_a_submission_in_the_background_is_raised_in_the_foreground(
     def fail(_: Submitted) -> None:
         raise ZeroDivisionError
 
-    desk = Submitter(str(tmp_path / "out"), job_store=job_store)
-    batch = BatchStore(job_store.redis).create([str(show)], desk.destination, {}).id
-    background = Background(BatchSubmission(find(show), desk, batch, on_progress=fail))
+    submitter = Submitter(str(tmp_path / "out"), job_store=job_store)
+    batch = BatchStore(job_store.redis).create([str(show)], submitter.destination, {}).id
+    background = Background(BatchSubmission(find(show), submitter, batch, on_progress=fail))
 
     def wait() -> None:
         while not background.is_over:
@@ -356,7 +356,7 @@ def test_a_batch_whose_client_is_gone_is_closed_by_the_clock(job_store: JobStore
     job_store.redis.pexpire(f"duet:batch:{lost}:owner", 1)
     alive = batches.create([str(show)], as_uri(tmp_path / "out"), {}).id
     watch = BatchProgress(lost, job_store)
-    watch.look()
+    watch.refresh()
     assert not watch.is_over
 
     # When its mark has run out and the clock looks
@@ -381,7 +381,7 @@ def test_following_a_batch_is_over_only_when_all_that_was_left_out_is_told(
     end_jobs(job_store, [job.id for job in batch])
     watch = BatchProgress(batch.id, job_store)
 
-    watch.look()
+    watch.refresh()
     assert not watch.is_over, "what is no episode was not told"
     assert [Path(it.source).name for it in watch.left_out()] == ["notes.txt"]
 
@@ -404,9 +404,9 @@ def test_a_client_that_stood_still_and_goes_on_has_its_batch_open_again(job_stor
 
 
 def test_a_batch_that_is_interrupted_is_waited_for_no_longer(job_store: JobStore, show: Path, tmp_path: Path) -> None:
-    desk = Submitter(str(tmp_path / "out"), job_store=job_store)
-    batch = BatchStore(job_store.redis).create([str(show)], desk.destination, {}).id
-    background = Background(BatchSubmission(find(show), desk, batch, in_flight=1))
+    submitter = Submitter(str(tmp_path / "out"), job_store=job_store)
+    batch = BatchStore(job_store.redis).create([str(show)], submitter.destination, {}).id
+    background = Background(BatchSubmission(find(show), submitter, batch, in_flight=1))
 
     background.stop()
 
@@ -460,10 +460,10 @@ def test_one_address_that_is_none_is_said(job_store: JobStore) -> None:
 def test_a_broker_that_is_away_ends_a_submission_and_is_no_rejection(
     job_store: JobStore, show: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk = Submitter(str(tmp_path / "out"), job_store=job_store)
-    batch = BatchStore(job_store.redis).create([str(show)], desk.destination, {}).id
+    submitter = Submitter(str(tmp_path / "out"), job_store=job_store)
+    batch = BatchStore(job_store.redis).create([str(show)], submitter.destination, {}).id
     monkeypatch.setattr(job_store, "get", lambda _: (_ for _ in ()).throw(BrokerError("It is away.")))
 
     with pytest.raises(BrokerError, match="It is away"):
-        in_time(BatchSubmission(find(show), desk, batch).run)
+        in_time(BatchSubmission(find(show), submitter, batch).run)
     assert not Batch(batch).rejected

@@ -172,8 +172,8 @@ def test_an_episode_whose_job_has_gone_is_found_to_be_done(job_store: JobStore, 
     # Given an episode whose job has left Redis
     write_audio(tmp_path / "podcasts", "1.mp3")
     (source,) = find(str(tmp_path / "podcasts"))
-    desk = Submitter(str(tmp_path / "results"), job_store=job_store)
-    (begun,) = desk.start([desk.prepare(source)])
+    submitter = Submitter(str(tmp_path / "results"), job_store=job_store)
+    (begun,) = submitter.enqueue([submitter.prepare(source)])
     end_jobs(job_store, [begun.spec.job])
     retire(job_store, KEEP_S, time.time() + KEEP_S + 1)
     assert job_store.jobs() == []

@@ -16,12 +16,12 @@ from whisper.model import AudioEncoder, TextDecoder
 
 from tests import voxtral_checkpoint
 from tests.allocator import Alive
-from workers.device import Place
+from workers.device import ComputeDevice
 from workers.memory import activations
 from workers.memory.geometry import MINI, voxtral_geometry, whisper_geometry
 from workers.precision import FP16
-from workers.voxtral.model import Heard, VoxtralModel
-from workers.whisper.inference.decoder import Decoder, Memory
+from workers.voxtral.model import EncodedAudio, VoxtralModel
+from workers.whisper.inference.decoder import Decoder, DecoderState
 from workers.whisper.inference.encoder import Encoder
 
 HEADS = [(0, head) for head in range(10)]
@@ -61,12 +61,12 @@ def test_a_batch_of_windows(
     # When a batch is encoded, decoded, one window in eight decoded again by beams, and its words aligned
     with Alive() as alive:
         features = list(encoder(torch.empty(batch, mels, 3000)))
-        memory = Memory(decoder, features)
-        decoder.read([[1, 2, 3, 4]] * batch, memory, remember=True)
+        memory = DecoderState(decoder, features)
+        decoder.prefill([[1, 2, 3, 4]] * batch, memory, remember=True)
         decoder.logits(decoder.step(torch.zeros(batch, dtype=torch.long), 5, list(range(batch)), memory))
-        again = Memory(decoder, features[: -(-batch // activations.AGAIN)], copies=activations.BEAMS)
+        again = DecoderState(decoder, features[: -(-batch // activations.AGAIN)], copies=activations.BEAMS)
         del again
-        decoder.read([[1] * SPOKEN_TOKENS] * batch, memory, heads=HEADS)
+        decoder.prefill([[1] * SPOKEN_TOKENS] * batch, memory, heads=HEADS)
 
     # Then the plan says what that took
     planned = activations.whisper_bytes(whisper_geometry(name), "fp16", batch)
@@ -83,13 +83,13 @@ def test_a_batch_of_sections(processor: Any, without_data: None, section_s: floa
     # Given Voxtral Mini in 16 bits
     config = VoxtralConfig(audio_token_id=24)
     shell = VoxtralForConditionalGeneration._from_config(config, dtype=torch.bfloat16).eval()
-    voxtral = VoxtralModel(shell, processor, Place(torch.device("cpu"), torch.bfloat16))
+    voxtral = VoxtralModel(shell, processor, ComputeDevice(torch.device("cpu"), torch.bfloat16))
     chunks = int(section_s // 30)
 
     # When sections are encoded, prefilled, and a token is generated
     with Alive() as alive:
-        heard = [Heard(_features(shell, chunks), chunks) for _ in range(rows)]
-        listening = voxtral.listen(heard)
+        heard = [EncodedAudio(_features(shell, chunks), chunks) for _ in range(rows)]
+        listening = voxtral.start_conversation(heard)
         shell(input_ids=torch.zeros(rows, 1, dtype=torch.long), past_key_values=listening._cache, use_cache=True)
 
     # Then the plan says what that took

@@ -18,16 +18,16 @@ from pipeline.types.pools import POOL_VARIABLE
 from tests.pool_workers import join
 from tests.services import start_valkey
 from workers import device
-from workers.device import GIB, Place
-from workers.memory import WhisperShare, cards, reservation
-from workers.memory.device_priority import POLL_S, NoTurns, Turns, turns
+from workers.device import GIB, ComputeDevice
+from workers.memory import WhisperAllocation, cards, reservation
+from workers.memory.device_priority import POLL_S, DevicePriority, NoDevicePriority, device_priority
 from workers.memory.request import NoRoomError
-from workers.pool_reporter import standing
-from workers.runtime.model_holder import Held, Idle
+from workers.pool_reporter import pool_reporter
+from workers.runtime.model_holder import IdleTimer, ModelHolder
 
-CPU = Place(torch.device("cpu"), torch.float32)
-T4 = Place(torch.device("cuda", 0), torch.float16)
-SHARE = WhisperShare("whisper-medium", "fp16", int(1.4 * GIB), int(1.6 * GIB), 6)
+CPU = ComputeDevice(torch.device("cpu"), torch.float32)
+T4 = ComputeDevice(torch.device("cuda", 0), torch.float16)
+SHARE = WhisperAllocation("whisper-medium", "fp16", int(1.4 * GIB), int(1.6 * GIB), 6)
 
 
 @pytest.fixture
@@ -37,9 +37,9 @@ def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         monkeypatch.setenv(POOL_VARIABLE, "whisper")
         settings.cache_clear()
         monkeypatch.setenv(WORKER_VARIABLE, join("whisper").id)
-        standing.cache_clear()
+        pool_reporter.cache_clear()
         yield url
-    standing.cache_clear()
+    pool_reporter.cache_clear()
     settings.cache_clear()
 
 
@@ -76,7 +76,11 @@ class FakeCards:
 
 def test_a_card_is_chosen_by_its_index_or_its_uuid(monkeypatch: pytest.MonkeyPatch) -> None:
     FakeCards(monkeypatch, 14)
-    assert device.choose("cuda:1") == device.choose("GPU-1abc-def") == Place(torch.device("cuda", 1), torch.float16)
+    assert (
+        device.choose("cuda:1")
+        == device.choose("GPU-1abc-def")
+        == ComputeDevice(torch.device("cuda", 1), torch.float16)
+    )
     assert device.identity(torch.device("cuda", 1)) == "GPU-1abc-def"
     with pytest.raises(EngineError, match="GPU-7 names 0 devices; torch sees GPU-0abc-def, GPU-1abc-def"):
         device.choose("GPU-7")
@@ -87,7 +91,7 @@ def test_a_process_is_kept_to_its_share_of_the_card(monkeypatch: pytest.MonkeyPa
     card = FakeCards(monkeypatch, 14)
 
     # When a model is loaded
-    with reservation.claimed(T4, SHARE):
+    with reservation.reserve_device(T4, SHARE):
         loading = pool_states()["whisper"]
         assert not ready_pools()
 
@@ -105,7 +109,7 @@ def test_a_process_is_kept_to_its_share_of_the_card(monkeypatch: pytest.MonkeyPa
 def test_a_share_that_somebody_else_has_taken_is_refused_with_the_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     FakeCards(monkeypatch, 2.5)
     monkeypatch.setattr(reservation, "holders", lambda device_id: [(4711, int(11.9 * GIB))])
-    with pytest.raises(NoRoomError) as refused, reservation.claimed(T4, SHARE):
+    with pytest.raises(NoRoomError) as refused, reservation.reserve_device(T4, SHARE):
         pass
     assert str(refused.value).startswith(
         "whisper-medium is to have 3.0 GiB of Tesla T4, and 2.5 of its 14.6 GiB are free, process 4711 has 11.9;"
@@ -122,7 +126,7 @@ def test_a_pool_gives_the_process_before_it_a_moment_to_let_go_of_the_card(
     monkeypatch.setattr(reservation, "TICK_S", 0.01)
 
     # Then its successor loads as soon as it has
-    with reservation.claimed(T4, SHARE):
+    with reservation.reserve_device(T4, SHARE):
         assert next(asked, None) is None
 
 
@@ -137,7 +141,7 @@ def test_models_are_loaded_one_after_the_other(broker: str) -> None:
     spans = []
 
     def load() -> None:
-        with reservation.claimed(CPU, SHARE):
+        with reservation.reserve_device(CPU, SHARE):
             began = time.monotonic()
             time.sleep(0.2)
             spans.append((began, time.monotonic()))
@@ -156,25 +160,25 @@ def test_models_are_loaded_one_after_the_other(broker: str) -> None:
 def test_how_much_is_loaded_is_told(monkeypatch: pytest.MonkeyPatch, broker: str) -> None:
     held = iter([0, int(0.43 * SHARE.weights_bytes)])
     told = threading.Event()
-    say = standing().say
+    say = pool_reporter().update
 
     def record(**fields: object) -> None:
         say(**fields)
         if fields.get("percent"):
             told.set()
 
-    monkeypatch.setattr(standing(), "say", record)
+    monkeypatch.setattr(pool_reporter(), "say", record)
     monkeypatch.setattr(reservation, "TICK_S", 0.01)
     monkeypatch.setattr(reservation, "held_bytes", lambda place: next(held, int(0.43 * SHARE.weights_bytes)))
-    with reservation.claimed(CPU, SHARE):
+    with reservation.reserve_device(CPU, SHARE):
         assert told.wait(10)
     assert pool_states()["whisper"]["percent"] == "43"
 
 
 def test_a_process_of_no_pool_asks_no_broker() -> None:
-    standing.cache_clear()
-    with reservation.claimed(CPU, SHARE):
-        assert isinstance(turns(CPU.device), NoTurns)
+    pool_reporter.cache_clear()
+    with reservation.reserve_device(CPU, SHARE):
+        assert isinstance(device_priority(CPU.device), NoDevicePriority)
 
 
 class Clock:
@@ -197,27 +201,27 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def waited_s(leg: Turns, clock: Clock, step_s: float) -> float:
+def waited_s(leg: DevicePriority, clock: Clock, step_s: float) -> float:
     """Let a leg compute a step, and return how long it then gives way."""
     clock.sleep(step_s)
     began_s = clock.now_s
-    leg.give_way()
+    leg.yield_to_fast_leg()
     return clock.now_s - began_s
 
 
 def test_the_slow_leg_waits_for_the_fast_one_but_not_for_ever(broker: str, clock: Clock) -> None:
     # Given a fast leg at work
-    fast, slow, other = Turns("GPU-1"), Turns("GPU-1"), Turns("GPU-2")
-    slow.give_way()
-    with fast.first():
+    fast, slow, other = DevicePriority("GPU-1"), DevicePriority("GPU-1"), DevicePriority("GPU-2")
+    slow.yield_to_fast_leg()
+    with fast.hold():
         # Then the slow leg waits as many times its own step as is its patience, and another device's does not
         assert waited_s(slow, clock, 0.05) == pytest.approx(0.25, abs=2 * POLL_S)
         assert waited_s(other, clock, 0.05) == 0
-    slow.give_way()
+    slow.yield_to_fast_leg()
 
     # As it does when one of two batches at once is done
-    with fast.first():
-        with fast.first():
+    with fast.hold():
+        with fast.hold():
             pass
         assert waited_s(slow, clock, 0.05) == pytest.approx(0.25, abs=2 * POLL_S)
 
@@ -230,17 +234,17 @@ def test_turns_outlive_the_broker_and_say_once_that_it_is_away(
 ) -> None:
     monkeypatch.setenv("DUET_BROKER_URL", "redis://localhost:1/0")
     settings.cache_clear()
-    alone = Turns("GPU-1")
-    with alone.first():
-        alone.give_way()
-        alone.give_way()
+    alone = DevicePriority("GPU-1")
+    with alone.hold():
+        alone.yield_to_fast_leg()
+        alone.yield_to_fast_leg()
     settings.cache_clear()
     assert len([line for line in caplog.messages if "without turns" in line]) == 1
 
 
 def test_what_is_dropped_is_loaded_again() -> None:
     loads = iter(["first", "second"])
-    held = Held(lambda: next(loads))
+    held = ModelHolder(lambda: next(loads))
     assert held.held is None
     assert [held.get(), held.get()] == ["first", "first"]
     held.drop()
@@ -249,12 +253,12 @@ def test_what_is_dropped_is_loaded_again() -> None:
 
 def test_an_idle_process_lets_go_and_one_at_work_does_not() -> None:
     let_go = threading.Event()
-    idle = Idle(0.05, let_go.set)
+    idle = IdleTimer(0.05, let_go.set)
     idle.begin()
     assert not let_go.wait(0.2)
     idle.end()
     assert let_go.wait(10)
-    never = Idle(None, let_go.set)
+    never = IdleTimer(None, let_go.set)
     let_go.clear()
     never.begin()
     never.end()
@@ -266,6 +270,6 @@ def test_unloading_gives_the_cards_memory_back(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(reservation, "uses_cuda", lambda: True)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append(True))
     monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda: 3 * GIB)
-    reservation.give_back()
+    reservation.release_cached_memory()
     assert given_back == [True]
     assert reservation.peak_bytes() == 3 * GIB

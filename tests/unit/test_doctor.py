@@ -20,7 +20,7 @@ from tests import voxtral_checkpoint
 from tests.pool_workers import join
 from tests.services import start_valkey
 from workers import device, doctor
-from workers.device import GIB, Place
+from workers.device import GIB, ComputeDevice
 from workers.memory import Card, cards
 
 
@@ -46,7 +46,7 @@ def found(probes: list[Probe], name: str) -> Check:
 @pytest.fixture
 def a_t4(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine as torch describes one with a T4."""
-    place = Place(torch.device("cuda", 0), torch.float16)
+    place = ComputeDevice(torch.device("cuda", 0), torch.float16)
     monkeypatch.setattr(device, "choose", lambda name: place)
     monkeypatch.setattr("workers.memory.request.choose", lambda name: place)
     monkeypatch.setattr(device, "has_cuda", lambda: True)

@@ -6,9 +6,9 @@ import torch
 from rich.console import Console
 
 from tests.benchmarks import gpu, gpu_whisper
-from workers.device import Place
+from workers.device import ComputeDevice
 
-CPU = Place(torch.device("cpu"), torch.float32)
+CPU = ComputeDevice(torch.device("cpu"), torch.float32)
 
 
 def test_whisper_is_measured() -> None:

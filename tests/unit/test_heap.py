@@ -24,7 +24,7 @@ def test_what_lies_free_between_allocations_goes_back_to_the_system() -> None:
     held_bytes = resident_bytes()
     del pieces[:-1]
 
-    heap.give_back()
+    heap.release_free_pages()
 
     assert resident_bytes() < held_bytes - 150_000_000
     assert len(pieces) == 1
@@ -32,7 +32,7 @@ def test_what_lies_free_between_allocations_goes_back_to_the_system() -> None:
 
 def test_where_the_c_library_cannot_there_is_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heap, "_TRIM", None)
-    heap.give_back()
+    heap.release_free_pages()
 
 
 def test_a_pool_keeps_little_for_shapes_it_has_seen_unless_the_person_says_otherwise(

@@ -7,7 +7,7 @@ import pytest
 
 from tests.metadata_server import metadata_server
 from workers.runtime.ec2_metadata import Ec2Metadata, NoticeFile
-from workers.runtime.spot_notice import Watch
+from workers.runtime.spot_notice import SpotNoticeWatcher
 
 
 def test_ec2_is_asked_with_a_token_that_is_renewed() -> None:
@@ -50,7 +50,7 @@ def test_a_source_that_cannot_be_looked_at_is_told_once_and_looked_at_again(
     # Given a folder where the file would be, as Docker puts one for a file that is not there, and another source
     flag, other = tmp_path / "drain", tmp_path / "other"
     flag.mkdir()
-    watch = Watch([NoticeFile(flag), NoticeFile(other)])
+    watch = SpotNoticeWatcher([NoticeFile(flag), NoticeFile(other)])
 
     # When it is looked at, then it is said once that it cannot be
     with caplog.at_level(logging.WARNING):

@@ -15,7 +15,7 @@ from workers.memory import CARDS, Card, Plan, cards, plan
 from workers.memory.alternatives import smaller
 from workers.memory.geometry import MINI, SMALL, voxtral_geometry, whisper_dimensions, whisper_geometry
 from workers.memory.plan import LONGEST_S, STEPS
-from workers.memory.request import NoRoomError, wanted
+from workers.memory.request import NoRoomError, plan_request
 from workers.voxtral import prompts
 from workers.voxtral.model import CONTEXT_TOKENS, TOKENS_PER_CHUNK
 
@@ -149,7 +149,9 @@ def test_what_does_not_fit_is_told_with_what_does() -> None:
         "DUET_VOXTRAL_URL=http://host:8000/v1",
     ]
     for settings in ({"voxtral_quantize": "int8", "whisper_model": "base"}, {"voxtral_url": "http://host:8000/v1"}):
-        assert wanted(Settings(**settings), gpu="8GB", whisper=settings.get("whisper_model", "large-v3")).plan().fits
+        assert (
+            plan_request(Settings(**settings), gpu="8GB", whisper=settings.get("whisper_model", "large-v3")).plan().fits
+        )
 
 
 def test_a_card_too_small_for_small_is_told_of_mini() -> None:
@@ -159,10 +161,10 @@ def test_a_card_too_small_for_small_is_told_of_mini() -> None:
 
 
 def test_pools_obey_whispers_plan_alone_where_both_do_not_fit() -> None:
-    asked = wanted(Settings(), gpu="8GB", whisper="large-v3", voxtral="mini")
-    assert asked.obeyed() == wanted(Settings(), gpu="8GB", whisper="large-v3", voxtral="off").plan()
+    asked = plan_request(Settings(), gpu="8GB", whisper="large-v3", voxtral="mini")
+    assert asked.obeyed() == plan_request(Settings(), gpu="8GB", whisper="large-v3", voxtral="off").plan()
     with pytest.raises(NoRoomError, match=r"whisper-large-v3 needs 4\.\d GiB at the least, and this card has 0\.9"):
-        wanted(Settings(), gpu="1GB", whisper="large-v3", voxtral="off").obeyed()
+        plan_request(Settings(), gpu="1GB", whisper="large-v3", voxtral="off").obeyed()
 
 
 @pytest.mark.parametrize(
@@ -182,11 +184,11 @@ def test_a_cuda_device_is_planned_by_what_torch_says_of_it(monkeypatch: pytest.M
         name = "Tesla T4"
         total_memory = 15_655_829_504
 
-    from workers.device import Place
+    from workers.device import ComputeDevice
 
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: Properties())
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (15_000_000_000, 15_655_829_504))
-    place = Place(torch.device("cuda", 0), torch.float16)
+    place = ComputeDevice(torch.device("cuda", 0), torch.float16)
     assert cards.of(place) == Card("Tesla T4", 15_655_829_504, voxtral_precision="fp16")
     assert cards.free_bytes(place) == 15e9
 

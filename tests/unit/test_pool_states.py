@@ -24,8 +24,8 @@ from tests.measured import Measured
 from tests.pool_workers import join
 from tests.services import start_valkey
 from workers import pool
-from workers.pool_reporter import standing
-from workers.runtime.model_holder import Held
+from workers.pool_reporter import pool_reporter
+from workers.runtime.model_holder import ModelHolder
 from workers.voxtral import Skipped, loading
 from workers.weights import voxtral as voxtral_weights
 
@@ -169,7 +169,7 @@ def test_a_storage_that_does_not_answer_stops_no_other_request(
 def test_what_stands_in_is_asked_for_again_after_a_while_and_what_is_there_is_kept() -> None:
     # Given something that cannot be had at first
     now, loads = 1000.0, iter(["away", "away", "there"])
-    held = Held(lambda: next(loads), stands_in="away".__eq__, again_after_s=180.0, clock=lambda: now)
+    held = ModelHolder(lambda: next(loads), stands_in="away".__eq__, again_after_s=180.0, clock=lambda: now)
     assert held.get() == "away"
 
     # When it is needed soon after, then nobody asks; later somebody does
@@ -196,11 +196,11 @@ def voxtral_pool(broker: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name in ("task_prerun", "task_postrun"):  # no task runs here
         monkeypatch.setattr(pool, name, Signal())
     moved = [0.0]
-    standing.cache_clear()
+    pool_reporter.cache_clear()
     pool._analyst.drop()
     yield moved
     pool._analyst.drop()
-    standing.cache_clear()
+    pool_reporter.cache_clear()
 
 
 def test_a_hub_that_was_away_at_the_start_is_asked_again_at_a_later_episode(

@@ -15,14 +15,14 @@ from pipeline.types.pools import POOL_VARIABLE
 from tests.allocator import Alive
 from tests.services import start_valkey
 from workers.audio.audio_file import SAMPLE_RATE_HZ
-from workers.memory import VoxtralShare, WhisperShare
-from workers.memory.batch_limit import Room, is_out_of_memory
-from workers.memory.pressure import begin_smaller, halvings
-from workers.pool_reporter import standing
+from workers.memory import VoxtralAllocation, WhisperAllocation
+from workers.memory.batch_limit import BatchLimit, is_out_of_memory
+from workers.memory.pressure import oom_halvings, record_oom
+from workers.pool_reporter import pool_reporter
 from workers.precision import FP16
-from workers.whisper import Finished, WhisperEngine
-from workers.whisper.batch_transcriber import Care
-from workers.whisper.language import Vote
+from workers.whisper import FinishedWindow, WhisperEngine
+from workers.whisper.batch_transcriber import DecodingOptions
+from workers.whisper.language import LanguageDetector
 from workers.whisper.vad import FRAME_SAMPLES
 from workers.whisper.windows import Window
 
@@ -36,13 +36,13 @@ def engine() -> WhisperEngine:
     model = Whisper(ModelDimensions(80, 1500, 64, 2, 1, 51865, 32, 64, 2, 1)).eval()
     for weight in model.parameters():
         torch.nn.init.normal_(weight, std=0.1)
-    care = Care(silence_s=0, beams=0, second_look=False, temperatures=())
-    return WhisperEngine(model, "small", precision=FP16, batch_size=8, care=care)
+    decoding_options = DecodingOptions(silence_s=0, beams=0, second_look=False, temperatures=())
+    return WhisperEngine(model, "small", precision=FP16, batch_size=8, decoding_options=decoding_options)
 
 
 @pytest.fixture(autouse=True)
 def _eight_at_once(engine: WhisperEngine) -> None:
-    engine.room = Room(8)
+    engine.batch_limit = BatchLimit(8)
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +52,15 @@ def noise() -> list[Window]:
     return [Window(part, ((0.0, index * 2.0),), speech) for index, part in enumerate(samples)]
 
 
-def hear(engine: WhisperEngine, windows: Sequence[Window]) -> list[Finished]:
+def hear(engine: WhisperEngine, windows: Sequence[Window]) -> list[FinishedWindow]:
     return engine._hear(
-        [(window, str(window.start_s)) for window in windows], Vote(Options(language="en")), Options(language="en")
+        [(window, str(window.start_s)) for window in windows],
+        LanguageDetector(Options(language="en")),
+        Options(language="en"),
     )
 
 
-def tokens(heard: Finished) -> list[int]:
+def tokens(heard: FinishedWindow) -> list[int]:
     return [token for segment in heard.segments for token in segment.tokens]
 
 
@@ -81,7 +83,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_size_remembered(
     assert [[one.tokens for one in it.segments] for it in heard] == [
         [one.tokens for one in it.segments] for it in whole
     ]
-    assert engine.room.size == 4
+    assert engine.batch_limit.size == 4
 
 
 def test_no_memory_for_half_of_it_either_is_told_with_what_was_tried(
@@ -95,17 +97,17 @@ def test_no_memory_for_half_of_it_either_is_told_with_what_was_tried(
 
 
 def test_a_success_between_makes_them_not_in_a_row() -> None:
-    room = Room(16)
-    assert room.half_of(16, "windows") == 8
-    room.worked()
-    assert room.half_of(8, "windows") == 4
+    batch_limit = BatchLimit(16)
+    assert batch_limit.halve(16, "windows") == 8
+    batch_limit.reset_failures()
+    assert batch_limit.halve(8, "windows") == 4
     with pytest.raises(DeviceMemoryError, match="no memory for 4 windows"):
-        room.half_of(4, "windows")
+        batch_limit.halve(4, "windows")
 
 
 def test_what_cannot_be_halved_is_told_at_once() -> None:
     with pytest.raises(DeviceMemoryError, match="no memory for 1 windows"):
-        Room(16).half_of(1, "windows")
+        BatchLimit(16).halve(1, "windows")
 
 
 @pytest.mark.parametrize(
@@ -127,10 +129,10 @@ def test_on_a_card_memory_is_given_back_and_the_figures_told(monkeypatch: pytest
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append(True))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 2 * 2**30)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (2**30, 16 * 2**30))
-    room = Room(4)
-    room.half_of(4, "windows")
+    batch_limit = BatchLimit(4)
+    batch_limit.halve(4, "windows")
     with pytest.raises(DeviceMemoryError, match=r"holds 2\.0 GiB; 1\.0 of the device's 16\.0 GiB are free"):
-        room.half_of(2, "windows")
+        batch_limit.halve(2, "windows")
     assert given_back == [True, True]
 
 
@@ -139,17 +141,17 @@ def test_a_fresh_process_begins_with_less(tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setenv("DUET_BROKER_URL", url)
         monkeypatch.setenv(POOL_VARIABLE, "whisper")
         settings.cache_clear()
-        standing.cache_clear()
-        assert halvings() == 0
-        begin_smaller()
-        assert halvings() == 2
-    standing.cache_clear()
+        pool_reporter.cache_clear()
+        assert oom_halvings() == 0
+        record_oom()
+        assert oom_halvings() == 2
+    pool_reporter.cache_clear()
     settings.cache_clear()
 
 
 def test_what_less_is() -> None:
-    whisper = WhisperShare("medium", "fp16", 1, 1, 16)
+    whisper = WhisperAllocation("medium", "fp16", 1, 1, 16)
     assert [whisper.reduced(times).batch for times in (0, 1, 2, 9)] == [16, 8, 4, 1]
-    voxtral = VoxtralShare("Mini", "bf16", 1, 1, 600.0, 2)
+    voxtral = VoxtralAllocation("Mini", "bf16", 1, 1, 600.0, 2)
     reduced = [voxtral.reduced(times) for times in (0, 1, 2, 3, 9)]
     assert [(it.rows, it.section_s) for it in reduced] == [(2, 600), (1, 600), (1, 300), (1, 150), (1, 30)]

@@ -20,8 +20,8 @@ from workers.audio.audio_file import SAMPLE_RATE_HZ, load
 from workers.voxtral import device_loading, model, reduction
 from workers.voxtral.analyst import VoxtralAnalyst
 from workers.voxtral.answer_schemas import Overview
-from workers.voxtral.deadline import Watch
-from workers.voxtral.local_backend import LocalEars
+from workers.voxtral.deadline import Deadline
+from workers.voxtral.local_backend import LocalBackend
 from workers.voxtral.prompts import DETAILS, OVERVIEW, Note
 from workers.voxtral.sections import Section
 from workers.weights import voxtral as voxtral_weights
@@ -53,7 +53,7 @@ class Kept(dict[str, Any]):
 @pytest.fixture(scope="module")
 def voxtral(tmp_path_factory: pytest.TempPathFactory) -> model.VoxtralModel:
     folder = voxtral_checkpoint.build(tmp_path_factory.mktemp("voxtral"), seed=3)
-    place = device.Place(torch.device("cpu"), torch.float32)
+    place = device.ComputeDevice(torch.device("cpu"), torch.float32)
     voxtral = device_loading.load(voxtral_weights.check(folder), place)
     voxtral_checkpoint.make_brief(voxtral)
     return voxtral
@@ -71,7 +71,7 @@ def one_by_one(voxtral: model.VoxtralModel, episode: Path) -> Analysis:
 
 
 def analyst(voxtral: model.VoxtralModel, section_s: float = 60.0, rows: int = 2) -> VoxtralAnalyst:
-    return VoxtralAnalyst(LocalEars(voxtral, rows), name="tiny", section_s=section_s)
+    return VoxtralAnalyst(LocalBackend(voxtral, rows), name="tiny", section_s=section_s)
 
 
 def quiet(done_s: float, total_s: float) -> None:
@@ -148,17 +148,17 @@ def test_stretches_are_heard_once_more_side_by_side(
     audio = wav(tmp_path / "episode.wav", noise(90))
     stretches = [TimeSpan(start_s=10.0 * n, end_s=10.0 * n + 8, segments=(n,)) for n in range(5)]
     asked: list[int] = []
-    ears = LocalEars(voxtral, 3)
-    ask_about = ears.ask_about
+    backend = LocalBackend(voxtral, 3)
+    ask_about = backend.ask_about
 
-    def counted(sections: Any, questions: Any, watch: Watch) -> Any:
+    def counted(sections: Any, questions: Any, deadline: Deadline) -> Any:
         asked.append(len(sections))
-        for index, question, note in ask_about(sections, questions, watch):
+        for index, question, note in ask_about(sections, questions, deadline):
             # The tiny model seldom ends by itself; an answer that was cut is no reading.
             yield index, question, Note(note.answer, truncated=index == 1)
 
-    monkeypatch.setattr(ears, "ask_about", counted)
-    it = VoxtralAnalyst(ears, name="tiny", section_s=60.0)
+    monkeypatch.setattr(backend, "ask_about", counted)
+    it = VoxtralAnalyst(backend, name="tiny", section_s=60.0)
 
     readings = it.transcribe(audio, stretches, Options(language="en"))
 
@@ -209,7 +209,7 @@ def test_an_attempt_goes_on_where_the_last_one_stopped(
     kept.most = inf
     before = dict(kept)
     heard: list[int] = []
-    hear = voxtral.hear
+    hear = voxtral.encode_audio
     monkeypatch.setattr(voxtral_weights, "hear", lambda samples: heard.append(len(samples)) or hear(samples))
     assert analyst(voxtral, 30.0, rows=1).analyze(episode, Options(), quiet, kept) == one_by_one
     assert len(heard) == 2, "the first of three sections had both its answers"
@@ -240,7 +240,7 @@ def test_answers_of_other_weights_are_no_checkpoints(voxtral: model.VoxtralModel
     audio = wav(tmp_path / "episode.wav", noise(3))
     kept = Kept()
     for digest, known in (("one", 2), ("one", 2), ("two", 4)):
-        named = VoxtralAnalyst(LocalEars(voxtral, 1), name="tiny", section_s=30.0, digest=digest)
+        named = VoxtralAnalyst(LocalBackend(voxtral, 1), name="tiny", section_s=30.0, digest=digest)
         named.analyze(audio, Options(), quiet, kept)
         assert len(kept) == known
 
@@ -248,15 +248,15 @@ def test_answers_of_other_weights_are_no_checkpoints(voxtral: model.VoxtralModel
 def test_one_batch_of_audio_is_held_at_a_time(
     voxtral: model.VoxtralModel, episode: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask_about = LocalEars.ask_about
+    ask_about = LocalBackend.ask_about
     held: list[weakref[object]] = []
 
-    def look(self: LocalEars, sections: Sequence[Section], *rest: Any) -> Any:
+    def look(self: LocalBackend, sections: Sequence[Section], *rest: Any) -> Any:
         assert [earlier for earlier in held if earlier() is not None] == []
         held.extend(weakref(section.samples) for section in sections)
         return ask_about(self, sections, *rest)
 
-    monkeypatch.setattr(LocalEars, "ask_about", look)
+    monkeypatch.setattr(LocalBackend, "ask_about", look)
     analyst(voxtral, 30.0, rows=1).analyze(episode, Options(), quiet)
     assert len(held) == 3
 
@@ -277,7 +277,7 @@ def test_a_damaged_checkpoint_is_asked_again(voxtral: model.VoxtralModel, tmp_pa
 
 def test_a_budget_that_is_used_up_cuts_the_answers(voxtral: model.VoxtralModel, tmp_path: Path) -> None:
     audio = wav(tmp_path / "episode.wav", noise(3))
-    hasty = VoxtralAnalyst(LocalEars(voxtral, 1), name="tiny", section_s=60.0, section_budget_s=0.0)
+    hasty = VoxtralAnalyst(LocalBackend(voxtral, 1), name="tiny", section_s=60.0, section_budget_s=0.0)
     analysis = hasty.analyze(audio, Options(), quiet)
     assert analysis.truncated
     assert analysis.sentiment is None
@@ -286,10 +286,10 @@ def test_a_budget_that_is_used_up_cuts_the_answers(voxtral: model.VoxtralModel, 
 def test_a_batch_that_does_not_fit_is_halved(
     voxtral: model.VoxtralModel, episode: Path, one_by_one: Analysis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listen = voxtral.listen
+    listen = voxtral.start_conversation
 
     def with_room_for(rows: int) -> None:
-        def listen_to_few(heard: list[model.Heard]) -> model.Listening:
+        def listen_to_few(heard: list[model.EncodedAudio]) -> model.AudioConversation:
             if len(heard) > rows:
                 raise torch.OutOfMemoryError("no room")
             return listen(heard)
@@ -297,43 +297,43 @@ def test_a_batch_that_does_not_fit_is_halved(
         monkeypatch.setattr(voxtral_weights, "listen", listen_to_few)
 
     with_room_for(1)
-    ears = LocalEars(voxtral, 2)
-    assert VoxtralAnalyst(ears, name="tiny", section_s=30.0).analyze(episode, Options(), quiet) == one_by_one
-    assert ears.rows_at_once == 1
+    backend = LocalBackend(voxtral, 2)
+    assert VoxtralAnalyst(backend, name="tiny", section_s=30.0).analyze(episode, Options(), quiet) == one_by_one
+    assert backend.rows_at_once == 1
     with_room_for(0)
     with pytest.raises(DeviceMemoryError, match="no memory for 1 sections of"):
-        VoxtralAnalyst(ears, name="tiny", section_s=30.0).analyze(episode, Options(), quiet)
+        VoxtralAnalyst(backend, name="tiny", section_s=30.0).analyze(episode, Options(), quiet)
 
 
 def test_memory_that_runs_out_between_answers_costs_none_of_them(
     voxtral: model.VoxtralModel, episode: Path, one_by_one: Analysis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask, asked = model.Listening.ask, []
+    ask, asked = model.AudioConversation.ask, []
 
-    def with_room_for_one_answer(self: model.Listening, question: str, *rest: Any) -> list[model.Answer]:
+    def with_room_for_one_answer(self: model.AudioConversation, question: str, *rest: Any) -> list[model.Answer]:
         rows = len(self._ids)
         if rows > 1 and asked:
             raise torch.OutOfMemoryError("no room")
         asked.append((question, rows))
         return ask(self, question, *rest)
 
-    monkeypatch.setattr(model.Listening, "ask", with_room_for_one_answer)
+    monkeypatch.setattr(model.AudioConversation, "ask", with_room_for_one_answer)
     kept = Kept()
-    ears = LocalEars(voxtral, 2)
-    assert VoxtralAnalyst(ears, name="tiny", section_s=30.0).analyze(episode, Options(), quiet, kept) == one_by_one
+    backend = LocalBackend(voxtral, 2)
+    assert VoxtralAnalyst(backend, name="tiny", section_s=30.0).analyze(episode, Options(), quiet, kept) == one_by_one
     first, second = OVERVIEW.text, DETAILS.text
     # Two sections side by side, as far as it goes; then one at a time, also the third.
     assert asked == [(first, 2), (second, 1), (second, 1), (first, 1), (second, 1)]
     assert sum(key.startswith("section-") for key in kept) == 6
-    assert ears.rows_at_once == 1
+    assert backend.rows_at_once == 1
 
 
 def test_the_first_half_of_a_halved_batch_is_kept_while_the_second_is_at_work(
     voxtral: model.VoxtralModel, episode: Path, one_by_one: Analysis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listen, heard = voxtral.listen, []
+    listen, heard = voxtral.start_conversation, []
 
-    def listen_to_one(together: list[model.Heard]) -> model.Listening:
+    def listen_to_one(together: list[model.EncodedAudio]) -> model.AudioConversation:
         if len(together) > 1:
             raise torch.OutOfMemoryError("no room")
         heard.append(together)
@@ -354,17 +354,19 @@ def test_the_first_half_of_a_halved_batch_is_kept_while_the_second_is_at_work(
 def test_many_notes_are_summed_up_level_by_level(voxtral: model.VoxtralModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reduction, "BUDGET_TOKENS", 400)
     asked: list[str] = []
-    ears = LocalEars(voxtral, 1)
-    ask = ears.ask
-    monkeypatch.setattr(ears, "ask", lambda question, watch: asked.append(question.text) or ask(question, watch))
+    backend = LocalBackend(voxtral, 1)
+    ask = backend.ask
+    monkeypatch.setattr(
+        backend, "ask", lambda question, deadline: asked.append(question.text) or ask(question, deadline)
+    )
     notes = [Note(Overview(language="en", summary=f"Bread, part {part}. " * 9)) for part in range(4)]
-    whole = reduction.reduce(ears, OVERVIEW, notes, Watch(600))
+    whole = reduction.reduce(backend, OVERVIEW, notes, Deadline(600))
     assert isinstance(whole.answer, Overview)
     assert len(asked) >= 2, "they do not fit one question"
     assert "Bread, part 0." in asked[0]
     assert "Bread, part 3." in asked[-1] or len(asked) > 2
     assert all(len(voxtral.encode(text)) < 400 + 200 for text in asked)
-    assert reduction.reduce(ears, OVERVIEW, notes[:1], Watch(600)) == notes[0]
+    assert reduction.reduce(backend, OVERVIEW, notes[:1], Deadline(600)) == notes[0]
 
 
 def test_groups_fit_the_budget_and_every_level_is_shorter() -> None:

@@ -163,7 +163,7 @@ def test_a_tokenizer_with_more_tokens_than_the_model(checkpoint: Path) -> None:
 
 @no_cuda
 def test_a_device_that_is_not_there() -> None:
-    assert device.choose("auto") == device.Place(torch.device("cpu"), torch.float32)
+    assert device.choose("auto") == device.ComputeDevice(torch.device("cpu"), torch.float32)
     with pytest.raises(EngineError, match="sees 0 CUDA devices"):
         device.choose("cuda:3")
     with pytest.raises(EngineError, match="is unknown"):

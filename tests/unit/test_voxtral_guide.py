@@ -11,7 +11,7 @@ from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise
 from workers import device
 from workers.voxtral import device_loading, model, prompts
-from workers.voxtral.answer_schemas import Details, Mood, Overview, Shape, Text, Told, read
+from workers.voxtral.answer_schemas import AnswerSchema, Details, Mood, Overview, Text, Told, read
 from workers.weights import voxtral as voxtral_weights
 
 torch.set_num_threads(1)
@@ -19,7 +19,7 @@ ROWS = 20
 
 
 def load(folder: Path, seed: int) -> model.VoxtralModel:
-    place = device.Place(torch.device("cpu"), torch.float32)
+    place = device.ComputeDevice(torch.device("cpu"), torch.float32)
     return device_loading.load(voxtral_weights.check(voxtral_checkpoint.build(folder, seed=seed)), place)
 
 
@@ -35,11 +35,11 @@ def test_200_of_200_answers_validate(tmp_path: Path) -> None:
     texts: set[str] = set()
     for seed in (0, 1):
         voxtral = load(tmp_path / str(seed), seed)
-        listening = voxtral.listen([voxtral.hear(noise(2, seed)) for seed in range(ROWS)])
+        listening = voxtral.start_conversation([voxtral.encode_audio(noise(2, seed)) for seed in range(ROWS)])
         for question in asked:
             schema = question.shape.schema_to_follow()
-            guide = voxtral.guides.start(schema, ROWS)
-            for answer in listening.ask(question.text, 8_000, guide):
+            constraint = voxtral.grammars.start(schema, ROWS)
+            for answer in listening.ask(question.text, 8_000, constraint):
                 assert not answer.truncated
                 found = read(question.shape, answer.text, truncated=False)
                 assert found is not None, answer.text
@@ -70,9 +70,9 @@ def test_every_list_and_string_is_bounded() -> None:
 def test_a_schema_that_cannot_be_followed_is_refused(tmp_path: Path) -> None:
     voxtral = load(tmp_path, 0)
     with pytest.raises(EngineError, match="schema cannot be followed"):
-        voxtral.guides.compile({"type": "string", "pattern": "(?=looking)ahead"})
+        voxtral.grammars.compile({"type": "string", "pattern": "(?=looking)ahead"})
     with pytest.raises(EngineError, match="schema cannot be followed"):
-        voxtral.guides.compile({"type": "nothing that JSON knows"})
+        voxtral.grammars.compile({"type": "nothing that JSON knows"})
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_schema_that_cannot_be_followed_is_refused(tmp_path: Path) -> None:
         ('{"key_points": ["One.", "Tw', Details(key_points=("One.", "Tw"))),
     ],
 )
-def test_a_cut_answer_is_read_as_far_as_it_goes(text: str, found: Shape | None) -> None:
+def test_a_cut_answer_is_read_as_far_as_it_goes(text: str, found: AnswerSchema | None) -> None:
     shape = type(found) if found else Told
     assert read(shape, text, truncated=True) == found
 

@@ -17,8 +17,8 @@ from tests.voxtral_sound import noise, wav
 from workers import device
 from workers.voxtral import device_loading, load_analyst, local_backend, model, prompts
 from workers.voxtral.analyst import VoxtralAnalyst
-from workers.voxtral.answer_schemas import Overview, Shape, Told, read
-from workers.voxtral.deadline import Watch
+from workers.voxtral.answer_schemas import AnswerSchema, Overview, Told, read
+from workers.voxtral.deadline import Deadline
 from workers.voxtral.prompts import Note, Question, S
 from workers.voxtral.sections import Section
 from workers.weights import voxtral as voxtral_weights
@@ -34,7 +34,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def voxtral(checkpoint: Path) -> model.VoxtralModel:
-    return device_loading.load(voxtral_weights.check(checkpoint), device.Place(torch.device("cpu"), torch.float32))
+    return device_loading.load(
+        voxtral_weights.check(checkpoint), device.ComputeDevice(torch.device("cpu"), torch.float32)
+    )
 
 
 class Recorded:
@@ -46,20 +48,20 @@ class Recorded:
         self.asked: list[str] = []
 
     def ask_about(
-        self, sections: Sequence[Section], questions: Sequence[Question[Shape]], watch: Watch
-    ) -> Iterator[tuple[int, Question[Shape], Note[Shape]]]:
+        self, sections: Sequence[Section], questions: Sequence[Question[AnswerSchema]], deadline: Deadline
+    ) -> Iterator[tuple[int, Question[AnswerSchema], Note[AnswerSchema]]]:
         for question in questions:
             for index, section in enumerate(sections):
                 yield index, question, Note(self._about(question, section))
 
-    def ask(self, question: Question[S], watch: Watch) -> Note[S]:
+    def ask(self, question: Question[S], deadline: Deadline) -> Note[S]:
         self.asked.append(question.text)
         return Note(question.shape())
 
     def count_tokens(self, text: str) -> int:
         return len(text.encode())
 
-    def _about(self, question: Question[Shape], section: Section) -> Shape:
+    def _about(self, question: Question[AnswerSchema], section: Section) -> AnswerSchema:
         if question.shape is not Overview:
             return question.shape()
         russian = float(np.abs(section.samples).mean()) > 0.3
@@ -70,13 +72,13 @@ class Recorded:
 @pytest.mark.parametrize(("russian_s", "language"), [(40, "en"), (80, "ru")])
 def test_an_episode_in_two_languages(tmp_path: Path, russian_s: int, language: str) -> None:
     samples = np.concatenate([noise(60) * 0.5, np.full(russian_s * 16_000, 0.5, np.float32)])
-    ears = Recorded()
-    analysis = VoxtralAnalyst(ears, name="recorded", section_s=30.0).analyze(
+    backend = Recorded()
+    analysis = VoxtralAnalyst(backend, name="recorded", section_s=30.0).analyze(
         wav(tmp_path / "episode.wav", samples), Options(), lambda done, total: None
     )
     assert analysis.language == language, "the one that is spoken longest"
     assert {chapter.title for chapter in analysis.chapters} == {"Bread", "Хлеб"}
-    assert any(SAID[0] in text and "They speak of bread." in text for text in ears.asked), "both, as they are"
+    assert any(SAID[0] in text and "They speak of bread." in text for text in backend.asked), "both, as they are"
 
 
 @pytest.mark.parametrize("said", SAID)
@@ -84,11 +86,11 @@ def test_an_answer_in_letters_that_are_not_latin(voxtral: model.VoxtralModel, sa
     """What the model says is forced; how it is guided, written and read is as always."""
     schema = Told.schema_to_follow()
     schema["properties"]["answer"] = {"enum": [said]}
-    listening = voxtral.listen([voxtral.hear(noise(2))])
-    whole = listening.ask("Что?", 400, voxtral.guides.start(schema, 1))[0]
+    listening = voxtral.start_conversation([voxtral.encode_audio(noise(2))])
+    whole = listening.ask("Что?", 400, voxtral.grammars.start(schema, 1))[0]
     assert read(Told, whole.text, truncated=whole.truncated) == Told(answer=said)
     for limit in range(12, len(whole.tokens)):
-        cut = listening.ask("Что?", limit, voxtral.guides.start(schema, 1))[0]
+        cut = listening.ask("Что?", limit, voxtral.grammars.start(schema, 1))[0]
         found = read(Told, cut.text, truncated=True)
         assert found is not None
         assert said.startswith(found.answer or ""), "no halves of letters"
@@ -107,8 +109,8 @@ def test_an_order_hidden_in_a_question_stays_a_question(voxtral: model.VoxtralMo
     question = prompts.own(order)
     assert json.dumps(order, ensure_ascii=False) in question.text, "between quotation marks that it cannot close"
     assert min(voxtral.encode(question.text)) >= voxtral_checkpoint.SPECIAL_TOKENS, "no control token"
-    guide = voxtral.guides.start(question.shape.schema_to_follow(), 1)
-    answer = voxtral.listen([voxtral.hear(noise(2))]).ask(question.text, 2000, guide)[0]
+    constraint = voxtral.grammars.start(question.shape.schema_to_follow(), 1)
+    answer = voxtral.start_conversation([voxtral.encode_audio(noise(2))]).ask(question.text, 2000, constraint)[0]
     assert not answer.truncated
     assert read(Told, answer.text, truncated=False) is not None
 
@@ -116,7 +118,7 @@ def test_an_order_hidden_in_a_question_stays_a_question(voxtral: model.VoxtralMo
 def test_a_schema_that_cannot_be_followed_is_refused_at_start(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Ahead(Shape):
+    class Ahead(AnswerSchema):
         text: str = Field(default="", json_schema_extra={"pattern": "(?=looking)ahead"})
 
     monkeypatch.setattr(local_backend, "GUIDED", (Told, Ahead))

@@ -17,15 +17,15 @@ from tests.voxtral_sound import noise
 from workers import device
 from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
 from workers.voxtral import device_loading, kv_cache, model, prompts
-from workers.voxtral.answer_schemas import Shape, Told
-from workers.voxtral.deadline import Watch
-from workers.voxtral.local_backend import LocalEars
+from workers.voxtral.answer_schemas import AnswerSchema, Told
+from workers.voxtral.deadline import Deadline
+from workers.voxtral.local_backend import LocalBackend
 from workers.voxtral.prompts import Question
 from workers.voxtral.sections import Section
 from workers.weights import voxtral as voxtral_weights
 
 torch.set_num_threads(1)
-CPU = device.Place(torch.device("cpu"), torch.float32)
+CPU = device.ComputeDevice(torch.device("cpu"), torch.float32)
 
 
 @pytest.fixture(scope="module")
@@ -81,40 +81,43 @@ def test_an_answer_has_the_tokens_of_the_plain_way(
     voxtral: model.VoxtralModel, plain: PlainWay, seconds: float, chunks: int
 ) -> None:
     samples = noise(seconds, seed=round(seconds))
-    heard = voxtral.hear(samples)
+    heard = voxtral.encode_audio(samples)
     assert heard.chunks == chunks
     assert heard.features.shape == (375 * chunks, 64)
-    listening = voxtral.listen([heard])
+    listening = voxtral.start_conversation([heard])
     for question in QUESTIONS:
         assert listening.ask(question, 24)[0].tokens == plain.ask(samples, question, 24)
 
 
 def test_a_batch_has_the_answers_of_its_rows(voxtral: model.VoxtralModel, plain: PlainWay) -> None:
     rows = [noise(40 + seconds, seed=seconds) for seconds in range(4)]
-    listening = voxtral.listen([voxtral.hear(samples) for samples in rows])
+    listening = voxtral.start_conversation([voxtral.encode_audio(samples) for samples in rows])
     for question in QUESTIONS:
         answers = listening.ask(question, 24)
         assert [answer.tokens for answer in answers] == [plain.ask(samples, question, 24) for samples in rows]
 
 
 def test_the_answer_depends_on_the_audio(voxtral: model.VoxtralModel) -> None:
-    answers = {voxtral.listen([voxtral.hear(noise(5, seed))]).ask("What?", 24)[0].tokens for seed in range(8)}
+    answers = {
+        voxtral.start_conversation([voxtral.encode_audio(noise(5, seed))]).ask("What?", 24)[0].tokens
+        for seed in range(8)
+    }
     assert len(answers) > 1
 
 
 def test_stretches_of_different_lengths_make_no_batch(voxtral: model.VoxtralModel) -> None:
     with pytest.raises(EngineError, match="different lengths"):
-        voxtral.listen([voxtral.hear(noise(5)), voxtral.hear(noise(35))])
+        voxtral.start_conversation([voxtral.encode_audio(noise(5)), voxtral.encode_audio(noise(35))])
 
 
 def test_more_than_the_context_is_refused_before_it_is_computed(voxtral: model.VoxtralModel) -> None:
-    listening = voxtral.listen([voxtral.hear(noise(5))])
+    listening = voxtral.start_conversation([voxtral.encode_audio(noise(5))])
     with pytest.raises(EngineError, match="context of 32768"):
         listening.ask("What?", model.CONTEXT_TOKENS - 375)
 
 
 def test_a_cut_answer_says_so(voxtral: model.VoxtralModel) -> None:
-    listening = voxtral.listen([voxtral.hear(noise(5))])
+    listening = voxtral.start_conversation([voxtral.encode_audio(noise(5))])
     cut = listening.ask("What is this about?", 1)[0]
     assert cut.truncated
     assert len(cut.tokens) == 1
@@ -122,7 +125,7 @@ def test_a_cut_answer_says_so(voxtral: model.VoxtralModel) -> None:
 
 def test_a_transcription_has_the_tokens_of_the_plain_way(voxtral: model.VoxtralModel, plain: PlainWay) -> None:
     samples = (noise(31, seed=7) * 32768).round().clip(-32768, 32767) / 32768
-    listening = voxtral.listen([voxtral.hear(samples)])
+    listening = voxtral.start_conversation([voxtral.encode_audio(samples)])
     for language in ("en", None):
         assert listening.transcribe(language, 24)[0].tokens == plain.transcribe(samples, language, 24)
 
@@ -137,7 +140,9 @@ def test_an_answer_longer_than_the_room_set_aside_goes_on(
 ) -> None:
     monkeypatch.setattr(kv_cache, "_MORE_TOKENS", 5)
     samples = noise(20, seed=3)
-    assert voxtral.listen([voxtral.hear(samples)]).ask("What?", 40)[0].tokens == plain.ask(samples, "What?", 40)
+    assert voxtral.start_conversation([voxtral.encode_audio(samples)]).ask("What?", 40)[0].tokens == plain.ask(
+        samples, "What?", 40
+    )
 
 
 @pytest.mark.parametrize("guided", [False, True])
@@ -145,11 +150,11 @@ def test_going_on_after_the_usual_room_gives_what_asking_again_with_twice_the_ro
     voxtral: model.VoxtralModel, plain: PlainWay, guided: bool
 ) -> None:
     samples, question, room = noise(20, seed=4), prompts.own("Who sponsors this?").text, 12
-    listening = voxtral.listen([voxtral.hear(samples)])
+    listening = voxtral.start_conversation([voxtral.encode_audio(samples)])
 
     def ask(tokens: int) -> model.Answer:
-        guide = voxtral.guides.start(Told.schema_to_follow(), 1) if guided else None
-        return listening.ask(question, tokens, guide)[0]
+        constraint = voxtral.grammars.start(Told.schema_to_follow(), 1) if guided else None
+        return listening.ask(question, tokens, constraint)[0]
 
     cut, again = ask(room), ask(2 * room)
     assert cut.truncated
@@ -161,7 +166,7 @@ def test_going_on_after_the_usual_room_gives_what_asking_again_with_twice_the_ro
         assert plain.ask(samples, question, room) == cut.tokens
 
 
-class Spelled(Shape):
+class Spelled(AnswerSchema):
     """An answer that any model gives alike."""
 
     text: str = Field(default="", json_schema_extra={"enum": ["bread and salt " * 4]})
@@ -169,24 +174,26 @@ class Spelled(Shape):
 
 def test_a_cut_answer_has_twice_the_room_and_says_if_that_was_too_little(voxtral: model.VoxtralModel) -> None:
     section = Section(0.0, noise(2))
-    guide = voxtral.guides.start(Spelled.schema_to_follow(), 1)
-    needed = len(voxtral.listen([voxtral.hear(section.samples)]).ask("What?", 400, guide)[0].tokens)
+    constraint = voxtral.grammars.start(Spelled.schema_to_follow(), 1)
+    needed = len(
+        voxtral.start_conversation([voxtral.encode_audio(section.samples)]).ask("What?", 400, constraint)[0].tokens
+    )
     for room_tokens, truncated in ((needed, False), (ceil(needed / 2), False), (ceil(needed / 2) - 1, True)):
         asked = Question("What?", Spelled, room_tokens)
-        ((_, _, note),) = LocalEars(voxtral, 1).ask_about([section], [asked], Watch(60))
+        ((_, _, note),) = LocalBackend(voxtral, 1).ask_about([section], [asked], Deadline(60))
         assert note.truncated is truncated
         assert Spelled().text < note.answer.text <= "bread and salt " * 4
 
 
 def test_cancelling_stops_between_tokens(voxtral: model.VoxtralModel) -> None:
-    listening = voxtral.listen([voxtral.hear(noise(5))])
+    listening = voxtral.start_conversation([voxtral.encode_audio(noise(5))])
     before = listening.ask("What?", 24)
     with pytest.raises(CancelledError):
-        listening.ask("What?", 24, watch=Watch(60, lambda: True))
+        listening.ask("What?", 24, deadline=Deadline(60, lambda: True))
     assert listening.ask("What?", 24) == before
 
 
 def test_an_answer_whose_time_is_up_is_cut(voxtral: model.VoxtralModel) -> None:
-    answer = voxtral.listen([voxtral.hear(noise(5))]).ask("What?", 24, watch=Watch(0))[0]
+    answer = voxtral.start_conversation([voxtral.encode_audio(noise(5))]).ask("What?", 24, deadline=Deadline(0))[0]
     assert answer.truncated
     assert answer.tokens == ()

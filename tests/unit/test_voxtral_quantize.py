@@ -11,7 +11,7 @@ from pipeline.errors import EngineError
 from pipeline.settings import Settings
 from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise
-from workers.device import GIB, Place
+from workers.device import GIB, ComputeDevice
 from workers.memory.activations import voxtral_weights_bytes
 from workers.memory.geometry import MINI, voxtral_geometry
 from workers.voxtral import device_loading, load_analyst, quantize
@@ -21,8 +21,8 @@ from workers.voxtral.quantize import Quantize
 from workers.weights import voxtral as voxtral_weights
 
 torch.set_num_threads(1)
-CPU = Place(torch.device("cpu"), torch.float32)
-T4 = Place(torch.device("cuda:0"), torch.float16)
+CPU = ComputeDevice(torch.device("cpu"), torch.float32)
+T4 = ComputeDevice(torch.device("cuda:0"), torch.float16)
 installed = pytest.mark.skipif(
     not all(find_spec(name) for name in ("bitsandbytes", "accelerate")),
     reason="needs bitsandbytes and accelerate (pip install -e .[quantize])",
@@ -81,8 +81,10 @@ def test_it_answers_with_fewer_bits(checkpoint: Path, bits: str) -> None:
     shrunk = {name for name in fewer if voxtral.model.get_submodule(name).weight.dtype in (torch.int8, torch.uint8)}
     assert shrunk
     assert all("language_model.layers" in name for name in shrunk)
-    guide = voxtral.guides.start(Told.schema_to_follow(), 1)
-    answer = voxtral.listen([voxtral.hear(noise(2))]).ask("What is this about?", 2000, guide)[0]
+    constraint = voxtral.grammars.start(Told.schema_to_follow(), 1)
+    answer = voxtral.start_conversation([voxtral.encode_audio(noise(2))]).ask("What is this about?", 2000, constraint)[
+        0
+    ]
     assert not answer.truncated
     assert read(Told, answer.text, truncated=False) is not None
 

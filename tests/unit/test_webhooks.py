@@ -18,7 +18,7 @@ from tests.dripping import start_dripping
 from tests.faults.fleet import wait_until
 from tests.receiver import receiver
 from workers.webhooks import exchange
-from workers.webhooks.delivery import AT_ONCE, Courier
+from workers.webhooks.delivery import AT_ONCE, WebhookSender
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 JOB = "0123456789abcdef-01234567"
@@ -129,7 +129,7 @@ def test_what_has_waited_for_a_day_is_given_up_untold(job_store: JobStore, waiti
         waiting.add(delivery(1, to.url))
         text = job_store.redis.hget(MESSAGES, "msg_1").partition(" ")[2]
         job_store.redis.hset(MESSAGES, "msg_1", f"{time.time() - webhook_queue.KEPT_S - 1:.3f} {text}")
-        courier = Courier()
+        courier = WebhookSender()
         courier.start()
         wait_until(lambda: not job_store.redis.exists(MESSAGES), "it is given up")
         courier.stop()
@@ -142,7 +142,7 @@ def test_a_receiver_that_drips_counts_as_silent_when_its_time_is_over(
     monkeypatch.setattr(exchange, "TIMEOUT_S", 0.3)
     for first in (b"", b"HTTP/1.1 200 OK\r\nX-Slow: "):
         with start_dripping(first) as dripping:
-            answer = exchange.tell(delivery(1, dripping.url))
+            answer = exchange.post(delivery(1, dripping.url))
         assert (answer.is_silent, bool(answer.trouble)) == (True, True)
 
 
@@ -154,7 +154,7 @@ def test_a_courier_hears_at_once_that_a_host_may_be_told_the_next_thing(
     with receiver(500) as to:
         for number in range(5):
             waiting.add(delivery(number, to.url))
-        courier = Courier()
+        courier = WebhookSender()
         courier.start()
 
         # Then all are told, the one that failed last, in its own time
@@ -172,7 +172,7 @@ def test_others_are_told_while_as_many_drip_as_a_courier_has_threads_but_one(
         to = receivers.enter_context(receiver())
         for number in range(70):
             waiting.add(delivery(number, dripping[number % len(dripping)].url))
-        courier = Courier()
+        courier = WebhookSender()
         courier.start()
         wait_until(lambda: all(it.taken for it in dripping), "all of them are being told")
         for number in range(100, 120):

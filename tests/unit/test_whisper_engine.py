@@ -14,10 +14,10 @@ from pipeline.types import Options
 from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples, load
 from workers.precision import BF16, FP32, INT8, Precision
 from workers.whisper import WhisperEngine, beam, decoding, guards
-from workers.whisper.batch_transcriber import Care
+from workers.whisper.batch_transcriber import DecodingOptions
 from workers.whisper.decoding import Decoded
 from workers.whisper.vad import FRAME_SAMPLES, SpeechDetector
-from workers.whisper.windows import Cuts, Window, windows
+from workers.whisper.windows import Window, WindowingOptions, windows
 
 WINDOWS = 3
 
@@ -37,13 +37,13 @@ def speech(episodes: dict[str, Path]) -> Samples:
 
 @pytest.fixture(scope="module")
 def batch(speech: Samples) -> list[Window]:
-    return list(windows([speech], Cuts()))[:WINDOWS]
+    return list(windows([speech], WindowingOptions()))[:WINDOWS]
 
 
 @pytest.fixture(scope="module")
 def exact(model: whisper.model.Whisper) -> WhisperEngine:
     """Hears each window with as much silence after it as openai-whisper gives it."""
-    return WhisperEngine(model, "base", precision=FP32, care=Care(silence_s=30.0))
+    return WhisperEngine(model, "base", precision=FP32, decoding_options=DecodingOptions(silence_s=30.0))
 
 
 def wav(path: Path, samples: Samples, rate_hz: int = SAMPLE_RATE_HZ) -> Path:
@@ -58,8 +58,8 @@ def wav(path: Path, samples: Samples, rate_hz: int = SAMPLE_RATE_HZ) -> Path:
 
 
 def decode(engine: WhisperEngine, batch: list[Window]) -> list[Decoded]:
-    listener = engine.listener
-    return decoding.decode(listener.decoder, listener.prompt("en", Options()), listener.remember(batch))
+    transcriber = engine.transcriber
+    return decoding.decode(transcriber.decoder, transcriber.prompt("en", Options()), transcriber.start_batch(batch))
 
 
 def test_float32_decodes_token_for_token_what_openai_whisper_does(
@@ -80,20 +80,20 @@ def test_a_text_that_goes_round_in_a_loop_is_left_off_and_trips_a_guard(
     exact: WhisperEngine, batch: list[Window], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given a model that always says one word more
-    listener, memory = exact.listener, exact.listener.remember(batch[:1])
-    [word] = listener.tokenizer("en").encode(" or")
-    logits = listener.decoder.logits
+    transcriber, state = exact.transcriber, exact.transcriber.start_batch(batch[:1])
+    [word] = transcriber.tokenizer("en").encode(" or")
+    logits = transcriber.decoder.logits
 
     def obsessed(hidden: torch.Tensor) -> torch.Tensor:
         found = logits(hidden)
         found[:, word] += 1000
         return found
 
-    monkeypatch.setattr(listener.decoder, "logits", obsessed)
+    monkeypatch.setattr(transcriber.decoder, "logits", obsessed)
     # when it is asked, one text at a time or several
-    prompt = listener.prompt("en", Options())
-    [one] = decoding.decode(listener.decoder, prompt, memory)
-    [other] = beam.search(listener.decoder, prompt, memory.features)
+    prompt = transcriber.prompt("en", Options())
+    [one] = decoding.decode(transcriber.decoder, prompt, state)
+    [other] = beam.search(transcriber.decoder, prompt, state.features)
     # then neither is followed to the end of the context
     for text in (one, other):
         assert len(text.tokens) < 20
@@ -117,7 +117,7 @@ def test_faster_precisions_hear_nearly_the_same_words(
 ) -> None:
     import jiwer
 
-    tokenizer = exact.listener.tokenizer("en")
+    tokenizer = exact.transcriber.tokenizer("en")
 
     def text(engine: WhisperEngine) -> str:
         [one] = decode(engine, batch[:1])
@@ -219,9 +219,9 @@ def test_a_tripped_guard_decodes_that_window_again_and_no_other(
         "reason_to_retry",
         lambda one, text: "test" if "science chat" in text and not one.temperature else "",
     )
-    memory = exact.listener.remember(batch[:2])
+    state = exact.transcriber.start_batch(batch[:2])
     # when the batch is heard
-    first, second = exact.listener.hear(batch[:2], memory, ["en", "en"], Options())
+    first, second = exact.transcriber.transcribe_batch(batch[:2], state, ["en", "en"], Options())
     # then beam search had only the one window, and a temperature was tried after it
     assert calls == [1]
     assert {segment.temperature for segment in first} == {0.2}
@@ -235,16 +235,16 @@ def test_a_window_of_a_mixed_episode_is_heard_in_its_own_language(
 
     # given two windows of which the second is said to be German
     found = [language.Language("en", 0.9), language.Language("de", 0.8)]
-    monkeypatch.setattr(language, "detect", lambda decoder, tokenizer, memory: found)
+    monkeypatch.setattr(language, "detect", lambda decoder, tokenizer, state: found)
     # when they are heard as parts of a mixed episode
-    memory = exact.listener.remember(batch[:2])
+    state = exact.transcriber.start_batch(batch[:2])
     options = Options(mixed_languages=True)
-    codes = [one.code for one in exact.listener.languages(batch[:2], memory)]
-    first, second = exact.listener.hear(batch[:2], memory, codes, options)
+    codes = [one.code for one in exact.transcriber.languages(batch[:2], state)]
+    first, second = exact.transcriber.transcribe_batch(batch[:2], state, codes, options)
     # then each has its language, and the one in English is what it is without the other
     assert {segment.language for segment in first} == {"en"}
     assert {segment.language for segment in second} == {"de"}
-    [alone] = exact.listener.hear(batch[:1], exact.listener.remember(batch[:1]), ["en"], options)
+    [alone] = exact.transcriber.transcribe_batch(batch[:1], exact.transcriber.start_batch(batch[:1]), ["en"], options)
     assert [segment.text for segment in first] == [segment.text for segment in alone]
 
 
@@ -252,9 +252,9 @@ def test_beam_search_hears_what_greedy_decoding_hears_in_clear_speech(
     exact: WhisperEngine, batch: list[Window]
 ) -> None:
 
-    listener = exact.listener
-    prompt = listener.prompt("en", Options())
-    [one] = beam.search(listener.decoder, prompt, listener.encode(batch[:1], 30.0), 3)
+    transcriber = exact.transcriber
+    prompt = transcriber.prompt("en", Options())
+    [one] = beam.search(transcriber.decoder, prompt, transcriber.encode(batch[:1], 30.0), 3)
     text = prompt.tokenizer.decode([token for token in one.tokens if token < prompt.tokenizer.eot])
     assert "asking a simple question" in text
     assert one.avg_logprob > -0.5

@@ -10,7 +10,7 @@ from pipeline.types import Options
 from workers.audio.audio_file import SAMPLE_RATE_HZ
 from workers.precision import BF16, FP16, FP32, INT8, Precision
 from workers.whisper import WhisperEngine, decoding
-from workers.whisper.batch_transcriber import Care
+from workers.whisper.batch_transcriber import DecodingOptions
 from workers.whisper.decoding import decode
 from workers.whisper.windows import Window
 
@@ -57,9 +57,11 @@ def test_every_geometry_decodes_what_openai_whisper_does(
     options = whisper.DecodingOptions(task=task, language=language, fp16=False, sample_len=TOKENS)
     stock = whisper.decode(model, mel, options)
     # when the engine decodes it
-    listener = WhisperEngine(model, "random", precision=FP32, care=Care(silence_s=30.0)).listener
-    prompt = listener.prompt(language, Options(task=task))
-    [ours] = decode(listener.decoder, prompt, listener.remember([one]))
+    transcriber = WhisperEngine(
+        model, "random", precision=FP32, decoding_options=DecodingOptions(silence_s=30.0)
+    ).transcriber
+    prompt = transcriber.prompt(language, Options(task=task))
+    [ours] = decode(transcriber.decoder, prompt, transcriber.start_batch([one]))
     # then the tokens are the same
     assert list(ours.tokens[:TOKENS]) == stock.tokens
     assert ours.no_speech_prob == pytest.approx(stock.no_speech_prob, abs=1e-4)
@@ -68,8 +70,8 @@ def test_every_geometry_decodes_what_openai_whisper_does(
 @pytest.mark.parametrize("precision", [FP32, BF16, INT8, FP16], ids=lambda one: one.name)
 def test_every_precision_runs_on_the_large_geometry(precision: Precision) -> None:
     engine = WhisperEngine(random_model(*GEOMETRIES["large-v3, 128 mel bands"]), "random", precision=precision)
-    listener = engine.listener
+    transcriber = engine.transcriber
     windows = [window(20), window(3)]
-    decoded = decode(listener.decoder, listener.prompt("en", Options()), listener.remember(windows))
+    decoded = decode(transcriber.decoder, transcriber.prompt("en", Options()), transcriber.start_batch(windows))
     assert len(decoded) == len(windows)
     assert all(np.isfinite(one.avg_logprob) for one in decoded)

@@ -71,7 +71,7 @@ def test_a_segment_that_spans_a_gap_is_split_around_what_was_found_there() -> No
     # given a segment with a hole from 2 s to 8 s
     host = segment((" a", 1.0, 1.5), (" b", 1.5, 2.0), (" e", 8.0, 9.0))
     # when something was heard in the hole
-    result = gaps.inserted([host], [segment((" c", 3.0, 4.0), (" d", 4.0, 5.0))])
+    result = gaps.merge_segments([host], [segment((" c", 3.0, 4.0), (" d", 4.0, 5.0))])
     # then the text is in the order in which it was said
     assert [one.text for one in result] == [" a b", " c d", " e"]
     assert [one.id for one in result] == [0, 1, 2]
@@ -82,5 +82,7 @@ def test_a_second_look_is_not_believed_when_it_says_more_than_could_be_said() ->
     part = Window(np.zeros(16_000, np.float32), ((0.0, 3.0),), np.zeros(31, np.float32))
     # then a few words are believed, and a speech is not
     few = segment((" c", 3.0, 3.5), (" d", 3.5, 4.0))
-    assert gaps.believed(part, [few]) == [few]
-    assert gaps.believed(part, [few.model_copy(update={"text": " going to be a little bit more focused"})]) == []
+    assert gaps.filter_second_pass(part, [few]) == [few]
+    assert (
+        gaps.filter_second_pass(part, [few.model_copy(update={"text": " going to be a little bit more focused"})]) == []
+    )

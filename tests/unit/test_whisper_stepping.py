@@ -15,13 +15,13 @@ from pipeline.types import Options
 from workers.audio.audio_file import SAMPLE_RATE_HZ, load
 from workers.precision import FP32
 from workers.whisper import beam, decoding
-from workers.whisper.batch_transcriber import Care, Listener
+from workers.whisper.batch_transcriber import BatchTranscriber, DecodingOptions
 from workers.whisper.decoding import Decoded
 from workers.whisper.inference import decoder_step, kv_cache
-from workers.whisper.inference.decoder import Decoder, Memory
+from workers.whisper.inference.decoder import Decoder, DecoderState
 from workers.whisper.inference.decoder_step import WARM_UP, Graph
 from workers.whisper.inference.kv_cache import TensorCache
-from workers.whisper.windows import Cuts, windows
+from workers.whisper.windows import WindowingOptions, windows
 
 
 class RecordedCuda:
@@ -112,35 +112,35 @@ def test_memory_that_runs_out_while_recording_is_no_reason_to_record_no_more(mon
 
 
 @pytest.fixture
-def listener(whisper_base: Path, monkeypatch: pytest.MonkeyPatch) -> Listener:
+def transcriber(whisper_base: Path, monkeypatch: pytest.MonkeyPatch) -> BatchTranscriber:
     """Whisper base, exact, with the caches of a card."""
 
     def make(kind: str, rows: int, heads: int, positions: int, depth: int, device: torch.device) -> TensorCache:
         return TensorCache(torch.float32, rows, heads, positions, depth, device)
 
     monkeypatch.setattr(kv_cache, "make", make)
-    return Listener(whisper.load_model(str(whisper_base), device="cpu"), FP32, Care())
+    return BatchTranscriber(whisper.load_model(str(whisper_base), device="cpu"), FP32, DecodingOptions())
 
 
 @pytest.fixture
-def features(listener: Listener, episodes: dict[str, Path]) -> list[Tensor]:
+def features(transcriber: BatchTranscriber, episodes: dict[str, Path]) -> list[Tensor]:
     """Of three windows of different lengths."""
     speech = load(episodes["garden-hour"])[: 40 * SAMPLE_RATE_HZ]
-    return listener.encode(list(windows([speech], Cuts()))[:3], silence_s=1.0)
+    return transcriber.encode(list(windows([speech], WindowingOptions()))[:3], silence_s=1.0)
 
 
-def as_on_a_card(decoder: Decoder, memory: Memory) -> decoder_step.Step:
-    static = decoder_step.StaticStep(decoder, memory)
+def as_on_a_card(decoder: Decoder, state: DecoderState) -> decoder_step.Step:
+    static = decoder_step.StaticStep(decoder, state)
     return static.through(static.logits)
 
 
 def test_the_step_of_a_card_says_token_for_token_what_the_other_does(
-    listener: Listener, features: list[Tensor], monkeypatch: pytest.MonkeyPatch
+    transcriber: BatchTranscriber, features: list[Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prompt = listener.prompt("en", Options(vocabulary=("Dharmesh Shah",)))
+    prompt = transcriber.prompt("en", Options(vocabulary=("Dharmesh Shah",)))
 
     def decoded() -> list[Decoded]:
-        return decoding.decode(listener.decoder, prompt, Memory(listener.decoder, features))
+        return decoding.decode(transcriber.decoder, prompt, DecoderState(transcriber.decoder, features))
 
     # Given windows that end at different steps, so that fewer and fewer go on
     one_by_one = decoded()
@@ -154,28 +154,28 @@ def test_the_step_of_a_card_says_token_for_token_what_the_other_does(
 
 
 def test_the_step_of_a_card_follows_the_same_beams(
-    listener: Listener, features: list[Tensor], monkeypatch: pytest.MonkeyPatch
+    transcriber: BatchTranscriber, features: list[Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prompt = listener.prompt("en", Options())
-    one_by_one = beam.search(listener.decoder, prompt, features[:2], beams=3)
+    prompt = transcriber.prompt("en", Options())
+    one_by_one = beam.search(transcriber.decoder, prompt, features[:2], beams=3)
 
     monkeypatch.setattr(beam, "stepping", as_on_a_card)
 
-    static = beam.search(listener.decoder, prompt, features[:2], beams=3)
+    static = beam.search(transcriber.decoder, prompt, features[:2], beams=3)
     assert [one.tokens for one in static] == [one.tokens for one in one_by_one]
 
 
 def test_a_cuda_device_gets_the_recorded_step_and_what_a_batch_held_goes_with_it(
-    listener: Listener, features: list[Tensor], monkeypatch: pytest.MonkeyPatch
+    transcriber: BatchTranscriber, features: list[Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a decoder that is said to be on a card, whose calls are recorded
     cuda = RecordedCuda(monkeypatch)
-    memory = Memory(listener.decoder, features)
-    prepared = [decoder_step.StaticStep(listener.decoder, memory)]
-    monkeypatch.setattr(decoder_step, "StaticStep", lambda decoder, memory: prepared.pop())
-    monkeypatch.setattr(listener.decoder, "device", torch.device("cuda"))
-    step = decoder_step.stepping(listener.decoder, memory)
-    monkeypatch.setattr(listener.decoder, "device", torch.device("cpu"))
+    state = DecoderState(transcriber.decoder, features)
+    prepared = [decoder_step.StaticStep(transcriber.decoder, state)]
+    monkeypatch.setattr(decoder_step, "StaticStep", lambda decoder, state: prepared.pop())
+    monkeypatch.setattr(transcriber.decoder, "device", torch.device("cuda"))
+    step = decoder_step.stepping(transcriber.decoder, state)
+    monkeypatch.setattr(transcriber.decoder, "device", torch.device("cpu"))
 
     # When a text goes on
     with torch.inference_mode():
@@ -185,6 +185,6 @@ def test_a_cuda_device_gets_the_recorded_step_and_what_a_batch_held_goes_with_it
     assert (cuda.calls.count("record"), cuda.calls.count("replay")) == (1, 2)
 
     # Then nothing of it stays when the batch is done: no cycle keeps its caches for the collector
-    caches = weakref.ref(memory)
-    del step, memory
+    caches = weakref.ref(state)
+    del step, state
     assert caches() is None

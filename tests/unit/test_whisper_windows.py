@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from workers.whisper.vad import FRAME_S, FRAME_SAMPLES
-from workers.whisper.windows import Cuts, Cutter, Window, windows
+from workers.whisper.windows import Window, WindowingOptions, WindowSplitter, windows
 
 
-def feed(chances: list[float], cuts: Cuts) -> list[Window]:
+def feed(chances: list[float], windowing: WindowingOptions) -> list[Window]:
     """Cut a stream whose frames hold their own number as samples."""
     samples = np.repeat(np.arange(len(chances), dtype=np.float32), FRAME_SAMPLES)
-    cutter = Cutter(cuts)
-    return [*cutter.feed(samples, np.array(chances, np.float32)), *cutter.finish()]
+    splitter = WindowSplitter(windowing)
+    return [*splitter.feed(samples, np.array(chances, np.float32)), *splitter.finish()]
 
 
 def frames(window: Window) -> list[int]:
@@ -20,7 +20,7 @@ def seconds(length_s: float, chance: float) -> list[float]:
     return [chance] * round(length_s / FRAME_S)
 
 
-CUTS = Cuts(pad_s=0.32, longest_s=16.0, first_s=16.0, search_s=8.0)
+CUTS = WindowingOptions(pad_s=0.32, longest_s=16.0, first_s=16.0, search_s=8.0)
 PAD = 10
 
 
@@ -73,9 +73,9 @@ def test_windows_do_not_depend_on_the_blocks_the_audio_comes_in(block: int) -> N
     rng = np.random.default_rng(1)
     audio = (rng.normal(size=40 * 16_000) * 0.1).astype(np.float32)[: 16_000 if block == 1 else None]
     blocks = [audio[i : i + block] for i in range(0, len(audio), block)]
-    cuts = Cuts(threshold=0.02, release=0.01)
+    windowing = WindowingOptions(threshold=0.02, release=0.01)
     # when it comes in one block or in many
-    whole, many = list(windows([audio], cuts)), list(windows(blocks, cuts))
+    whole, many = list(windows([audio], windowing)), list(windows(blocks, windowing))
     # then the windows are the same
     assert [window.pieces for window in many] == [window.pieces for window in whole]
     assert all(np.array_equal(a.samples, b.samples) for a, b in zip(many, whole, strict=True))
@@ -92,7 +92,7 @@ def test_windows_do_not_depend_on_the_blocks_the_audio_comes_in(block: int) -> N
     ids=["nothing", "silence", "DC offset", "noise"],
 )
 def test_audio_without_speech_gives_no_window(audio: np.ndarray) -> None:
-    assert list(windows([audio], Cuts())) == []
+    assert list(windows([audio], WindowingOptions())) == []
 
 
 def test_the_key_names_audio_place_and_settings() -> None:
@@ -108,7 +108,7 @@ def test_the_first_window_is_short_so_that_the_first_text_is_out_soon() -> None:
     # given half a minute of speech with short pauses every four seconds
     chances = (seconds(3.84, 0.9) + seconds(0.32, 0.2)) * 7
     # when it is cut with a shorter first window
-    first, second = feed(chances, Cuts(pad_s=0.32, longest_s=26.0, first_s=10.0))
+    first, second = feed(chances, WindowingOptions(pad_s=0.32, longest_s=26.0, first_s=10.0))
     # then that one ends in a pause before its limit, and the next goes on from there
     assert 5.0 < first.length_s <= 10.0
     assert chances[round(first.end_s / FRAME_S)] == 0.2

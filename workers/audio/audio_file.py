@@ -38,7 +38,7 @@ FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Ends of a decoder that have nothing to do with the file."""
 
 
-class Decoder:
+class DecoderProcess:
     """A decoder's process at work on one file, and the messages that it sends."""
 
     def __init__(self, path: Path) -> None:
@@ -128,7 +128,7 @@ class AudioFile:
             raise AudioError(f"{path.name}: there is no such file where the worker looks, {path}.")
         if path.stat().st_size == 0:
             raise AudioError(f"{path.name} is empty (0 bytes); copy it again from where it came.")
-        self._decoder = Decoder(path)
+        self._decoder = DecoderProcess(path)
         kind, content = self._decoder.receive()
         if kind != HEADER:
             raise self._unusable(content)

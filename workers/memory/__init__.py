@@ -1,6 +1,6 @@
 """The memory plan of a device that both pools share: one pure function, and what it is fed with."""
 
 from workers.memory.cards import CARDS, Card
-from workers.memory.plan import Plan, VoxtralShare, WhisperShare, plan
+from workers.memory.plan import Plan, VoxtralAllocation, WhisperAllocation, plan
 
-__all__ = ["CARDS", "Card", "Plan", "VoxtralShare", "WhisperShare", "plan"]
+__all__ = ["CARDS", "Card", "Plan", "VoxtralAllocation", "WhisperAllocation", "plan"]

@@ -13,18 +13,18 @@ _SIGNS = ("out of memory", "can't allocate memory", "ALLOC_FAILED")
 """What errors say that are no OutOfMemoryError: the CPU's allocator, and libraries that want workspaces."""
 
 
-class Room:
+class BatchLimit:
     """How many pieces this process does at once; less after memory ran out, for as long as it lives."""
 
     def __init__(self, size: int) -> None:
         self.size = size
         self._in_a_row = 0
 
-    def worked(self) -> None:
+    def reset_failures(self) -> None:
         """Note that a batch was done."""
         self._in_a_row = 0
 
-    def half_of(self, count: int, what: str) -> int:
+    def halve(self, count: int, what: str) -> int:
         """Return half of what did not fit, from now on the most that is done at once.
 
         To be called outside of the `except` block: the error's traceback keeps what did not fit alive.

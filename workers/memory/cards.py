@@ -9,7 +9,7 @@ import torch
 
 from pipeline.errors import SettingsError
 from workers import precision
-from workers.device import GIB, Place
+from workers.device import GIB, ComputeDevice
 
 _UNITS = {"": 1, "M": 10**6, "MB": 10**6, "MIB": 2**20, "G": 10**9, "GB": 10**9, "GIB": GIB}
 _BYTES = re.compile(r"(\d+(?:\.\d+)?(?:e\d+)?)\s*([a-z]*)", re.IGNORECASE)
@@ -58,7 +58,7 @@ def named(text: str) -> Card:
     return Card("this card", size_bytes)
 
 
-def of(place: Place) -> Card:
+def of(place: ComputeDevice) -> Card:
     """Return the device of a place."""
     if place.device.type == "cuda":
         properties = torch.cuda.get_device_properties(place.device)
@@ -67,7 +67,7 @@ def of(place: Place) -> Card:
     return Card("this machine's CPU", _machine_bytes("MemTotal"), "fp32", kind, is_cuda=False)
 
 
-def free_bytes(place: Place) -> float:
+def free_bytes(place: ComputeDevice) -> float:
     """Return a device's free memory, as it is now; without an answer from the system, no end of it."""
     if place.device.type == "cuda":
         return float(torch.cuda.mem_get_info(place.device)[0])

@@ -17,7 +17,7 @@ import torch
 from pipeline.errors import BrokerError
 from pipeline.state.redis import connect
 from workers.device import identity
-from workers.pool_reporter import standing
+from workers.pool_reporter import pool_reporter
 
 logger = logging.getLogger(__name__)
 PATIENCE = 5.0
@@ -26,12 +26,12 @@ BUSY_MS = 60_000
 POLL_S = 0.005
 
 
-def turns(device: torch.device) -> "Turns | NoTurns":
+def device_priority(device: torch.device) -> "DevicePriority | NoDevicePriority":
     """Return the turns on a device for this process: none for one that is of no pool."""
-    return Turns(identity(device)) if standing().pool else NoTurns()
+    return DevicePriority(identity(device)) if pool_reporter().pool else NoDevicePriority()
 
 
-class Turns:
+class DevicePriority:
     """The turns on one device, as the processes of one machine or many see them: a key in Redis.
 
     A broker that is away keeps nobody from work.
@@ -46,7 +46,7 @@ class Turns:
         self._counting = threading.Lock()
 
     @contextmanager
-    def first(self) -> Iterator[None]:
+    def hold(self) -> Iterator[None]:
         """Go first, in several threads at once if need be: whoever is patient waits until the last is done."""
         with self._counting:
             self._at_work += 1
@@ -59,7 +59,7 @@ class Turns:
                 if not self._at_work:
                     self._try(lambda: self._redis.delete(self._key))
 
-    def give_way(self) -> None:
+    def yield_to_fast_leg(self) -> None:
         """Wait while somebody goes first; to be called before each step."""
         began_s = time.monotonic()
         most_s = PATIENCE * (began_s - self._stepped_s)
@@ -79,13 +79,13 @@ class Turns:
         return answer
 
 
-class NoTurns:
+class NoDevicePriority:
     """Of a process that has the device to itself."""
 
     @contextmanager
-    def first(self) -> Iterator[None]:
+    def hold(self) -> Iterator[None]:
         """Go first."""
         yield
 
-    def give_way(self) -> None:
+    def yield_to_fast_leg(self) -> None:
         """Wait for nobody."""

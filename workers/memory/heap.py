@@ -14,7 +14,7 @@ def _trim() -> Callable[[int], int] | None:
 _TRIM = _trim()
 
 
-def give_back() -> None:
+def release_free_pages() -> None:
     """Give the system back the pages that no allocation uses; where the C library is not glibc, do nothing.
 
     Tensors of ever new sizes leave gaps that none of the next ones fits, and glibc gives back only what lies at a

@@ -25,7 +25,7 @@ LONGEST_S = 1500.0
 
 
 @dataclass(frozen=True)
-class Sizes:
+class BatchSizes:
     """How much is done at once."""
 
     batch: int
@@ -35,22 +35,22 @@ class Sizes:
     rows: int
     """Sections of that length that Voxtral answers side by side."""
 
-    def __le__(self, other: "Sizes") -> bool:
+    def __le__(self, other: "BatchSizes") -> bool:
         """Whether this is not more of anything."""
         return self.batch <= other.batch and self.section_s <= other.section_s and self.rows <= other.rows
 
 
 STEPS = (
-    Sizes(1, 30, 1),
-    Sizes(2, 120, 1),
-    Sizes(4, 300, 1),
-    Sizes(4, 600, 1),
-    Sizes(8, 600, 1),
-    Sizes(8, 600, 2),
-    Sizes(16, 600, 2),
-    Sizes(16, 1500, 2),
-    Sizes(32, 1500, 4),
-    Sizes(32, 1500, 8),
+    BatchSizes(1, 30, 1),
+    BatchSizes(2, 120, 1),
+    BatchSizes(4, 300, 1),
+    BatchSizes(4, 600, 1),
+    BatchSizes(8, 600, 1),
+    BatchSizes(8, 600, 2),
+    BatchSizes(16, 600, 2),
+    BatchSizes(16, 1500, 2),
+    BatchSizes(32, 1500, 4),
+    BatchSizes(32, 1500, 8),
 )
 """What memory is worth most for, in this order. More than eight rows gain little: decoding is then no longer
 bound by reading the weights."""
@@ -59,7 +59,7 @@ CPU_STEPS = STEPS[:6]
 
 
 @dataclass(frozen=True)
-class Share(ABC):
+class MemoryAllocation(ABC):
     """What one pool gets."""
 
     model: str
@@ -87,7 +87,7 @@ class Share(ABC):
 
 
 @dataclass(frozen=True)
-class WhisperShare(Share):
+class WhisperAllocation(MemoryAllocation):
     """What the fast leg's pool gets."""
 
     batch: int
@@ -103,7 +103,7 @@ class WhisperShare(Share):
 
 
 @dataclass(frozen=True)
-class VoxtralShare(Share):
+class VoxtralAllocation(MemoryAllocation):
     """What the slow leg's pool gets."""
 
     section_s: float
@@ -131,8 +131,8 @@ class Plan:
     """The shares of a device; where they do not fit it, they are the smallest there are."""
 
     card: Card
-    whisper: WhisperShare
-    voxtral: VoxtralShare | None
+    whisper: WhisperAllocation
+    voxtral: VoxtralAllocation | None
 
     @property
     def left_bytes(self) -> float:
@@ -162,7 +162,7 @@ def plan(
         section_s: the length of Voxtral's sections where a person has fixed it.
     """
 
-    def planned(sizes: Sizes) -> Plan:
+    def planned(sizes: BatchSizes) -> Plan:
         return Plan(card, _whisper(card, whisper, sizes), _voxtral(card, voxtral, quantize, sizes))
 
     steps = [replace(sizes, section_s=section_s or sizes.section_s) for sizes in _steps(card)]
@@ -176,35 +176,37 @@ def plan(
     return planned(best)
 
 
-def _steps(card: Card) -> tuple[Sizes, ...]:
+def _steps(card: Card) -> tuple[BatchSizes, ...]:
     return STEPS if card.is_cuda else CPU_STEPS
 
 
-def _longer(sizes: Sizes) -> Sizes:
+def _longer(sizes: BatchSizes) -> BatchSizes:
     return replace(sizes, section_s=sizes.section_s + CHUNK_S)
 
 
-def _fuller(sizes: Sizes) -> Sizes:
+def _fuller(sizes: BatchSizes) -> BatchSizes:
     return replace(sizes, batch=sizes.batch + 1)
 
 
-def _wider(sizes: Sizes) -> Sizes:
+def _wider(sizes: BatchSizes) -> BatchSizes:
     return replace(sizes, rows=sizes.rows + 1)
 
 
-def _whisper(card: Card, model: WhisperGeometry, sizes: Sizes) -> WhisperShare:
+def _whisper(card: Card, model: WhisperGeometry, sizes: BatchSizes) -> WhisperAllocation:
     precision = card.whisper_precision
     weights_bytes = model.parameters * NUMBER_BYTES[precision]
     working = int(SLACK * whisper_bytes(model, precision, sizes.batch))
     work_bytes = max(working, whisper_loading_bytes(model, precision))
-    return WhisperShare(model.name, precision, weights_bytes, work_bytes, sizes.batch)
+    return WhisperAllocation(model.name, precision, weights_bytes, work_bytes, sizes.batch)
 
 
-def _voxtral(card: Card, model: VoxtralGeometry | None, quantize: str | None, sizes: Sizes) -> VoxtralShare | None:
+def _voxtral(
+    card: Card, model: VoxtralGeometry | None, quantize: str | None, sizes: BatchSizes
+) -> VoxtralAllocation | None:
     if model is None:
         return None
     precision = card.voxtral_precision
     weights_bytes = voxtral_weights_bytes(model, precision, quantize)
     work_bytes = int(SLACK * voxtral_bytes(model, precision, sizes.section_s, sizes.rows))
     shown = f"{quantize} and {precision}" if quantize else precision
-    return VoxtralShare(model.name, shown, weights_bytes, work_bytes, sizes.section_s, sizes.rows)
+    return VoxtralAllocation(model.name, shown, weights_bytes, work_bytes, sizes.section_s, sizes.rows)

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from workers.device import GIB
 from workers.memory.alternatives import shortage
-from workers.memory.plan import CONTEXT_BYTES, Plan, Share
+from workers.memory.plan import CONTEXT_BYTES, MemoryAllocation, Plan
 
 WINDOW_S = 30.0
 """What Whisper hears at once at the most."""
@@ -55,7 +55,7 @@ def _short(made: Plan, instead: list[str]) -> list[RenderableType]:
     return [*told, Text("Nothing smaller does either; use a larger device.")]
 
 
-def _cells(share: Share) -> list[str]:
+def _cells(share: MemoryAllocation) -> list[str]:
     sizes = (share.weights_bytes, share.work_bytes, CONTEXT_BYTES, share.bytes)
     return [share.model, share.precision, *map(_gib, sizes)]
 
@@ -64,7 +64,7 @@ def _at_once(count: int, each_s: float) -> str:
     return f"{count} × {each_s:.0f} s"
 
 
-def _fields(share: Share | None) -> dict[str, Any] | None:
+def _fields(share: MemoryAllocation | None) -> dict[str, Any] | None:
     return asdict(share) | {"allocated_bytes": share.allocated_bytes, "bytes": share.bytes} if share else None
 
 

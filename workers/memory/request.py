@@ -16,7 +16,7 @@ class NoRoomError(EngineError):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PlanRequest:
     """A device and the models that shall share it."""
 
     card: Card
@@ -52,13 +52,13 @@ class Wanted:
         return alternatives.smaller(self.card, self.whisper, self.voxtral, self.quantize)
 
 
-def wanted(
+def plan_request(
     settings: Settings,
     gpu: str | None = None,
     whisper: str | None = None,
     voxtral: str | None = None,
     quantize: str | None = None,
-) -> Wanted:
+) -> PlanRequest:
     """Return what the settings want, with what is said otherwise put in its place.
 
     Both pools of a machine ask this with the same settings, so that they obey the same plan.
@@ -69,7 +69,7 @@ def wanted(
     """
     card = cards.named(gpu) if gpu else cards.of(choose(settings.device))
     bits = quantize or settings.voxtral_quantize
-    return Wanted(
+    return PlanRequest(
         card,
         whisper_geometry(whisper or settings.whisper_model),
         _voxtral(settings, voxtral, card),

@@ -17,11 +17,11 @@ from pipeline.state.pool_status import loading_key
 from pipeline.state.redis import connect
 from pipeline.state.telemetry import holders
 from pipeline.types.pools import LOADING
-from workers.device import GIB, Place, described, identity, uses_cuda
+from workers.device import GIB, ComputeDevice, described, identity, uses_cuda
 from workers.memory import cards, heap
-from workers.memory.plan import Share
+from workers.memory.plan import MemoryAllocation
 from workers.memory.request import NoRoomError
-from workers.pool_reporter import standing
+from workers.pool_reporter import pool_reporter
 
 logger = logging.getLogger(__name__)
 TICK_S = 0.5
@@ -34,7 +34,7 @@ _STATM = Path("/proc/self/statm")
 
 
 @contextmanager
-def claimed(place: Place, share: Share) -> Iterator[None]:
+def reserve_device(place: ComputeDevice, share: MemoryAllocation) -> Iterator[None]:
     """Have the device alone while a model is loaded onto it, and keep this process to its share from then on.
 
     Two processes that load at once would each count the other's memory as taken by a stranger. How much is
@@ -43,7 +43,7 @@ def claimed(place: Place, share: Share) -> Iterator[None]:
     Raises:
         NoRoomError: somebody else has taken the share; the message has the figures.
     """
-    standing().say(
+    pool_reporter().update(
         status=LOADING,
         percent=0,
         device=described(place.device),
@@ -66,7 +66,7 @@ def claimed(place: Place, share: Share) -> Iterator[None]:
             watcher.join()
 
 
-def check_room(place: Place, share: Share) -> None:
+def check_room(place: ComputeDevice, share: MemoryAllocation) -> None:
     """Raise NoRoomError where less is free than the share's tensors take."""
     free_bytes, card = cards.free_bytes(place), cards.of(place)
     if free_bytes >= share.allocated_bytes:
@@ -79,9 +79,9 @@ def check_room(place: Place, share: Share) -> None:
     )
 
 
-def _wait_for_room(place: Place, share: Share) -> None:
+def _wait_for_room(place: ComputeDevice, share: MemoryAllocation) -> None:
     """In a pool, whose last process may just have been ended, give what else holds the memory a moment to go."""
-    deadline = time.monotonic() + (ROOM_WAIT_S if standing().pool else 0.0)
+    deadline = time.monotonic() + (ROOM_WAIT_S if pool_reporter().pool else 0.0)
     while True:
         try:
             return check_room(place, share)
@@ -91,7 +91,7 @@ def _wait_for_room(place: Place, share: Share) -> None:
         time.sleep(TICK_S)
 
 
-def limit(place: Place, share: Share) -> None:
+def limit(place: ComputeDevice, share: MemoryAllocation) -> None:
     """Have torch refuse this process more than its share; a CPU knows no such limit."""
     if place.device.type == "cuda":
         total_bytes = cards.of(place).total_bytes
@@ -106,17 +106,17 @@ def peak_bytes() -> int:
     return getrusage(RUSAGE_SELF).ru_maxrss * 1024
 
 
-def give_back() -> None:
+def release_cached_memory() -> None:
     """Give memory that is kept for later back to the device and to the system, for other processes."""
     if uses_cuda():
         torch.cuda.empty_cache()
-    heap.give_back()
+    heap.release_free_pages()
 
 
 @contextmanager
 def _turn(device_id: str) -> Iterator[Any]:
     """Wait until nobody else loads a model onto the device; yields the lock, or None where there is no broker."""
-    if not standing().pool:
+    if not pool_reporter().pool:
         yield None
         return
     lock = None
@@ -135,11 +135,11 @@ def _turn(device_id: str) -> Iterator[Any]:
                 logger.warning("The turn to load was over before its end (%s).", error)
 
 
-def _watch(place: Place, share: Share, lock: Any, over: threading.Event) -> None:
+def _watch(place: ComputeDevice, share: MemoryAllocation, lock: Any, over: threading.Event) -> None:
     before = held_bytes(place)
     while not over.wait(TICK_S):
         percent = min(99, max(0, round(100 * (held_bytes(place) - before) / max(1, share.weights_bytes))))
-        standing().say(percent=percent)
+        pool_reporter().update(percent=percent)
         if lock is not None:
             try:
                 lock.reacquire()
@@ -147,7 +147,7 @@ def _watch(place: Place, share: Share, lock: Any, over: threading.Event) -> None
                 logger.warning("The turn to load could not be held (%s).", error)
 
 
-def held_bytes(place: Place) -> int:
+def held_bytes(place: ComputeDevice) -> int:
     """Return the memory that this process holds on a device now; 0 where the system does not say."""
     if place.device.type == "cuda":
         return torch.cuda.memory_allocated(place.device)

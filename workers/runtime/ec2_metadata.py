@@ -23,7 +23,7 @@ TOKEN_TTL_S = 21600
 TIMEOUT_S = 2.0
 
 
-class Source(Protocol):
+class NoticeSource(Protocol):
     """Something that may say that this machine is about to be taken away."""
 
     name: str
@@ -105,7 +105,7 @@ def _until(answer: bytes) -> float:
         return float("inf")
 
 
-def sources() -> list[Source]:
+def sources() -> list[NoticeSource]:
     """Return where the settings say to look."""
     endpoint = os.environ.get(ENDPOINT_VARIABLE, "http://169.254.169.254")
     return [Ec2Metadata(endpoint) if it == EC2 else NoticeFile(Path(it)) for it in settings().notice]

@@ -17,13 +17,13 @@ from pipeline.state.redis import broker_url, connect, keeps_state
 from pipeline.state.webhook_signers import POOL, say_whether_signed
 from pipeline.state.worker_registry import WORKER_VARIABLE, Worker, WorkerRegistry
 from workers.runtime.spot_notice import grace_s
-from workers.runtime.unacked import keep_apart
+from workers.runtime.unacked import use_own_unacked_keys
 
 logger = logging.getLogger(__name__)
 BEATS_PER_LOOK = 3
 
 
-class Heart(threading.Thread):
+class HeartbeatThread(threading.Thread):
     """Says that the worker is there until the process ends.
 
     A thread of its own, because Celery's loop stands still while it waits for a broker that is away.
@@ -69,7 +69,7 @@ class Heart(threading.Thread):
             logger.warning("The broker does not answer (%s); the sweeper will see that we are gone.", error)
 
 
-_hearts: list[Heart] = []
+_hearts: list[HeartbeatThread] = []
 
 
 def release_dead_processes() -> None:
@@ -79,13 +79,13 @@ def release_dead_processes() -> None:
 
 
 @celeryd_init.connect  # type: ignore[untyped-decorator]
-def join(sender: str, conf: Any, **_: Any) -> None:
+def register(sender: str, conf: Any, **_: Any) -> None:
     """Register before the first message is taken, and requeue what died with workers of this machine."""
     worker = Worker.here(sender)
     os.environ[WORKER_VARIABLE] = worker.id
     if keeps_state(broker_url()):
-        keep_apart(worker, conf)
-    heart = Heart(worker)
+        use_own_unacked_keys(worker, conf)
+    heart = HeartbeatThread(worker)
     _hearts.append(heart)
     heart.beat()
     heart.start()
@@ -106,7 +106,7 @@ def hand_over(how: str, **_: Any) -> None:
 
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]
-def leave(**_: Any) -> None:
+def deregister(**_: Any) -> None:
     """Put back what is not done, and leave the worker registry."""
     for heart in _hearts:
         heart.leave()

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Held(Generic[T]):
+class ModelHolder(Generic[T]):
     """Something that is loaded when it is first asked for, and again after it was dropped.
 
     What only stands in for it until it can be had is asked for again when it is next needed, after a while:
@@ -51,7 +51,7 @@ class Held(Generic[T]):
         return self._stands_in(held) and self._clock() - self._loaded_at >= self._again_after_s
 
 
-class Idle:
+class IdleTimer:
     """Calls a function when nothing was done for a while; never while something is done."""
 
     def __init__(self, after_s: float | None, then: Callable[[], None]) -> None:

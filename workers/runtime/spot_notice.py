@@ -12,17 +12,17 @@ from typing import Any
 from celery.signals import celeryd_init
 
 from pipeline.settings import settings
-from workers.runtime.ec2_metadata import Source, sources
+from workers.runtime.ec2_metadata import NoticeSource, sources
 
 logger = logging.getLogger(__name__)
 MARGIN_S = 10.0
 """Left of the time until the machine is gone, for putting back what did not stop."""
 
 
-class Watch(threading.Thread):
+class SpotNoticeWatcher(threading.Thread):
     """Looks at all sources until one has a notice; then it has the worker stop as on SIGTERM."""
 
-    def __init__(self, watched: Iterable[Source]) -> None:
+    def __init__(self, watched: Iterable[NoticeSource]) -> None:
         super().__init__(name="notice", daemon=True)
         self._sources = list(watched)
         self._troubles: dict[str, str] = {}
@@ -45,7 +45,7 @@ class Watch(threading.Thread):
                 return True
         return False
 
-    def _seconds_left(self, source: Source) -> float | None:
+    def _seconds_left(self, source: NoticeSource) -> float | None:
         """Ask a source; whatever is wrong with it is told once, and the next look is made all the same."""
         try:
             left_s = source.seconds_left()
@@ -59,14 +59,14 @@ class Watch(threading.Thread):
         return left_s
 
 
-_watches: list[Watch] = []
+_watches: list[SpotNoticeWatcher] = []
 
 
 @celeryd_init.connect  # type: ignore[untyped-decorator]
 def begin(**_: Any) -> None:
     """Begin to look; where there is a notice already, take no work at all."""
     if watched := sources():
-        watch = Watch(watched)
+        watch = SpotNoticeWatcher(watched)
         if watch.has_notice():
             logger.warning("The worker does not start.")
             sys.exit(0)

@@ -13,7 +13,7 @@ from pipeline.state.worker_registry import WORKER_VARIABLE, unacked_key
 
 
 @task_received.connect  # type: ignore[untyped-decorator]
-def note_taken(request: Any, **_: Any) -> None:
+def note_reserved(request: Any, **_: Any) -> None:
     """Note that a task is with this worker, in the form in which kombu keeps the messages it has taken."""
     if is_to_be_noted(request.id):
         with _state().pipeline() as pipe:

@@ -15,7 +15,7 @@ from pipeline.state.redis import broker_url
 from pipeline.state.worker_registry import Worker
 
 
-class OwnTaken(QoS):
+class PerWorkerQoS(QoS):
     """kombu's list of taken messages, which lets those of a connection that is gone be."""
 
     restore_at_shutdown = False
@@ -49,7 +49,7 @@ def has_process(pool: Any) -> bool:
     return started is None or bool(started)
 
 
-def keep_apart(worker: Worker, conf: Any) -> None:
+def use_own_unacked_keys(worker: Worker, conf: Any) -> None:
     """Have this process keep what it takes under its own name, and give it back on every new connection."""
 
     class GiveBack(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -58,9 +58,9 @@ def keep_apart(worker: Worker, conf: Any) -> None:
         requires = ("celery.worker.consumer.connection:Connection",)
 
         def start(self, consumer: Any) -> None:
-            OwnTaken.pool = consumer.pool
+            PerWorkerQoS.pool = consumer.pool
             requeue(broker_url(), worker)
 
-    Channel.QoS = OwnTaken
+    Channel.QoS = PerWorkerQoS
     conf.broker_transport_options = conf.broker_transport_options | worker.transport_options
     app.steps["consumer"].add(GiveBack)

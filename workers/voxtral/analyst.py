@@ -6,11 +6,11 @@ from pathlib import Path
 from pipeline.types import AlternativeTranscript, Analysis, Options, TimeSpan
 from workers.audio.audio_file import AudioFile
 from workers.engine import Checkpoints, Report
-from workers.voxtral.answer_cache import Resumed
-from workers.voxtral.answer_schemas import Shape, Transcribed
+from workers.voxtral.answer_cache import CachedAnswers
+from workers.voxtral.answer_schemas import AnswerSchema, Transcribed
 from workers.voxtral.assembly import Part, assemble
-from workers.voxtral.backend import Ears
-from workers.voxtral.deadline import Watch
+from workers.voxtral.backend import AudioBackend
+from workers.voxtral.deadline import Deadline
 from workers.voxtral.prompts import Note, Question, about_sections, transcription
 from workers.voxtral.sections import CHUNK_S, Section, batches, cut, excerpts, section_length_s
 
@@ -23,7 +23,7 @@ class VoxtralAnalyst:
 
     def __init__(
         self,
-        ears: Ears,
+        backend: AudioBackend,
         *,
         name: str,
         section_s: float,
@@ -34,7 +34,7 @@ class VoxtralAnalyst:
         self.model = name
         self.digest = digest
         self.device = device
-        self._ears = ears
+        self._ears = backend
         self.section_s = section_s
         self._budget_s = section_budget_s
 
@@ -56,20 +56,20 @@ class VoxtralAnalyst:
         file = AudioFile(audio)
         length_s = section_length_s(file.expected_s, self.section_s)
         questions = about_sections(options, length_s)
-        resumed = Resumed(self._ears, f"{self.model}@{self.digest}", checkpoints)
+        resumed = CachedAnswers(self._ears, f"{self.model}@{self.digest}", checkpoints)
         report(0.0, file.expected_s)
         parts: list[Part] = []
 
         def heard(batch: Sequence[Section]) -> list[Part]:
-            return _heard(batch, questions, resumed, Watch(self._budget_s * len(batch), is_cancelled))
+            return _heard(batch, questions, resumed, Deadline(self._budget_s * len(batch), is_cancelled))
 
         # `map` has let go of a batch when the next one is decoded; the variable of a loop would still hold it.
         for done in map(heard, batches(cut(file.blocks(), length_s), lambda: self._ears.rows_at_once)):
             parts += done
             done_s = parts[-1].start_s + parts[-1].length_s
             report(done_s, max(file.expected_s, done_s))
-        watch = Watch(self._budget_s, is_cancelled)
-        return assemble(parts, options, length_s, resumed, self.model, watch)
+        deadline = Deadline(self._budget_s, is_cancelled)
+        return assemble(parts, options, length_s, resumed, self.model, deadline)
 
     def transcribe(
         self,
@@ -87,11 +87,11 @@ class VoxtralAnalyst:
             EngineError: the device or the server cannot do it.
         """
         question = transcription(options, CHUNK_S)
-        resumed = Resumed(self._ears, f"{self.model}@{self.digest}", checkpoints)
+        resumed = CachedAnswers(self._ears, f"{self.model}@{self.digest}", checkpoints)
         found: list[Note[Transcribed]] = []
         for batch in batches(excerpts(AudioFile(audio).blocks(), stretches), lambda: self._ears.rows_at_once):
-            watch = Watch(self._budget_s, is_cancelled)
-            found += [known.get(question) for known in resumed.ask_about(batch, [question], watch)]
+            deadline = Deadline(self._budget_s, is_cancelled)
+            found += [known.get(question) for known in resumed.ask_about(batch, [question], deadline)]
         return tuple(
             AlternativeTranscript(start_s=it.start_s, end_s=it.end_s, segments=it.segments, text=note.answer.text)
             for it, note in zip(stretches, found, strict=False)
@@ -100,8 +100,8 @@ class VoxtralAnalyst:
 
 
 def _heard(
-    batch: Sequence[Section], questions: Sequence[Question[Shape]], resumed: Resumed, watch: Watch
+    batch: Sequence[Section], questions: Sequence[Question[AnswerSchema]], resumed: CachedAnswers, deadline: Deadline
 ) -> list[Part]:
     sounding = [section for section in batch if not section.is_silent]
-    notes = iter(resumed.ask_about(sounding, questions, watch) if sounding else [])
+    notes = iter(resumed.ask_about(sounding, questions, deadline) if sounding else [])
     return [Part(section.start_s, section.length_s, None if section.is_silent else next(notes)) for section in batch]

@@ -7,41 +7,43 @@ from hashlib import sha256
 from pydantic import ValidationError
 
 from workers.engine import Checkpoints
-from workers.voxtral.answer_schemas import Shape
-from workers.voxtral.backend import Ears
-from workers.voxtral.deadline import Watch
+from workers.voxtral.answer_schemas import AnswerSchema
+from workers.voxtral.backend import AudioBackend
+from workers.voxtral.deadline import Deadline
 from workers.voxtral.prompts import Note, Notes, Question, S
 from workers.voxtral.sections import Section
 
 
-class Resumed:
+class CachedAnswers:
     """Asks about sections and texts only what `checkpoints` does not know yet.
 
     A key is made of the weights, the audio's samples if there are any, and the question with its schema:
     whatever changes the answer changes the key.
     """
 
-    def __init__(self, ears: Ears, weights: str, checkpoints: Checkpoints | None) -> None:
-        self._ears = ears
+    def __init__(self, backend: AudioBackend, weights: str, checkpoints: Checkpoints | None) -> None:
+        self._ears = backend
         self._weights = weights
         self._checkpoints = checkpoints
 
-    def ask_about(self, sections: Sequence[Section], questions: Sequence[Question[Shape]], watch: Watch) -> list[Notes]:
+    def ask_about(
+        self, sections: Sequence[Section], questions: Sequence[Question[AnswerSchema]], deadline: Deadline
+    ) -> list[Notes]:
         """Return the notes on each section, in their order."""
         names = [self._name("section", section.samples.tobytes()) for section in sections]
         notes = [self._known(name, questions) for name in names]
         for missing, rows in _lacking(notes, questions).items():
-            for index, question, note in self._ears.ask_about([sections[row] for row in rows], missing, watch):
+            for index, question, note in self._ears.ask_about([sections[row] for row in rows], missing, deadline):
                 notes[rows[index]].put(question, note)
                 self._save(names[rows[index]], question, note)
         return notes
 
-    def ask(self, question: Question[S], watch: Watch) -> Note[S]:
+    def ask(self, question: Question[S], deadline: Deadline) -> Note[S]:
         """Return the answer to a question that comes without audio."""
         name = self._name("text")
         note = self._load(name, question)
         if note is None:
-            note = self._ears.ask(question, watch)
+            note = self._ears.ask(question, deadline)
             self._save(name, question, note)
         return note
 
@@ -54,7 +56,7 @@ class Resumed:
         digest.update(self._weights.encode())
         return f"{kind}-{digest.hexdigest()[:16]}"
 
-    def _known(self, name: str, questions: Sequence[Question[Shape]]) -> Notes:
+    def _known(self, name: str, questions: Sequence[Question[AnswerSchema]]) -> Notes:
         notes = Notes()
         for question in questions:
             if (note := self._load(name, question)) is not None:
@@ -77,10 +79,10 @@ class Resumed:
 
 
 def _lacking(
-    notes: Sequence[Notes], questions: Sequence[Question[Shape]]
-) -> Mapping[tuple[Question[Shape], ...], list[int]]:
+    notes: Sequence[Notes], questions: Sequence[Question[AnswerSchema]]
+) -> Mapping[tuple[Question[AnswerSchema], ...], list[int]]:
     """Return the rows that lack the same questions, by those questions."""
-    rows: defaultdict[tuple[Question[Shape], ...], list[int]] = defaultdict(list)
+    rows: defaultdict[tuple[Question[AnswerSchema], ...], list[int]] = defaultdict(list)
     for row, known in enumerate(notes):
         if missing := tuple(question for question in questions if question not in known):
             rows[missing].append(row)

@@ -17,7 +17,7 @@ Line = Annotated[str, Field(max_length=160)]
 Name = Annotated[str, Field(max_length=60)]
 
 
-class Shape(BaseModel):
+class AnswerSchema(BaseModel):
     """An answer or a part of one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
@@ -28,14 +28,14 @@ class Shape(BaseModel):
         return cls.model_json_schema(mode="serialization")
 
 
-class Mood(Shape):
+class Mood(AnswerSchema):
     """The mood, and what makes it so."""
 
     label: Literal["positive", "neutral", "negative", "mixed"] | SkipJsonSchema[None] = None
     reason: Line = ""
 
 
-class Overview(Shape):
+class Overview(AnswerSchema):
     """What a stretch of audio is about."""
 
     language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] | SkipJsonSchema[None] = None
@@ -46,14 +46,14 @@ class Overview(Shape):
     sentiment: Mood | SkipJsonSchema[None] = None
 
 
-class Task(Shape):
+class Task(AnswerSchema):
     """Something that someone is to do."""
 
     text: Line = ""
     owner: Name | None = None
 
 
-class Named(Shape):
+class Named(AnswerSchema):
     """A person or an organisation."""
 
     name: Name = ""
@@ -61,14 +61,14 @@ class Named(Shape):
     role: Annotated[str, Field(max_length=80)] = ""
 
 
-class Said(Shape):
+class Said(AnswerSchema):
     """Words worth repeating."""
 
     text: Annotated[str, Field(max_length=240)] = ""
     speaker: Name | None = None
 
 
-class Details(Shape):
+class Details(AnswerSchema):
     """What is worth noting of a stretch of audio."""
 
     key_points: Annotated[tuple[Line, ...], Field(max_length=6)] = ()
@@ -77,28 +77,28 @@ class Details(Shape):
     quotes: Annotated[tuple[Said, ...], Field(max_length=3)] = ()
 
 
-class Told(Shape):
+class Told(AnswerSchema):
     """The answer to a listener's own question; None where the audio does not say."""
 
     answer: Annotated[str, Field(max_length=600)] | None = None
 
 
-class Text(Shape):
+class Text(AnswerSchema):
     """A text of a page at most: a translation or a reply."""
 
     text: Annotated[str, Field(max_length=1500)] = ""
 
 
-class Transcribed(Shape):
+class Transcribed(AnswerSchema):
     """What is said, word for word; never generated along a schema."""
 
     text: str = ""
 
 
-GUIDED: tuple[type[Shape], ...] = (Overview, Details, Told, Text)
+GUIDED: tuple[type[AnswerSchema], ...] = (Overview, Details, Told, Text)
 """What the model is guided to."""
 
-AnyShape = TypeVar("AnyShape", bound=Shape)
+AnyAnswer = TypeVar("AnyAnswer", bound=AnswerSchema)
 _WHOLE: tuple[Callable[[str], Any], ...] = (json.loads,)
 # A sentence that breaks off is worth keeping; half of an enumerated word is not.
 _CUT: tuple[Callable[[str], Any], ...] = (
@@ -107,7 +107,7 @@ _CUT: tuple[Callable[[str], Any], ...] = (
 )
 
 
-def read(shape: type[AnyShape], text: str, *, truncated: bool) -> AnyShape | None:
+def read(shape: type[AnyAnswer], text: str, *, truncated: bool) -> AnyAnswer | None:
     """Return the answer that a text is, a cut one as far as it goes; None if it has not that shape."""
     for parse in _CUT if truncated else _WHOLE:
         try:

@@ -17,9 +17,9 @@ from pipeline.types import (
     Sentiment,
 )
 from workers.voxtral import prompts
-from workers.voxtral.answer_schemas import Mood, Said, Shape
-from workers.voxtral.backend import Reader
-from workers.voxtral.deadline import Watch
+from workers.voxtral.answer_schemas import AnswerSchema, Mood, Said
+from workers.voxtral.backend import TextBackend
+from workers.voxtral.deadline import Deadline
 from workers.voxtral.prompts import DETAILS, OVERVIEW, Note, Notes
 from workers.voxtral.reduction import reduce, reduce_own
 
@@ -38,7 +38,7 @@ class Part:
 
 
 def assemble(
-    parts: Sequence[Part], options: Options, length_s: float, reader: Reader, model: str, watch: Watch
+    parts: Sequence[Part], options: Options, length_s: float, reader: TextBackend, model: str, deadline: Deadline
 ) -> Analysis:
     """Return the analysis of an episode that was heard in sections of at most `length_s`.
 
@@ -50,20 +50,21 @@ def assemble(
     notes = [known for _, known in spoken]
     if not notes:
         return Analysis(source="voxtral", model=model, summary="", sections=len(parts), heard_s=heard_s)
-    overview = reduce(reader, OVERVIEW, [known.get(OVERVIEW) for known in notes], watch)
-    details = reduce(reader, DETAILS, [known.get(DETAILS) for known in notes], watch)
+    overview = reduce(reader, OVERVIEW, [known.get(OVERVIEW) for known in notes], deadline)
+    details = reduce(reader, DETAILS, [known.get(DETAILS) for known in notes], deadline)
     told = [
-        reduce_own(reader, text, [known.get(prompts.own(text)) for known in notes], watch) for text in options.questions
+        reduce_own(reader, text, [known.get(prompts.own(text)) for known in notes], deadline)
+        for text in options.questions
     ]
-    last: list[Note[Shape]] = [overview, details, *told]
+    last: list[Note[AnswerSchema]] = [overview, details, *told]
     whole, rest = overview.answer, details.answer
     translation = reply = transcription = None
     if options.translate_to and whole.summary:
-        translated = reader.ask(prompts.translation(whole.summary, options.translate_to), watch)
+        translated = reader.ask(prompts.translation(whole.summary, options.translate_to), deadline)
         last.append(translated)
         translation = translated.answer.text
     if options.reply and whole.summary:
-        replied = reader.ask(prompts.reply(whole.summary, rest.key_points), watch)
+        replied = reader.ask(prompts.reply(whole.summary, rest.key_points), deadline)
         last.append(replied)
         reply = replied.answer.text
     if options.second_opinion == "full":

@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from workers.voxtral.answer_schemas import Shape
-from workers.voxtral.deadline import Watch
+from workers.voxtral.answer_schemas import AnswerSchema
+from workers.voxtral.deadline import Deadline
 from workers.voxtral.prompts import Note, Question, S
 from workers.voxtral.sections import Section
 
 
-class Reader(Protocol):
+class TextBackend(Protocol):
     """Answers questions about texts, such as notes."""
 
-    def ask(self, question: Question[S], watch: Watch) -> Note[S]:
+    def ask(self, question: Question[S], deadline: Deadline) -> Note[S]:
         """Return the answer to a question that comes without audio."""
         ...
 
@@ -21,7 +21,7 @@ class Reader(Protocol):
         ...
 
 
-class Ears(Reader, Protocol):
+class AudioBackend(TextBackend, Protocol):
     """Answers questions about audio as well."""
 
     @property
@@ -30,7 +30,7 @@ class Ears(Reader, Protocol):
         ...
 
     def ask_about(
-        self, sections: Sequence[Section], questions: Sequence[Question[Shape]], watch: Watch
-    ) -> Iterator[tuple[int, Question[Shape], Note[Shape]]]:
+        self, sections: Sequence[Section], questions: Sequence[Question[AnswerSchema]], deadline: Deadline
+    ) -> Iterator[tuple[int, Question[AnswerSchema], Note[AnswerSchema]]]:
         """Yield each answer as soon as it is there: the section's index, the question, and what was answered."""
         ...

@@ -15,7 +15,7 @@ from mistral_common.guidance.tokenizer import from_mistral_tokenizer
 from pipeline.errors import EngineError
 
 
-class GuideMaker:
+class GrammarCompiler:
     """Compiles schemas for one tokenizer; making it takes about a second for the real one."""
 
     def __init__(self, mistral_tokenizer: Any) -> None:
@@ -44,13 +44,13 @@ class GuideMaker:
             self._compiled[key] = grammar
         return self._compiled[key]
 
-    def start(self, schema: dict[str, Any], rows: int) -> "Guide":
+    def start(self, schema: dict[str, Any], rows: int) -> "GrammarConstraint":
         """Return a guide for a batch of answers to one question."""
         grammar = self.compile(schema)
-        return Guide(self._tokenizer, grammar, rows)
+        return GrammarConstraint(self._tokenizer, grammar, rows)
 
 
-class Guide:
+class GrammarConstraint:
     """Follows a batch of answers, token by token."""
 
     def __init__(self, tokenizer: Any, grammar: str, rows: int) -> None:
@@ -58,7 +58,7 @@ class Guide:
         self._bits = allocate_token_bitmask(rows, tokenizer.vocab_size)
         self._shifts = torch.arange(32, dtype=torch.int32)
 
-    def forbid(self, scores: torch.Tensor) -> None:
+    def mask_logits(self, scores: torch.Tensor) -> None:
         """Set to minus infinity, in place, what may not come next in scores of shape (rows, vocabulary)."""
         for row, matcher in enumerate(self._matchers):
             if matcher.is_stopped():

@@ -8,7 +8,7 @@ from pipeline.errors import CancelledError
 _ASK_EVERY_S = 0.5
 
 
-class Watch:
+class Deadline:
     """Looked at before each token.
 
     `is_cancelled` may ask a server, so it is called twice a second at most.
@@ -19,7 +19,7 @@ class Watch:
         self._is_cancelled = is_cancelled
         self._asked_s = float("-inf")
 
-    def is_over(self) -> bool:
+    def is_expired(self) -> bool:
         """Return whether the time is up.
 
         Raises:

@@ -6,7 +6,7 @@ import torch
 import transformers
 
 from pipeline.errors import EngineError, WeightsError
-from workers.device import Place
+from workers.device import ComputeDevice
 from workers.voxtral import quantize as quantization
 from workers.voxtral.model import VoxtralModel
 from workers.voxtral.quantize import Quantize
@@ -15,7 +15,7 @@ from workers.weights.voxtral import Weights
 _hf: Any = transformers  # typed, but not so that strict checking gets through it
 
 
-def load(weights: Weights, place: Place, quantize: Quantize | None = None) -> VoxtralModel:
+def load(weights: Weights, place: ComputeDevice, quantize: Quantize | None = None) -> VoxtralModel:
     """Load checked weights onto a device, in fewer bits if that is wanted.
 
     Raises:

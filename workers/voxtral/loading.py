@@ -51,45 +51,45 @@ def load_analyst(settings: Settings) -> Analyst | Skipped:
 
 def _on_server(settings: Settings) -> Analyst:
     from workers.voxtral.analyst import VoxtralAnalyst
-    from workers.voxtral.remote_backend import LONGEST_SECTION_S, RemoteEars
+    from workers.voxtral.remote_backend import LONGEST_SECTION_S, RemoteBackend
 
-    remote = RemoteEars.connect(settings, settings.voxtral_model)
+    remote = RemoteBackend.connect(settings, settings.voxtral_model)
     section_s = min(settings.voxtral_section_s or LONGEST_SECTION_S, LONGEST_SECTION_S)
     return VoxtralAnalyst(remote, name=remote.model, section_s=section_s, device=settings.voxtral_url or "")
 
 
 def _on_device(settings: Settings, found: voxtral_weights.Weights) -> Analyst | Skipped:
     from workers import device
-    from workers.memory.device_priority import turns
-    from workers.memory.pressure import halvings
-    from workers.memory.request import NoRoomError, wanted
-    from workers.memory.reservation import claimed
+    from workers.memory.device_priority import device_priority
+    from workers.memory.pressure import oom_halvings
+    from workers.memory.request import NoRoomError, plan_request
+    from workers.memory.reservation import reserve_device
     from workers.voxtral import device_loading, quantize
     from workers.voxtral.analyst import VoxtralAnalyst
-    from workers.voxtral.local_backend import LocalEars
+    from workers.voxtral.local_backend import LocalBackend
 
     place, bits = device.choose(settings.device), settings.voxtral_quantize
     if bits is not None:
         quantize.check(place, bits)
-    asked = wanted(settings, voxtral=str(found.folder))
+    asked = plan_request(settings, voxtral=str(found.folder))
     share = asked.plan().voxtral
     if share is None or not asked.plan().fits:
         if settings.voxtral == "auto":
             return Skipped(asked.refusal())
         raise NoRoomError(asked.refusal())
-    share = share.reduced(halvings())
+    share = share.reduced(oom_halvings())
     try:
-        with claimed(place, share):
-            ears = LocalEars(device_loading.load(found, place, bits), share.rows)
+        with reserve_device(place, share):
+            backend = LocalBackend(device_loading.load(found, place, bits), share.rows)
     except NoRoomError as error:
         if settings.voxtral == "auto":
             return Skipped(str(error), may_pass=True)
         raise
-    ears.model.turns = turns(place.device)
+    backend.model.priority = device_priority(place.device)
     # Fewer bits give other answers: those of one kind are no checkpoints for the other.
     name = f"{settings.voxtral_model} ({bits})" if bits else settings.voxtral_model
     return VoxtralAnalyst(
-        ears,
+        backend,
         name=name,
         section_s=share.section_s,
         digest=digest_of(found.folder),

@@ -3,26 +3,26 @@
 from collections.abc import Iterator, Sequence
 
 from pipeline.errors import EngineError
-from workers.memory.batch_limit import Room, is_out_of_memory
-from workers.voxtral.answer_schemas import GUIDED, Shape, read
-from workers.voxtral.deadline import Watch
+from workers.memory.batch_limit import BatchLimit, is_out_of_memory
+from workers.voxtral.answer_schemas import GUIDED, AnswerSchema, read
+from workers.voxtral.deadline import Deadline
 from workers.voxtral.model import Answer, VoxtralModel
 from workers.voxtral.prompts import Note, Question, S
 from workers.voxtral.sections import Section
 
 
-class LocalEars:
+class LocalBackend:
     """Voxtral on this machine's device."""
 
     def __init__(self, model: VoxtralModel, rows_at_once: int) -> None:
         self.model = model
-        self._room = Room(rows_at_once)
+        self._room = BatchLimit(rows_at_once)
         for shape in GUIDED:  # what cannot be followed shall show before any episode is taken
-            model.guides.compile(shape.schema_to_follow())
+            model.grammars.compile(shape.schema_to_follow())
 
     def ask_about(
-        self, sections: Sequence[Section], questions: Sequence[Question[Shape]], watch: Watch
-    ) -> Iterator[tuple[int, Question[Shape], Note[Shape]]]:
+        self, sections: Sequence[Section], questions: Sequence[Question[AnswerSchema]], deadline: Deadline
+    ) -> Iterator[tuple[int, Question[AnswerSchema], Note[AnswerSchema]]]:
         """Yield each answer as soon as it is there: each section is encoded and prefilled once.
 
         Where memory runs out, at once or after some answers, what is left is asked about half as many sections.
@@ -32,19 +32,19 @@ class LocalEars:
         """
         left = list(questions)
         try:
-            for question, notes in self._answers(sections, questions, watch):
+            for question, notes in self._answers(sections, questions, deadline):
                 left.remove(question)
                 for index, note in enumerate(notes):
                     yield index, question, note
-            self._room.worked()
+            self._room.reset_failures()
             return
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
         # Outside the except block: the error's traceback keeps the batch that did not fit alive.
-        half = self._room.half_of(len(sections), f"sections of {sections[0].length_s:.0f} s")
+        half = self._room.halve(len(sections), f"sections of {sections[0].length_s:.0f} s")
         for first, part in ((0, sections[:half]), (half, sections[half:])):
-            for index, question, note in self.ask_about(part, left, watch):
+            for index, question, note in self.ask_about(part, left, deadline):
                 yield first + index, question, note
 
     @property
@@ -53,23 +53,23 @@ class LocalEars:
         return self._room.size
 
     def _answers(
-        self, sections: Sequence[Section], questions: Sequence[Question[Shape]], watch: Watch
-    ) -> Iterator[tuple[Question[Shape], list[Note[Shape]]]]:
-        listening = self.model.listen([self.model.hear(section.samples) for section in sections])
+        self, sections: Sequence[Section], questions: Sequence[Question[AnswerSchema]], deadline: Deadline
+    ) -> Iterator[tuple[Question[AnswerSchema], list[Note[AnswerSchema]]]]:
+        listening = self.model.start_conversation([self.model.encode_audio(section.samples) for section in sections])
         for question in questions:
             # The second helping is only as large as the context leaves it; the first must fit.
             limit = max(question.room_tokens, min(_limit(question), listening.room_tokens(question.text)))
             if question.is_transcription:
-                answers = listening.transcribe(question.language, limit, watch)
+                answers = listening.transcribe(question.language, limit, deadline)
             else:
-                guide = self.model.guides.start(question.shape.schema_to_follow(), len(sections))
-                answers = listening.ask(question.text, limit, guide, watch)
+                constraint = self.model.grammars.start(question.shape.schema_to_follow(), len(sections))
+                answers = listening.ask(question.text, limit, constraint, deadline)
             yield question, [_note(question, answer) for answer in answers]
 
-    def ask(self, question: Question[S], watch: Watch) -> Note[S]:
+    def ask(self, question: Question[S], deadline: Deadline) -> Note[S]:
         """Return the answer to a question that comes without audio."""
-        guide = self.model.guides.start(question.shape.schema_to_follow(), 1)
-        return _note(question, self.model.answer(question.text, _limit(question), guide, watch))
+        constraint = self.model.grammars.start(question.shape.schema_to_follow(), 1)
+        return _note(question, self.model.answer(question.text, _limit(question), constraint, deadline))
 
     def count_tokens(self, text: str) -> int:
         """Return how many tokens a text is."""

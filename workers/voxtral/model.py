@@ -8,10 +8,10 @@ import transformers
 
 from pipeline.errors import EngineError
 from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
-from workers.device import Place
-from workers.memory.device_priority import NoTurns, Turns
-from workers.voxtral.constrained_decoding import Guide, GuideMaker
-from workers.voxtral.deadline import Watch
+from workers.device import ComputeDevice
+from workers.memory.device_priority import DevicePriority, NoDevicePriority
+from workers.voxtral.constrained_decoding import GrammarCompiler, GrammarConstraint
+from workers.voxtral.deadline import Deadline
 from workers.voxtral.kv_cache import new_cache
 
 CHUNK_SAMPLES = 30 * SAMPLE_RATE_HZ
@@ -25,7 +25,7 @@ _FRAMES_PER_CHUNK = 3_000
 
 
 @dataclass(frozen=True)
-class Heard:
+class EncodedAudio:
     """A stretch of audio as the encoder heard it."""
 
     features: torch.Tensor
@@ -47,18 +47,18 @@ class Answer:
 class VoxtralModel:
     """The weights and the processor on one device."""
 
-    def __init__(self, model: Any, processor: Any, place: Place) -> None:
+    def __init__(self, model: Any, processor: Any, place: ComputeDevice) -> None:
         self.model = model
         self.processor = processor
         self._extractor = processor.feature_extractor
         self.tokenizer = processor.tokenizer
         self.place = place
         self._tekken = self.tokenizer.tokenizer.instruct_tokenizer.tokenizer
-        self.guides = GuideMaker(self.tokenizer.tokenizer)
-        self.turns: Turns | NoTurns = NoTurns()
+        self.grammars = GrammarCompiler(self.tokenizer.tokenizer)
+        self.priority: DevicePriority | NoDevicePriority = NoDevicePriority()
 
     @torch.inference_mode()
-    def hear(self, samples: Samples) -> Heard:
+    def encode_audio(self, samples: Samples) -> EncodedAudio:
         """Encode audio, a few chunks at a time: each started 30 s becomes 375 feature rows."""
         mels = self._extractor(
             samples,
@@ -69,10 +69,10 @@ class VoxtralModel:
             return_tensors="pt",
         ).input_features
         chunks = mels.reshape(mels.shape[1], -1, _FRAMES_PER_CHUNK).transpose(0, 1)
-        return Heard(torch.cat([self._features(part) for part in chunks.split(_CHUNKS_AT_ONCE)]), len(chunks))
+        return EncodedAudio(torch.cat([self._features(part) for part in chunks.split(_CHUNKS_AT_ONCE)]), len(chunks))
 
     @torch.inference_mode()
-    def listen(self, heard: list[Heard]) -> "Listening":
+    def start_conversation(self, heard: list[EncodedAudio]) -> "AudioConversation":
         """Let the language model hear equally long stretches side by side, ready for questions.
 
         Raises:
@@ -89,13 +89,13 @@ class VoxtralModel:
         is_audio = (ids == self._control("[AUDIO]")[0]).unsqueeze(-1).expand_as(embeddings)
         features = torch.cat([one.features for one in heard]).to(embeddings.dtype)
         cache = self._new_cache(len(prefix))
-        self.turns.give_way()
+        self.priority.yield_to_fast_leg()
         # The language model alone, without its head: scores over the vocabulary for each audio
         # token would take more memory than all else together.
         self.model.model.language_model(
             inputs_embeds=embeddings.masked_scatter(is_audio, features), past_key_values=cache, use_cache=True
         )
-        return Listening(self, cache, ids)
+        return AudioConversation(self, cache, ids)
 
     def encode(self, text: str) -> list[int]:
         """Return the tokens of a text; whatever it contains, none of them is a control token."""
@@ -110,7 +110,13 @@ class VoxtralModel:
         hint = self.encode(f"lang:{language}") if language else []
         return [*self._control("[/INST]"), *hint, *self._control("[TRANSCRIBE]")]
 
-    def answer(self, text: str, max_new_tokens: int, guide: Guide | None = None, watch: Watch | None = None) -> Answer:
+    def answer(
+        self,
+        text: str,
+        max_new_tokens: int,
+        constraint: GrammarConstraint | None = None,
+        deadline: Deadline | None = None,
+    ) -> Answer:
         """Answer a question that comes without audio.
 
         Raises:
@@ -118,10 +124,10 @@ class VoxtralModel:
         """
         tokens = [*self._control("<s>", "[INST]"), *self.question(text)]
         ids = torch.tensor([tokens], device=self.place.device)
-        return self.generate(ids, self._new_cache(len(tokens)), max_new_tokens, guide, watch)[0]
+        return self.generate(ids, self._new_cache(len(tokens)), max_new_tokens, constraint, deadline)[0]
 
     def _features(self, chunks: torch.Tensor) -> torch.Tensor:
-        self.turns.give_way()
+        self.priority.yield_to_fast_leg()
         heard = self.model.get_audio_features(chunks.to(self.place.device, self.place.dtype), return_dict=True)
         return cast(torch.Tensor, heard.pooler_output)
 
@@ -137,8 +143,8 @@ class VoxtralModel:
         ids: torch.Tensor,
         cache: Any,
         max_new_tokens: int,
-        guide: Guide | None = None,
-        watch: Watch | None = None,
+        constraint: GrammarConstraint | None = None,
+        deadline: Deadline | None = None,
     ) -> list[Answer]:
         """Go on greedily from token ids of shape (rows, tokens), the first of which the cache may hold.
 
@@ -151,9 +157,9 @@ class VoxtralModel:
         unfinished = set(range(len(ids)))
         step = ids[:, cache.get_seq_length() :]
         for count in range(max_new_tokens):
-            if watch is not None and watch.is_over():
+            if deadline is not None and deadline.is_expired():
                 break
-            self.turns.give_way()
+            self.priority.yield_to_fast_leg()
             output = self.model(input_ids=step, past_key_values=cache, use_cache=True, logits_to_keep=1)
             scores = output.logits[:, -1].float()
             if count == 0 and not scores.isfinite().all():
@@ -161,8 +167,8 @@ class VoxtralModel:
                     f"Voxtral computes no numbers in {self.place.dtype} on {self.place.device}; "
                     "run it on another device."
                 )
-            if guide is not None:
-                guide.forbid(scores)
+            if constraint is not None:
+                constraint.mask_logits(scores)
             chosen = scores.argmax(-1)
             tokens = chosen.tolist()
             for row in sorted(unfinished):
@@ -170,7 +176,7 @@ class VoxtralModel:
                     unfinished.discard(row)
                     continue
                 written[row].append(tokens[row])
-                if guide is not None and guide.accept(row, tokens[row]):
+                if constraint is not None and constraint.accept(row, tokens[row]):
                     unfinished.discard(row)
             if not unfinished:
                 break
@@ -184,7 +190,7 @@ class VoxtralModel:
         return Answer(text.strip(), tuple(tokens), truncated)
 
 
-class Listening:
+class AudioConversation:
     """Stretches of audio that the language model holds in its cache: each question goes on from there."""
 
     def __init__(self, model: VoxtralModel, cache: Any, ids: torch.Tensor) -> None:
@@ -193,33 +199,39 @@ class Listening:
         self._ids = ids
 
     def ask(
-        self, question: str, max_new_tokens: int, guide: Guide | None = None, watch: Watch | None = None
+        self,
+        question: str,
+        max_new_tokens: int,
+        constraint: GrammarConstraint | None = None,
+        deadline: Deadline | None = None,
     ) -> list[Answer]:
         """Return one answer a stretch, greedily decoded.
 
         Raises:
             EngineError: audio, question and answer together do not fit the model's context.
         """
-        return self._go_on(self._model.question(question), max_new_tokens, guide, watch)
+        return self._go_on(self._model.question(question), max_new_tokens, constraint, deadline)
 
-    def transcribe(self, language: str | None, max_new_tokens: int, watch: Watch | None = None) -> list[Answer]:
+    def transcribe(self, language: str | None, max_new_tokens: int, deadline: Deadline | None = None) -> list[Answer]:
         """Return what is said in each stretch, word for word; the language is detected if it is None.
 
         Raises:
             EngineError: audio and transcription together do not fit the model's context.
         """
-        return self._go_on(self._model.transcription(language), max_new_tokens, None, watch)
+        return self._go_on(self._model.transcription(language), max_new_tokens, None, deadline)
 
     def room_tokens(self, question: str) -> int:
         """Return how long the answer to a question, or a transcription for "", can be in the context."""
         # A language's hint takes a few tokens.
         return CONTEXT_TOKENS - self._ids.shape[1] - len(self._model.question(question)) - 8
 
-    def _go_on(self, tokens: list[int], max_new_tokens: int, guide: Guide | None, watch: Watch | None) -> list[Answer]:
+    def _go_on(
+        self, tokens: list[int], max_new_tokens: int, constraint: GrammarConstraint | None, deadline: Deadline | None
+    ) -> list[Answer]:
         added = torch.tensor([tokens] * len(self._ids), device=self._ids.device)
         ids = torch.cat([self._ids, added], dim=1)
         try:
-            return self._model.generate(ids, self._cache, max_new_tokens, guide, watch)
+            return self._model.generate(ids, self._cache, max_new_tokens, constraint, deadline)
         finally:
             self._cache.crop(self._ids.shape[1] - self._cache.get_seq_length())
 

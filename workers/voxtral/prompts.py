@@ -7,10 +7,10 @@ from hashlib import sha256
 from typing import Generic, TypeVar, cast
 
 from pipeline.types import Options
-from workers.voxtral.answer_schemas import Details, Overview, Shape, Text, Told, Transcribed
+from workers.voxtral.answer_schemas import AnswerSchema, Details, Overview, Text, Told, Transcribed
 
-S = TypeVar("S", bound=Shape)
-S_co = TypeVar("S_co", bound=Shape, covariant=True)
+S = TypeVar("S", bound=AnswerSchema)
+S_co = TypeVar("S_co", bound=AnswerSchema, covariant=True)
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Notes:
     """What was answered about one stretch of audio."""
 
     def __init__(self) -> None:
-        self._notes: dict[str, Note[Shape]] = {}
+        self._notes: dict[str, Note[AnswerSchema]] = {}
 
     def put(self, question: Question[S], note: Note[S]) -> None:
         """Keep a question's answer."""
@@ -59,7 +59,7 @@ class Notes:
         """Return a question's answer; KeyError if it was not asked."""
         return cast(Note[S], self._notes[question.key])
 
-    def __contains__(self, question: Question[Shape]) -> bool:
+    def __contains__(self, question: Question[AnswerSchema]) -> bool:
         return question.key in self._notes
 
     @property
@@ -109,9 +109,9 @@ def transcription(options: Options, section_s: float) -> Question[Transcribed]:
     return Question("", Transcribed, 64 + round(section_s * 5), language)
 
 
-def about_sections(options: Options, section_s: float) -> list[Question[Shape]]:
+def about_sections(options: Options, section_s: float) -> list[Question[AnswerSchema]]:
     """Return all that is asked about each section."""
-    questions: list[Question[Shape]] = [OVERVIEW, DETAILS]
+    questions: list[Question[AnswerSchema]] = [OVERVIEW, DETAILS]
     questions += [own(question) for question in options.questions]
     if options.second_opinion == "full":
         questions.append(transcription(options, section_s))
@@ -167,7 +167,7 @@ def reply(summary: str, key_points: Sequence[str]) -> Question[Text]:
     )
 
 
-def as_json(answer: Shape, without: frozenset[str] = frozenset()) -> str:
+def as_json(answer: AnswerSchema, without: frozenset[str] = frozenset()) -> str:
     """Return an answer as one line of JSON, some of its fields left out."""
     fields: Mapping[str, object] = answer.model_dump(mode="json", exclude=set(without))
     return json.dumps(fields, ensure_ascii=False)

@@ -7,7 +7,7 @@ import torch
 import transformers
 
 from pipeline.errors import EngineError
-from workers.device import Place
+from workers.device import ComputeDevice
 
 Quantize = Literal["int8", "nf4"]
 KEPT_MODULES = ("model.audio_tower", "model.multi_modal_projector", "lm_head")
@@ -17,7 +17,7 @@ _PACKAGES = ("bitsandbytes", "accelerate")
 _hf: Any = transformers
 
 
-def check(place: Place, quantize: Quantize) -> None:
+def check(place: ComputeDevice, quantize: Quantize) -> None:
     """Raise EngineError, saying what to do, where bitsandbytes is missing or the device cannot run it."""
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
@@ -34,7 +34,7 @@ def check(place: Place, quantize: Quantize) -> None:
             )
 
 
-def config(place: Place, quantize: Quantize) -> Any:
+def config(place: ComputeDevice, quantize: Quantize) -> Any:
     """Return what transformers is to be told, for a device that `check` let pass."""
     kept = list(KEPT_MODULES)
     if quantize == "int8":

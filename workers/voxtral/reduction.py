@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from workers.voxtral.answer_schemas import Told
-from workers.voxtral.backend import Reader
-from workers.voxtral.deadline import Watch
+from workers.voxtral.backend import TextBackend
+from workers.voxtral.deadline import Deadline
 from workers.voxtral.prompts import Note, Question, S, as_json, merged, merged_own
 
 BUDGET_TOKENS = 8_000
@@ -13,46 +13,46 @@ BUDGET_TOKENS = 8_000
 _LEFT_OUT = frozenset({"quotes"})
 
 
-def reduce(reader: Reader, question: Question[S], notes: Sequence[Note[S]], watch: Watch) -> Note[S]:
+def reduce(reader: TextBackend, question: Question[S], notes: Sequence[Note[S]], deadline: Deadline) -> Note[S]:
     """Return one answer for the whole episode, given the answers for its parts in their order."""
     return _levels(
         reader,
         notes,
         lambda note: as_json(note.answer, _LEFT_OUT),
         lambda texts: merged(question, texts),
-        watch,
+        deadline,
     )
 
 
-def reduce_own(reader: Reader, question: str, notes: Sequence[Note[Told]], watch: Watch) -> Note[Told]:
+def reduce_own(reader: TextBackend, question: str, notes: Sequence[Note[Told]], deadline: Deadline) -> Note[Told]:
     """Return the answer to a listener's question for the whole episode; None where no part knows it."""
     knowing = [note for note in notes if note.answer.answer]
     if not knowing:
         return Note(Told(), any(note.truncated for note in notes))
     return _levels(
-        reader, knowing, lambda note: note.answer.answer or "", lambda texts: merged_own(question, texts), watch
+        reader, knowing, lambda note: note.answer.answer or "", lambda texts: merged_own(question, texts), deadline
     )
 
 
 def _levels(
-    reader: Reader,
+    reader: TextBackend,
     notes: Sequence[Note[S]],
     write: Callable[[Note[S]], str],
     ask: Callable[[list[str]], Question[S]],
-    watch: Watch,
+    deadline: Deadline,
 ) -> Note[S]:
     level = list(notes)
     while len(level) > 1:
         texts = [clip(reader, write(note), BUDGET_TOKENS // 2) for note in level]
         groups = packed([reader.count_tokens(text) for text in texts], BUDGET_TOKENS)
-        level = [_one(reader, level[part], ask(texts[part]), watch) for part in groups]
+        level = [_one(reader, level[part], ask(texts[part]), deadline) for part in groups]
     return level[0]
 
 
-def _one(reader: Reader, notes: Sequence[Note[S]], question: Question[S], watch: Watch) -> Note[S]:
+def _one(reader: TextBackend, notes: Sequence[Note[S]], question: Question[S], deadline: Deadline) -> Note[S]:
     if len(notes) == 1:
         return notes[0]
-    whole = reader.ask(question, watch)
+    whole = reader.ask(question, deadline)
     return Note(whole.answer, whole.truncated or any(note.truncated for note in notes))
 
 
@@ -71,7 +71,7 @@ def packed(sizes: Sequence[int], budget: int) -> list[slice]:
     return [*slices, slice(start, len(sizes))]
 
 
-def clip(reader: Reader, text: str, most_tokens: int) -> str:
+def clip(reader: TextBackend, text: str, most_tokens: int) -> str:
     """Return a text's beginning that takes at most so many tokens."""
     while (size := reader.count_tokens(text)) > most_tokens:
         text = text[: min(len(text) * most_tokens // size, len(text) - 1)]

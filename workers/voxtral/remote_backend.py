@@ -16,8 +16,8 @@ import numpy as np
 from pipeline.errors import EngineError, TransientError
 from pipeline.settings import Settings
 from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
-from workers.voxtral.answer_schemas import Shape, read
-from workers.voxtral.deadline import Watch
+from workers.voxtral.answer_schemas import AnswerSchema, read
+from workers.voxtral.deadline import Deadline
 from workers.voxtral.prompts import Note, Question, S
 from workers.voxtral.sections import Section
 from workers.voxtral.server_client import Server
@@ -27,7 +27,7 @@ LONGEST_SECTION_S = 600.0
 _REQUESTS_AT_ONCE = 4
 
 
-class RemoteEars:
+class RemoteBackend:
     """Asks a server; the same questions and shapes as on a device of our own."""
 
     rows_at_once = _REQUESTS_AT_ONCE
@@ -57,8 +57,8 @@ class RemoteEars:
         raise EngineError(f"{server.url} has no model {model!r} (it has {hearing}); set DUET_VOXTRAL_MODEL.")
 
     def ask_about(
-        self, sections: Sequence[Section], questions: Sequence[Question[Shape]], watch: Watch
-    ) -> Iterator[tuple[int, Question[Shape], Note[Shape]]]:
+        self, sections: Sequence[Section], questions: Sequence[Question[AnswerSchema]], deadline: Deadline
+    ) -> Iterator[tuple[int, Question[AnswerSchema], Note[AnswerSchema]]]:
         """Yield each answer as soon as it is there; a question's requests are made side by side.
 
         Raises:
@@ -68,7 +68,7 @@ class RemoteEars:
         audios = [as_wav(section.samples) for section in sections]
         with ThreadPoolExecutor(len(sections)) as pool:
             for question in questions:
-                if watch.is_over():
+                if deadline.is_expired():
                     for index in range(len(sections)):
                         yield index, question, Note(question.shape(), truncated=True)
                     continue
@@ -76,9 +76,9 @@ class RemoteEars:
                 for index, one in enumerate(asking):
                     yield index, question, one.result()
 
-    def ask(self, question: Question[S], watch: Watch) -> Note[S]:
+    def ask(self, question: Question[S], deadline: Deadline) -> Note[S]:
         """Return the answer to a question that comes without audio."""
-        if watch.is_over():
+        if deadline.is_expired():
             return Note(question.shape(), truncated=True)
         return self._chat(question, [])
 

@@ -17,8 +17,8 @@ from pipeline.state import metric_events
 from pipeline.state.job_store import JobStore
 from pipeline.state.redis import connect
 from pipeline.state.webhook_queue import BELL, Turn, WebhookQueue
-from workers.pool_reporter import standing
-from workers.webhooks.exchange import Answer, tell
+from workers.pool_reporter import pool_reporter
+from workers.webhooks.exchange import WebhookResponse, post
 
 logger = logging.getLogger(__name__)
 POOL = "cpu"
@@ -28,7 +28,7 @@ LOOK_S = 2.0
 """How often is looked whether there is something to tell, as a bell can be lost with its connection."""
 
 
-class Courier(threading.Thread):
+class WebhookSender(threading.Thread):
     """Takes turns from the queue until it is told to stop; what it is telling then, others tell again."""
 
     def __init__(self, client: "redis.Redis | None" = None) -> None:
@@ -82,13 +82,13 @@ class Courier(threading.Thread):
             self._give_up(turn, "it has waited for a day")
             return
         try:
-            answer = tell(turn.delivery)
+            answer = post(turn.delivery)
         except (AddressError, SettingsError) as error:
             self._give_up(turn, str(error))
             return
         except Exception as error:
             logger.exception("The webhook %s met something unforeseen.", turn.delivery.id)
-            answer = Answer(f"no answer ({type(error).__name__})", is_silent=True)
+            answer = WebhookResponse(f"no answer ({type(error).__name__})", is_silent=True)
         tries = turn.delivery.tries + 1
         if not answer.trouble:
             self._queue.end(turn)
@@ -106,14 +106,14 @@ class Courier(threading.Thread):
         logger.error("The webhook %s is given up: %s", turn.delivery.id, why)
 
 
-_couriers: list[Courier] = []
+_couriers: list[WebhookSender] = []
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def begin(**_: Any) -> None:
     """Begin to tell, in the parent process of a worker of the cpu pool."""
-    if standing().pool == POOL and not _couriers:
-        _couriers.append(Courier())
+    if pool_reporter().pool == POOL and not _couriers:
+        _couriers.append(WebhookSender())
         _couriers[0].start()
 
 

@@ -18,7 +18,7 @@ GONE = 410
 
 
 @dataclass(frozen=True)
-class Answer:
+class WebhookResponse:
     """What an address has answered."""
 
     trouble: str = ""
@@ -29,7 +29,7 @@ class Answer:
     """Whether it says that it need not be told again."""
 
 
-def tell(delivery: Delivery) -> Answer:
+def post(delivery: Delivery) -> WebhookResponse:
     """Send a signed message to its address; a redirect is no answer, for it could lead anywhere.
 
     Raises:
@@ -52,7 +52,7 @@ def tell(delivery: Delivery) -> Answer:
             )
             answer.close()
     except (HTTPError, TransientError) as error:
-        return Answer(f"no answer ({type(error).__name__})", is_silent=True)
+        return WebhookResponse(f"no answer ({type(error).__name__})", is_silent=True)
     if 200 <= answer.status < 300:
-        return Answer()
-    return Answer(f"{answer.status} is its answer", is_final=answer.status == GONE)
+        return WebhookResponse()
+    return WebhookResponse(f"{answer.status} is its answer", is_final=answer.status == GONE)

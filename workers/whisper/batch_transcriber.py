@@ -14,7 +14,7 @@ from pipeline.types import Options, Segment
 from workers.precision import Precision
 from workers.whisper import beam, gaps, guards, language, word_timing
 from workers.whisper.decoding import Decoded, Prompt, decode
-from workers.whisper.inference.decoder import Decoder, Memory
+from workers.whisper.inference.decoder import Decoder, DecoderState
 from workers.whisper.inference.encoder import Encoder
 from workers.whisper.inference.mel import log_mel
 from workers.whisper.inference.parallel import map_parallel
@@ -26,7 +26,7 @@ TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 @dataclass(frozen=True)
-class Care:
+class DecodingOptions:
     """How much is done to hear right; less is faster."""
 
     silence_s: float = 4.0
@@ -41,11 +41,11 @@ class Care:
     """What is tried after that, in this order."""
 
 
-class Listener:
+class BatchTranscriber:
     """The model, in a form that hears batches of windows."""
 
-    def __init__(self, model: Whisper, precision: Precision, care: Care) -> None:
-        self.precision, self.care = precision, care
+    def __init__(self, model: Whisper, precision: Precision, decoding_options: DecodingOptions) -> None:
+        self.precision, self.decoding_options = precision, decoding_options
         self.mels: int = model.dims.n_mels
         self.multilingual: bool = model.is_multilingual
         self.language_count: int = model.num_languages
@@ -68,14 +68,16 @@ class Listener:
         return get_tokenizer(self.multilingual, num_languages=self.language_count, language=code, task=task)
 
     @torch.inference_mode()
-    def remember(self, batch: Sequence[Window], silence_s: float | None = None) -> Memory:
+    def start_batch(self, batch: Sequence[Window], silence_s: float | None = None) -> DecoderState:
         """Encode windows and return what the decoder needs of them.
 
         Args:
             batch: the windows.
-            silence_s: silence after each, in seconds; None: as much as `care` says.
+            silence_s: silence after each, in seconds; None: as much as `decoding_options` says.
         """
-        return Memory(self.decoder, self.encode(batch, self.care.silence_s if silence_s is None else silence_s))
+        return DecoderState(
+            self.decoder, self.encode(batch, self.decoding_options.silence_s if silence_s is None else silence_s)
+        )
 
     @torch.inference_mode()
     def encode(self, batch: Sequence[Window], silence_s: float) -> list[Tensor]:
@@ -87,53 +89,53 @@ class Listener:
         padded = [torch.nn.functional.pad(mel, (0, longest - mel.shape[1]), value=float(mel.min())) for mel in mels]
         return list(self.encoder(torch.stack(padded).to(self.device)))
 
-    def languages(self, batch: Sequence[Window], memory: Memory) -> list[language.Language]:
+    def languages(self, batch: Sequence[Window], state: DecoderState) -> list[language.Language]:
         """Return what each window seems to be in; English for an English-only model."""
         if not self.multilingual:
             return [language.Language("en", 1.0)] * len(batch)
-        return language.detect(self.decoder, self.tokenizer("en"), memory)
+        return language.detect(self.decoder, self.tokenizer("en"), state)
 
-    def hear(
-        self, batch: Sequence[Window], memory: Memory, codes: Sequence[str], options: Options
+    def transcribe_batch(
+        self, batch: Sequence[Window], state: DecoderState, codes: Sequence[str], options: Options
     ) -> list[list[Segment]]:
         """Return the segments of each window; none for a window in which the model hears no speech.
 
         Args:
             batch: the windows.
-            memory: of the same windows.
+            state: of the same windows.
             codes: the language of each.
             options: what a person asked for.
         """
         if not options.mixed_languages:
-            return self._hear_twice(batch, memory, self.prompt(codes[0], options))
+            return self._transcribe_twice(batch, state, self.prompt(codes[0], options))
         heard: list[list[Segment]] = [[] for _ in batch]
         for code in sorted(set(codes)):
             rows = [row for row, spoken in enumerate(codes) if spoken == code]
-            part = memory if len(rows) == len(batch) else memory.of(rows)
-            found = self._hear_twice([batch[row] for row in rows], part, self.prompt(code, options))
+            part = state if len(rows) == len(batch) else state.of(rows)
+            found = self._transcribe_twice([batch[row] for row in rows], part, self.prompt(code, options))
             for row, own in zip(rows, found, strict=True):
                 heard[row] = [segment.model_copy(update={"language": code}) for segment in own]
         return heard
 
-    def _hear_twice(self, batch: Sequence[Window], memory: Memory, prompt: Prompt) -> list[list[Segment]]:
+    def _transcribe_twice(self, batch: Sequence[Window], state: DecoderState, prompt: Prompt) -> list[list[Segment]]:
         """Hear speech that got no words once more on its own, and believe it where no guard objects."""
-        heard = self._hear(batch, memory, prompt)
+        heard = self._transcribe(batch, state, prompt)
         missed = [
             (row, part)
             for row, window in enumerate(batch)
-            for part in gaps.unheard(window, [word for segment in heard[row] for word in segment.words])
+            for part in gaps.uncovered_speech(window, [word for segment in heard[row] for word in segment.words])
         ]
         parts = [part for _, part in missed]
-        if not parts or not self.care.second_look:
+        if not parts or not self.decoding_options.second_look:
             return heard
-        found = self._hear(parts, self.remember(parts, self.care.second_silence_s), prompt)
+        found = self._transcribe(parts, self.start_batch(parts, self.decoding_options.second_silence_s), prompt)
         for (row, part), extra in zip(missed, found, strict=True):
-            heard[row] = gaps.inserted(heard[row], gaps.believed(part, extra))
+            heard[row] = gaps.merge_segments(heard[row], gaps.filter_second_pass(part, extra))
         return heard
 
-    def _hear(self, batch: Sequence[Window], memory: Memory, prompt: Prompt) -> list[list[Segment]]:
-        decoded = decode(self.decoder, prompt, memory)
-        decoded = self._again(batch, memory.features, prompt, decoded)
+    def _transcribe(self, batch: Sequence[Window], state: DecoderState, prompt: Prompt) -> list[list[Segment]]:
+        decoded = decode(self.decoder, prompt, state)
+        decoded = self._decode_fallback(batch, state.features, prompt, decoded)
         tokenizer = prompt.tokenizer
         texts, chances = [], []
         for one in decoded:
@@ -146,13 +148,13 @@ class Listener:
             texts.append([token for token, _ in text])
             chances.append([chance for _, chance in text])
         lengths_s = [window.length_s for window in batch]
-        timed = word_timing.align(self.decoder, tokenizer, memory, self.alignment_heads, texts, chances, lengths_s)
+        timed = word_timing.align(self.decoder, tokenizer, state, self.alignment_heads, texts, chances, lengths_s)
         return [
             segments(window, one, own, tokenizer) if text else []
             for window, one, own, text in zip(batch, decoded, timed, texts, strict=True)
         ]
 
-    def _again(
+    def _decode_fallback(
         self, batch: Sequence[Window], features: Sequence[Tensor], prompt: Prompt, decoded: list[Decoded]
     ) -> list[Decoded]:
         """Decode the windows that trip a guard again, each until one way passes; keep the best."""
@@ -163,17 +165,17 @@ class Listener:
 
         best = list(decoded)
         todo = [row for row, one in enumerate(decoded) if tripped(one)]
-        tries: list[float] = [*([0.0] if self.care.beams else []), *self.care.temperatures]
+        tries: list[float] = [*([0.0] if self.decoding_options.beams else []), *self.decoding_options.temperatures]
         for temperature in tries:
             if not todo:
                 break
             again = [features[row] for row in todo]
             if temperature == 0:
-                results = beam.search(self.decoder, prompt, again, self.care.beams)
+                results = beam.search(self.decoder, prompt, again, self.decoding_options.beams)
             else:
                 seeds = [_seed(batch[row], temperature) for row in todo]
-                memory = Memory(self.decoder, again)
-                results = decode(self.decoder, prompt, memory, temperature=temperature, seeds=seeds)
+                state = DecoderState(self.decoder, again)
+                results = decode(self.decoder, prompt, state, temperature=temperature, seeds=seeds)
             passed = []
             for row, result in zip(todo, results, strict=True):
                 if not tripped(result):

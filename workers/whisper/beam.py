@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from workers.whisper.decoding import Decoded, Prompt, start
-from workers.whisper.inference.decoder import Decoder, Memory
+from workers.whisper.inference.decoder import Decoder, DecoderState
 from workers.whisper.inference.decoder_step import stepping
-from workers.whisper.logit_filters import Rules
+from workers.whisper.logit_filters import LogitFilters
 from workers.whisper.repetition import ends_in_loop
 
 Path = tuple[tuple[int, ...], tuple[float, ...]]
@@ -42,10 +42,10 @@ def search(decoder: Decoder, prompt: Prompt, features: Sequence[Tensor], beams: 
         features: of each window, shape (positions, width).
         beams: texts that are followed for each window.
     """
-    memory = Memory(decoder, features, copies=beams)
-    logits, no_speech = start(decoder, prompt, memory)
-    go_on = stepping(decoder, memory)
-    rules = Rules(prompt.tokenizer, logits.shape[1], len(features), logits.device)
+    state = DecoderState(decoder, features, copies=beams)
+    logits, no_speech = start(decoder, prompt, state)
+    go_on = stepping(decoder, state)
+    rules = LogitFilters(prompt.tokenizer, logits.shape[1], len(features), logits.device)
     searches = [_Search(live=[((), ())]) for _ in features]
     active = list(range(len(features)))
     begin = len(prompt.tokens)
@@ -55,10 +55,10 @@ def search(decoder: Decoder, prompt: Prompt, features: Sequence[Tensor], beams: 
         rows, sources, tokens, origins = [], [], [], []
         first = 0
         for window in active:
-            state = searches[window]
-            width = len(state.live)
+            window_beams = searches[window]
+            width = len(window_beams.live)
             ranked = sorted(
-                ((sum(state.live[i][1]) + chance, i, token, chance)
+                ((sum(window_beams.live[i][1]) + chance, i, token, chance)
                 for i in range(width)
                 for token, chance in zip(choices[first + i], chances[first + i], strict=True)
                 if chance > -torch.inf),
@@ -66,9 +66,9 @@ def search(decoder: Decoder, prompt: Prompt, features: Sequence[Tensor], beams: 
             )  # fmt: skip
             live: list[Path] = []
             for _, i, token, chance in ranked:
-                path = ((*state.live[i][0], token), (*state.live[i][1], chance))
+                path = ((*window_beams.live[i][0], token), (*window_beams.live[i][1], chance))
                 if token == prompt.tokenizer.eot:
-                    state.done.append(path)
+                    window_beams.done.append(path)
                     continue
                 rows.append(window * beams + len(live))
                 sources.append(window * beams + i)
@@ -78,7 +78,7 @@ def search(decoder: Decoder, prompt: Prompt, features: Sequence[Tensor], beams: 
                 if len(live) == beams:
                     break
             first += width
-            state.live = live
+            window_beams.live = live
         going = {window for window in active if searches[window].goes_on(beams)}
         active = [window for window in active if window in going]
         stay = [i for i, row in enumerate(rows) if row // beams in going]
@@ -87,12 +87,14 @@ def search(decoder: Decoder, prompt: Prompt, features: Sequence[Tensor], beams: 
         rows, sources, origins = ([side[i] for i in stay] for side in (rows, sources, origins))
         chosen = torch.tensor([tokens[i] for i in stay], device=logits.device)
         rules.select(torch.tensor(origins, device=logits.device))
-        rules.chose(chosen)
-        for text in memory.text:
+        rules.update(chosen)
+        for text in state.self_kv:
             text.copy(rows, sources, begin + step)
         logits = go_on(chosen, begin + step, rows)
     eot = prompt.tokenizer.eot
-    return [_decoded(state.best(), chance, eot) for state, chance in zip(searches, no_speech, strict=True)]
+    return [
+        _decoded(window_beams.best(), chance, eot) for window_beams, chance in zip(searches, no_speech, strict=True)
+    ]
 
 
 def _decoded(path: Path, no_speech_prob: float, eot: int) -> Decoded:

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from whisper.tokenizer import Tokenizer
 
-from workers.whisper.inference.decoder import Decoder, Memory
+from workers.whisper.inference.decoder import Decoder, DecoderState
 from workers.whisper.inference.decoder_step import stepping
-from workers.whisper.logit_filters import Rules
+from workers.whisper.logit_filters import LogitFilters
 from workers.whisper.repetition import ends_in_loop
 
 
@@ -47,10 +47,10 @@ class Prompt:
         return self.tokens.index(self.tokenizer.sot)
 
 
-def start(decoder: Decoder, prompt: Prompt, memory: Memory) -> tuple[Tensor, list[float]]:
+def start(decoder: Decoder, prompt: Prompt, state: DecoderState) -> tuple[Tensor, list[float]]:
     """Read the prompt for every window; return the first logits and the no-speech probabilities."""
     tokens = prompt.tokens
-    hidden, _ = decoder.read([tokens] * len(memory.lengths), memory, remember=True)
+    hidden, _ = decoder.prefill([tokens] * len(state.lengths), state, remember=True)
     first = decoder.logits(torch.stack([window[-1] for window in hidden]))
     at_sot = decoder.logits(torch.stack([window[prompt.sot] for window in hidden]))
     no_speech = at_sot.softmax(dim=-1)[:, prompt.tokenizer.no_speech]
@@ -61,7 +61,7 @@ def start(decoder: Decoder, prompt: Prompt, memory: Memory) -> tuple[Tensor, lis
 def decode(
     decoder: Decoder,
     prompt: Prompt,
-    memory: Memory,
+    state: DecoderState,
     *,
     temperature: float = 0.0,
     seeds: Sequence[int] = (),
@@ -71,15 +71,15 @@ def decode(
     Args:
         decoder: the model's decoder.
         prompt: what comes before the text of every window.
-        memory: the caches, filled with the windows' features.
+        state: the caches, filled with the windows' features.
         temperature: 0 takes the most probable token, more draws among them.
         seeds: one for each window where a temperature is given, so that a window's text does not
             depend on its neighbours.
     """
-    tokenizer, count, begin = prompt.tokenizer, len(memory.lengths), len(prompt.tokens)
-    logits, no_speech = start(decoder, prompt, memory)
-    go_on = stepping(decoder, memory)
-    rules = Rules(tokenizer, logits.shape[1], count, logits.device)
+    tokenizer, count, begin = prompt.tokenizer, len(state.lengths), len(prompt.tokens)
+    logits, no_speech = start(decoder, prompt, state)
+    go_on = stepping(decoder, state)
+    rules = LogitFilters(tokenizer, logits.shape[1], count, logits.device)
     draws = [torch.Generator(logits.device).manual_seed(seed) for seed in seeds]
     tokens: list[list[int]] = [[] for _ in range(count)]
     logprobs: list[list[float]] = [[] for _ in range(count)]
@@ -88,7 +88,7 @@ def decode(
     for step in range(limit):
         rules.apply(logits)
         chosen = _choose(logits, temperature, [draws[row] for row in rows] if temperature else [])
-        rules.chose(chosen)
+        rules.update(chosen)
         sure = logits.gather(1, chosen[:, None])[:, 0] - logits.logsumexp(dim=-1)
         alive = []
         for i, (row, token, logprob) in enumerate(zip(rows, chosen.tolist(), sure.tolist(), strict=True)):

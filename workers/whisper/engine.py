@@ -15,13 +15,13 @@ from workers.audio.audio_file import AudioFile
 from workers.device import described
 from workers.engine import Checkpoints, Report
 from workers.memory import heap
-from workers.memory.batch_limit import Room, is_out_of_memory
-from workers.memory.device_priority import NoTurns, Turns
+from workers.memory.batch_limit import BatchLimit, is_out_of_memory
+from workers.memory.device_priority import DevicePriority, NoDevicePriority
 from workers.precision import Precision, choose
-from workers.whisper.batch_transcriber import Care, Listener
+from workers.whisper.batch_transcriber import BatchTranscriber, DecodingOptions
 from workers.whisper.inference.parallel import parallel_batches_of, prefetch, run_parallel, split_evenly
-from workers.whisper.language import Language, Vote, longest
-from workers.whisper.windows import Cuts, Window, windows
+from workers.whisper.language import Language, LanguageDetector, longest
+from workers.whisper.windows import Window, WindowingOptions, windows
 
 FORMAT = 2
 """Goes into every checkpoint's key: what another version of the engine left is not read."""
@@ -30,7 +30,7 @@ FIRST_BATCHES = (1, 4)
 
 
 @dataclass(frozen=True)
-class Finished:
+class FinishedWindow:
     """A window that is done."""
 
     window: Window
@@ -56,9 +56,9 @@ class WhisperEngine:
         digest: str = "",
         precision: Precision | None = None,
         batch_size: int | None = None,
-        cuts: Cuts | None = None,
-        care: Care | None = None,
-        turns: Turns | NoTurns | None = None,
+        windowing: WindowingOptions | None = None,
+        decoding_options: DecodingOptions | None = None,
+        priority: DevicePriority | NoDevicePriority | None = None,
     ) -> None:
         """Prepare the model's weights.
 
@@ -68,18 +68,20 @@ class WhisperEngine:
             digest: SHA-256 of its weights, as written into results.
             precision: arithmetic; None chooses it by the device.
             batch_size: windows that are decoded together; None chooses it by the device.
-            cuts: how windows are cut.
-            care: how much is done to hear right.
-            turns: who else works on the device; None: nobody.
+            windowing: how windows are cut.
+            decoding_options: how much is done to hear right.
+            priority: who else works on the device; None: nobody.
         """
         self.model = name
         self.digest = digest
         self.device = described(model.device)
-        self.cuts = cuts or Cuts()
-        self.listener = Listener(model, precision or choose(model.device), care or Care())
-        self.room = Room(batch_size or (16 if model.device.type == "cuda" else 8))
+        self.windowing = windowing or WindowingOptions()
+        self.transcriber = BatchTranscriber(
+            model, precision or choose(model.device), decoding_options or DecodingOptions()
+        )
+        self.batch_limit = BatchLimit(batch_size or (16 if model.device.type == "cuda" else 8))
         self.parallel_batches = parallel_batches_of(model.device)
-        self.turns = turns or NoTurns()
+        self.priority = priority or NoDevicePriority()
 
     def transcribe(
         self,
@@ -107,7 +109,7 @@ class WhisperEngine:
         speech: list[tuple[float, float]] = []
         heard: list[tuple[Language, float]] = []
         report(0.0, file.expected_s)
-        stream = prefetch(windows(file.blocks(), self.cuts), 2 * self.room.size)
+        stream = prefetch(windows(file.blocks(), self.windowing), 2 * self.batch_limit.size)
         with closing(stream), closing(self.finished(stream, options, checkpoints)) as results:
             for finished in results:
                 speech += finished.window.speech()
@@ -134,7 +136,7 @@ class WhisperEngine:
 
     def finished(
         self, stream: Iterable[Window], options: Options, checkpoints: Checkpoints | None = None
-    ) -> Generator[Finished]:
+    ) -> Generator[FinishedWindow]:
         """Yield the windows of a stream in order, each as soon as its batch is done.
 
         Args:
@@ -142,36 +144,41 @@ class WhisperEngine:
             options: what a person asked for.
             checkpoints: asked for each window before it is decoded, and told of it afterwards.
         """
-        waiting, vote, settings = iter(stream), Vote(options), self.settings(options)
+        waiting, detector, settings = iter(stream), LanguageDetector(options), self.settings(options)
 
-        def finish(batch: list[Window]) -> list[Finished]:
-            return self._finish(batch, vote, settings, options, checkpoints)
+        def finish(batch: list[Window]) -> list[FinishedWindow]:
+            return self._finish(batch, detector, settings, options, checkpoints)
 
         for size in FIRST_BATCHES:
-            yield from finish(list(islice(waiting, min(size, self.room.size))))
-            if vote.is_settled:
+            yield from finish(list(islice(waiting, min(size, self.batch_limit.size))))
+            if detector.is_settled:
                 break
-        batches = split_evenly(waiting, self.parallel_batches, lambda: self.room.size)
+        batches = split_evenly(waiting, self.parallel_batches, lambda: self.batch_limit.size)
         with closing(run_parallel(finish, batches, self.parallel_batches)) as results:
             for done in results:
                 yield from done
 
     def _finish(
-        self, batch: list[Window], vote: Vote, settings: str, options: Options, checkpoints: Checkpoints | None
-    ) -> list[Finished]:
+        self,
+        batch: list[Window],
+        detector: LanguageDetector,
+        settings: str,
+        options: Options,
+        checkpoints: Checkpoints | None,
+    ) -> list[FinishedWindow]:
         """Return a batch's results, read from checkpoints where they are there."""
-        done: dict[str, Finished] = {}
+        done: dict[str, FinishedWindow] = {}
         keys = [window.key(settings) for window in batch]
         for window, key in zip(batch, keys, strict=True):
             saved = checkpoints.load(key) if checkpoints else None
             if saved is not None:
                 done[key] = _resumed(window, key, saved)
-                vote.add(done[key].detected, window.length_s)
+                detector.add(done[key].detected, window.length_s)
         todo = [(window, key) for window, key in zip(batch, keys, strict=True) if key not in done]
         if todo:
-            with self.turns.first():
-                heard = self._hear(todo, vote, options)
-            heap.give_back()
+            with self.priority.hold():
+                heard = self._hear(todo, detector, options)
+            heap.release_free_pages()
             for result in heard:
                 done[result.key] = result
                 if checkpoints:
@@ -184,44 +191,50 @@ class WhisperEngine:
             {
                 "format": FORMAT,
                 "model": self.model,
-                "precision": self.listener.precision.name,
-                "care": asdict(self.listener.care),
+                "precision": self.transcriber.precision.name,
+                "care": asdict(self.transcriber.decoding_options),
                 "options": options.model_dump(mode="json"),
             },
             sort_keys=True,
         )
 
-    def _hear(self, batch: list[tuple[Window, str]], vote: Vote, options: Options) -> list[Finished]:
+    def _hear(
+        self, batch: list[tuple[Window, str]], detector: LanguageDetector, options: Options
+    ) -> list[FinishedWindow]:
         own = [window for window, _ in batch]
-        fitting = self._fitting(own, vote, options)
+        fitting = self._fitting(own, detector, options)
         if fitting is None:
-            middle = self.room.half_of(len(batch), "windows")
-            return self._hear(batch[:middle], vote, options) + self._hear(batch[middle:], vote, options)
-        self.room.worked()
+            middle = self.batch_limit.halve(len(batch), "windows")
+            return self._hear(batch[:middle], detector, options) + self._hear(batch[middle:], detector, options)
+        self.batch_limit.reset_failures()
         spoken, detected, heard = fitting
         return [
-            Finished(window, key, language, one, tuple(segments), resumed=False)
+            FinishedWindow(window, key, language, one, tuple(segments), resumed=False)
             for (window, key), language, one, segments in zip(batch, spoken, detected, heard, strict=True)
         ]
 
     def _fitting(
-        self, batch: list[Window], vote: Vote, options: Options
+        self, batch: list[Window], detector: LanguageDetector, options: Options
     ) -> tuple[Sequence[Language], Sequence[Language | None], Sequence[list[Segment]]] | None:
         """Return each window's language, what was detected of it, and its segments; None where memory ran out."""
         try:
-            memory = self.listener.remember(batch)
-            detected = self.listener.languages(batch, memory) if vote.is_open else [None] * len(batch)
+            state = self.transcriber.start_batch(batch)
+            detected = self.transcriber.languages(batch, state) if detector.is_undecided else [None] * len(batch)
             for window, one in zip(batch, detected, strict=True):
-                vote.add(one, window.length_s)
-            spoken = [vote.language_of(one) for one in detected]
-            return spoken, detected, self.listener.hear(batch, memory, [one.code for one in spoken], options)
+                detector.add(one, window.length_s)
+            spoken = [detector.language_of(one) for one in detected]
+            return (
+                spoken,
+                detected,
+                self.transcriber.transcribe_batch(batch, state, [one.code for one in spoken], options),
+            )
         except RuntimeError as error:
             if is_out_of_memory(error):
                 return None  # with the error goes its traceback, which keeps what did not fit alive
             raise
 
 
-def _to_save(result: Finished) -> dict[str, Any]:
+def _to_save(result: FinishedWindow) -> dict[str, Any]:
     return {
         "language": asdict(result.language),
         "detected": asdict(result.detected) if result.detected else None,
@@ -229,7 +242,7 @@ def _to_save(result: Finished) -> dict[str, Any]:
     }
 
 
-def _resumed(window: Window, key: str, saved: dict[str, Any]) -> Finished:
+def _resumed(window: Window, key: str, saved: dict[str, Any]) -> FinishedWindow:
     segments = tuple(Segment.model_validate(segment) for segment in saved["segments"])
     detected = Language(**saved["detected"]) if saved["detected"] else None
-    return Finished(window, key, Language(**saved["language"]), detected, segments, resumed=True)
+    return FinishedWindow(window, key, Language(**saved["language"]), detected, segments, resumed=True)

@@ -26,7 +26,7 @@ CHARACTERS_PER_S = 25.0
 """Nobody speaks faster; a text that would have to be was not said there."""
 
 
-def unheard(window: Window, words: Sequence[Word]) -> list[Window]:
+def uncovered_speech(window: Window, words: Sequence[Word]) -> list[Window]:
     """Return the parts of a window with speech that none of the words accounts for.
 
     Args:
@@ -46,7 +46,7 @@ def unheard(window: Window, words: Sequence[Word]) -> list[Window]:
     return parts
 
 
-def believed(part: Window, heard: Sequence[Segment]) -> list[Segment]:
+def filter_second_pass(part: Window, heard: Sequence[Segment]) -> list[Segment]:
     """Return what was heard on a second look at a part, or nothing where it may be made up."""
     spoken = sum(len(segment.text) for segment in heard) <= CHARACTERS_PER_S * part.length_s
     sure = all(
@@ -58,7 +58,7 @@ def believed(part: Window, heard: Sequence[Segment]) -> list[Segment]:
     return list(heard) if spoken and sure else []
 
 
-def inserted(segments: Sequence[Segment], extra: Sequence[Segment]) -> list[Segment]:
+def merge_segments(segments: Sequence[Segment], extra: Sequence[Segment]) -> list[Segment]:
     """Return the segments with others put in where they were said; one that spans the place is split."""
     result = list(segments)
     for new in extra:

@@ -7,7 +7,7 @@ import torch
 from whisper.tokenizer import Tokenizer
 
 from pipeline.types import Options
-from workers.whisper.inference.decoder import Decoder, Memory
+from workers.whisper.inference.decoder import Decoder, DecoderState
 
 VOTES = 5
 """Windows that are asked: enough that an intro in another language does not decide."""
@@ -23,7 +23,7 @@ class Language:
 
 
 @dataclass
-class Vote:
+class LanguageDetector:
     """The language to hear windows in: given, or found by the first of them, or each window's own."""
 
     options: Options
@@ -31,7 +31,7 @@ class Vote:
     """Languages of windows, and the windows' lengths in seconds."""
 
     @property
-    def is_open(self) -> bool:
+    def is_undecided(self) -> bool:
         """Whether windows are still to be asked."""
         if self.options.language:
             return False
@@ -40,7 +40,7 @@ class Vote:
     @property
     def is_settled(self) -> bool:
         """Whether a window's language no longer hangs on the windows before it."""
-        return self.options.mixed_languages or not self.is_open
+        return self.options.mixed_languages or not self.is_undecided
 
     def add(self, detected: Language | None, length_s: float) -> None:
         """Count a window that was asked."""
@@ -64,15 +64,15 @@ def longest(seen: Sequence[tuple[Language, float]]) -> Language:
 
 
 @torch.inference_mode()
-def detect(decoder: Decoder, tokenizer: Tokenizer, memory: Memory) -> list[Language]:
+def detect(decoder: Decoder, tokenizer: Tokenizer, state: DecoderState) -> list[Language]:
     """Return the most probable language of every window.
 
     Args:
         decoder: the decoder of a multilingual model.
         tokenizer: knows the tokens of the languages.
-        memory: caches filled with the windows' features.
+        state: caches filled with the windows' features.
     """
-    hidden, _ = decoder.read([[tokenizer.sot]] * len(memory.lengths), memory)
+    hidden, _ = decoder.prefill([[tokenizer.sot]] * len(state.lengths), state)
     chances = decoder.logits(torch.cat(hidden))[:, list(tokenizer.all_language_tokens)].softmax(dim=-1)
     sure, best = chances.max(dim=1)
     codes = tokenizer.all_language_codes

@@ -5,10 +5,10 @@ from pathlib import Path
 from pipeline.settings import Settings
 from workers.device import choose
 from workers.engine import Transcriber
-from workers.memory.device_priority import turns
-from workers.memory.pressure import halvings
-from workers.memory.request import wanted
-from workers.memory.reservation import claimed
+from workers.memory.device_priority import device_priority
+from workers.memory.pressure import oom_halvings
+from workers.memory.request import plan_request
+from workers.memory.reservation import reserve_device
 from workers.weights.digest import digest_of
 from workers.weights.whisper import load_whisper, whisper_checkpoint
 from workers.whisper.engine import WhisperEngine
@@ -21,9 +21,9 @@ def load_transcriber(settings: Settings) -> Transcriber:
         EngineError: the model or the device is not to be had.
     """
     place = choose(settings.device)
-    share = wanted(settings).obeyed().whisper.reduced(halvings())
-    with claimed(place, share):
+    share = plan_request(settings).obeyed().whisper.reduced(oom_halvings())
+    with reserve_device(place, share):
         model = load_whisper(settings.whisper_model, place.device)
         digest = digest_of(whisper_checkpoint(settings.whisper_model))
         name = f"whisper-{Path(settings.whisper_model).stem}"
-        return WhisperEngine(model, name, batch_size=share.batch, digest=digest, turns=turns(place.device))
+        return WhisperEngine(model, name, batch_size=share.batch, digest=digest, priority=device_priority(place.device))

@@ -7,7 +7,7 @@ from whisper.tokenizer import Tokenizer
 MAX_INITIAL_TIMESTAMP = 50  # the first timestamp is 1.00 s at most, in steps of 20 ms
 
 
-class Rules:
+class LogitFilters:
     """Masks logits as whisper.decoding's SuppressBlank, SuppressTokens and ApplyTimestampRules do.
 
     It keeps what it needs of each row's past, so no row's tokens are read again.
@@ -49,7 +49,7 @@ class Rules:
         only_times = times.logsumexp(dim=-1) > logits[:, : self.begin].amax(dim=-1)
         logits[:, : self.begin].masked_fill_(only_times[:, None], -torch.inf)
 
-    def chose(self, tokens: Tensor) -> None:
+    def update(self, tokens: Tensor) -> None:
         """Take note of the tokens, shape (rows,), that were chosen."""
         self.sampled += 1
         self.before_last, self.last = self.last, tokens

@@ -18,7 +18,7 @@ BLOCK_FRAMES = 256  # frames that go through the detector at once: 8.2 s
 
 
 @dataclass(frozen=True)
-class Cuts:
+class WindowingOptions:
     """What counts as speech and how it is cut."""
 
     threshold: float = 0.35
@@ -104,17 +104,17 @@ class Window:
         return place_s + window_s - began_s
 
 
-def windows(blocks: Iterable[Samples], cuts: Cuts) -> Iterator[Window]:
+def windows(blocks: Iterable[Samples], windowing: WindowingOptions) -> Iterator[Window]:
     """Yield the windows of a stream of audio as soon as each is complete.
 
     Args:
         blocks: 16 kHz mono, of any lengths.
-        cuts: how to cut.
+        windowing: how to cut.
     """
-    detector, cutter = SpeechDetector(), Cutter(cuts)
+    detector, splitter = SpeechDetector(), WindowSplitter(windowing)
     for frames in _in_frames(blocks):
-        yield from cutter.feed(frames, detector.probabilities(frames))
-    yield from cutter.finish()
+        yield from splitter.feed(frames, detector.probabilities(frames))
+    yield from splitter.finish()
 
 
 def _in_frames(blocks: Iterable[Samples]) -> Iterator[Samples]:
@@ -132,13 +132,13 @@ def _in_frames(blocks: Iterable[Samples]) -> Iterator[Samples]:
         yield np.pad(np.concatenate(waiting), (0, -count % FRAME_SAMPLES))
 
 
-class Cutter:
+class WindowSplitter:
     """Cuts a stream of frames into windows; holds no more than a window and a block of audio."""
 
-    def __init__(self, cuts: Cuts) -> None:
-        self.cuts = cuts
-        self._pad = round(cuts.pad_s / FRAME_S)
-        self._longest = int(min(cuts.first_s, cuts.longest_s) / FRAME_S)  # of the window that is growing
+    def __init__(self, windowing: WindowingOptions) -> None:
+        self.windowing = windowing
+        self._pad = round(windowing.pad_s / FRAME_S)
+        self._longest = int(min(windowing.first_s, windowing.longest_s) / FRAME_S)  # of the window that is growing
         self._speaking = False
         self._seen = 0  # frames fed so far
         self._decided = 0  # frames of which it is known whether they are kept
@@ -150,7 +150,7 @@ class Cutter:
         """Take in frames and their probabilities of speech; yield the windows they complete."""
         frames = samples.reshape(-1, FRAME_SAMPLES)
         for frame, probability in zip(frames, probabilities.tolist(), strict=True):
-            limit = self.cuts.release if self._speaking else self.cuts.threshold
+            limit = self.windowing.release if self._speaking else self.windowing.threshold
             self._speaking = probability >= limit
             if self._speaking:
                 self._spoken.append(self._seen)
@@ -181,7 +181,7 @@ class Cutter:
 
         A silence that was taken out is the clearest; else the half second with least speech in it.
         """
-        first = self._longest - min(int(self.cuts.search_s / FRAME_S), self._longest // 2)
+        first = self._longest - min(int(self.windowing.search_s / FRAME_S), self._longest // 2)
         frames = np.array([frame for frame, _, _ in self._kept])
         chances = np.array([chance for _, _, chance in self._kept])
         gaps = np.flatnonzero(np.diff(frames)[first:] > 1) + first + 1
@@ -193,7 +193,7 @@ class Cutter:
 
     def _window(self, count: int) -> Window:
         frames, self._kept = self._kept[:count], self._kept[count:]
-        self._longest = int(self.cuts.longest_s / FRAME_S)
+        self._longest = int(self.windowing.longest_s / FRAME_S)
         pieces: list[tuple[float, float]] = []
         for place, (frame, _, _) in enumerate(frames):
             if place == 0 or frame != frames[place - 1][0] + 1:

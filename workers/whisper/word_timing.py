@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from whisper.tokenizer import Tokenizer
 
-from workers.whisper.inference.decoder import Decoder, Memory
+from workers.whisper.inference.decoder import Decoder, DecoderState
 
 POSITIONS_PER_S = 50
 PREPENDED = "\"'“¿([{-"
@@ -40,7 +40,7 @@ class TimedWord:
 def align(
     decoder: Decoder,
     tokenizer: Tokenizer,
-    memory: Memory,
+    state: DecoderState,
     heads: Sequence[tuple[int, int]],
     texts: Sequence[Sequence[int]],
     chances: Sequence[Sequence[float]],
@@ -51,7 +51,7 @@ def align(
     Args:
         decoder: the model's decoder.
         tokenizer: splits tokens into words.
-        memory: the caches that the windows were decoded with.
+        state: the caches that the windows were decoded with.
         heads: (layer, head) pairs that follow the audio.
         texts: tokens of each window without timestamps.
         chances: the probability of each of the tokens, 0 to 1.
@@ -61,7 +61,7 @@ def align(
     spoken = [row for row, text in enumerate(texts) if text]
     if not spoken:
         return [[] for _ in texts]
-    _, scores = decoder.read([[*before, *text, tokenizer.eot] for text in texts], memory, heads=heads)
+    _, scores = decoder.prefill([[*before, *text, tokenizer.eot] for text in texts], state, heads=heads)
     words: list[list[TimedWord]] = [[] for _ in texts]
     for row in spoken:
         heard = max(1, min(scores[row].shape[2], round(lengths_s[row] * POSITIONS_PER_S)))

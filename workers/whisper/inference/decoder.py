@@ -33,7 +33,7 @@ class _Block:
         self.cross_key_value = prepare(*fused([cross.key, cross.value]), precision.encoder, rows=ROWS)
 
 
-class Memory:
+class DecoderState:
     """The caches of a batch of windows: the audio's, filled from its features, and the text's, empty."""
 
     def __init__(self, decoder: "Decoder", features: Sequence[Tensor], copies: int = 1) -> None:
@@ -51,9 +51,11 @@ class Memory:
         sizes = (decoder.heads, decoder.depth, decoder.device)
         heads, depth, device = sizes
         kind = decoder.precision.cache
-        self.audio = [kv_cache.make(kind, rows, heads, positions, depth, device) for _ in decoder.blocks]
+        self.cross_kv = [kv_cache.make(kind, rows, heads, positions, depth, device) for _ in decoder.blocks]
         own = "fp32" if kind == "int8" else kind  # it is small, and errors in it would add up
-        self.text = [kv_cache.make(own, rows * copies, heads, decoder.context, depth, device) for _ in decoder.blocks]
+        self.self_kv = [
+            kv_cache.make(own, rows * copies, heads, decoder.context, depth, device) for _ in decoder.blocks
+        ]
         if device.type == "cpu":
             map_parallel(self._fill, range(rows))
         else:
@@ -62,14 +64,14 @@ class Memory:
 
     def _fill(self, row: int) -> None:
         window = self.features[row]
-        for block, layer in zip(self.decoder.blocks, self.audio, strict=True):
+        for block, layer in zip(self.decoder.blocks, self.cross_kv, strict=True):
             both = block.cross_key_value(window).view(len(window), 2, self.decoder.heads, self.decoder.depth)
             keys, values = both.permute(1, 2, 0, 3)
             layer.store(row, 0, keys, values)
 
-    def of(self, rows: Sequence[int]) -> "Memory":
-        """Return a memory of some of the windows, with nothing said in it yet."""
-        return Memory(self.decoder, [self.features[row] for row in rows])
+    def of(self, rows: Sequence[int]) -> "DecoderState":
+        """Return a state of some of the windows, with nothing said in it yet."""
+        return DecoderState(self.decoder, [self.features[row] for row in rows])
 
 
 class Decoder:
@@ -93,24 +95,24 @@ class Decoder:
         """Return float32 logits, shape (n, vocabulary), of hidden states, shape (n, width)."""
         return self._vocabulary(hidden.contiguous()).float()
 
-    def step(self, tokens: Tensor, position: int, rows: Sequence[int], memory: Memory) -> Tensor:
+    def step(self, tokens: Tensor, position: int, rows: Sequence[int], state: DecoderState) -> Tensor:
         """Take in one more token of each row.
 
         Args:
             tokens: shape (n,), int64.
             position: how many tokens each row has taken in before.
-            rows: shape (n,): which rows of the memory go on.
-            memory: caches of all rows.
+            rows: shape (n,): which rows of the state go on.
+            state: caches of all rows.
 
         Returns:
             Hidden states, shape (n, width).
         """
         n = len(rows)
-        windows = [row // memory.copies for row in rows]
-        heard = [memory.lengths[window] for window in windows]
+        windows = [row // state.copies for row in rows]
+        heard = [state.lengths[window] for window in windows]
         said = [position + 1] * n
         x = self.embedding[tokens] + self.positions[position]
-        for block, text, audio in zip(self.blocks, memory.text, memory.audio, strict=True):
+        for block, text, audio in zip(self.blocks, state.self_kv, state.cross_kv, strict=True):
             q, k, v = block.qkv(block.attn_norm(x)).view(n, 3, self.heads, self.depth).unbind(1)
             text.append(rows, position, k, v)
             x = x + block.out(text.attend(q, rows, said).view(n, -1))
@@ -119,10 +121,10 @@ class Decoder:
             x = x + block.down(block.up(block.mlp_norm(x)))
         return self.norm(x)
 
-    def read(
+    def prefill(
         self,
         texts: Sequence[Sequence[int]],
-        memory: Memory,
+        state: DecoderState,
         *,
         remember: bool = False,
         heads: Sequence[tuple[int, int]] = (),
@@ -131,8 +133,8 @@ class Decoder:
 
         Args:
             texts: tokens of each window.
-            memory: caches of the windows.
-            remember: whether to keep the texts in the memory, so that `step` goes on after them.
+            state: caches of the windows.
+            remember: whether to keep the texts in the state, so that `step` goes on after them.
             heads: (layer, head) pairs whose attention to the audio is wanted.
 
         Returns:
@@ -144,21 +146,21 @@ class Decoder:
         places = torch.cat([torch.arange(count) for count in counts]).to(self.device)
         x = self.embedding[tokens] + self.positions[places]
         scores: list[list[Tensor]] = [[] for _ in texts]
-        layers = zip(self.blocks, memory.text, memory.audio, strict=True)
+        layers = zip(self.blocks, state.self_kv, state.cross_kv, strict=True)
         for index, (block, text, audio) in enumerate(layers):
             parts = []
             wanted = [head for layer, head in heads if layer == index]
             for row, part in enumerate(torch.split(block.qkv(block.attn_norm(x)), counts)):
                 q, k, v = part.view(len(part), 3, self.heads, self.depth).permute(1, 2, 0, 3)
                 if remember:
-                    for copy in range(memory.copies):
-                        text.store(row * memory.copies + copy, 0, k, v)
+                    for copy in range(state.copies):
+                        text.store(row * state.copies + copy, 0, k, v)
                 parts.append(_attention(q, k, v, causal=True))
             x = x + block.out(torch.cat(parts))
             parts = []
             for row, part in enumerate(torch.split(block.cross_query(block.cross_norm(x)), counts)):
                 q = part.view(len(part), self.heads, self.depth).transpose(0, 1)
-                k, v = (side.to(q.dtype) for side in audio.read(row, memory.lengths[row]))
+                k, v = (side.to(q.dtype) for side in audio.read(row, state.lengths[row]))
                 if wanted:
                     scores[row].append((q[wanted] * self.depth**-0.5 @ k[wanted].transpose(1, 2)).float())
                 parts.append(_attention(q, k, v, causal=False))

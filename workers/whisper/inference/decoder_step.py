@@ -12,39 +12,39 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from workers.memory.batch_limit import is_out_of_memory
-from workers.whisper.inference.decoder import Decoder, Memory
+from workers.whisper.inference.decoder import Decoder, DecoderState
 from workers.whisper.inference.kv_cache import TensorCache
 
 logger = logging.getLogger(__name__)
 WARM_UP = 3
 """Calls before the recording, for libraries that set themselves up when they are first used."""
 Step = Callable[[Tensor, int, Sequence[int]], Tensor]
-"""Takes one more token, shape (n,), of each of the memory's rows, shape (n,), that have taken in so many before;
+"""Takes one more token, shape (n,), of each of the state's rows, shape (n,), that have taken in so many before;
 returns logits of the next, shape (n, vocabulary), float32."""
 
 
-def stepping(decoder: Decoder, memory: Memory) -> Step:
-    """Return the step for a batch whose prompts have been read into its memory."""
+def stepping(decoder: Decoder, state: DecoderState) -> Step:
+    """Return the step for a batch whose prompts have been read into its state."""
     if decoder.device.type == "cuda":
-        static = StaticStep(decoder, memory)
+        static = StaticStep(decoder, state)
         return static.through(Graph(static.logits))
-    return lambda tokens, position, rows: decoder.logits(decoder.step(tokens, position, rows, memory))
+    return lambda tokens, position, rows: decoder.logits(decoder.step(tokens, position, rows, state))
 
 
 class StaticStep:
     """A step whose tensors never move and keep their shapes, so that it can be recorded.
 
-    Every row of the memory takes part in every step; the output of finished rows is ignored.
+    Every row of the state takes part in every step; the output of finished rows is ignored.
     """
 
-    def __init__(self, decoder: Decoder, memory: Memory) -> None:
-        self.decoder, self.memory = decoder, memory
-        self.rows = len(memory.lengths) * memory.copies
+    def __init__(self, decoder: Decoder, state: DecoderState) -> None:
+        self.decoder, self.state = decoder, state
+        self.rows = len(state.lengths) * state.copies
         self.tokens = torch.zeros(self.rows, dtype=torch.long, device=decoder.device)
         self.position = torch.zeros(1, dtype=torch.long, device=decoder.device)
         self.places = torch.arange(decoder.context, device=decoder.device)
-        lengths = torch.tensor(memory.lengths, device=decoder.device)
-        heard = torch.arange(max(memory.lengths), device=decoder.device) < lengths[:, None]
+        lengths = torch.tensor(state.lengths, device=decoder.device)
+        heard = torch.arange(max(state.lengths), device=decoder.device) < lengths[:, None]
         self.heard = heard[:, None, None]
 
     def through(self, logits: Callable[[], Tensor]) -> Step:
@@ -60,17 +60,17 @@ class StaticStep:
 
     def logits(self) -> Tensor:
         """Take in `tokens` at `position`; return logits of all rows."""
-        decoder, memory = self.decoder, self.memory
-        heads, depth, windows = decoder.heads, decoder.depth, len(memory.lengths)
+        decoder, state = self.decoder, self.state
+        heads, depth, windows = decoder.heads, decoder.depth, len(state.lengths)
         said = (self.places <= self.position)[None, None, None]
         x = decoder.embedding[self.tokens] + decoder.positions[self.position]
-        for block, text, audio in zip(decoder.blocks, memory.text, memory.audio, strict=True):
+        for block, text, audio in zip(decoder.blocks, state.self_kv, state.cross_kv, strict=True):
             assert isinstance(text, TensorCache)
             assert isinstance(audio, TensorCache)
             both = block.qkv(block.attn_norm(x)).view(self.rows, 3, heads, 1, depth)
             text.data.index_copy_(3, self.position, both[:, 1:].transpose(0, 1).to(text.data.dtype))
             x = x + block.out(_attention(both[:, 0], text.data, said).view(self.rows, -1))
-            q = block.cross_query(block.cross_norm(x)).view(windows, memory.copies, heads, depth).transpose(1, 2)
+            q = block.cross_query(block.cross_norm(x)).view(windows, state.copies, heads, depth).transpose(1, 2)
             x = x + block.cross_out(_attention(q, audio.data, self.heard).view(self.rows, -1))
             x = x + block.down(block.up(block.mlp_norm(x)))
         return decoder.logits(decoder.norm(x))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from threading import Thread
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,6 @@ from pipeline.logs import as_duet_error
 if TYPE_CHECKING:
     from pipeline.client.batch_submission import BatchSubmission
     from pipeline.sources import Found
-    from pipeline.types import Options
 
 Places = Annotated[
     list[str],
@@ -36,18 +35,6 @@ To = Annotated[
     str,
     typer.Option("--to", metavar="URI", help="A folder, file:///folder or s3://bucket/prefix.", callback=_named),
 ]
-Language = Annotated[str | None, typer.Option(help="Spoken language, such as en; else it is detected.")]
-Vocabulary = Annotated[
-    list[str] | None, typer.Option("--vocabulary", help="A name or term as it is to be written; may be repeated.")
-]
-Questions = Annotated[
-    list[str] | None, typer.Option("--question", help="To be answered by Voxtral for each episode; may be repeated.")
-]
-TranslateTo = Annotated[str | None, typer.Option("--translate-to", help="A language for Voxtral's summary.")]
-SecondOpinion = Annotated[
-    Literal["full", "doubtful", "off"],
-    typer.Option("--second-opinion", help="What Voxtral writes down too, to be compared with Whisper's text."),
-]
 Force = Annotated[bool, typer.Option("--force", help="Do it all again, whatever is there.")]
 OnTranscribed = Annotated[
     str | None, typer.Option("--on-transcribed", metavar="URL", help="Told, signed, of each transcript that is there.")
@@ -56,33 +43,6 @@ OnCompleted = Annotated[
     str | None, typer.Option("--on-completed", metavar="URL", help="Told, signed, of each episode that has ended.")
 ]
 InFlight = Annotated[int, typer.Option("--in-flight", min=1, help="Episodes on the queues and at work at once.")]
-
-
-def options(
-    language: str | None,
-    vocabulary: list[str] | None,
-    questions: list[str] | None,
-    translate_to: str | None,
-    second_opinion: Literal["full", "doubtful", "off"],
-) -> "Options":
-    """Return what is asked for, or end the command because it cannot be."""
-    from pydantic import ValidationError
-
-    from pipeline.types import Options
-
-    try:
-        return Options(
-            language=language,
-            vocabulary=tuple(vocabulary or ()),
-            questions=tuple(questions or ()),
-            translate_to=translate_to,
-            second_opinion=second_opinion,
-        )
-    except ValidationError as error:
-        name = str(error.errors()[0]["loc"][0])
-        if name == "language":
-            bad_usage(f"--language {language}: give an ISO 639 code of two or three letters, such as en.")
-        bad_usage(f"--{name.replace('_', '-').removesuffix('s')}: {error.errors()[0]['msg']}.")
 
 
 def found_at(places: list[str]) -> "Iterator[Found]":

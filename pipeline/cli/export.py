@@ -1,6 +1,5 @@
 """`duet export`: any form of an episode again, from its `result.json` alone."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +8,7 @@ import typer
 from pipeline.cli.streams import write_bytes
 from pipeline.cli.terminal import bad_usage, console
 from pipeline.errors import StorageError
+from pipeline.results.formats import FORMATS
 
 if TYPE_CHECKING:
     from pipeline.types import EpisodeResult
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 MANIFEST = "result.json"
 
 
-class Form(StrEnum):
-    """The names of the forms, as arguments of the command line."""
-
-    JSON = "json"
-    TXT = "txt"
-    SRT = "srt"
-    VTT = "vtt"
-    TSV = "tsv"
-    PODCAST = "podcast"
-    ANALYSIS = "analysis"
-    CHAPTERS = "chapters"
-    NOTES = "notes"
-    PLAYER = "player"
+def _known(names: list[str] | None) -> list[str] | None:
+    for name in names or ():
+        if name not in FORMATS:
+            raise typer.BadParameter(f"{name!r} is no format; there are {', '.join(FORMATS)}.")
+    return names
 
 
 def export(
     episode: Annotated[str, typer.Argument(help="An episode's folder, its s3:// prefix, or a result.json.")],
-    forms: Annotated[list[Form] | None, typer.Option("--format", help="May be given several times; else all.")] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar=f"[{'|'.join(FORMATS)}]",
+            callback=_known,
+            help="May be given several times; by default all.",
+        ),
+    ] = None,
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FOLDER", help="Where to write; else to the screen.")
     ] = None,
@@ -43,11 +43,10 @@ def export(
 
     Needs neither the other files of the episode nor a model. One form goes to the screen, several to a folder.
     """
-    from pipeline.results.formats import FORMATS
     from pipeline.results.player import with_audio
 
     result = _read(episode)
-    chosen = [form.value for form in forms or Form if forms or FORMATS[form.value].fits(result)]
+    chosen = formats or [name for name, it in FORMATS.items() if it.fits(result)]
     if to is None and len(chosen) != 1:
         bad_usage("Several forms need a folder to go to; add --to FOLDER, or name one with --format.")
     if audio and not audio.is_file():
@@ -56,7 +55,7 @@ def export(
         form = FORMATS[name]
         if not form.fits(result):
             raise StorageError(f"{episode} has nothing for {form.file}: {result.reason or 'it holds no transcript.'}")
-        text = with_audio(result, audio) if audio and name == Form.PLAYER else form.render(result)
+        text = with_audio(result, audio) if audio and name == "player" else form.render(result)
         _write(text, to / form.file if to else None)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from pipeline.cli import batch_arguments, broker_session
 from pipeline.cli.follow import follow
+from pipeline.cli.job_options import with_job_options
 from pipeline.cli.terminal import FAILED, INTERRUPTED, TICK_S, console, interruptible
 from pipeline.errors import BrokerError, DuetError
 
@@ -21,14 +22,11 @@ if TYPE_CHECKING:
 IN_FLIGHT = 500
 
 
+@with_job_options
 def run(
     places: batch_arguments.Places,
     to: batch_arguments.To,
-    language: batch_arguments.Language = None,
-    vocabulary: batch_arguments.Vocabulary = None,
-    questions: batch_arguments.Questions = None,
-    translate_to: batch_arguments.TranslateTo = None,
-    second_opinion: batch_arguments.SecondOpinion = "doubtful",
+    options: "Options",
     force: batch_arguments.Force = False,
     in_flight: batch_arguments.InFlight = IN_FLIGHT,
     as_json: Annotated[
@@ -41,7 +39,6 @@ def run(
     DUET_BROKER_URL set, that broker and its workers do the work instead. What is done already is not done
     again, so the same command goes on where it was interrupted.
     """
-    options = batch_arguments.options(language, vocabulary, questions, translate_to, second_opinion)
     found = batch_arguments.found_at(places)
     with interruptible("Interrupted. The same command goes on where this one stopped.", INTERRUPTED):
         if sentence := _why_not_writable(to):

@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli import batch_arguments
+from pipeline.cli.job_options import with_job_options
 from pipeline.cli.terminal import INTERRUPTED, TICK_S, complain, console, interruptible, messages
 
 if TYPE_CHECKING:
     from pipeline.client.batch_submission import BatchSubmission
+    from pipeline.types import Options
     from pipeline.types.submitted import Submitted
 
 
+@with_job_options
 def submit(
     places: batch_arguments.Places,
     to: batch_arguments.To,
-    language: batch_arguments.Language = None,
-    vocabulary: batch_arguments.Vocabulary = None,
-    questions: batch_arguments.Questions = None,
-    translate_to: batch_arguments.TranslateTo = None,
-    second_opinion: batch_arguments.SecondOpinion = "doubtful",
+    options: "Options",
     force: batch_arguments.Force = False,
     on_transcribed: batch_arguments.OnTranscribed = None,
     on_completed: batch_arguments.OnCompleted = None,
@@ -44,7 +43,6 @@ def submit(
     from pipeline.state.webhook_subscriptions import Webhooks
     from pipeline.storage import as_uri, open_storage
 
-    options = batch_arguments.options(language, vocabulary, questions, translate_to, second_opinion)
     hooks = Webhooks(on_transcribed, on_completed)
     submitter = Submitter(to, options, force=force, priority=priority, webhooks=hooks)
     found = batch_arguments.found_at(places)

@@ -58,7 +58,7 @@ def submit(
     submitter = Submitter(str(to), options, force=force, priority=priority, job_store=job_store, webhooks=hooks)
     prepared = submitter.prepare(find_one(source) if isinstance(source, str | Path) else source)
     (started,) = submitter.enqueue([prepared])
-    if started.verdict is SubmitStatus.UNDER_WAY and (record := submitter.job_store.get(started.spec.job)):
+    if started.status is SubmitStatus.UNDER_WAY and (record := submitter.job_store.get(started.spec.job)):
         return Job(record.spec, submitter.job_store)
     return Job(started.spec, submitter.job_store)
 

@@ -151,10 +151,10 @@ class BatchSubmission:
                 continue
             ready, page = page[:room], page[room:]
             started = self._enqueue([it for it in ready if self._is_first(it)])
-            self._limiter.enter([it.spec.job for it in started if it.verdict is SubmitStatus.NEW])
+            self._limiter.enter([it.spec.job for it in started if it.status is SubmitStatus.NEW])
             self._batches.add(self._batch, [_entry(it) for it in started])
             for it in started:
-                self._count(it.verdict, it.spec.episode.size_bytes)
+                self._count(it.status, it.spec.episode.size_bytes)
 
     def _enqueue(self, page: list[PreparedEpisode]) -> list[PreparedEpisode]:
         """Put a page onto the queues; where that cannot be, each of it by itself, so that one costs no other."""
@@ -185,13 +185,13 @@ class BatchSubmission:
             self.count = replace(self.count, skipped=self.count.skipped + 1)
         self._report()
 
-    def _count(self, verdict: SubmitStatus, size_bytes: int) -> None:
+    def _count(self, status: SubmitStatus, size_bytes: int) -> None:
         count = self.count
         self.count = replace(
             count,
-            new=count.new + (verdict is SubmitStatus.NEW),
-            done=count.done + (verdict is SubmitStatus.DONE),
-            under_way=count.under_way + (verdict is SubmitStatus.UNDER_WAY),
+            new=count.new + (status is SubmitStatus.NEW),
+            done=count.done + (status is SubmitStatus.DONE),
+            under_way=count.under_way + (status is SubmitStatus.UNDER_WAY),
             read_bytes=count.read_bytes + size_bytes,
         )
         self._report()
@@ -218,7 +218,7 @@ def _entry(it: PreparedEpisode) -> Entry:
         source=it.source,
         uri=it.spec.uri,
         size_bytes=it.spec.episode.size_bytes,
-        was_done=it.verdict is SubmitStatus.DONE,
+        was_done=it.status is SubmitStatus.DONE,
     )
 
 

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -54,7 +54,7 @@ class PreparedEpisode:
 
     source: str
     spec: JobSpec
-    verdict: SubmitStatus
+    status: SubmitStatus
 
 
 class Submitter:
@@ -108,20 +108,19 @@ class Submitter:
 
     def _prepared(self, source: Source) -> PreparedEpisode:
         known = source.recall(self._digests)
-        looked_up = self._look_up(known) if known else None
-        if looked_up and looked_up.verdict is not SubmitStatus.NEW:
+        looked_up = self._look_up(source, known) if known else None
+        if looked_up and looked_up.status is not SubmitStatus.NEW:
             self._check_webhooks(looked_up)
-            return PreparedEpisode(source.name, looked_up.spec, looked_up.verdict)
+            return looked_up
         episode = source.read(self._digests)
         try:
             if looked_up is None or episode != known:
-                looked_up = self._look_up(episode)
+                looked_up = self._look_up(source, episode)
             self._check_webhooks(looked_up)
             check_size(looked_up.spec)
-            spec, verdict = looked_up.spec, looked_up.verdict
-            return PreparedEpisode(
-                source.name, self._stage_audio(source, spec) if verdict is SubmitStatus.NEW else spec, verdict
-            )
+            if looked_up.status is not SubmitStatus.NEW:
+                return looked_up
+            return replace(looked_up, spec=self._stage_audio(source, looked_up.spec))
         finally:
             source.forget()
 
@@ -132,14 +131,14 @@ class Submitter:
             BrokerError: the broker does not answer. What it has taken is found again by the next submission.
         """
         began_at = time.time()
-        at_work = [it.spec.job for it in prepared if it.verdict is not SubmitStatus.DONE]
+        at_work = [it.spec.job for it in prepared if it.status is not SubmitStatus.DONE]
         with readable_errors():
             for job in register(self.job_store.redis, at_work, self.webhooks):
                 logger.warning("The job %s has as many webhooks as it may have; those given now are not told.", job)
-        new = [it.spec for it in prepared if it.verdict is SubmitStatus.NEW]
+        new = [it.spec for it in prepared if it.status is SubmitStatus.NEW]
         won = {spec.job: spec for spec, is_ours in zip(new, self.job_store.begin_many(new), strict=True) if is_ours}
         try:
-            chord.send_many(won.values())
+            _send(list(won.values()))
         except (OperationalError, redis.RedisError) as error:
             raise unreachable(error) from None
         self.job_store.note_sent(list(won.values()))
@@ -148,13 +147,13 @@ class Submitter:
             tracing.add_span("submit", spec.job, spec.attempt, began_at, time.time(), told)
         ended_up = [self._resolve_race(it, won) for it in prepared]
         for it, other in zip(prepared, ended_up, strict=True):
-            if it.verdict is not other.verdict:
+            if it.status is not other.status:
                 self._remove_staged_audio(it.spec)
-        self._queue_missed_webhooks([it.spec for it in ended_up if it.verdict is SubmitStatus.UNDER_WAY])
+        self._queue_missed_webhooks([it.spec for it in ended_up if it.status is SubmitStatus.UNDER_WAY])
         return ended_up
 
-    def _check_webhooks(self, looked_up: "_LookedUp") -> None:
-        if looked_up.verdict is not SubmitStatus.DONE:
+    def _check_webhooks(self, looked_up: PreparedEpisode) -> None:
+        if looked_up.status is not SubmitStatus.DONE:
             with readable_errors():
                 check_room(self.job_store.redis, looked_up.spec.job, self.webhooks)
 
@@ -169,7 +168,7 @@ class Submitter:
     def _resolve_race(self, prepared: PreparedEpisode, won: dict[str, JobSpec]) -> PreparedEpisode:
         # Of two files with the same bytes, or two clients at once, one begins the job and the other finds it.
         is_ours = won.pop(prepared.spec.job, None) is prepared.spec
-        lost = prepared.verdict is SubmitStatus.NEW and not is_ours
+        lost = prepared.status is SubmitStatus.NEW and not is_ours
         return PreparedEpisode(prepared.source, prepared.spec, SubmitStatus.UNDER_WAY) if lost else prepared
 
     def _remove_staged_audio(self, spec: JobSpec) -> None:
@@ -180,18 +179,18 @@ class Submitter:
         if spec.audio_uri.startswith(f"{folder}{WORK}") and not is_read:
             open_storage(spec.uri).delete(spec.audio_uri.removeprefix(folder))
 
-    def _look_up(self, episode: Episode) -> "_LookedUp":
+    def _look_up(self, source: Source, episode: Episode) -> PreparedEpisode:
         """Return the job of an episode, and whether anything is to be done for it."""
         spec = self._spec(episode)
         record = self.job_store.get(spec.job)
         if not self.force:
             if record and _is_under_way(record):
-                return _LookedUp(record.spec, SubmitStatus.UNDER_WAY)
+                return PreparedEpisode(source.name, record.spec, SubmitStatus.UNDER_WAY)
             if result := self._result(spec):
                 self.job_store.adopt(spec, result)
-                return _LookedUp(spec, SubmitStatus.DONE)
+                return PreparedEpisode(source.name, spec, SubmitStatus.DONE)
         attempt = record.spec.attempt + 1 if record else 1
-        return _LookedUp(spec.model_copy(update={"attempt": attempt}), SubmitStatus.NEW)
+        return PreparedEpisode(source.name, spec.model_copy(update={"attempt": attempt}), SubmitStatus.NEW)
 
     def _spec(self, episode: Episode) -> JobSpec:
         folder = self._folders.folder_of(episode)
@@ -218,12 +217,6 @@ class Submitter:
         return spec.model_copy(update={"audio_uri": source.bring(open_storage(spec.uri), name)})
 
 
-@dataclass(frozen=True)
-class _LookedUp:
-    spec: JobSpec
-    verdict: SubmitStatus
-
-
 def _suffix(source: str) -> str:
     """Return the ending of a file's name, or of the path in an address, in small letters; empty where it has none."""
     path = urlsplit(source).path if "://" in source else source
@@ -237,6 +230,13 @@ def _check_webhooks(webhooks: Webhooks) -> None:
         check_url(url)
     if webhooks.wanted:
         check_signed()
+
+
+def _send(specs: list[JobSpec]) -> None:
+    if len(specs) == 1:
+        chord.send(specs[0])
+    else:
+        chord.send_many(specs)
 
 
 def _is_under_way(record: JobRecord) -> bool:

@@ -1,15 +1,14 @@
 """What the server says of a job."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from fastapi import Request
 from pydantic import BaseModel, Field
 
+from pipeline.results.formats import TranscriptName
 from pipeline.types import Analysis, JobState, Leg, Options, Transcript
 from pipeline.types.records import RANKS, JobRecord, LegRecord
 from pipeline.types.time_format import iso
-
-FORMS = ("json", "txt", "srt", "vtt")
 
 
 class LegView(BaseModel):
@@ -93,7 +92,7 @@ def links(record: JobRecord, root: str) -> dict[str, str]:
     own = f"{root}/jobs/{record.spec.job}"
     found = {"self": own, "events": f"{own}/events", "audio": f"{own}/audio"}
     if has_transcript(record):
-        found |= {form: f"{own}/transcript.{form}" for form in FORMS}
+        found |= {form: f"{own}/transcript.{form}" for form in get_args(TranscriptName)}
     if has_result(record):
         found |= {"result": f"{own}/result", "player": f"{own}/player"}
     return found

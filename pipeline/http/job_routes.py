@@ -1,7 +1,7 @@
 """Jobs: how they are, what they have left, and ending them."""
 
 from dataclasses import asdict
-from typing import Annotated, Literal, get_args
+from typing import Annotated, get_args
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
@@ -13,6 +13,7 @@ from pipeline.http.job_responses import JobView, Page, Removed, has_result, has_
 from pipeline.http.problem_responses import responses
 from pipeline.http.redis_clients import job_store
 from pipeline.http.transcript_index import TranscriptIndex
+from pipeline.results.formats import TranscriptName
 from pipeline.results.merge import read_form
 from pipeline.state.job_store import INDEX
 from pipeline.storage import content_type, open_storage
@@ -24,7 +25,6 @@ MOST = 200
 Id = Annotated[
     str, Path(pattern=r"^[0-9a-f]{16}-[0-9a-f]{8}$", description="A job's id.", examples=["0123456789abcdef-01234567"])
 ]
-Form = Literal["srt", "vtt", "txt", "json"]
 KEPT = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
 
 
@@ -87,11 +87,11 @@ async def cancel_job(
     | {
         200: {
             "description": "The transcript.",
-            "content": {content_type(f"transcript.{it}"): {} for it in get_args(Form)},
+            "content": {content_type(f"transcript.{it}"): {} for it in get_args(TranscriptName)},
         }
     },
 )
-async def get_transcript(record: Known, form: Form) -> Response:
+async def get_transcript(record: Known, form: TranscriptName) -> Response:
     """Return the transcript as captions (SRT, WebVTT), paragraphs, or openai-whisper's JSON with word times."""
     if not has_transcript(record):
         raise missing(record, "transcript")
@@ -106,7 +106,7 @@ async def get_result(record: Known) -> EpisodeResult:
     return await to_thread.run_sync(Job(record.spec, job_store()).result, 0.0)
 
 
-def transcript_file(spec: JobSpec, form: Form) -> Response:
+def transcript_file(spec: JobSpec, form: TranscriptName) -> Response:
     """Return a form of the transcript as it lies in storage; may block."""
     name = f"transcript.{form}"
     return Response(read_form(spec, name, open_storage(spec.uri)), media_type=content_type(name), headers=KEPT)

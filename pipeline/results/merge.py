@@ -6,9 +6,6 @@ import time
 from collections.abc import Callable
 from urllib.parse import quote, urlsplit
 
-from pipeline.results.timestamps import add_timestamps
-from pipeline.results.uncertainty import flag_uncertain
-from pipeline.results.usage import usage_stats
 from pipeline.results.formats import FORMATS, render_all
 from pipeline.results.formats.base import TranscriptFormat
 from pipeline.results.manifest import (
@@ -26,8 +23,11 @@ from pipeline.results.manifest import (
     work_folder,
     write_manifest,
 )
-from pipeline.results.second_opinion import uncertain_spans, apply_alternatives, with_transcription
 from pipeline.results.quality_gate import disagreement
+from pipeline.results.second_opinion import apply_alternatives, uncertain_spans, with_transcription
+from pipeline.results.timestamps import add_timestamps
+from pipeline.results.uncertainty import flag_uncertain
+from pipeline.results.usage import usage_stats
 from pipeline.storage import Storage, path_of
 from pipeline.types import (
     Analysis,

@@ -5,7 +5,7 @@ from itertools import accumulate
 
 from pipeline.results.agreement import compared
 from pipeline.results.uncertainty import Speech, loops, plain, speech_without_words
-from pipeline.types import MergedSegment, MergedTranscript, MergedWord, AlternativeTranscript, TimeSpan
+from pipeline.types import AlternativeTranscript, MergedSegment, MergedTranscript, MergedWord, TimeSpan
 
 LONGEST_S = 28.0
 """Voxtral hears 30 s at once; stretches of one chunk each go through it side by side."""
@@ -31,7 +31,9 @@ def uncertain_spans(transcript: MergedTranscript) -> list[TimeSpan]:
     ]
     by_id = {segment.id: segment for segment in transcript.segments}
     found = [(_worry(group), _stretch(group, by_id)) for group in _groups(unsure)]
-    found += [(1.0, stretch) for start_s, end_s in speech_without_words(transcript) for stretch in _pieces(start_s, end_s)]
+    found += [
+        (1.0, stretch) for start_s, end_s in speech_without_words(transcript) for stretch in _pieces(start_s, end_s)
+    ]
     found.sort(key=lambda it: (-it[0], it[1].start_s))
     lengths = accumulate(stretch.end_s - stretch.start_s for _, stretch in found)
     chosen = [stretch for (_, stretch), total_s in zip(found, lengths, strict=True) if total_s <= MOST_S]
@@ -68,7 +70,9 @@ def with_transcription(transcript: MergedTranscript, text: str) -> MergedTranscr
         new
         for segment in settled
         if segment.dropped and segment.second_reading
-        for new in _new_segment(AlternativeTranscript(start_s=segment.start_s, end_s=segment.end_s, text=segment.second_reading))
+        for new in _new_segment(
+            AlternativeTranscript(start_s=segment.start_s, end_s=segment.end_s, text=segment.second_reading)
+        )
     ]
     return _with(transcript, [*settled, *replaced])
 

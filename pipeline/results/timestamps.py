@@ -15,7 +15,7 @@ from rapidfuzz import fuzz
 
 from pipeline.results.alignment import spellings, units
 from pipeline.results.stopwords import STOPWORDS
-from pipeline.types import Analysis, Timestamped, Chapter, MergedTranscript
+from pipeline.types import Analysis, Chapter, MergedTranscript, Timestamped
 
 ALIKE = 75.0
 """Likeness in percent from which on a stretch of speech is the quote."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 
 from pipeline.settings import settings
-from pipeline.types import UsageStats, Leg, LegUsage, LegOutcome, SecondOpinion
+from pipeline.types import Leg, LegOutcome, LegUsage, SecondOpinion, UsageStats
 from pipeline.types.records import JobRecord
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from pipeline.errors import without_credentials, without_user
 from pipeline.types.model import Model
@@ -65,6 +65,8 @@ OwnQuestion = Annotated[str, Field(min_length=1, max_length=500)]
 
 class Options(Model):
     """What a person may ask for; every field changes the result and so the job's id."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
     """The spoken language as an ISO 639-1 code, or None to detect it."""

@@ -103,7 +103,7 @@ def test_a_job_that_was_noted_and_not_sent_is_sent_by_the_clock(fleet: Fleet, mo
         raise redis.ConnectionError("gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(chord, "send_many", refuse)
+        patch.setattr(chord, "send", refuse)
         with pytest.raises(BrokerError, match="does not answer"):
             fleet.submit("noted")
     record = everything()[-1]

@@ -180,7 +180,7 @@ def test_an_episode_whose_job_has_gone_is_found_to_be_done(job_store: JobStore, 
 
     # Then it is not done again
     again = Submitter(str(tmp_path / "results"), job_store=job_store)
-    assert again.prepare(source).verdict is SubmitStatus.DONE
+    assert again.prepare(source).status is SubmitStatus.DONE
 
 
 def test_the_clock_lets_go_what_the_setting_says(valkey: str, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pipeline.cli import app
-from pipeline.cli.export import Form
 from pipeline.errors import StorageError
 from pipeline.results.formats import FORMATS, render_all
 from tests.results import merged, result, segment
@@ -24,8 +23,15 @@ def export(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, ["export", *map(str, arguments)])
 
 
-def test_the_command_line_knows_every_form() -> None:
-    assert [form.value for form in Form] == list(FORMATS)
+def test_help_names_every_format() -> None:
+    assert f"[{'|'.join(FORMATS)}]" in CliRunner().invoke(app, ["export", "--help"], env={"COLUMNS": "400"}).stdout
+
+
+def test_an_unknown_format_is_refused_with_the_names_of_those_that_exist(folder: Path) -> None:
+    done = export(folder, "--format", "docx")
+
+    assert done.exit_code == 2
+    assert "'docx' is no format; there are json, txt," in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize("name", FORMATS)

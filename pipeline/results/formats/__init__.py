@@ -4,15 +4,18 @@ Every form is made from the result alone, so that `duet export` can make it agai
 """
 
 from collections.abc import Iterable
+from typing import Literal
 
 from pipeline.results.formats.base import Format
-from pipeline.results.formats.subtitles import SubRip, TabSeparated, WebVtt
-from pipeline.results.formats.show_notes import Notes
 from pipeline.results.formats.podcasting import PodcastChapters, PodcastTranscript
+from pipeline.results.formats.show_notes import Notes
+from pipeline.results.formats.subtitles import SubRip, TabSeparated, WebVtt
 from pipeline.results.formats.text import AnalysisJson, PlainText, WhisperJson
 from pipeline.results.player import Player
 from pipeline.types import EpisodeResult
 
+TranscriptName = Literal["json", "txt", "srt", "vtt"]
+"""The formats of the transcript that HTTP offers, as `transcript.<name>`."""
 FORMATS: dict[str, Format] = {
     "json": WhisperJson(),
     "txt": PlainText(),

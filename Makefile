@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALL := .ci/install
 PINS := setup.cfg .ci/constraints.txt .ci/install
 
-.PHONY: demo test lint soak release-check clean
+.PHONY: demo test lint reference soak release-check clean
 
 demo: .venv/demo.stamp  ## Transcribe the sample episodes into results/
 	$(BIN)/duet run tests/episodes --to results
@@ -21,6 +21,10 @@ lint: .venv/test.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/house.py
+	$(BIN)/python .ci/reference.py --check
+
+reference: .venv/test.stamp  ## Write docs/settings.md and docs/cli.md again
+	$(BIN)/python .ci/reference.py
 
 release-check: .venv/release.stamp  ## Whether this commit can be released; publishes nothing
 	.ci/release-check

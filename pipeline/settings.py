@@ -21,7 +21,9 @@ Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 class Settings(BaseSettings):
     """Settings of this process, from the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="DUET_", env_ignore_empty=True, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="DUET_", env_ignore_empty=True, frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
 
     broker_url: str | None = None
     """Redis or Valkey that carries queues, results and job states, `redis://host:6379/0`; or SQS, `sqs://`, which

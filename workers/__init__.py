@@ -1,1 +1,1 @@
-"""Engines and worker processes: Whisper, Voxtral, and the device that both share."""
+"""Engines and worker processes: Whisper, Voxtral and the shared device."""

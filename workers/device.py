@@ -1,4 +1,4 @@
-"""The device that both pools share, and the numbers it computes with."""
+"""The compute device that both pools share, and its dtype."""
 
 import socket
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ GIB = 2**30
 
 @dataclass(frozen=True)
 class ComputeDevice:
-    """A device and the type of numbers that it computes with."""
+    """A device and the dtype of computations on it."""
 
     device: torch.device
     dtype: torch.dtype
@@ -24,31 +24,31 @@ def has_cuda() -> bool:
 
 
 def uses_cuda() -> bool:
-    """Return whether this process has begun to use CUDA; asking does not begin it."""
+    """Return whether this process has initialized CUDA, without initializing it."""
     return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
 
 
 def described(device: torch.device) -> str:
-    """Return a device as people know it: `cpu`, or `cuda:0 (NVIDIA L4)`."""
+    """Return the display name of a device: `cpu`, or `cuda:0 (NVIDIA L4)`."""
     if device.type != "cuda":
         return device.type
     return f"cuda:{device.index or 0} ({torch.cuda.get_device_name(device)})"
 
 
 def identity(device: torch.device) -> str:
-    """Return what tells a device from all others anywhere: a card's UUID, as nvidia-smi writes it."""
+    """Return the globally unique name of a device: a card's UUID in the notation of nvidia-smi, or `cpu-<hostname>`."""
     if device.type != "cuda":
         return f"cpu-{socket.gethostname()}"
     return _uuid(device.index or 0)
 
 
 def choose(name: str) -> ComputeDevice:
-    """Return the place for a device's name: `auto`, `cpu`, `cuda`, `cuda:<index>` or a card's UUID.
+    """Return the device of a name: `auto`, `cpu`, `cuda`, `cuda:<index>` or a card's UUID.
 
-    bfloat16 where the card computes in it, float16 on older cards, float32 on a CPU.
+    The dtype is bfloat16 on cards with native support, float16 on older cards and float32 on a CPU.
 
     Raises:
-        EngineError: the name is unknown, or that device is not there.
+        EngineError: the name is unknown, or the device is absent.
     """
     if name == "auto":
         name = "cuda" if has_cuda() else "cpu"

@@ -1,4 +1,4 @@
-"""The checks of a machine that has, or should have, a device and models."""
+"""Doctor checks of a machine with a compute device and models."""
 
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ def probes() -> list[Probe]:
     try:
         place = device.choose(settings().device)
     except EngineError:
-        return own  # the device's check says why; what is computed on it cannot be asked
+        return own  # the device check reports the reason; the other checks need a device
     return [
         *own,
         Probe("voxtral-weights", partial(_voxtral_weights, place)),

@@ -1,4 +1,4 @@
-"""The two protocols that the tasks know of an engine, and nothing else."""
+"""The two protocols of an engine, which are all that the tasks depend on."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,30 +7,30 @@ from typing import Any, Protocol
 from pipeline.types import AlternativeTranscript, Analysis, Options, Segment, TimeSpan, Transcript
 
 Report = Callable[[float, float], None]
-"""Called with the seconds of audio done and the seconds in all."""
+"""Called with the seconds of audio finished and the total seconds."""
 
 
 class Checkpoints(Protocol):
-    """Keeps finished pieces of work under names that any attempt derives again from what they depend on."""
+    """Store of finished pieces of work. Each key is derived from the inputs, so every attempt computes the same key."""
 
     def load(self, key: str) -> dict[str, Any] | None:
-        """Return what was saved under a key, or None."""
+        """Return the value saved under a key, or None."""
         ...
 
     def save(self, key: str, value: dict[str, Any]) -> None:
-        """Keep a value that JSON can hold."""
+        """Store a JSON-serializable value."""
         ...
 
 
 class Transcriber(Protocol):
-    """Turns audio into text with times."""
+    """Transcribes audio with timestamps."""
 
     model: str
-    """The model's name, as written into results."""
+    """Name of the model, written into results."""
     digest: str
-    """SHA-256 of its weights; empty where that is not known."""
+    """SHA-256 of the weights; empty if unknown."""
     device: str
-    """Where it runs, as written into results."""
+    """Name of the device or server, written into results."""
 
     def transcribe(
         self,
@@ -45,19 +45,19 @@ class Transcriber(Protocol):
 
         Args:
             audio: any audio or video file.
-            options: what a person asked for.
-            report: is told of the seconds done after every batch; what it raises ends the work.
-            checkpoints: where finished windows are kept; None keeps none.
-            on_segments: is given the segments, in order, as soon as they are known.
+            options: the options of the job.
+            report: called after every batch; an exception that it raises ends the work.
+            checkpoints: store of finished windows; None stores none.
+            on_segments: called with new segments, in order, as soon as they are known.
 
         Raises:
-            AudioError: the file holds no audio that can be decoded.
+            AudioError: the file has no decodable audio.
         """
         ...
 
 
 class Analyst(Protocol):
-    """Listens to audio and says what was said in it."""
+    """Analyzes the content of audio."""
 
     model: str
     digest: str
@@ -75,14 +75,14 @@ class Analyst(Protocol):
 
         Args:
             audio: any audio or video file.
-            options: what a person asked for.
-            report: is told of the seconds done after every section.
-            checkpoints: where finished answers are kept; None keeps none.
-            is_cancelled: asked between tokens.
+            options: the options of the job.
+            report: called after every section.
+            checkpoints: store of finished answers; None stores none.
+            is_cancelled: called between tokens.
 
         Raises:
-            AudioError: the file holds no audio that can be decoded.
-            CancelledError: `is_cancelled` said so.
+            AudioError: the file has no decodable audio.
+            CancelledError: `is_cancelled` returned True.
         """
         ...
 
@@ -94,17 +94,17 @@ class Analyst(Protocol):
         checkpoints: Checkpoints | None = None,
         is_cancelled: Callable[[], bool] | None = None,
     ) -> tuple[AlternativeTranscript, ...]:
-        """Return what is said in some stretches of a file, word for word.
+        """Return verbatim transcripts of some spans of a file.
 
         Args:
             audio: any audio or video file.
-            stretches: of 30 s at most, in order.
-            options: what a person asked for.
-            checkpoints: where finished readings are kept; None keeps none.
-            is_cancelled: asked between tokens.
+            stretches: spans of 30 s at most, in order.
+            options: the options of the job.
+            checkpoints: store of finished transcripts; None stores none.
+            is_cancelled: called between tokens.
 
         Raises:
-            AudioError: the file holds no audio that can be decoded.
-            CancelledError: `is_cancelled` said so.
+            AudioError: the file has no decodable audio.
+            CancelledError: `is_cancelled` returned True.
         """
         ...

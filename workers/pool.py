@@ -1,4 +1,4 @@
-"""What happens in a pool's process: it loads its model once, says that it is ready, and when it works."""
+"""The process of a pool: loads the model once and publishes the pool status."""
 
 import gc
 import logging
@@ -18,48 +18,48 @@ from workers.voxtral import Skipped, load_analyst
 
 logger = logging.getLogger(__name__)
 AGAIN_AFTER_S = 180.0
-"""How soon an analyst is asked for again that could not be had; asking a hub that is away may take a minute."""
+"""Seconds between attempts to load an unavailable analyst; a request to an unreachable hub may take a minute."""
 
 
 def transcriber() -> Transcriber:
     """Return this process's transcriber; the first call loads it.
 
     Raises:
-        EngineError: the model or the device is not to be had.
+        EngineError: the model or the device is unavailable.
     """
     return _transcriber.get()
 
 
 def analyst() -> Analyst | Skipped:
-    """Return this process's analyst, or why there is none; the first call loads it.
+    """Return this process's analyst, or the reason for its absence; the first call loads it.
 
-    What may pass is looked at again by a later call, every `AGAIN_AFTER_S` at most.
+    If the reason is temporary, a later call tries to load it again, every `AGAIN_AFTER_S` at most.
 
     Raises:
-        EngineError: the model or the device is not to be had although it was asked for.
+        EngineError: the model or the device is required by the settings and unavailable.
     """
     return _analyst.get()
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def warm_up(**_: Any) -> None:
-    """Load the pool's model, and publish in Redis that it is ready or why it never will be."""
+    """Load the pool's model, and publish in Redis that it is ready or the reason of the failure."""
     own, began = pool_reporter(), time.monotonic()
     own.reset(status=LOADING, percent=0, began_at=time.time())
     try:
-        _say_loaded(_load(own.pool), began)
+        _publish_loaded(_load(own.pool), began)
     except DuetError as error:
-        # The process stays: it answers each episode with this sentence instead of leaving it in the queue.
+        # The process stays: it fails each job with this sentence instead of leaving it in the queue.
         logger.error("%s", error)
         own.update(status="failed", reason=error, percent=None)
     if own.pool in ("whisper", "voxtral"):
-        work = _Work(IdleTimer(settings().idle_unload_s, _unload))
+        work = _TaskActivity(IdleTimer(settings().idle_unload_s, _unload))
         task_prerun.connect(work.begin, weak=False)
         task_postrun.connect(work.end, weak=False)
 
 
-class _Work:
-    """Tells of each task, and lets the model go when there was none for a while."""
+class _TaskActivity:
+    """Publishes the start and end of each task, and unloads the model after an idle period."""
 
     def __init__(self, idle: IdleTimer) -> None:
         self._idle = idle
@@ -91,7 +91,7 @@ def _load_transcriber() -> Transcriber:
 
     began = time.monotonic()
     loaded = load_transcriber(settings())
-    _say_loaded(loaded, began)
+    _publish_loaded(loaded, began)
     return loaded
 
 
@@ -100,23 +100,23 @@ def _load_analyst() -> Analyst | Skipped:
     loaded = load_analyst(settings())
     if isinstance(loaded, Skipped) and loaded.may_pass:
         logger.warning("%s It is tried again at an episode, every %g s at most.", loaded.reason, AGAIN_AFTER_S)
-    _say_loaded(loaded, began)
+    _publish_loaded(loaded, began)
     return loaded
 
 
-def _say_loaded(loaded: Transcriber | Analyst | Skipped | None, began: float) -> None:
-    said: dict[str, object] = {"status": "ready", "model": "", "reason": None}
+def _publish_loaded(loaded: Transcriber | Analyst | Skipped | None, began: float) -> None:
+    fields: dict[str, object] = {"status": "ready", "model": "", "reason": None}
     if isinstance(loaded, Skipped):
-        said["model"] = f"off: {loaded.reason}"
+        fields["model"] = f"off: {loaded.reason}"
         if loaded.may_pass:
-            said |= {"status": UNAVAILABLE, "reason": loaded.reason}
+            fields |= {"status": UNAVAILABLE, "reason": loaded.reason}
     elif loaded is not None:
-        said["model"] = loaded.model
-    pool_reporter().update(**said, since=time.time(), loading_s=round(time.monotonic() - began, 2), percent=None)
+        fields["model"] = loaded.model
+    pool_reporter().update(**fields, since=time.time(), loading_s=round(time.monotonic() - began, 2), percent=None)
 
 
 def _unload() -> None:
-    """Give the model's memory back; the next episode loads it again."""
+    """Release the model's memory; the next task loads the model again."""
     if _transcriber.held is None and (_analyst.held is None or isinstance(_analyst.held, Skipped)):
         return
     _transcriber.drop()

@@ -1,4 +1,4 @@
-"""What a worker's process says of itself in Redis: which device and model, how far it is, when it last worked."""
+"""Pool status in Redis: device, model, loading progress and time of last use of a worker process."""
 
 import logging
 import os
@@ -17,10 +17,10 @@ logger = logging.getLogger(__name__)
 
 
 class PoolReporter:
-    """The hash of one worker; where it has several processes, the one that says something last is known.
+    """Writer of a worker's status hash; of several processes in one worker, the last write wins.
 
-    It lasts as long as the worker's heartbeat (`pipeline.state.worker_registry`). A process outside of any pool, such
-    as a benchmark, has none and says nothing. A broker that is away keeps nobody from work.
+    The hash expires with the worker's heartbeat (`pipeline.state.worker_registry`). A process outside any pool, such as
+    a benchmark, publishes nothing. A broker outage is logged and does not stop the work.
     """
 
     def __init__(self, pool: str, worker: str) -> None:
@@ -28,15 +28,15 @@ class PoolReporter:
         self._worker = worker
 
     def reset(self, **fields: object) -> None:
-        """Say it all anew."""
+        """Replace the pool's status."""
         self._write({"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()} | fields, anew=True)
 
     def update(self, **fields: object) -> None:
-        """Say something more, or something else than before; None takes a field away."""
+        """Update fields of the pool's status; None deletes a field."""
         self._write(fields, anew=False)
 
     def add_busy_time(self, seconds: float) -> None:
-        """Add to the time that this process was at work."""
+        """Add to the busy time, in seconds, and mark the process idle."""
         self._write({"used_at": time.time(), "busy_since": None}, anew=False, busy_s=seconds)
 
     def _write(self, fields: dict[str, object], *, anew: bool, busy_s: float = 0.0) -> None:
@@ -63,5 +63,5 @@ class PoolReporter:
 
 @lru_cache(maxsize=1)
 def pool_reporter() -> PoolReporter:
-    """Return this process's standing."""
+    """Return the reporter of this process."""
     return PoolReporter(os.environ.get(POOL_VARIABLE, ""), os.environ.get(WORKER_VARIABLE, ""))

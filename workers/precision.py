@@ -1,4 +1,4 @@
-"""How exactly the model calculates: chosen by what the device is fast at."""
+"""Numeric precision per device."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,27 +6,27 @@ from typing import Literal
 import torch
 
 Kind = Literal["fp32", "bf16", "fp16", "int8"]
-"""Arithmetic of a matrix product; int8 is 8-bit weights and activations with float32 around them."""
+"""Arithmetic of a matrix product; int8 means 8-bit weights and activations with float32 around them."""
 
 
 @dataclass(frozen=True)
 class Precision:
-    """The arithmetic of the parts of the model, each where it costs time."""
+    """The arithmetic of the model's costly parts."""
 
     name: str
     encoder: Kind
     decoder: Kind
     cache: Kind
-    """How the decoder's view of the audio is kept; reading it is what a decoding step mostly does."""
+    """Storage of the decoder's cross-attention cache; reading it dominates the time of a decoding step."""
 
     @property
     def encoder_dtype(self) -> torch.dtype:
-        """What flows between the encoder's layers."""
+        """dtype of the activations between the encoder's layers."""
         return _DTYPES[self.encoder]
 
     @property
     def decoder_dtype(self) -> torch.dtype:
-        """What flows between the decoder's layers."""
+        """dtype of the activations between the decoder's layers."""
         return _DTYPES[self.decoder]
 
 
@@ -38,11 +38,10 @@ _DTYPES: dict[Kind, torch.dtype] = {
 }
 
 FP32 = Precision("fp32", encoder="fp32", decoder="fp32", cache="fp32")
-"""Token for token what openai-whisper decodes in float32, given as much silence after a window as it does; for CPUs
-without bfloat16 instructions."""
+"""For CPUs without bfloat16 instructions. Decodes the same tokens as openai-whisper in float32 with equal padding after
+a window."""
 INT8 = Precision("int8", encoder="fp32", decoder="int8", cache="int8")
-"""A tenth faster than float32 on a CPU without bfloat16 instructions, but not token
-for token the same: only when asked for."""
+"""A tenth faster than float32 on a CPU without bfloat16 instructions. Its tokens may differ, so it is opt-in."""
 BF16 = Precision("bf16", encoder="bf16", decoder="bf16", cache="int8")
 """For CPUs with avx512_bf16 or amx."""
 FP16 = Precision("fp16", encoder="fp16", decoder="fp16", cache="fp16")

@@ -49,7 +49,7 @@ def log_start(task_id: str, task: Any, **_: Any) -> None:
     structlog.contextvars.bind_contextvars(
         job=whose.job, episode=whose.job[:EPISODE_HEX_DIGITS], leg=whose.step, attempt=whose.attempt
     )
-    logger.info("begun", tries=task.request.retries + 1)
+    logger.info("task_started", tries=task.request.retries + 1)
 
 
 @task_postrun.connect  # type: ignore[untyped-decorator]
@@ -63,7 +63,9 @@ def log_end(task_id: str, task: Any, retval: Any, state: str | None = None, **_:
     told = {name: value for name in TOLD if (value := result.get(name))}
     try:
         logger.info(
-            "ended" if state == "SUCCESS" else (state or "left").lower(), took_s=round(now - began_at, 3), **told
+            "task_finished" if state == "SUCCESS" else (state or "left").lower(),
+            took_s=round(now - began_at, 3),
+            **told,
         )
         if tracing.is_on():
             _trace(whose, began_at, now, told | {"task_state": state or ""})

@@ -70,15 +70,15 @@ def test_one_trace_has_all_of_an_episode_and_each_line_says_whose_it_is(fleet: F
     # And the logs have a line for each beginning and end, with no word of what was said
     lines = {pool: [it for it in log_lines(fleet.processes[pool]) if it.get("job") == job.id] for pool in POOLS}
     events = [it["event"] for it in lines["whisper"]]
-    assert events.count("begun") == 2, "it was killed once"
-    (ended,) = [it for it in lines["whisper"] if it["event"] == "ended"]
+    assert events.count("task_started") == 2, "it was killed once"
+    (ended,) = [it for it in lines["whisper"] if it["event"] == "task_finished"]
     assert (ended["episode"], ended["leg"], ended["attempt"], ended["status"]) == (
         job.spec.episode.id,
         "whisper",
         1,
         "ok",
     )
-    assert [it["state"] for it in lines["cpu"] if it["event"] == "ended"] == ["completed"]
+    assert [it["state"] for it in lines["cpu"] if it["event"] == "task_finished"] == ["completed"]
     for pool in POOLS:
         text = fleet.processes[pool].log.read_text()
         assert "Window " not in text, "what was said"

@@ -149,8 +149,8 @@ def test_what_scales_is_measured() -> None:
         for trigger in it["spec"]["triggers"]
         for name in re.findall(r"\bduet_\w+", trigger["metadata"]["query"])
     }
-    assert asked == {"duet_queue_messages", "duet_taken_messages", "duet_oldest_wait_seconds"}
-    measured = "".join(path.read_text() for path in (ROOT / "pipeline/metrics").glob("*.py"))
+    assert asked == {"duet_queue_messages", "duet_unacked_messages", "duet_oldest_wait_seconds"}
+    measured = "".join(path.read_text() for path in (ROOT / "pipeline/monitoring/metrics").glob("*.py"))
     assert all(f'"{name}"' in measured for name in asked)
 
 

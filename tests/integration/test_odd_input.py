@@ -299,10 +299,10 @@ def test_what_cannot_be_put_onto_the_queues_costs_nothing_else_of_its_page(
     job_store: JobStore, show: Path, tmp_path: Path
 ) -> None:
     class Fussy(Submitter):
-        def start(self, prepared: Any) -> Any:
+        def enqueue(self, prepared: Any) -> Any:
             if any(it.source.endswith("m.mp3") for it in prepared):
                 raise ZeroDivisionError
-            return super().start(prepared)
+            return super().enqueue(prepared)
 
     write_audio(show, "m.mp3")
     submitter = Fussy(str(tmp_path / "out"), job_store=job_store)

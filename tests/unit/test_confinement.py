@@ -21,7 +21,7 @@ SECRET = "s3cr3t-of-the-pool"
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's means are Linux's")
 TRIES = """
 import socket, sys
-from workers.confinement import confine
+from workers.audio.confinement import confine
 import errno
 kept = confine([])
 tries = {
@@ -106,7 +106,10 @@ def test_a_system_that_allows_none_of_it_is_no_reason_not_to_decode(
     assert [it.partition(" (")[0] for it in kept] == ["new privileges", "the network", "capabilities", "files"]
 
     # When its decoder tells so, and goes on
-    program = f"from workers import decoder\ndecoder.confine = lambda readable: {kept!r}\ndecoder.main('ep.mp3')\n"
+    program = (
+        f"from workers.audio import decoder_process\ndecoder_process.confine = lambda readable: {kept!r}\n"
+        "decoder_process.main('ep.mp3')\n"
+    )
     real = subprocess.Popen
 
     def without_confinement(command: list[str], **options: object) -> object:

@@ -167,7 +167,7 @@ def test_how_much_is_loaded_is_told(monkeypatch: pytest.MonkeyPatch, broker: str
         if fields.get("percent"):
             told.set()
 
-    monkeypatch.setattr(pool_reporter(), "say", record)
+    monkeypatch.setattr(pool_reporter(), "update", record)
     monkeypatch.setattr(reservation, "TICK_S", 0.01)
     monkeypatch.setattr(reservation, "held_bytes", lambda place: next(held, int(0.43 * SHARE.weights_bytes)))
     with reservation.reserve_device(CPU, SHARE):

@@ -210,7 +210,7 @@ def test_an_attempt_goes_on_where_the_last_one_stopped(
     before = dict(kept)
     heard: list[int] = []
     hear = voxtral.encode_audio
-    monkeypatch.setattr(voxtral_weights, "hear", lambda samples: heard.append(len(samples)) or hear(samples))
+    monkeypatch.setattr(voxtral, "encode_audio", lambda samples: heard.append(len(samples)) or hear(samples))
     assert analyst(voxtral, 30.0, rows=1).analyze(episode, Options(), quiet, kept) == one_by_one
     assert len(heard) == 2, "the first of three sections had both its answers"
     assert {key: kept[key] for key in before} == before
@@ -228,8 +228,8 @@ def test_what_was_summed_up_is_not_summed_up_again(
     assert sum(key.startswith("text-") for key in kept) == 2
     kept.most = inf
     answer, asked = voxtral.answer, []
-    monkeypatch.setattr(voxtral_weights, "answer", lambda text, *rest: asked.append(text) or answer(text, *rest))
-    monkeypatch.setattr(voxtral_weights, "hear", lambda samples: pytest.fail("heard again"))
+    monkeypatch.setattr(voxtral, "answer", lambda text, *rest: asked.append(text) or answer(text, *rest))
+    monkeypatch.setattr(voxtral, "encode_audio", lambda samples: pytest.fail("heard again"))
     resumed = analyst(voxtral, 30.0, rows=3).analyze(episode, ALL, quiet, kept)
     assert len(asked) == sum(key.startswith("text-") for key in kept) - 2
     assert resumed == analyst(voxtral, 30.0, rows=3).analyze(episode, ALL, quiet, Kept(kept))
@@ -294,7 +294,7 @@ def test_a_batch_that_does_not_fit_is_halved(
                 raise torch.OutOfMemoryError("no room")
             return listen(heard)
 
-        monkeypatch.setattr(voxtral_weights, "listen", listen_to_few)
+        monkeypatch.setattr(voxtral, "start_conversation", listen_to_few)
 
     with_room_for(1)
     backend = LocalBackend(voxtral, 2)
@@ -339,7 +339,7 @@ def test_the_first_half_of_a_halved_batch_is_kept_while_the_second_is_at_work(
         heard.append(together)
         return listen(together)
 
-    monkeypatch.setattr(voxtral_weights, "listen", listen_to_one)
+    monkeypatch.setattr(voxtral, "start_conversation", listen_to_one)
     kept = Kept()
     kept.most = 3
     with pytest.raises(KilledError):

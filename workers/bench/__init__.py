@@ -1,1 +1,1 @@
-"""Measuring the ways through Duet on this machine; `duet bench` shows them."""
+"""Benchmark of the modes of Duet on this machine, run by `duet bench`."""

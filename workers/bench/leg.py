@@ -1,7 +1,7 @@
-"""One leg in a process of its own, as its pool is: `python -m workers.bench.leg whisper|voxtral`.
+"""Runs one leg in its own process, like a pool: `python -m workers.bench.leg whisper|voxtral`.
 
-It loads its model and says so; then, for each path of an audio file that comes in, it works through the file and
-says what that took. Each is one line of JSON.
+It loads the model and reports it. Then it reads paths of audio files, processes each file and reports the time taken.
+Every message is one line of JSON.
 """
 
 import json
@@ -22,18 +22,18 @@ OPTIONS = Options(second_opinion="off")
 
 
 def main(leg: str, answers: IO[str]) -> None:
-    """Load, answer until nothing is asked any more."""
+    """Load the model, and answer requests until the end of standard input."""
     try:
-        said, run = {"whisper": load_whisper, "voxtral": load_voxtral}[leg]()
-        _say(answers, said)
+        loaded, run = {"whisper": load_whisper, "voxtral": load_voxtral}[leg]()
+        _write(answers, loaded)
         for line in sys.stdin:
-            _say(answers, run(Path(json.loads(line))))
+            _write(answers, run(Path(json.loads(line))))
     except DuetError as error:
-        _say(answers, {"error": str(error)})
+        _write(answers, {"error": str(error)})
 
 
 def load_whisper() -> tuple[dict[str, Any], Run]:
-    """Return what the fast leg is, and what it does with a file."""
+    """Return the model and device of the fast leg, and its function for a file."""
     from workers.whisper.loading import load_transcriber
 
     engine = load_transcriber(settings())
@@ -41,7 +41,7 @@ def load_whisper() -> tuple[dict[str, Any], Run]:
 
 
 def load_voxtral() -> tuple[dict[str, Any], Run]:
-    """Return what the slow leg is, or why there is none, and what it does with a file."""
+    """Return the model and device of the slow leg, or why it is skipped, and its function for a file."""
     from workers.voxtral import Skipped, load_analyst
 
     engine = load_analyst(settings())
@@ -51,39 +51,39 @@ def load_voxtral() -> tuple[dict[str, Any], Run]:
 
 
 def transcribe(engine: Transcriber, audio: Path) -> dict[str, Any]:
-    """Transcribe a file; its first text is there when the first segments are."""
+    """Transcribe a file; the first text is available with the first segments."""
     began_s = time.monotonic()
     seen_s: list[float] = []
     transcript = engine.transcribe(
-        audio, OPTIONS, _unheard, on_segments=lambda _: seen_s.append(time.monotonic() - began_s)
+        audio, OPTIONS, _ignore_progress, on_segments=lambda _: seen_s.append(time.monotonic() - began_s)
     )
     work_s = time.monotonic() - began_s
     return {"work_s": work_s, "first_text_s": seen_s[0] if seen_s else work_s, "audio_s": transcript.audio_s}
 
 
 def analyze(engine: Analyst, audio: Path) -> dict[str, Any]:
-    """Analyse a file; nothing of it can be read before all of it is there."""
+    """Analyze a file; the first text is available only at the end."""
     began_s = time.monotonic()
-    engine.analyze(audio, OPTIONS, _unheard)
+    engine.analyze(audio, OPTIONS, _ignore_progress)
     work_s = time.monotonic() - began_s
     return {"work_s": work_s, "first_text_s": work_s}
 
 
-def _unheard(done_s: float, all_s: float) -> None:
-    pass  # nobody watches the progress of a benchmark
+def _ignore_progress(done_s: float, all_s: float) -> None:
+    pass  # a benchmark shows no progress
 
 
 def _loaded(engine: Transcriber | Analyst) -> dict[str, Any]:
     return {"model": engine.model, "device": engine.device}
 
 
-def _say(answers: IO[str], what: dict[str, Any]) -> None:
-    answers.write(json.dumps(what) + "\n")
+def _write(answers: IO[str], message: dict[str, Any]) -> None:
+    answers.write(json.dumps(message) + "\n")
     answers.flush()
 
 
 if __name__ == "__main__":
-    # What libraries print must not come between the answers.
+    # Output that libraries print must not mix with the answers.
     own = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     main(sys.argv[1], own)

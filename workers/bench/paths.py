@@ -1,8 +1,7 @@
-"""The ways through Duet on the same audio: Whisper alone, Voxtral alone, one after the other, both at once.
+"""Comparison of Duet's modes on the same audio: Whisper alone, Voxtral alone, sequential, and both legs in parallel.
 
-Both legs run in processes like those of the pools, which have loaded their models before anything is timed, keep
-to the same plan and take the same turns on the device. Queues, uploads, the merge and the second opinion are not
-in these figures.
+Both legs run in processes like those of the pools. They load their models before the timing starts, and use the same
+memory plan and device priority. The figures exclude queues, uploads, the merge and the second opinion.
 """
 
 import json
@@ -24,33 +23,33 @@ STOP_S = 20.0
 
 @dataclass(frozen=True)
 class Way:
-    """What one way through Duet took, each figure the median of its rounds."""
+    """The figures of one mode, each the median of its rounds."""
 
     name: str
     work_s: float
-    """Seconds from the start until all of it is there."""
+    """Seconds from the start to the complete result."""
     first_text_s: float
-    """Seconds from the start until there is something to read."""
+    """Seconds from the start to the first text."""
     real_time_factor: float
-    """Seconds of work for a second of audio: 0.1 is ten times faster than real time."""
+    """Seconds of work per second of audio; 0.1 is ten times faster than real time."""
     cost_per_audio_hour: float | None
-    """In the money of the price that was given for an hour of the machine; None where none was."""
+    """In the currency of the given price per machine hour; None without a price."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The ways that could be measured, and why the others could not."""
+    """The measured modes, and the reason if Voxtral was skipped."""
 
     audio_s: float
     whisper: dict[str, Any]
     """The fast leg's `model` and `device`."""
     voxtral: dict[str, Any]
-    """The slow leg's, or `skipped` with the reason."""
+    """The slow leg's `model` and `device`, or `skipped` with the reason."""
     ways: tuple[Way, ...]
 
 
 class Leg:
-    """A leg's process."""
+    """The process of a leg."""
 
     def __init__(self, name: str, variables: Mapping[str, str]) -> None:
         self.name = name
@@ -64,34 +63,34 @@ class Leg:
         )
 
     def begin(self, audio: Path) -> None:
-        """Have it work through a file."""
+        """Send a file to the process."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(str(audio)) + "\n")
         self._process.stdin.flush()
 
     def answer(self) -> dict[str, Any]:
-        """Wait for what it says next.
+        """Return the next message; blocks until it arrives.
 
         Raises:
-            EngineError: it cannot load its model or read the audio, or it has ended.
+            EngineError: the process cannot load its model or read the audio, or has ended.
         """
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             status = self._process.wait()
             raise EngineError(f"The process of {self.name} ended with status {status}; see above for why.")
-        said: dict[str, Any] = json.loads(line)
-        if "error" in said:
-            raise EngineError(said["error"])
-        return said
+        message: dict[str, Any] = json.loads(line)
+        if "error" in message:
+            raise EngineError(message["error"])
+        return message
 
     def work(self, audio: Path) -> dict[str, Any]:
-        """Have it work through a file, and wait for the end."""
+        """Process a file, and return the figures."""
         self.begin(audio)
         return self.answer()
 
     def stop(self) -> None:
-        """End it."""
+        """End the process; kills it after `STOP_S`."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
@@ -104,21 +103,21 @@ class Leg:
 def compare(
     audio: Path, rounds: int, price_per_hour: float | None, variables: Mapping[str, str], said: Callable[[str], None]
 ) -> Comparison:
-    """Measure every way that this machine has, round after round.
+    """Measure every available mode, round by round.
 
     Args:
-        audio: an audio file; it is decoded each time, as for a job.
-        rounds: how often each way is gone.
-        price_per_hour: what an hour of this machine costs.
-        variables: settings of the legs, the broker's address among them.
-        said: is told what is being done.
+        audio: an audio file; decoded in every run, as in a job.
+        rounds: number of runs of each mode.
+        price_per_hour: cost of an hour of this machine.
+        variables: environment variables of the legs, including the broker's address.
+        said: called with progress messages.
 
     Raises:
-        EngineError: a model that was asked for cannot be had, or the audio cannot be read.
+        EngineError: a required model is unavailable, or the audio cannot be read.
     """
     with _legs(variables) as (whisper, voxtral):
         said("Loading the models.")
-        # One after the other: each counts what is free on the device.
+        # Sequential, because each leg measures the free memory of the device.
         fast, slow = whisper.answer(), voxtral.answer()
         ways = _ways(whisper, voxtral) if "skipped" not in slow else {"whisper-only": whisper.work}
         said("Once without counting: the first run of anything is slow.")
@@ -138,24 +137,24 @@ def _ways(whisper: Leg, voxtral: Leg) -> dict[str, Callable[[Path], dict[str, An
     return {
         "whisper-only": whisper.work,
         "voxtral-only": voxtral.work,
-        "one-after-the-other": lambda audio: _in_turn(whisper, voxtral, audio),
-        "hybrid": lambda audio: _at_once(whisper, voxtral, audio),
+        "one-after-the-other": lambda audio: _sequential(whisper, voxtral, audio),
+        "hybrid": lambda audio: _parallel(whisper, voxtral, audio),
     }
 
 
-def _in_turn(whisper: Leg, voxtral: Leg, audio: Path) -> dict[str, Any]:
+def _sequential(whisper: Leg, voxtral: Leg, audio: Path) -> dict[str, Any]:
     began_s = time.monotonic()
     first_text_s = whisper.work(audio)["first_text_s"]
     voxtral.work(audio)
     return {"work_s": time.monotonic() - began_s, "first_text_s": first_text_s}
 
 
-def _at_once(whisper: Leg, voxtral: Leg, audio: Path) -> dict[str, Any]:
+def _parallel(whisper: Leg, voxtral: Leg, audio: Path) -> dict[str, Any]:
     began_s = time.monotonic()
     whisper.begin(audio)
     voxtral.begin(audio)
     answers = [whisper.answer(), voxtral.answer()]
-    return {"work_s": time.monotonic() - began_s, "first_text_s": min(it["first_text_s"] for it in answers)}
+    return {"work_s": time.monotonic() - began_s, "first_text_s": min(answer["first_text_s"] for answer in answers)}
 
 
 def _way(name: str, runs: list[dict[str, Any]], audio_s: float, price_per_hour: float | None) -> Way:

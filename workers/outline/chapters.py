@@ -1,4 +1,4 @@
-"""Chapters: stretches of an episode that keep to their words."""
+"""Chapters of an episode, split where its vocabulary changes."""
 
 from collections.abc import Sequence
 
@@ -13,15 +13,15 @@ from workers.outline.topics import topics
 
 SHORTEST_S = 90.0
 _BLOCK_S = 15.0
-"""Sentences of so long together are compared: one alone has too few words."""
+"""Seconds of speech in a compared block of sentences; a single sentence has too few words."""
 _PENALTY = 1.5
-"""How much more alike the blocks of two chapters must be than those of both together."""
+"""Minimum gain in similarity within chapters that justifies another chapter."""
 _TITLE_TOPICS = 3
 
 
 def chapters(spoken: Sequence[Sentence], key: Keyness) -> tuple[Chapter, ...]:
-    """Return the chapters in order; the first begins with the episode."""
-    starts = [0, *_turns(spoken, key)]
+    """Return the chapters in order; the first starts at 0 s."""
+    starts = [0, *_first_sentences(spoken, key)]
     parts = [spoken[start:end] for start, end in zip(starts, [*starts[1:], len(spoken)], strict=True)]
     return tuple(_chapter(part, key, is_first=part is parts[0]) for part in parts if part)
 
@@ -32,8 +32,8 @@ def _chapter(part: Sequence[Sentence], key: Keyness, *, is_first: bool) -> Chapt
     return Chapter(start_s=0.0 if is_first else part[0].start_s, title=title, gist=gist)
 
 
-def _turns(spoken: Sequence[Sentence], key: Keyness) -> list[int]:
-    """Return the indices of the sentences with which the subject changes."""
+def _first_sentences(spoken: Sequence[Sentence], key: Keyness) -> list[int]:
+    """Return the indices of the sentences at which the subject changes."""
     firsts = _block_starts(spoken)
     least = round(SHORTEST_S / _BLOCK_S)
     if len(firsts) < 2 * least or not key:
@@ -43,7 +43,7 @@ def _turns(spoken: Sequence[Sentence], key: Keyness) -> list[int]:
         for first, end in zip(firsts, [*firsts[1:], len(spoken)], strict=True)
     ]
     vectors = TfidfVectorizer(analyzer=list, vocabulary=sorted(key), sublinear_tf=True).fit_transform(blocks)
-    # Of vectors of length one the linear kernel is the cosine, and defined for blocks without any telling word.
+    # For unit vectors the linear kernel equals the cosine, and it is defined for blocks without any keyword.
     breaks = KernelCPD(kernel="linear", min_size=least).fit(vectors.toarray()).predict(pen=_PENALTY)
     return [firsts[place] for place in breaks[:-1]]
 

@@ -1,4 +1,4 @@
-"""Which words an episode uses more than its language does."""
+"""Keyness of the words that are more frequent in an episode than in its language."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,25 +8,25 @@ from stopwordsiso import has_lang, stopwords
 from wordfreq import get_frequency_dict
 
 Keyness = dict[str, float]
-"""Log-likelihood ratio (G²) of each telling word: how sure it is that it is used more than elsewhere."""
+"""Log-likelihood ratio (G²) per keyword: the evidence that the word is more frequent than in general use."""
 SURE = 15.13
-"""G² that chance reaches once in ten thousand words: https://ucrel.lancs.ac.uk/llwizard.html."""
+"""G² at a significance of p = 0.0001: https://ucrel.lancs.ac.uk/llwizard.html."""
 _RAREST = 1e-6
-"""Share of a word that the lists of frequencies leave out; they go down to one in a million."""
-# What is only ever spoken stands in no list of stop words.
+"""Relative frequency of a word that is missing from the frequency lists, which end at one in a million."""
+# Stop word lists lack these words of spoken language.
 _SPOKEN_WORDS = "uh um er erm hmm hm mm mhm huh yeah yep nah okay ok alright gonna gotta wanna kinda sorta"
 _SPOKEN = frozenset(_SPOKEN_WORDS.split())
 
 
 def keyness(words: Iterable[str], language: str) -> Keyness:
-    """Return the keyness of each telling word: no stop word, not a single letter."""
+    """Return the keyness of each word, without stop words and single letters."""
     counts = Counter(words)
-    common, empty = _common(language), _empty(language)
+    common, stop = _common(language), _stop_words(language)
     total = counts.total()
     return {
         word: _likelihood_ratio(count, total * common.get(word, _RAREST))
         for word, count in counts.items()
-        if len(word) > 1 and word not in empty and word.replace("’", "'").split("'")[0] not in empty
+        if len(word) > 1 and word not in stop and word.replace("’", "'").split("'")[0] not in stop
     }
 
 
@@ -38,8 +38,8 @@ def _common(language: str) -> dict[str, float]:
     try:
         return get_frequency_dict(language, "small")
     except LookupError:
-        return {}  # of this language nothing is known: then what is said often counts
+        return {}  # unknown language: every frequent word counts
 
 
-def _empty(language: str) -> frozenset[str]:
+def _stop_words(language: str) -> frozenset[str]:
     return _SPOKEN | (stopwords(language) if has_lang(language) else frozenset())

@@ -1,4 +1,4 @@
-"""What can be said of an episode without having understood it."""
+"""The outline of an episode as an `Analysis`."""
 
 import re
 
@@ -16,7 +16,7 @@ MOST_TOPICS = 8
 
 
 def outline(transcript: Transcript) -> Analysis:
-    """Return topics, summary and chapters as the transcript's words give them, marked `source="outline"`."""
+    """Return topics, summary and chapters extracted from the transcript, marked `source="outline"`."""
     language = transcript.language
     spoken = sentences(transcript)
     key = keyness((word for sentence in spoken for word in sentence.folded), language)

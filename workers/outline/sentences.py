@@ -1,4 +1,4 @@
-"""The sentences of a transcript, and when each begins."""
+"""The sentences of a transcript with their start times."""
 
 import re
 from bisect import bisect_right
@@ -12,30 +12,30 @@ from sentencex import segment
 from pipeline.types import Transcript
 
 LONGEST = 240
-"""Letters in what is shown of a sentence, and after which one without a full stop ends with its segment."""
+"""Characters of a displayed sentence. A longer one without a full stop is split at segment boundaries."""
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _ENDED = re.compile(r"[.!?…。！？]['\"”’»)]*$")
-# Their words are not told apart by spaces: pairs of letters take the place of words.
+# Languages without spaces between words: pairs of letters replace words.
 _UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "km", "my"})
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence and about when it begins."""
+    """A sentence and its approximate start."""
 
     text: str
     start_s: float
     words: tuple[str, ...]
-    """As they are written."""
+    """The words as spelled in the transcript."""
 
     @property
     def folded(self) -> tuple[str, ...]:
-        """The words without regard to capitals."""
+        """The case-folded words."""
         return tuple(word.casefold() for word in self.words)
 
 
 def sentences(transcript: Transcript) -> list[Sentence]:
-    """Return a transcript's sentences in order; one that begins inside a segment gets its share of its time."""
+    """Return a transcript's sentences in order; starts inside a segment are interpolated."""
     texts = [f"{part.text.strip()} " for part in transcript.segments]
     ends = list(accumulate(map(len, texts)))
     starts = [end - len(text) for end, text in zip(ends, texts, strict=True)]
@@ -54,7 +54,7 @@ def _pieces(language: str, text: str, segment_starts: list[int]) -> Iterator[tup
     for sentence in segment(language, text):
         start, offset = offset, offset + len(sentence)
         while offset - start > LONGEST:
-            # Some transcripts have no full stops: then a sentence ends with the segment in which it is long enough.
+            # Some transcripts have no full stops; their sentences end with the segment in which they are long enough.
             place = bisect_right(segment_starts, start + LONGEST // 2)
             if place == len(segment_starts) or segment_starts[place] >= offset:
                 break
@@ -71,12 +71,12 @@ def _words(text: str, language: str) -> tuple[str, ...]:
 
 
 def shortened(text: str) -> str:
-    """Return a text that is not too long to be shown, cut between words."""
+    """Return a text cut between words to at most `LONGEST` characters."""
     if len(text) <= LONGEST:
         return text
     return text[: LONGEST - 1].rsplit(" ", 1)[0] + "…"
 
 
 def ended(text: str) -> str:
-    """Return a sentence with a full stop if nothing else ends it."""
+    """Return a sentence, with a full stop added if it has no final punctuation."""
     return text if _ENDED.search(text) else f"{text}."

@@ -1,4 +1,4 @@
-"""The sentences that stand for all that is said."""
+"""The most central sentences of an episode."""
 
 from collections.abc import Sequence
 
@@ -11,29 +11,29 @@ from workers.outline.keyness import Keyness
 from workers.outline.sentences import Sentence
 
 _FAINTEST = 0.05
-"""Likeness below which two sentences have nothing to do with each other."""
+"""Cosine similarity below which two sentences are unrelated."""
 _SHORT_WORDS, _LONG_WORDS = 8, 40
-"""Sentences beyond these lengths say little, or are several."""
+"""Word counts; shorter sentences have little content, and longer ones are several sentences."""
 _MOST_COMPARED = 800
-"""Of longer episodes each second, third, ... sentence: comparing all with all grows with the square."""
+"""Number of sentences above which only every second, third, ... one is compared; the cost is quadratic."""
 
 
 def central(spoken: Sequence[Sentence], key: Keyness, most: int) -> list[Sentence]:
-    """Return the sentences most like all others, the first one first, each unlike those before it."""
-    telling = [sentence for sentence in spoken if any(word in key for word in sentence.folded)]
-    telling = telling[:: 1 + len(telling) // _MOST_COMPARED]
-    if not telling:
+    """Return the most central sentences, the best first, each unlike the previous ones."""
+    candidates = [sentence for sentence in spoken if any(word in key for word in sentence.folded)]
+    candidates = candidates[:: 1 + len(candidates) // _MOST_COMPARED]
+    if not candidates:
         return list(spoken[:1])
     likeness = cosine_similarity(
-        TfidfVectorizer(analyzer=lambda sentence: sentence.folded, vocabulary=sorted(key)).fit_transform(telling)
+        TfidfVectorizer(analyzer=lambda sentence: sentence.folded, vocabulary=sorted(key)).fit_transform(candidates)
     )
-    scores = _ranks(likeness) * np.array([_fitness(len(sentence.words)) for sentence in telling])
+    scores = _ranks(likeness) * np.array([_fitness(len(sentence.words)) for sentence in candidates])
     chosen: list[int] = []
-    while len(chosen) < min(most, len(telling)):
+    while len(chosen) < min(most, len(candidates)):
         newness = 1 - likeness[:, chosen].max(axis=1, initial=0.0)
         newness[chosen] = -1
         chosen.append(int(np.argmax(scores * newness)))
-    return [telling[index] for index in chosen]
+    return [candidates[index] for index in chosen]
 
 
 def _ranks(likeness: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -1,4 +1,4 @@
-"""The words and names that say what an episode is about."""
+"""Topics of an episode: keywords and names."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -11,13 +11,13 @@ _LONGEST_NAME = 4
 
 
 def topics(spoken: Sequence[Sentence], key: Keyness, most: int) -> tuple[str, ...]:
-    """Return the words, and the phrases of neighbouring words, that say most about the sentences."""
+    """Return the words and phrases of neighbouring words with the highest keyness."""
     spellings: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for sentence in spoken:
         for phrase in _phrases(sentence, key):
             spellings[" ".join(phrase).casefold()][" ".join(phrase)] += 1
     counts = {folded: spelled.total() for folded, spelled in spellings.items()}
-    # A phrase has the part of its words' keyness for which it accounts.
+    # A phrase gets the share of its words' keyness that its occurrences account for.
     scores = {
         folded: sum(key.get(word, 0.0) * count / counts.get(word, count) for word in folded.split())
         for folded, count in counts.items()
@@ -35,12 +35,12 @@ def topics(spoken: Sequence[Sentence], key: Keyness, most: int) -> tuple[str, ..
 
 
 def _phrases(sentence: Sentence, key: Keyness) -> Iterator[tuple[str, ...]]:
-    """Yield each telling word, and each run of telling words and parts of names."""
-    tells = [word.casefold() in key for word in sentence.words]
+    """Yield each keyword, and each run of keywords and parts of names."""
+    is_keyword = [word.casefold() in key for word in sentence.words]
     named = [index > 0 and len(word) > 1 and word[0].isupper() for index, word in enumerate(sentence.words)]
-    for is_run, run in groupby(range(len(tells)), key=lambda index: tells[index] or named[index]):
+    for is_run, run in groupby(range(len(is_keyword)), key=lambda index: is_keyword[index] or named[index]):
         places = list(run) if is_run else []
         for first in range(len(places)):
             for last in range(first, min(len(places), first + _LONGEST_NAME)):
-                if any(tells[place] for place in places[first : last + 1]):
+                if any(is_keyword[place] for place in places[first : last + 1]):
                     yield sentence.words[places[first] : places[last] + 1]

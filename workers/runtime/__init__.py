@@ -1,1 +1,1 @@
-"""A worker process among others: heartbeat, unacknowledged messages, lost processes, spot notices, its model."""
+"""Runtime of a worker process: heartbeat, unacknowledged messages, lost processes, spot notices, model holder."""

@@ -1,6 +1,6 @@
-"""Where a platform says that a machine is about to be taken away: EC2's metadata service, or a file.
+"""Sources of spot termination notices: the metadata service of EC2, or a file.
 
-EC2 gives two minutes: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
+EC2 announces a termination two minutes ahead: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
 """
 
 import json
@@ -18,30 +18,30 @@ from pipeline.settings import settings
 logger = logging.getLogger(__name__)
 EC2 = "ec2"
 ENDPOINT_VARIABLE = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
-"""As AWS's own tools have it."""
+"""The environment variable that the tools of AWS use."""
 TOKEN_TTL_S = 21600
 TIMEOUT_S = 2.0
 
 
 class NoticeSource(Protocol):
-    """Something that may say that this machine is about to be taken away."""
+    """A source of termination notices for this machine."""
 
     name: str
 
     def seconds_left(self) -> float | None:
-        """Return in how many seconds that is, infinity where it is not said when; None while it stays."""
+        """Return the seconds until termination, infinity for a notice without a time, or None without a notice."""
         ...
 
 
 class NoticeFile:
-    """A file whose being there is the notice; it may hold the seconds that are left."""
+    """A file whose existence is the notice; it may contain the seconds that are left."""
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
         self._path = path
 
     def seconds_left(self) -> float | None:
-        """Look whether it is there."""
+        """Return the seconds left by the file's content, counted from its modification time."""
         try:
             text = self._path.read_text("utf-8", "replace").strip()
             changed_at = self._path.stat().st_mtime
@@ -54,7 +54,7 @@ class NoticeFile:
 
 
 class Ec2Metadata:
-    """EC2's metadata service, version 2: a token first, then the question."""
+    """The metadata service of EC2, version 2, which requires a session token."""
 
     name = "EC2"
 
@@ -62,23 +62,23 @@ class Ec2Metadata:
         self._endpoint = endpoint.rstrip("/")
         self._http = urllib3.PoolManager(timeout=TIMEOUT_S, retries=False)
         self._token = ""
-        self._was_heard = True
+        self._was_reachable = True
 
     def seconds_left(self) -> float | None:
-        """Ask for the instance's next action; a service that does not answer says nothing."""
+        """Request the instance action; an unreachable service counts as no notice."""
         try:
-            answer = self._ask()
+            answer = self._request_action()
         except urllib3.exceptions.HTTPError as error:
-            if self._was_heard:
+            if self._was_reachable:
                 logger.warning("%s does not answer (%s); its notice will not be heard.", self._endpoint, error)
-            self._was_heard = False
+            self._was_reachable = False
             return None
-        self._was_heard = True
-        if answer.status != 200:  # 404: nothing is going to happen
+        self._was_reachable = True
+        if answer.status != 200:  # 404: no termination is scheduled
             return None
-        return _until(answer.data)
+        return _seconds_until(answer.data)
 
-    def _ask(self) -> urllib3.BaseHTTPResponse:
+    def _request_action(self) -> urllib3.BaseHTTPResponse:
         for _ in range(2):
             if not self._token:
                 self._token = self._new_token()
@@ -86,7 +86,7 @@ class Ec2Metadata:
             answer = self._http.request("GET", url, headers={"X-aws-ec2-metadata-token": self._token})
             if answer.status != 401:
                 break
-            self._token = ""  # it has run out
+            self._token = ""  # it has expired
         return answer
 
     def _new_token(self) -> str:
@@ -97,8 +97,8 @@ class Ec2Metadata:
         return answer.data.decode("ascii")
 
 
-def _until(answer: bytes) -> float:
-    """Read `{"action": "terminate", "time": "2026-11-23T18:22:00Z"}`."""
+def _seconds_until(answer: bytes) -> float:
+    """Return the seconds until the time in `{"action": "terminate", "time": "2026-11-23T18:22:00Z"}`."""
     try:
         return (datetime.fromisoformat(json.loads(answer)["time"]) - datetime.now(UTC)).total_seconds()
     except (ValueError, KeyError, TypeError):
@@ -106,6 +106,6 @@ def _until(answer: bytes) -> float:
 
 
 def sources() -> list[NoticeSource]:
-    """Return where the settings say to look."""
+    """Return the sources that the settings name."""
     endpoint = os.environ.get(ENDPOINT_VARIABLE, "http://169.254.169.254")
-    return [Ec2Metadata(endpoint) if it == EC2 else NoticeFile(Path(it)) for it in settings().notice]
+    return [Ec2Metadata(endpoint) if name == EC2 else NoticeFile(Path(name)) for name in settings().notice]

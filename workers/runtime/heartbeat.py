@@ -1,4 +1,4 @@
-"""A worker's heartbeat: the worker registers when it starts, says that it is alive, and deregisters when it stops."""
+"""The heartbeat of a worker, with its registration at the start and its deregistration at the end."""
 
 import logging
 import os
@@ -24,47 +24,47 @@ BEATS_PER_LOOK = 3
 
 
 class HeartbeatThread(threading.Thread):
-    """Says that the worker is there until the process ends.
+    """Sends the worker's heartbeat until the process ends.
 
-    A thread of its own, because Celery's loop stands still while it waits for a broker that is away.
+    A separate thread, because the event loop of Celery blocks during a broker outage.
     """
 
     def __init__(self, worker: Worker) -> None:
         super().__init__(name="heart", daemon=True)
         self.worker = worker
         self.stopping = False
-        self._has_news = threading.Event()
-        self._roster = WorkerRegistry(connect())
+        self._wake = threading.Event()
+        self._registry = WorkerRegistry(connect())
 
     def run(self) -> None:
-        """Beat, a few times between two looks of the sweeper."""
+        """Send heartbeats, `BEATS_PER_LOOK` of them in each interval of the sweeper."""
         while True:
-            self._has_news.wait(settings().sweep_interval_s / BEATS_PER_LOOK)
-            self._has_news.clear()
+            self._wake.wait(settings().sweep_interval_s / BEATS_PER_LOOK)
+            self._wake.clear()
             try:
                 self.beat()
-            except Exception:  # whatever it is, a worker that falls silent is given up with all that it is at
+            except Exception:  # without heartbeats the worker is declared lost and its tasks are requeued
                 logger.exception("The worker could not say that it is there; it tries again.")
 
     def beat(self) -> None:
-        """Say once that the worker is there, and which of its processes are."""
+        """Send one heartbeat, and release the leases of processes that have ended."""
         try:
-            self._roster.heartbeat(self.worker, stopping=self.stopping)
-            self._roster.release_dead(self.worker)
+            self._registry.heartbeat(self.worker, stopping=self.stopping)
+            self._registry.release_dead(self.worker)
         except redis.RedisError as error:
             logger.warning("The broker does not answer (%s); it is asked again.", error)
 
     def stop(self) -> None:
-        """Let the legs at work know that they are to hand over; safe in a signal handler."""
+        """Announce that running legs must hand over; safe in a signal handler."""
         self.stopping = True
-        self._has_news.set()
+        self._wake.set()
 
     def leave(self) -> None:
-        """Put back what is not done, and leave the worker registry."""
+        """Requeue unacknowledged messages, and deregister the worker."""
         try:
-            self._roster.heartbeat(self.worker, stopping=True)
+            self._registry.heartbeat(self.worker, stopping=True)
             requeue(broker_url(), self.worker)
-            self._roster.deregister(self.worker)
+            self._registry.deregister(self.worker)
         except (redis.RedisError, OperationalError) as error:
             logger.warning("The broker does not answer (%s); the sweeper will see that we are gone.", error)
 
@@ -73,14 +73,14 @@ _hearts: list[HeartbeatThread] = []
 
 
 def release_dead_processes() -> None:
-    """Let others take at once what a process of this worker was at that has just ended."""
+    """Release the leases of this worker's ended processes, so that other workers can resume their tasks at once."""
     for heart in _hearts:
         heart.beat()
 
 
 @celeryd_init.connect  # type: ignore[untyped-decorator]
 def register(sender: str, conf: Any, **_: Any) -> None:
-    """Register before the first message is taken, and requeue what died with workers of this machine."""
+    """Register before the first message is received, and requeue the messages of lost workers."""
     worker = Worker.here(sender)
     os.environ[WORKER_VARIABLE] = worker.id
     if keeps_state(broker_url()):
@@ -89,14 +89,14 @@ def register(sender: str, conf: Any, **_: Any) -> None:
     _hearts.append(heart)
     heart.beat()
     heart.start()
-    _restore_lost()
+    _requeue_lost_messages()
     if worker.pool == POOL:
-        _say_whether_signed(worker)
+        _publish_signing(worker)
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def hand_over(how: str, **_: Any) -> None:
-    """On SIGTERM, have the legs at work hand over; one that has not when the grace is over is put back as it is."""
+    """On SIGTERM, make running legs hand over; after the grace period unfinished legs are requeued as they are."""
     for heart in _hearts:
         heart.stop()
     if how == "Warm":
@@ -107,12 +107,12 @@ def hand_over(how: str, **_: Any) -> None:
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]
 def deregister(**_: Any) -> None:
-    """Put back what is not done, and leave the worker registry."""
+    """Requeue unacknowledged messages, and deregister the worker."""
     for heart in _hearts:
         heart.leave()
 
 
-def _restore_lost() -> None:
+def _requeue_lost_messages() -> None:
     try:
         if restored := requeue_lost(broker_url(), WorkerRegistry(connect())):
             logger.warning("%d messages of lost workers are back in their queues.", restored)
@@ -120,7 +120,7 @@ def _restore_lost() -> None:
         logger.warning("The broker does not answer (%s); the sweeper will look for lost messages.", error)
 
 
-def _say_whether_signed(worker: Worker) -> None:
+def _publish_signing(worker: Worker) -> None:
     try:
         say_whether_signed(worker.id)
     except BrokerError as error:

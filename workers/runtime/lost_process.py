@@ -1,4 +1,4 @@
-"""What a worker does when the process of a task of its has ended: others may go on with the task at once."""
+"""Requests of tasks whose process was lost: other workers can resume such a task at once."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ class LeasedRequest(Request):  # type: ignore[misc]  # celery has no types
     """A message of a task that runs under a lease."""
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
-        """Where its process was lost, give its lease up before Celery puts the message back, before all that wait.
+        """If the process was lost, release its lease, then let Celery requeue the message with the highest priority.
 
-        How often it is tried is bounded by the task (`LegContext.losses_in_a_row`).
+        The task bounds the number of attempts (`LegContext.losses_in_a_row`).
         """
         error = exc_info.exception
         if isinstance(error, ExceptionWithTraceback):

@@ -1,4 +1,4 @@
-"""A model that a process holds while there is work, and lets go of when there was none for a while."""
+"""The model of a process, unloaded after an idle period."""
 
 import threading
 import time
@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 class ModelHolder(Generic[T]):
-    """Something that is loaded when it is first asked for, and again after it was dropped.
+    """A value that is loaded on first use, and again after `drop`.
 
-    What only stands in for it until it can be had is asked for again when it is next needed, after a while:
-    asking may take a minute, which is not to be lost with every episode.
+    A placeholder (`stands_in`) is returned while the value is unavailable. The value is requested again on the first
+    use after `again_after_s`, because a request may take a minute and must not delay every task.
     """
 
     def __init__(
@@ -32,27 +32,27 @@ class ModelHolder(Generic[T]):
 
     @property
     def held(self) -> T | None:
-        """What is there now, without loading anything."""
+        """The loaded value, or None; never loads."""
         return self._held
 
     def get(self) -> T:
-        """Return it, loaded now if it is not there or is to be asked for again."""
-        if self._held is None or self._is_to_be_asked_for_again(self._held):
+        """Return the value; loads it if it is missing or a stale placeholder."""
+        if self._held is None or self._is_stale_placeholder(self._held):
             self._held = None
             self._held = self._load()
             self._loaded_at = self._clock()
         return self._held
 
     def drop(self) -> None:
-        """Let go of it."""
+        """Release the value."""
         self._held = None
 
-    def _is_to_be_asked_for_again(self, held: T) -> bool:
+    def _is_stale_placeholder(self, held: T) -> bool:
         return self._stands_in(held) and self._clock() - self._loaded_at >= self._again_after_s
 
 
 class IdleTimer:
-    """Calls a function when nothing was done for a while; never while something is done."""
+    """Calls a function after an idle period, never during work."""
 
     def __init__(self, after_s: float | None, then: Callable[[], None]) -> None:
         self._after_s = after_s
@@ -61,24 +61,24 @@ class IdleTimer:
         self._timer: threading.Timer | None = None
 
     def begin(self) -> None:
-        """Note that work begins; waits for the function, should it run now."""
+        """Mark the start of work; blocks while the function runs."""
         self._at_work.acquire()
         if self._timer is not None:
             self._timer.cancel()
 
     def end(self) -> None:
-        """Note that work has ended."""
+        """Mark the end of work, and restart the idle period."""
         self._at_work.release()
         self.wait()
 
     def wait(self) -> None:
-        """Begin to wait, from now on."""
+        """Start the idle period now."""
         if self._after_s is not None:
-            self._timer = threading.Timer(self._after_s, self._over)
+            self._timer = threading.Timer(self._after_s, self._run_if_idle)
             self._timer.daemon = True
             self._timer.start()
 
-    def _over(self) -> None:
+    def _run_if_idle(self) -> None:
         if self._at_work.acquire(blocking=False):
             try:
                 self._then()

@@ -1,4 +1,4 @@
-"""A notice that this machine is about to be taken away, and what the worker does then: it stops in time."""
+"""Watcher of spot termination notices; stops the worker before the machine is gone."""
 
 import logging
 import os
@@ -16,37 +16,37 @@ from workers.runtime.ec2_metadata import NoticeSource, sources
 
 logger = logging.getLogger(__name__)
 MARGIN_S = 10.0
-"""Left of the time until the machine is gone, for putting back what did not stop."""
+"""Seconds reserved before termination to requeue the legs that did not stop."""
 
 
 class SpotNoticeWatcher(threading.Thread):
-    """Looks at all sources until one has a notice; then it has the worker stop as on SIGTERM."""
+    """Polls all sources until one has a notice, then stops the worker as on SIGTERM."""
 
     def __init__(self, watched: Iterable[NoticeSource]) -> None:
         super().__init__(name="notice", daemon=True)
         self._sources = list(watched)
         self._troubles: dict[str, str] = {}
         self.gone_at = float("inf")
-        """When the machine will be gone, on the monotonic clock."""
+        """Time of termination on the monotonic clock, in seconds."""
 
     def run(self) -> None:
-        """Look until there is a notice, and stop this process."""
+        """Poll until there is a notice, then stop this process."""
         while not self.has_notice():
             time.sleep(settings().notice_interval_s)
         logger.warning("The worker stops, and what it is at goes on elsewhere.")
         os.kill(os.getpid(), signal.SIGTERM)
 
     def has_notice(self) -> bool:
-        """Look once."""
-        for it in self._sources:
-            if (left_s := self._seconds_left(it)) is not None:
+        """Poll every source once, and return whether one has a notice."""
+        for source in self._sources:
+            if (left_s := self._seconds_left(source)) is not None:
                 self.gone_at = time.monotonic() + left_s
-                logger.warning("%s says that this machine is about to be taken away.", it.name)
+                logger.warning("%s says that this machine is about to be taken away.", source.name)
                 return True
         return False
 
     def _seconds_left(self, source: NoticeSource) -> float | None:
-        """Ask a source; whatever is wrong with it is told once, and the next look is made all the same."""
+        """Return the seconds left by a source; each error is logged once and does not stop the polling."""
         try:
             left_s = source.seconds_left()
         except Exception as error:
@@ -64,7 +64,7 @@ _watches: list[SpotNoticeWatcher] = []
 
 @celeryd_init.connect  # type: ignore[untyped-decorator]
 def begin(**_: Any) -> None:
-    """Begin to look; where there is a notice already, take no work at all."""
+    """Start the watcher; exit before receiving messages if there is a notice already."""
     if watched := sources():
         watch = SpotNoticeWatcher(watched)
         if watch.has_notice():
@@ -75,6 +75,6 @@ def begin(**_: Any) -> None:
 
 
 def grace_s() -> float:
-    """Return how long a leg may take from now to hand over: not longer than this machine is there."""
-    gone_at = min((it.gone_at for it in _watches), default=float("inf"))
+    """Return the seconds a leg has to hand over, limited by the time until termination."""
+    gone_at = min((watch.gone_at for watch in _watches), default=float("inf"))
     return max(0.1, min(settings().stop_grace_s, gone_at - time.monotonic() - MARGIN_S))

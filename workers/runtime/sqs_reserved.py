@@ -1,4 +1,4 @@
-"""What this worker has taken, noted where the broker does not show it (pipeline/messaging/sqs.py)."""
+"""Record of the messages this worker has reserved, for brokers that do not show them (pipeline/messaging/sqs.py)."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from pipeline.state.worker_registry import WORKER_VARIABLE, unacked_key
 
 @task_received.connect  # type: ignore[untyped-decorator]
 def note_reserved(request: Any, **_: Any) -> None:
-    """Note that a task is with this worker, in the form in which kombu keeps the messages it has taken."""
+    """Record a reserved message, in the format that kombu uses for unacknowledged messages."""
     if is_to_be_noted(request.id):
         with _state().pipeline() as pipe:
             pipe.hset(_key(), request.id, json.dumps([{"headers": {"id": request.id}}]))
@@ -24,7 +24,7 @@ def note_reserved(request: Any, **_: Any) -> None:
 
 @task_postrun.connect  # type: ignore[untyped-decorator]
 def note_done(task_id: str, **_: Any) -> None:
-    """Note that a task is no longer with this worker: it has ended, or was sent again."""
+    """Delete the record of a task that has ended or was sent again."""
     if is_to_be_noted(task_id):
         _state().hdel(_key(), task_id)
 

@@ -1,7 +1,7 @@
-"""The messages that a worker has taken and not finished: kept apart from those of others, and given back.
+"""The unacknowledged messages of a worker, stored under keys of its own and requeued on reconnection.
 
-Celery and kombu lose the broker badly: they forget what was taken, try to put it back while there is no
-broker to take it, and end the worker when a task is done whose connection is gone (kombu 5.7).
+On a broker outage, Celery and kombu 5.7 forget reserved messages, try to requeue them while the broker is unreachable,
+and end the worker when a task finishes whose connection is lost.
 """
 
 from typing import Any
@@ -16,44 +16,44 @@ from pipeline.state.worker_registry import Worker
 
 
 class PerWorkerQoS(QoS):
-    """kombu's list of taken messages, which lets those of a connection that is gone be."""
+    """kombu's set of unacknowledged messages, without requeue or acknowledgement on a lost connection."""
 
     restore_at_shutdown = False
     pool: Any = None
-    """Celery's pool of processes, once there is one."""
+    """The process pool of Celery; None before it starts."""
 
     def can_consume(self) -> bool:
-        """Whether a message may be taken: only by a worker that has a process for it.
+        """Return whether a message may be reserved, which requires a started process.
 
-        Celery takes the next one while its process still loads the model; a worker elsewhere may be free meanwhile.
-        Questions to the worker itself (`ping`) come by a channel without a queue, and are answered at any time.
+        Otherwise Celery reserves a message while its process still loads the model, and an idle worker elsewhere cannot
+        receive it. Remote control commands (`ping`) use a channel without a queue and are always received.
         """
-        # What was asked for already may be on its way here, and would be in nobody's hands.
+        # A pending poll may already have popped a message, which would be lost without a consumer.
         is_free = bool(self.channel._in_poll) or not self.channel.active_queues or has_process(self.pool)
         return bool(super().can_consume()) and is_free
 
     def ack(self, delivery_tag: str) -> None:
-        """Strike a message off; of a lost connection it is back in its queue, and its copy finds the work done."""
+        """Acknowledge a message, unless its connection is lost: it has been requeued, and its copy is a no-op."""
         if not self.channel.closed:
             super().ack(delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """Put a message back, unless that has been done."""
+        """Reject a message; does nothing if its connection is lost, as it has been requeued."""
         if not self.channel.closed:
             super().reject(delivery_tag, requeue)
 
 
 def has_process(pool: Any) -> bool:
-    """Whether a pool has a process that has started; one that keeps no account of it is taken to have."""
+    """Return whether a pool has a started process; True for a pool without such records."""
     started = getattr(getattr(pool, "_pool", None), "_all_inqueues", None)
     return started is None or bool(started)
 
 
 def use_own_unacked_keys(worker: Worker, conf: Any) -> None:
-    """Have this process keep what it takes under its own name, and give it back on every new connection."""
+    """Store unacknowledged messages under this worker's own keys, and requeue them on every new connection."""
 
-    class GiveBack(bootsteps.StartStopStep):  # type: ignore[misc]
-        """A leg that is still at work holds its lease, so the copy of its message waits for its end."""
+    class RequeueUnacked(bootsteps.StartStopStep):  # type: ignore[misc]
+        """Requeues unacknowledged messages. A running leg still has its lease, so the copy of its message waits."""
 
         requires = ("celery.worker.consumer.connection:Connection",)
 
@@ -63,4 +63,4 @@ def use_own_unacked_keys(worker: Worker, conf: Any) -> None:
 
     Channel.QoS = PerWorkerQoS
     conf.broker_transport_options = conf.broker_transport_options | worker.transport_options
-    app.steps["consumer"].add(GiveBack)
+    app.steps["consumer"].add(RequeueUnacked)

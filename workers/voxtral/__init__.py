@@ -1,7 +1,6 @@
-"""The slow leg's engine: Voxtral hears an episode and says what was said in it.
+"""The slow leg's engine: analysis of episodes with Voxtral.
 
-Importing this package loads neither torch nor transformers; `load_analyst` does, once it is sure of
-having a use for them.
+Importing this package loads neither torch nor transformers; `load_analyst` imports them once they are needed.
 """
 
 from workers.voxtral.loading import Skipped, load_analyst

@@ -1,4 +1,4 @@
-"""The analyst: cuts an episode into sections and has each asked about, while the audio streams by."""
+"""The Voxtral analyst: splits streamed audio into sections and queries a backend about each."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,11 +15,11 @@ from workers.voxtral.prompts import Note, Question, about_sections, transcriptio
 from workers.voxtral.sections import CHUNK_S, Section, batches, cut, excerpts, section_length_s
 
 SECTION_BUDGET_S = 1800.0
-"""After so many seconds at one section its answers are cut: better short than never."""
+"""Time limit per section in seconds; answers that exceed it are truncated."""
 
 
 class VoxtralAnalyst:
-    """Voxtral, wherever it runs."""
+    """Analyst that uses Voxtral through a backend, local or remote."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class VoxtralAnalyst:
         self.model = name
         self.digest = digest
         self.device = device
-        self._ears = backend
+        self._backend = backend
         self.section_s = section_s
         self._budget_s = section_budget_s
 
@@ -46,30 +46,30 @@ class VoxtralAnalyst:
         checkpoints: Checkpoints | None = None,
         is_cancelled: Callable[[], bool] | None = None,
     ) -> Analysis:
-        """Return the analysis of a whole file; at most `rows_at_once` sections are held at a time.
+        """Return the analysis of a whole file; at most `rows_at_once` sections are in memory at a time.
 
         Raises:
-            AudioError: the file holds no audio that can be decoded.
-            CancelledError: `is_cancelled` said so; what is finished lies in `checkpoints`.
-            EngineError: the device or the server cannot do it.
+            AudioError: the file has no decodable audio.
+            CancelledError: `is_cancelled` returned True; finished answers are in `checkpoints`.
+            EngineError: the device or the server fails.
         """
         file = AudioFile(audio)
         length_s = section_length_s(file.expected_s, self.section_s)
         questions = about_sections(options, length_s)
-        resumed = CachedAnswers(self._ears, f"{self.model}@{self.digest}", checkpoints)
+        cached = CachedAnswers(self._backend, f"{self.model}@{self.digest}", checkpoints)
         report(0.0, file.expected_s)
         parts: list[Part] = []
 
-        def heard(batch: Sequence[Section]) -> list[Part]:
-            return _heard(batch, questions, resumed, Deadline(self._budget_s * len(batch), is_cancelled))
+        def analyze_batch(batch: Sequence[Section]) -> list[Part]:
+            return _analyze_batch(batch, questions, cached, Deadline(self._budget_s * len(batch), is_cancelled))
 
-        # `map` has let go of a batch when the next one is decoded; the variable of a loop would still hold it.
-        for done in map(heard, batches(cut(file.blocks(), length_s), lambda: self._ears.rows_at_once)):
+        # `map` releases a batch before the next one is decoded; a loop variable would keep it alive.
+        for done in map(analyze_batch, batches(cut(file.blocks(), length_s), lambda: self._backend.rows_at_once)):
             parts += done
             done_s = parts[-1].start_s + parts[-1].length_s
             report(done_s, max(file.expected_s, done_s))
         deadline = Deadline(self._budget_s, is_cancelled)
-        return assemble(parts, options, length_s, resumed, self.model, deadline)
+        return assemble(parts, options, length_s, cached, self.model, deadline)
 
     def transcribe(
         self,
@@ -79,29 +79,29 @@ class VoxtralAnalyst:
         checkpoints: Checkpoints | None = None,
         is_cancelled: Callable[[], bool] | None = None,
     ) -> tuple[AlternativeTranscript, ...]:
-        """Return what is said in some stretches, `rows_at_once` of them side by side; those without an end none.
+        """Return transcripts of some spans, in batches of `rows_at_once`; truncated transcripts are left out.
 
         Raises:
-            AudioError: the file holds no audio that can be decoded.
-            CancelledError: `is_cancelled` said so; what is finished lies in `checkpoints`.
-            EngineError: the device or the server cannot do it.
+            AudioError: the file has no decodable audio.
+            CancelledError: `is_cancelled` returned True; finished answers are in `checkpoints`.
+            EngineError: the device or the server fails.
         """
         question = transcription(options, CHUNK_S)
-        resumed = CachedAnswers(self._ears, f"{self.model}@{self.digest}", checkpoints)
+        cached = CachedAnswers(self._backend, f"{self.model}@{self.digest}", checkpoints)
         found: list[Note[Transcribed]] = []
-        for batch in batches(excerpts(AudioFile(audio).blocks(), stretches), lambda: self._ears.rows_at_once):
+        for batch in batches(excerpts(AudioFile(audio).blocks(), stretches), lambda: self._backend.rows_at_once):
             deadline = Deadline(self._budget_s, is_cancelled)
-            found += [known.get(question) for known in resumed.ask_about(batch, [question], deadline)]
+            found += [known.get(question) for known in cached.ask_about(batch, [question], deadline)]
         return tuple(
-            AlternativeTranscript(start_s=it.start_s, end_s=it.end_s, segments=it.segments, text=note.answer.text)
-            for it, note in zip(stretches, found, strict=False)
+            AlternativeTranscript(start_s=span.start_s, end_s=span.end_s, segments=span.segments, text=note.answer.text)
+            for span, note in zip(stretches, found, strict=False)
             if not note.truncated
         )
 
 
-def _heard(
-    batch: Sequence[Section], questions: Sequence[Question[AnswerSchema]], resumed: CachedAnswers, deadline: Deadline
+def _analyze_batch(
+    batch: Sequence[Section], questions: Sequence[Question[AnswerSchema]], cached: CachedAnswers, deadline: Deadline
 ) -> list[Part]:
     sounding = [section for section in batch if not section.is_silent]
-    notes = iter(resumed.ask_about(sounding, questions, deadline) if sounding else [])
+    notes = iter(cached.ask_about(sounding, questions, deadline) if sounding else [])
     return [Part(section.start_s, section.length_s, None if section.is_silent else next(notes)) for section in batch]

@@ -1,4 +1,4 @@
-"""Answers that an earlier attempt already has are not asked for again."""
+"""Cache of answers from earlier attempts."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,48 +15,48 @@ from workers.voxtral.sections import Section
 
 
 class CachedAnswers:
-    """Asks about sections and texts only what `checkpoints` does not know yet.
+    """Backend wrapper that requests only the answers missing from `checkpoints`.
 
-    A key is made of the weights, the audio's samples if there are any, and the question with its schema:
-    whatever changes the answer changes the key.
+    A key is derived from the weights, the audio samples if any, and the question with its schema, so it changes with
+    every input of the answer.
     """
 
     def __init__(self, backend: AudioBackend, weights: str, checkpoints: Checkpoints | None) -> None:
-        self._ears = backend
+        self._backend = backend
         self._weights = weights
         self._checkpoints = checkpoints
 
     def ask_about(
         self, sections: Sequence[Section], questions: Sequence[Question[AnswerSchema]], deadline: Deadline
     ) -> list[Notes]:
-        """Return the notes on each section, in their order."""
+        """Return the notes on each section, in order."""
         names = [self._name("section", section.samples.tobytes()) for section in sections]
-        notes = [self._known(name, questions) for name in names]
-        for missing, rows in _lacking(notes, questions).items():
-            for index, question, note in self._ears.ask_about([sections[row] for row in rows], missing, deadline):
+        notes = [self._load_notes(name, questions) for name in names]
+        for missing, rows in _rows_by_missing(notes, questions).items():
+            for index, question, note in self._backend.ask_about([sections[row] for row in rows], missing, deadline):
                 notes[rows[index]].put(question, note)
                 self._save(names[rows[index]], question, note)
         return notes
 
     def ask(self, question: Question[S], deadline: Deadline) -> Note[S]:
-        """Return the answer to a question that comes without audio."""
+        """Return the answer to a question without audio."""
         name = self._name("text")
         note = self._load(name, question)
         if note is None:
-            note = self._ears.ask(question, deadline)
+            note = self._backend.ask(question, deadline)
             self._save(name, question, note)
         return note
 
     def count_tokens(self, text: str) -> int:
-        """Return how much of the context a text takes."""
-        return self._ears.count_tokens(text)
+        """Return the number of tokens in a text."""
+        return self._backend.count_tokens(text)
 
-    def _name(self, kind: str, heard: bytes = b"") -> str:
-        digest = sha256(heard)
+    def _name(self, kind: str, audio: bytes = b"") -> str:
+        digest = sha256(audio)
         digest.update(self._weights.encode())
         return f"{kind}-{digest.hexdigest()[:16]}"
 
-    def _known(self, name: str, questions: Sequence[Question[AnswerSchema]]) -> Notes:
+    def _load_notes(self, name: str, questions: Sequence[Question[AnswerSchema]]) -> Notes:
         notes = Notes()
         for question in questions:
             if (note := self._load(name, question)) is not None:
@@ -70,18 +70,18 @@ class CachedAnswers:
         try:
             return Note(question.shape.model_validate(saved))
         except ValidationError:
-            return None  # damaged, so it is asked again and saved over
+            return None  # damaged; requested again and overwritten
 
     def _save(self, name: str, question: Question[S], note: Note[S]) -> None:
-        # An answer cut for want of time may get more of it in the next attempt.
+        # The next attempt may have the time to complete a truncated answer.
         if self._checkpoints is not None and not note.truncated:
             self._checkpoints.save(f"{name}-{question.key}", note.answer.model_dump(mode="json"))
 
 
-def _lacking(
+def _rows_by_missing(
     notes: Sequence[Notes], questions: Sequence[Question[AnswerSchema]]
 ) -> Mapping[tuple[Question[AnswerSchema], ...], list[int]]:
-    """Return the rows that lack the same questions, by those questions."""
+    """Return the rows grouped by their unanswered questions."""
     rows: defaultdict[tuple[Question[AnswerSchema], ...], list[int]] = defaultdict(list)
     for row, known in enumerate(notes):
         if missing := tuple(question for question in questions if question not in known):

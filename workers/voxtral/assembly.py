@@ -1,4 +1,4 @@
-"""One analysis of an episode, from the notes on its sections."""
+"""Assembly of an episode's analysis from the notes on its sections."""
 
 import re
 from collections import Counter
@@ -29,21 +29,21 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True)
 class Part:
-    """A section without its audio, and what was answered about it."""
+    """The notes on a section, without its audio."""
 
     start_s: float
     length_s: float
     notes: Notes | None
-    """None for silence, about which nothing is asked."""
+    """None for silence, which is not analyzed."""
 
 
 def assemble(
     parts: Sequence[Part], options: Options, length_s: float, reader: TextBackend, model: str, deadline: Deadline
 ) -> Analysis:
-    """Return the analysis of an episode that was heard in sections of at most `length_s`.
+    """Return the analysis of an episode from sections of at most `length_s`.
 
-    The model sums up what the sections have in common; chapters and quotes stay as they were noted,
-    because a chapter is where it is and words put anew are no quotes.
+    The model summarizes the notes of the sections. Chapters and quotes are copied unchanged, because a chapter has a
+    fixed position and rephrased words are no quotes.
     """
     heard_s = sum(part.length_s for part in parts)
     spoken = [(part, part.notes) for part in parts if part.notes is not None]
@@ -52,11 +52,11 @@ def assemble(
         return Analysis(source="voxtral", model=model, summary="", sections=len(parts), heard_s=heard_s)
     overview = reduce(reader, OVERVIEW, [known.get(OVERVIEW) for known in notes], deadline)
     details = reduce(reader, DETAILS, [known.get(DETAILS) for known in notes], deadline)
-    told = [
+    own_answers = [
         reduce_own(reader, text, [known.get(prompts.own(text)) for known in notes], deadline)
         for text in options.questions
     ]
-    last: list[Note[AnswerSchema]] = [overview, details, *told]
+    last: list[Note[AnswerSchema]] = [overview, details, *own_answers]
     whole, rest = overview.answer, details.answer
     translation = reply = transcription = None
     if options.translate_to and whole.summary:
@@ -88,7 +88,7 @@ def assemble(
         quotes=_quotes(notes),
         answers=tuple(
             CustomAnswer(question=text, answer=note.answer.answer)
-            for text, note in zip(options.questions, told, strict=True)
+            for text, note in zip(options.questions, own_answers, strict=True)
         ),
         translation=translation,
         reply=reply,
@@ -100,7 +100,7 @@ def assemble(
 
 
 def _sentiment(mood: Mood | None) -> Sentiment | None:
-    if mood is None or mood.label is None:  # the answer was cut before it got there
+    if mood is None or mood.label is None:  # the answer was truncated before this field
         return None
     return Sentiment(label=mood.label, reason=mood.reason)
 
@@ -117,8 +117,8 @@ def _chapter(start_s: float, known: Notes) -> Chapter:
     return Chapter(start_s=start_s, title=overview.title, gist=overview.sentence)
 
 
-def _once(each: Sequence[Sequence[Said]]) -> list[list[Said]]:
-    """Return the quotes of each section without those of an earlier one: a jingle is noted wherever it is heard."""
+def _without_repeats(each: Sequence[Sequence[Said]]) -> list[list[Said]]:
+    """Return the quotes of each section without repeats from earlier ones, such as jingles."""
     seen: set[tuple[str, ...]] = set()
     kept: list[list[Said]] = []
     for quotes in each:
@@ -132,8 +132,8 @@ def _once(each: Sequence[Sequence[Said]]) -> list[list[Said]]:
 
 
 def _quotes(notes: Sequence[Notes]) -> tuple[Quote, ...]:
-    each = _once([known.get(DETAILS).answer.quotes for known in notes])
-    # The first of every section before the second of any, so that no part of a long episode is left out.
+    each = _without_repeats([known.get(DETAILS).answer.quotes for known in notes])
+    # The first quote of every section ranks before any second one, so that every part of a long episode is covered.
     ranked = [(rank, place) for place, quotes in enumerate(each) for rank in range(len(quotes))]
     chosen = sorted(sorted(ranked)[:MOST_QUOTES], key=lambda pick: (pick[1], pick[0]))
     return tuple(Quote(text=each[place][rank].text, speaker=each[place][rank].speaker) for rank, place in chosen)

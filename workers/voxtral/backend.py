@@ -1,4 +1,4 @@
-"""Who answers: the protocols that Voxtral on this machine and Voxtral on a server share."""
+"""Protocols of the backends, shared by local and remote Voxtral."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -13,11 +13,11 @@ class TextBackend(Protocol):
     """Answers questions about texts, such as notes."""
 
     def ask(self, question: Question[S], deadline: Deadline) -> Note[S]:
-        """Return the answer to a question that comes without audio."""
+        """Return the answer to a question without audio."""
         ...
 
     def count_tokens(self, text: str) -> int:
-        """Return how much of the context a text takes, rather too much than too little."""
+        """Return the number of tokens in a text, or an estimate that is seldom too low."""
         ...
 
 
@@ -26,11 +26,11 @@ class AudioBackend(TextBackend, Protocol):
 
     @property
     def rows_at_once(self) -> int:
-        """How many sections of equal shape are answered side by side."""
+        """Number of sections of equal shape in one batch."""
         ...
 
     def ask_about(
         self, sections: Sequence[Section], questions: Sequence[Question[AnswerSchema]], deadline: Deadline
     ) -> Iterator[tuple[int, Question[AnswerSchema], Note[AnswerSchema]]]:
-        """Yield each answer as soon as it is there: the section's index, the question, and what was answered."""
+        """Yield each answer as soon as it is complete: the index of the section, the question and the note."""
         ...

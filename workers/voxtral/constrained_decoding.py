@@ -1,7 +1,6 @@
-"""Answers that are always valid: while the model writes, only tokens that the schema allows can be chosen.
+"""Decoding constrained to a JSON schema, so that complete answers are always valid.
 
-llguidance (https://github.com/guidance-ai/llguidance) follows the grammar; mistral-common hands it
-the tokenizer.
+llguidance (https://github.com/guidance-ai/llguidance) matches the grammar; mistral-common provides the tokenizer.
 """
 
 import json
@@ -16,21 +15,21 @@ from pipeline.errors import EngineError
 
 
 class GrammarCompiler:
-    """Compiles schemas for one tokenizer; making it takes about a second for the real one."""
+    """Compiles schemas for one tokenizer; construction takes about a second with the real tokenizer."""
 
     def __init__(self, mistral_tokenizer: Any) -> None:
         self._tokenizer = from_mistral_tokenizer(mistral_tokenizer)
         self._compiled: dict[str, str] = {}
 
     def compile(self, schema: dict[str, Any]) -> str:
-        """Return the grammar of a JSON schema; compiled once.
+        """Return the grammar of a JSON schema, compiled once.
 
         Raises:
-            EngineError: llguidance cannot follow this schema.
+            EngineError: llguidance does not support the schema.
         """
         key = json.dumps(schema, sort_keys=True)
         if key not in self._compiled:
-            # Free whitespace would let a model that has lost its way write blanks for ever.
+            # With free whitespace a derailed model could generate blanks without end.
             try:
                 grammar = llguidance.LLMatcher.grammar_from_json_schema(
                     schema, overrides={"whitespace_flexible": False}
@@ -45,13 +44,13 @@ class GrammarCompiler:
         return self._compiled[key]
 
     def start(self, schema: dict[str, Any], rows: int) -> "GrammarConstraint":
-        """Return a guide for a batch of answers to one question."""
+        """Return the constraint for a batch of answers to one question."""
         grammar = self.compile(schema)
         return GrammarConstraint(self._tokenizer, grammar, rows)
 
 
 class GrammarConstraint:
-    """Follows a batch of answers, token by token."""
+    """The grammar state of a batch of answers, advanced token by token."""
 
     def __init__(self, tokenizer: Any, grammar: str, rows: int) -> None:
         self._matchers = [llguidance.LLMatcher(tokenizer, grammar) for _ in range(rows)]
@@ -59,10 +58,10 @@ class GrammarConstraint:
         self._shifts = torch.arange(32, dtype=torch.int32)
 
     def mask_logits(self, scores: torch.Tensor) -> None:
-        """Set to minus infinity, in place, what may not come next in scores of shape (rows, vocabulary)."""
+        """Set the scores of forbidden tokens to minus infinity, in place; shape (rows, vocabulary)."""
         for row, matcher in enumerate(self._matchers):
             if matcher.is_stopped():
-                self._bits[row] = -1  # this row has ended; whatever is chosen for it is thrown away
+                self._bits[row] = -1  # this row is complete; its further tokens are discarded
             else:
                 fill_next_token_bitmask(matcher, self._bits, row)
         bits = self._bits.to(scores.device)
@@ -72,10 +71,10 @@ class GrammarConstraint:
         scores[:, width:] = float("-inf")
 
     def accept(self, row: int, token: int) -> bool:
-        """Take note of a row's next token and return whether its answer is complete.
+        """Advance a row by a token, and return whether its answer is complete.
 
         Raises:
-            EngineError: the token is not one that `forbid` left.
+            EngineError: the token is not one that `mask_logits` allowed.
         """
         matcher = self._matchers[row]
         if not matcher.consume_token(token):

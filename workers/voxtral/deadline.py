@@ -1,4 +1,4 @@
-"""When an answer has to stop before its end: the job was cancelled, or its time is up."""
+"""Deadline of an answer: cancellation of the job, or its time limit."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -9,9 +9,9 @@ _ASK_EVERY_S = 0.5
 
 
 class Deadline:
-    """Looked at before each token.
+    """A time limit with a cancellation check, checked before each token.
 
-    `is_cancelled` may ask a server, so it is called twice a second at most.
+    `is_cancelled` may query a server, so it is called twice a second at most.
     """
 
     def __init__(self, budget_s: float, is_cancelled: Callable[[], bool] | None = None) -> None:
@@ -20,7 +20,7 @@ class Deadline:
         self._asked_s = float("-inf")
 
     def is_expired(self) -> bool:
-        """Return whether the time is up.
+        """Return whether the time limit has passed.
 
         Raises:
             CancelledError: the job was cancelled.

@@ -1,4 +1,4 @@
-"""Voxtral's weights, from a checked folder onto a device."""
+"""Loading of Voxtral's weights from a checked folder onto a device."""
 
 from typing import Any
 
@@ -12,22 +12,22 @@ from workers.voxtral.model import VoxtralModel
 from workers.voxtral.quantize import Quantize
 from workers.weights.voxtral import Weights
 
-_hf: Any = transformers  # typed, but not so that strict checking gets through it
+_hf: Any = transformers  # its types do not pass strict checking
 
 
 def load(weights: Weights, place: ComputeDevice, quantize: Quantize | None = None) -> VoxtralModel:
-    """Load checked weights onto a device, in fewer bits if that is wanted.
+    """Load checked weights onto a device, quantized on request.
 
     Raises:
-        WeightsError: the tensors are not those that config.json describes, or the tokenizer does not fit.
-        EngineError: the device has no room for them, or cannot compute with so few bits.
+        WeightsError: the tensors do not match config.json, or the tokenizer does not match the model.
+        EngineError: the device lacks memory for them, or does not support the quantization.
     """
     _hf.logging.disable_progress_bar()
     folder = weights.folder
     fewer_bits: dict[str, Any] = {}
     if quantize is not None:
         quantization.check(place, quantize)
-        # Tensor by tensor on the device itself: in full they may not fit it.
+        # Quantized on the device tensor by tensor, because the full weights may not fit there.
         fewer_bits = {"quantization_config": quantization.config(place, quantize), "device_map": {"": place.device}}
     try:
         processor = _hf.AutoProcessor.from_pretrained(folder, local_files_only=True)
@@ -38,17 +38,17 @@ def load(weights: Weights, place: ComputeDevice, quantize: Quantize | None = Non
             model.to(place.device)
     except torch.OutOfMemoryError as error:
         raise EngineError(f"{place.device} has no room for Voxtral's weights ({error}).") from None
-    except ImportError as error:  # bitsandbytes is there, but not for this machine
+    except ImportError as error:  # bitsandbytes is installed, but does not support this machine
         raise EngineError(f"DUET_VOXTRAL_QUANTIZE={quantize} does not run here ({_first(error)}); unset it.") from None
     except (ValueError, KeyError, TypeError, OSError, RuntimeError) as error:
-        raise WeightsError(_unfit(folder, _first(error))) from None
-    # Without these transformers goes on with random numbers in the tensors' place.
+        raise WeightsError(_mismatch_message(folder, _first(error))) from None
+    # transformers initializes missing tensors with random numbers.
     if absent := sorted(report["missing_keys"]):
-        raise WeightsError(_unfit(folder, f"{len(absent)} tensors are missing, the first is {absent[0]}"))
+        raise WeightsError(_mismatch_message(folder, f"{len(absent)} tensors are missing, the first is {absent[0]}"))
     words = processor.tokenizer.vocab_size
     rows = model.config.text_config.vocab_size
     if words > rows:
-        raise WeightsError(_unfit(folder, f"tekken.json has {words} tokens and the model {rows}"))
+        raise WeightsError(_mismatch_message(folder, f"tekken.json has {words} tokens and the model {rows}"))
     return VoxtralModel(model.eval(), processor, place)
 
 
@@ -57,5 +57,5 @@ def _first(error: Exception) -> str:
     return lines[0].rstrip(".") if lines else type(error).__name__
 
 
-def _unfit(folder: object, reason: str) -> str:
+def _mismatch_message(folder: object, reason: str) -> str:
     return f"The files in {folder} do not make a Voxtral ({reason}); copy or download the model again."

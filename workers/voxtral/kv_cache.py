@@ -1,4 +1,4 @@
-"""Keys and values of what the language model has read, in room that is set aside beforehand."""
+"""Preallocated KV cache of the language model."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ _MORE_TOKENS = 1024
 
 
 class _Layer(_hf.DynamicLayer):  # type: ignore[misc]
-    """One layer's keys and values, shape (rows, heads, tokens, width), in tensors with room to spare.
+    """Keys and values of one layer, shape (rows, heads, tokens, width), in preallocated tensors.
 
-    The library's own layer copies all it holds for every new token: at ten minutes of audio a row
-    that is more traffic than attention itself.
+    The layer of transformers copies its whole content for every new token. At ten minutes of audio a row, that causes
+    more memory traffic than attention itself.
     """
 
     def __init__(self, room_tokens: int) -> None:
         super().__init__()
         self._room_tokens = room_tokens
-        self._held_tokens = 0
+        self._used_tokens = 0
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         rows, heads, _, width = key_states.shape
@@ -33,12 +33,12 @@ class _Layer(_hf.DynamicLayer):  # type: ignore[misc]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-        start, end = self._held_tokens, self._held_tokens + key_states.shape[-2]
+        start, end = self._used_tokens, self._used_tokens + key_states.shape[-2]
         if end > self._room_tokens:
             self._grow(end + _MORE_TOKENS)
         self.keys[:, :, start:end] = key_states
         self.values[:, :, start:end] = value_states
-        self._held_tokens = end
+        self._used_tokens = end
         return self.keys[:, :, :end], self.values[:, :, :end]
 
     def _grow(self, room_tokens: int) -> None:
@@ -48,12 +48,12 @@ class _Layer(_hf.DynamicLayer):  # type: ignore[misc]
         self._room_tokens = room_tokens
 
     def get_seq_length(self) -> int:
-        return self._held_tokens
+        return self._used_tokens
 
     def crop(self, tokens_to_remove: int) -> None:
-        self._held_tokens -= abs(tokens_to_remove)
+        self._used_tokens -= abs(tokens_to_remove)
 
 
 def new_cache(layers: int, prompt_tokens: int) -> Any:
-    """Return an empty cache for so many layers, with room for a prompt a row and a usual answer; it grows."""
+    """Return an empty cache with space for the prompt and a usual answer per row; it grows on demand."""
     return _hf.Cache(layers=[_Layer(prompt_tokens + _MORE_TOKENS) for _ in range(layers)])

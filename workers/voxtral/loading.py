@@ -1,4 +1,4 @@
-"""Which analyst this machine gets: Voxtral here, Voxtral on a server, or none and why."""
+"""Selection of the analyst: local Voxtral, Voxtral on a server, or none with a reason."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,38 +8,36 @@ from workers.engine import Analyst
 from workers.weights import voxtral as voxtral_weights
 from workers.weights.digest import digest_of
 
-# Where the kernel shows an NVIDIA driver: Linux, and Linux inside Windows. Looking costs nothing,
-# importing torch to ask it costs seconds.
+# Files of an NVIDIA driver on Linux and WSL. Checking them is free; importing torch takes seconds.
 _DRIVER_FILES = (Path("/dev/nvidiactl"), Path("/proc/driver/nvidia/version"), Path("/dev/dxg"))
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """No analyst here: the leg is skipped, and `reason` says why and what to do."""
+    """The absence of an analyst, which skips the leg; `reason` contains the cause and the remedy."""
 
     reason: str
     may_pass: bool = False
-    """Whether it may be otherwise in a while: a hub or bucket was away, or somebody else had the card's memory."""
+    """Whether the cause is temporary: an unreachable hub or bucket, or card memory in use by another process."""
 
 
 def load_analyst(settings: Settings) -> Analyst | Skipped:
-    """Load the analyst that the settings and this machine allow, ready to be used.
+    """Load the analyst that the settings and this machine allow.
 
-    A server that the settings name comes before the card: who names one wants it used.
-    With `auto` what is merely missing (a card, room on it, the weights) skips the leg; with `on` it is
-    an error. What is there and cannot be right is always an error. Only what this process cannot see change,
-    the settings and the card itself, is skipped for good.
+    A configured server takes precedence over the card. With `auto`, a missing resource (card, its memory, weights)
+    skips the leg; with `on` it is an error. An invalid resource is always an error. The leg is skipped permanently only
+    for causes that cannot change within this process: the settings and the card itself.
 
     Raises:
-        EngineError: Voxtral is asked for and cannot run on this machine.
-        WeightsError: the weights are damaged, or asked for and not found.
+        EngineError: Voxtral is required and cannot run on this machine.
+        WeightsError: the weights are damaged, or required and not found.
     """
     if settings.voxtral == "off":
         return Skipped("Voxtral is switched off here (DUET_VOXTRAL=off); set DUET_VOXTRAL=auto to use it.")
     if settings.voxtral_url:
         return _on_server(settings)
     if settings.voxtral == "auto" and (why := _why_no_card(settings)):
-        return Skipped(_no_card(why))
+        return Skipped(_no_card_message(why))
     try:
         folder = voxtral_weights.find(settings.voxtral_model)
     except voxtral_weights.NotFoundError as error:
@@ -86,7 +84,7 @@ def _on_device(settings: Settings, found: voxtral_weights.Weights) -> Analyst | 
             return Skipped(str(error), may_pass=True)
         raise
     backend.model.priority = device_priority(place.device)
-    # Fewer bits give other answers: those of one kind are no checkpoints for the other.
+    # Quantization changes the answers, so its checkpoints need a separate name.
     name = f"{settings.voxtral_model} ({bits})" if bits else settings.voxtral_model
     return VoxtralAnalyst(
         backend,
@@ -98,7 +96,7 @@ def _on_device(settings: Settings, found: voxtral_weights.Weights) -> Analyst | 
 
 
 def _why_no_card(settings: Settings) -> str:
-    """Return why there is no CUDA device for Voxtral, or "" if there is one."""
+    """Return the reason for the lack of a CUDA device, or "" if there is one."""
     if settings.device == "cpu":
         return "DUET_DEVICE=cpu keeps this pool off CUDA"
     if not any(path.exists() for path in _DRIVER_FILES):
@@ -108,7 +106,7 @@ def _why_no_card(settings: Settings) -> str:
     return "" if has_cuda() else "torch finds no CUDA device that it can use"
 
 
-def _no_card(why: str) -> str:
+def _no_card_message(why: str) -> str:
     return (
         f"Voxtral needs a CUDA device and {why}; run the voxtral pool on a machine with an NVIDIA card, "
         "set DUET_VOXTRAL_URL to a server that has Voxtral, or set DUET_VOXTRAL=on to run it on the CPU, "

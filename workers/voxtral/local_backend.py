@@ -1,4 +1,4 @@
-"""Voxtral on this machine's device, as what answers questions."""
+"""Backend that runs Voxtral on this machine's device."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,23 +12,23 @@ from workers.voxtral.sections import Section
 
 
 class LocalBackend:
-    """Voxtral on this machine's device."""
+    """Answers questions with Voxtral on this machine's device."""
 
     def __init__(self, model: VoxtralModel, rows_at_once: int) -> None:
         self.model = model
-        self._room = BatchLimit(rows_at_once)
-        for shape in GUIDED:  # what cannot be followed shall show before any episode is taken
+        self._batch_limit = BatchLimit(rows_at_once)
+        for shape in GUIDED:  # an unsupported schema fails before the first job
             model.grammars.compile(shape.schema_to_follow())
 
     def ask_about(
         self, sections: Sequence[Section], questions: Sequence[Question[AnswerSchema]], deadline: Deadline
     ) -> Iterator[tuple[int, Question[AnswerSchema], Note[AnswerSchema]]]:
-        """Yield each answer as soon as it is there: each section is encoded and prefilled once.
+        """Yield each answer as soon as it is complete; each section is encoded and prefilled once.
 
-        Where memory runs out, at once or after some answers, what is left is asked about half as many sections.
+        When memory runs out, the remaining questions are repeated with half as many sections.
 
         Raises:
-            DeviceMemoryError: half of them do not fit either, or there was only one.
+            DeviceMemoryError: half of the sections do not fit either, or there was only one.
         """
         left = list(questions)
         try:
@@ -36,49 +36,48 @@ class LocalBackend:
                 left.remove(question)
                 for index, note in enumerate(notes):
                     yield index, question, note
-            self._room.reset_failures()
+            self._batch_limit.reset_failures()
             return
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-        # Outside the except block: the error's traceback keeps the batch that did not fit alive.
-        half = self._room.halve(len(sections), f"sections of {sections[0].length_s:.0f} s")
+        # Outside the except block, because the traceback references the tensors of the failed batch.
+        half = self._batch_limit.halve(len(sections), f"sections of {sections[0].length_s:.0f} s")
         for first, part in ((0, sections[:half]), (half, sections[half:])):
             for index, question, note in self.ask_about(part, left, deadline):
                 yield first + index, question, note
 
     @property
     def rows_at_once(self) -> int:
-        """How many sections of equal shape are answered side by side."""
-        return self._room.size
+        """Number of sections of equal shape in one batch."""
+        return self._batch_limit.size
 
     def _answers(
         self, sections: Sequence[Section], questions: Sequence[Question[AnswerSchema]], deadline: Deadline
     ) -> Iterator[tuple[Question[AnswerSchema], list[Note[AnswerSchema]]]]:
-        listening = self.model.start_conversation([self.model.encode_audio(section.samples) for section in sections])
+        conversation = self.model.start_conversation([self.model.encode_audio(section.samples) for section in sections])
         for question in questions:
-            # The second helping is only as large as the context leaves it; the first must fit.
-            limit = max(question.room_tokens, min(_limit(question), listening.room_tokens(question.text)))
+            # The context may limit the tokens of a retry; the tokens of a usual answer must fit.
+            limit = max(question.room_tokens, min(_limit(question), conversation.room_tokens(question.text)))
             if question.is_transcription:
-                answers = listening.transcribe(question.language, limit, deadline)
+                answers = conversation.transcribe(question.language, limit, deadline)
             else:
                 constraint = self.model.grammars.start(question.shape.schema_to_follow(), len(sections))
-                answers = listening.ask(question.text, limit, constraint, deadline)
+                answers = conversation.ask(question.text, limit, constraint, deadline)
             yield question, [_note(question, answer) for answer in answers]
 
     def ask(self, question: Question[S], deadline: Deadline) -> Note[S]:
-        """Return the answer to a question that comes without audio."""
+        """Return the answer to a question without audio."""
         constraint = self.model.grammars.start(question.shape.schema_to_follow(), 1)
         return _note(question, self.model.answer(question.text, _limit(question), constraint, deadline))
 
     def count_tokens(self, text: str) -> int:
-        """Return how many tokens a text is."""
+        """Return the number of tokens in a text."""
         return len(self.model.encode(text))
 
 
 def _limit(question: Question[S]) -> int:
-    # Greedily decoded, a cut answer asked again with more room begins with the same tokens: so it is
-    # not asked again but goes on, up to the room that the second try would have.
+    # A retry would repeat the tokens of greedy decoding, so the answer continues up to the limit of a retry.
     return 2 * question.room_tokens
 
 

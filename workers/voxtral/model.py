@@ -1,4 +1,4 @@
-"""Voxtral itself: loaded once; it hears audio, and any number of questions are asked about what it heard."""
+"""The Voxtral model: encodes audio and answers any number of questions about it."""
 
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,18 +15,18 @@ from workers.voxtral.deadline import Deadline
 from workers.voxtral.kv_cache import new_cache
 
 CHUNK_SAMPLES = 30 * SAMPLE_RATE_HZ
-"""The encoder hears 30 seconds at a time; what is shorter is padded with silence."""
+"""The encoder's input of 30 seconds; shorter audio is padded with silence."""
 TOKENS_PER_CHUNK = 375
 CONTEXT_TOKENS = 32_768
-"""What the model was trained to keep in view: audio, question and answer together. Nobody else checks it."""
+"""Context length of the training, for audio, question and answer together. transformers does not check it."""
 _CHUNKS_AT_ONCE = 8
-_hf: Any = transformers  # typed, but not so that strict checking gets through it
+_hf: Any = transformers  # its types do not pass strict checking
 _FRAMES_PER_CHUNK = 3_000
 
 
 @dataclass(frozen=True)
 class EncodedAudio:
-    """A stretch of audio as the encoder heard it."""
+    """The encoder's output for a section of audio."""
 
     features: torch.Tensor
     """Shape (375 x chunks, width of the language model), in the model's dtype, on its device."""
@@ -35,13 +35,13 @@ class EncodedAudio:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model said."""
+    """An answer of the model."""
 
     text: str
     tokens: tuple[int, ...]
-    """As generated, without the end token."""
+    """The generated tokens, without the end token."""
     truncated: bool
-    """Whether the limit cut the answer before the model ended it."""
+    """Whether the token limit or the deadline cut the answer."""
 
 
 class VoxtralModel:
@@ -59,7 +59,7 @@ class VoxtralModel:
 
     @torch.inference_mode()
     def encode_audio(self, samples: Samples) -> EncodedAudio:
-        """Encode audio, a few chunks at a time: each started 30 s becomes 375 feature rows."""
+        """Return the features of audio: 375 rows per started chunk of 30 s, encoded a few chunks at a time."""
         mels = self._extractor(
             samples,
             sampling_rate=SAMPLE_RATE_HZ,
@@ -73,10 +73,10 @@ class VoxtralModel:
 
     @torch.inference_mode()
     def start_conversation(self, heard: list[EncodedAudio]) -> "AudioConversation":
-        """Let the language model hear equally long stretches side by side, ready for questions.
+        """Return a conversation over a batch of equally long sections, prefilled with their audio.
 
         Raises:
-            EngineError: they fill the model's context, or are not equally long.
+            EngineError: the audio fills the model's context, or the lengths differ.
         """
         chunks = heard[0].chunks
         if any(other.chunks != chunks for other in heard):
@@ -90,23 +90,22 @@ class VoxtralModel:
         features = torch.cat([one.features for one in heard]).to(embeddings.dtype)
         cache = self._new_cache(len(prefix))
         self.priority.yield_to_fast_leg()
-        # The language model alone, without its head: scores over the vocabulary for each audio
-        # token would take more memory than all else together.
+        # Without the LM head: logits for each audio token would need more memory than everything else together.
         self.model.model.language_model(
             inputs_embeds=embeddings.masked_scatter(is_audio, features), past_key_values=cache, use_cache=True
         )
         return AudioConversation(self, cache, ids)
 
     def encode(self, text: str) -> list[int]:
-        """Return the tokens of a text; whatever it contains, none of them is a control token."""
+        """Return the tokens of a text, never control tokens."""
         return cast(list[int], self._tekken.encode(text, bos=False, eos=False))
 
     def question(self, text: str) -> list[int]:
-        """Return the tokens that follow the audio when a question is asked about it."""
+        """Return the tokens after the audio that ask a question about it."""
         return [*self.encode(text), *self._control("[/INST]")]
 
     def transcription(self, language: str | None) -> list[int]:
-        """Return the tokens that follow the audio when it is to be written down word for word."""
+        """Return the tokens after the audio that request a verbatim transcript."""
         hint = self.encode(f"lang:{language}") if language else []
         return [*self._control("[/INST]"), *hint, *self._control("[TRANSCRIBE]")]
 
@@ -117,10 +116,10 @@ class VoxtralModel:
         constraint: GrammarConstraint | None = None,
         deadline: Deadline | None = None,
     ) -> Answer:
-        """Answer a question that comes without audio.
+        """Answer a question without audio.
 
         Raises:
-            EngineError: question and answer together do not fit the model's context.
+            EngineError: question and answer do not fit the model's context.
         """
         tokens = [*self._control("<s>", "[INST]"), *self.question(text)]
         ids = torch.tensor([tokens], device=self.place.device)
@@ -128,8 +127,8 @@ class VoxtralModel:
 
     def _features(self, chunks: torch.Tensor) -> torch.Tensor:
         self.priority.yield_to_fast_leg()
-        heard = self.model.get_audio_features(chunks.to(self.place.device, self.place.dtype), return_dict=True)
-        return cast(torch.Tensor, heard.pooler_output)
+        output = self.model.get_audio_features(chunks.to(self.place.device, self.place.dtype), return_dict=True)
+        return cast(torch.Tensor, output.pooler_output)
 
     def _new_cache(self, prompt_tokens: int) -> Any:
         return new_cache(self.model.config.text_config.num_hidden_layers, prompt_tokens)
@@ -146,14 +145,14 @@ class VoxtralModel:
         constraint: GrammarConstraint | None = None,
         deadline: Deadline | None = None,
     ) -> list[Answer]:
-        """Go on greedily from token ids of shape (rows, tokens), the first of which the cache may hold.
+        """Decode greedily after token ids of shape (rows, tokens); the cache may contain a prefix of them.
 
         Raises:
-            CancelledError: `watch` says so; it is asked before each token.
-            EngineError: prompt and answer do not fit the context, or the device computes no numbers.
+            CancelledError: the job was cancelled; checked before each token.
+            EngineError: prompt and answer do not fit the context, or the logits are not finite.
         """
         check_context(ids.shape[1], max_new_tokens)
-        written: list[list[int]] = [[] for _ in ids]
+        answers: list[list[int]] = [[] for _ in ids]
         unfinished = set(range(len(ids)))
         step = ids[:, cache.get_seq_length() :]
         for count in range(max_new_tokens):
@@ -175,23 +174,23 @@ class VoxtralModel:
                 if tokens[row] == self.tokenizer.eos_token_id:
                     unfinished.discard(row)
                     continue
-                written[row].append(tokens[row])
+                answers[row].append(tokens[row])
                 if constraint is not None and constraint.accept(row, tokens[row]):
                     unfinished.discard(row)
             if not unfinished:
                 break
             step = chosen.unsqueeze(1)
-        return [self._answer(tokens, truncated=row in unfinished) for row, tokens in enumerate(written)]
+        return [self._answer(tokens, truncated=row in unfinished) for row, tokens in enumerate(answers)]
 
     def _answer(self, tokens: list[int], *, truncated: bool) -> Answer:
         text = self.tokenizer.decode(tokens, skip_special_tokens=True)
         if truncated:
-            text = text.rstrip("\ufffd")  # the limit may fall into the middle of a letter
+            text = text.rstrip("\ufffd")  # the limit may split a multi-byte character
         return Answer(text.strip(), tuple(tokens), truncated)
 
 
 class AudioConversation:
-    """Stretches of audio that the language model holds in its cache: each question goes on from there."""
+    """A batch of sections prefilled into the KV cache; each question continues from there."""
 
     def __init__(self, model: VoxtralModel, cache: Any, ids: torch.Tensor) -> None:
         self._model = model
@@ -205,27 +204,27 @@ class AudioConversation:
         constraint: GrammarConstraint | None = None,
         deadline: Deadline | None = None,
     ) -> list[Answer]:
-        """Return one answer a stretch, greedily decoded.
+        """Return one greedily decoded answer per section.
 
         Raises:
-            EngineError: audio, question and answer together do not fit the model's context.
+            EngineError: audio, question and answer do not fit the model's context.
         """
-        return self._go_on(self._model.question(question), max_new_tokens, constraint, deadline)
+        return self._continue(self._model.question(question), max_new_tokens, constraint, deadline)
 
     def transcribe(self, language: str | None, max_new_tokens: int, deadline: Deadline | None = None) -> list[Answer]:
-        """Return what is said in each stretch, word for word; the language is detected if it is None.
+        """Return a verbatim transcript per section; the language is detected if it is None.
 
         Raises:
-            EngineError: audio and transcription together do not fit the model's context.
+            EngineError: audio and transcript do not fit the model's context.
         """
-        return self._go_on(self._model.transcription(language), max_new_tokens, None, deadline)
+        return self._continue(self._model.transcription(language), max_new_tokens, None, deadline)
 
     def room_tokens(self, question: str) -> int:
-        """Return how long the answer to a question, or a transcription for "", can be in the context."""
-        # A language's hint takes a few tokens.
+        """Return the tokens that the context leaves for the answer to a question, or for a transcript if it is ""."""
+        # 8 tokens are reserved for the language hint.
         return CONTEXT_TOKENS - self._ids.shape[1] - len(self._model.question(question)) - 8
 
-    def _go_on(
+    def _continue(
         self, tokens: list[int], max_new_tokens: int, constraint: GrammarConstraint | None, deadline: Deadline | None
     ) -> list[Answer]:
         added = torch.tensor([tokens] * len(self._ids), device=self._ids.device)

@@ -1,4 +1,4 @@
-"""Voxtral's weights in 8 or 4 bits, by bitsandbytes: less memory, for small cards."""
+"""Quantization of Voxtral's weights to 8 or 4 bits with bitsandbytes, for cards with little memory."""
 
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -11,14 +11,14 @@ from workers.device import ComputeDevice
 
 Quantize = Literal["int8", "nf4"]
 KEPT_MODULES = ("model.audio_tower", "model.multi_modal_projector", "lm_head")
-"""What hears and what chooses words stays in 16 bits: small, and the first to suffer. Shorter names match nothing."""
+"""Audio encoder, projector and LM head stay in 16 bits: small and most sensitive. Shorter names match no module."""
 _LEAST_CAPABILITY = {"int8": (7, 5), "nf4": (6, 0)}
 _PACKAGES = ("bitsandbytes", "accelerate")
 _hf: Any = transformers
 
 
 def check(place: ComputeDevice, quantize: Quantize) -> None:
-    """Raise EngineError, saying what to do, where bitsandbytes is missing or the device cannot run it."""
+    """Raise EngineError with the remedy if bitsandbytes is missing or the device does not support it."""
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
         raise EngineError(
@@ -35,7 +35,7 @@ def check(place: ComputeDevice, quantize: Quantize) -> None:
 
 
 def config(place: ComputeDevice, quantize: Quantize) -> Any:
-    """Return what transformers is to be told, for a device that `check` let pass."""
+    """Return the quantization config of transformers for a device that passed `check`."""
     kept = list(KEPT_MODULES)
     if quantize == "int8":
         return _hf.BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept)

@@ -1,4 +1,4 @@
-"""From notes on sections to notes on the episode: the model sums them up, level by level."""
+"""Reduction of notes on sections to notes on the episode: the model merges them level by level."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,14 +8,14 @@ from workers.voxtral.deadline import Deadline
 from workers.voxtral.prompts import Note, Question, S, as_json, merged, merged_own
 
 BUDGET_TOKENS = 8_000
-"""Notes put before the model at once: a quarter of its context, where it still minds all of them."""
-# Words that a model writes anew are no quotes any more.
+"""Tokens of notes in one prompt: a quarter of the context, within which the model still uses all of them."""
+# Quotes rephrased by the model are no quotes.
 _LEFT_OUT = frozenset({"quotes"})
 
 
 def reduce(reader: TextBackend, question: Question[S], notes: Sequence[Note[S]], deadline: Deadline) -> Note[S]:
-    """Return one answer for the whole episode, given the answers for its parts in their order."""
-    return _levels(
+    """Return one answer for the episode from the ordered answers for its parts."""
+    return _merge_levels(
         reader,
         notes,
         lambda note: as_json(note.answer, _LEFT_OUT),
@@ -25,16 +25,16 @@ def reduce(reader: TextBackend, question: Question[S], notes: Sequence[Note[S]],
 
 
 def reduce_own(reader: TextBackend, question: str, notes: Sequence[Note[Told]], deadline: Deadline) -> Note[Told]:
-    """Return the answer to a listener's question for the whole episode; None where no part knows it."""
-    knowing = [note for note in notes if note.answer.answer]
-    if not knowing:
+    """Return the answer to a listener's question for the episode; the answer is None if no part has one."""
+    answered = [note for note in notes if note.answer.answer]
+    if not answered:
         return Note(Told(), any(note.truncated for note in notes))
-    return _levels(
-        reader, knowing, lambda note: note.answer.answer or "", lambda texts: merged_own(question, texts), deadline
+    return _merge_levels(
+        reader, answered, lambda note: note.answer.answer or "", lambda texts: merged_own(question, texts), deadline
     )
 
 
-def _levels(
+def _merge_levels(
     reader: TextBackend,
     notes: Sequence[Note[S]],
     write: Callable[[Note[S]], str],
@@ -45,11 +45,11 @@ def _levels(
     while len(level) > 1:
         texts = [clip(reader, write(note), BUDGET_TOKENS // 2) for note in level]
         groups = packed([reader.count_tokens(text) for text in texts], BUDGET_TOKENS)
-        level = [_one(reader, level[part], ask(texts[part]), deadline) for part in groups]
+        level = [_merge_group(reader, level[part], ask(texts[part]), deadline) for part in groups]
     return level[0]
 
 
-def _one(reader: TextBackend, notes: Sequence[Note[S]], question: Question[S], deadline: Deadline) -> Note[S]:
+def _merge_group(reader: TextBackend, notes: Sequence[Note[S]], question: Question[S], deadline: Deadline) -> Note[S]:
     if len(notes) == 1:
         return notes[0]
     whole = reader.ask(question, deadline)
@@ -57,9 +57,9 @@ def _one(reader: TextBackend, notes: Sequence[Note[S]], question: Question[S], d
 
 
 def packed(sizes: Sequence[int], budget: int) -> list[slice]:
-    """Return the slices of neighbours whose sizes together fit a budget; each size is at most half of it.
+    """Return slices of neighbours whose total size fits a budget; each size is at most half of the budget.
 
-    So of any two neighbouring slices one has two members, and every level is shorter than the last.
+    Of two neighbouring slices one therefore has at least two members, so every level is shorter than the last.
     """
     slices: list[slice] = []
     start = total = 0
@@ -72,7 +72,7 @@ def packed(sizes: Sequence[int], budget: int) -> list[slice]:
 
 
 def clip(reader: TextBackend, text: str, most_tokens: int) -> str:
-    """Return a text's beginning that takes at most so many tokens."""
+    """Return a prefix of a text with at most `most_tokens` tokens."""
     while (size := reader.count_tokens(text)) > most_tokens:
         text = text[: min(len(text) * most_tokens // size, len(text) - 1)]
     return text

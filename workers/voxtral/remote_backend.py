@@ -1,6 +1,6 @@
-"""Voxtral on a server, as what answers questions.
+"""Backend that uses Voxtral on a server.
 
-The chat and transcription requests are those of OpenAI's API as vLLM and Mistral document them:
+The chat and transcription requests follow OpenAI's API as documented by vLLM and Mistral:
 https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html, https://docs.mistral.ai/api.
 """
 
@@ -23,12 +23,12 @@ from workers.voxtral.sections import Section
 from workers.voxtral.server_client import Server
 
 LONGEST_SECTION_S = 600.0
-"""vLLM refuses longer audio unless it is told otherwise, and more than 25 MB; 600 s are 19.2 MB."""
+"""Seconds; by default vLLM rejects longer audio, and files above 25 MB. 600 s are 19.2 MB."""
 _REQUESTS_AT_ONCE = 4
 
 
 class RemoteBackend:
-    """Asks a server; the same questions and shapes as on a device of our own."""
+    """Answers questions with Voxtral on a server, with the prompts and schemas of the local backend."""
 
     rows_at_once = _REQUESTS_AT_ONCE
 
@@ -38,10 +38,10 @@ class RemoteBackend:
 
     @classmethod
     def connect(cls, settings: Settings, model: str) -> Self:
-        """Check that the server is there, takes the key and has the model; its only model is taken as it is.
+        """Return a backend after a check of server, key and model; a server's only model is used whatever its name.
 
         Raises:
-            EngineError: one of these is not so.
+            EngineError: the server is unreachable, rejects the key or lacks the model.
         """
         server = Server(settings)
         try:
@@ -59,11 +59,11 @@ class RemoteBackend:
     def ask_about(
         self, sections: Sequence[Section], questions: Sequence[Question[AnswerSchema]], deadline: Deadline
     ) -> Iterator[tuple[int, Question[AnswerSchema], Note[AnswerSchema]]]:
-        """Yield each answer as soon as it is there; a question's requests are made side by side.
+        """Yield each answer as soon as it is complete; the requests of a question run in parallel.
 
         Raises:
-            EngineError: the server refuses.
-            TransientError: the server is busy or gone.
+            EngineError: the server rejects a request.
+            TransientError: the server is busy or unreachable.
         """
         audios = [as_wav(section.samples) for section in sections]
         with ThreadPoolExecutor(len(sections)) as pool:
@@ -72,30 +72,30 @@ class RemoteBackend:
                     for index in range(len(sections)):
                         yield index, question, Note(question.shape(), truncated=True)
                     continue
-                asking = [pool.submit(self._heard, audio, question) for audio in audios]
+                asking = [pool.submit(self._ask_about_one, audio, question) for audio in audios]
                 for index, one in enumerate(asking):
                     yield index, question, one.result()
 
     def ask(self, question: Question[S], deadline: Deadline) -> Note[S]:
-        """Return the answer to a question that comes without audio."""
+        """Return the answer to a question without audio."""
         if deadline.is_expired():
             return Note(question.shape(), truncated=True)
         return self._chat(question, [])
 
     def count_tokens(self, text: str) -> int:
-        """Return an estimate that is seldom too low: the tokenizer is on the server."""
+        """Return an estimate that is seldom too low; the tokenizer is on the server."""
         return len(text.encode()) // 2 + 1
 
-    def _heard(self, audio: bytes, question: Question[S]) -> Note[S]:
+    def _ask_about_one(self, audio: bytes, question: Question[S]) -> Note[S]:
         if question.is_transcription:
-            return self._transcribed(audio, question)
+            return self._transcribe(audio, question)
         encoded = b64encode(audio).decode()
-        # Mistral's own API takes the bare data, vLLM takes it as OpenAI does.
+        # Mistral's API expects the bare data; vLLM expects OpenAI's format.
         source: object = encoded if self._server.is_mistral else {"data": encoded, "format": "wav"}
         return self._chat(question, [{"type": "input_audio", "input_audio": source}])
 
     def _chat(self, question: Question[S], before: list[dict[str, Any]]) -> Note[S]:
-        """Ask, and once more with twice the room if the answer was cut."""
+        """Return the answer; a truncated one is requested once more with twice the tokens."""
         text, truncated = self._answer(question, before, question.room_tokens)
         if truncated:
             text, truncated = self._answer(question, before, 2 * question.room_tokens)
@@ -129,7 +129,7 @@ class RemoteBackend:
         except (KeyError, IndexError, TypeError):
             raise EngineError(f"{self._server.url} answers, but not as OpenAI's chat API does.") from None
 
-    def _transcribed(self, audio: bytes, question: Question[S]) -> Note[S]:
+    def _transcribe(self, audio: bytes, question: Question[S]) -> Note[S]:
         fields: dict[str, Any] = {
             "model": self.model,
             "temperature": "0",
@@ -142,7 +142,7 @@ class RemoteBackend:
 
 
 def as_wav(samples: Samples) -> bytes:
-    """Return audio as a WAV file of 16-bit numbers."""
+    """Return audio as a WAV file of 16-bit samples."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)

@@ -1,4 +1,4 @@
-"""The pieces in which Voxtral hears an episode: cut where it is quiet, while the audio streams by."""
+"""Sections of an episode for Voxtral, cut from streamed audio at quiet places."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,41 +10,41 @@ from pipeline.types import TimeSpan
 from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
 
 CHUNK_S = 30.0
-"""What the encoder hears at once; a section that fills whole chunks wastes nothing."""
+"""Seconds of the encoder's input; sections of whole chunks need no padding."""
 _STEP_SAMPLES = SAMPLE_RATE_HZ // 50
 _PAUSE_STEPS = 15
-"""A pause is looked for over 0.3 s: shorter ones lie inside words."""
+"""Steps in a pause of 0.3 s; shorter pauses occur inside words."""
 _SILENCE = 1e-4
-"""Root mean square of a sample below which no one hears anything, -80 dBFS."""
+"""Root mean square of inaudible audio, -80 dBFS."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A piece of an episode."""
+    """A section of an episode's audio."""
 
     start_s: float
     samples: Samples
 
     @property
     def length_s(self) -> float:
-        """Seconds of audio in it."""
+        """Length in seconds."""
         return len(self.samples) / SAMPLE_RATE_HZ
 
     @property
     def chunks(self) -> int:
-        """How many times 30 s the encoder hears; sections with the same number have the same shape."""
+        """Number of encoder chunks of 30 s; sections with the same number have the same shape."""
         return ceil(len(self.samples) / (CHUNK_S * SAMPLE_RATE_HZ))
 
     @property
     def is_silent(self) -> bool:
-        """Whether there is nothing in it that could be heard."""
+        """Whether the section has no audible sound."""
         return bool(_loudness(self.samples).max(initial=0.0) < _SILENCE)
 
 
 def section_length_s(expected_s: float, longest_s: float) -> float:
-    """Return how long sections shall be: whole chunks, at most `longest_s`, the last one no scrap.
+    """Return the section length in seconds: whole chunks, at most `longest_s`, without a short last section.
 
-    An episode of unknown length (0.0) is cut into sections of the longest kind.
+    An episode of unknown length (0.0) is cut into sections of `longest_s`.
     """
     if expected_s <= longest_s:
         return longest_s
@@ -53,7 +53,7 @@ def section_length_s(expected_s: float, longest_s: float) -> float:
 
 
 def cut(blocks: Iterable[Samples], length_s: float) -> Iterator[Section]:
-    """Yield an episode's sections in order; only one section's audio is held at a time.
+    """Yield an episode's sections in order; only one section's audio is buffered at a time.
 
     Each is at most `length_s` long and ends at the quietest place within its last chunk.
     """
@@ -65,7 +65,7 @@ def cut(blocks: Iterable[Samples], length_s: float) -> Iterator[Section]:
         have += len(block)
         while have > longest:
             whole = np.concatenate(held)
-            # At least half of the section stays: sections may be no longer than a chunk.
+            # At least half of the section remains, because sections may be as short as a chunk.
             end = quietest(whole[:longest], max(longest // 2, longest - round(CHUNK_S * SAMPLE_RATE_HZ)) + 1)
             yield Section(start / SAMPLE_RATE_HZ, whole[:end])
             held, have, start = [whole[end:].copy()], have - end, start + end
@@ -74,9 +74,9 @@ def cut(blocks: Iterable[Samples], length_s: float) -> Iterator[Section]:
 
 
 def excerpts(blocks: Iterable[Samples], stretches: Iterable[TimeSpan]) -> Iterator[Section]:
-    """Yield some stretches of an episode, given in order; no more of its audio is held than they need.
+    """Yield ordered spans of an episode, with minimal buffering.
 
-    What lies beyond the end of the audio is silence, so that there is a section for each.
+    Audio beyond the end is padded with silence, so that each span has a section.
     """
     stream, held, start = iter(blocks), np.zeros(0, np.float32), 0
     for stretch in stretches:
@@ -89,19 +89,19 @@ def excerpts(blocks: Iterable[Samples], stretches: Iterable[TimeSpan]) -> Iterat
 
 
 def quietest(samples: Samples, earliest: int) -> int:
-    """Return the middle of the quietest 0.3 s from sample `earliest` on; of equals, the last."""
+    """Return the middle sample of the quietest 0.3 s from sample `earliest` on; the last of equals."""
     loudness = _loudness(samples[earliest:])
     if len(loudness) < _PAUSE_STEPS:
         return len(samples)
     sums = np.convolve(loudness, np.ones(_PAUSE_STEPS), mode="valid")
     lowest = sums.min()
-    # The last of equals: in plain silence the section stays as long as it can be.
+    # The last of equals makes the section as long as possible in plain silence.
     step = int(np.flatnonzero(sums <= lowest * 1.0001)[-1]) + _PAUSE_STEPS // 2
     return min(earliest + step * _STEP_SAMPLES, len(samples))
 
 
 def batches(sections: Iterable[Section], rows: Callable[[], int]) -> Iterator[list[Section]]:
-    """Yield runs of neighbours with equally many chunks, at most as many at a time as `rows` says by then."""
+    """Yield runs of neighbours with equally many chunks, at most `rows()` of them, evaluated for each section."""
     run: list[Section] = []
     for section in sections:
         if run and (len(run) >= rows() or run[-1].chunks != section.chunks):

@@ -1,4 +1,4 @@
-"""A Voxtral server, reached by HTTP: vLLM, Mistral's API, or what else speaks OpenAI's protocol."""
+"""HTTP client of a Voxtral server: vLLM, Mistral's API, or another server with OpenAI's protocol."""
 
 import json
 from typing import Any, cast
@@ -13,7 +13,7 @@ _BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 
 
 class Server:
-    """Requests to one server, with patience."""
+    """Requests to one server, with retries."""
 
     def __init__(self, settings: Settings) -> None:
         url = (settings.voxtral_url or "").rstrip("/")
@@ -33,7 +33,7 @@ class Server:
                 backoff_factor=settings.voxtral_backoff_s / 2,
                 backoff_max=60,
                 status_forcelist=_BUSY,
-                allowed_methods=None,  # asking twice does no harm, POST or not
+                allowed_methods=None,  # repeating any request is harmless, POST included
                 respect_retry_after_header=True,
                 raise_on_status=False,
                 redirect=False,
@@ -41,20 +41,20 @@ class Server:
         )
 
     def get(self, path: str) -> dict[str, Any]:
-        """Return the JSON object at a path below the base; raises what `post` raises."""
+        """Return the JSON object at a path below the base URL; raises like `post`."""
         return self._request("GET", path)
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Send a JSON object and return the one that is answered.
+        """Send a JSON object and return the response's JSON object.
 
         Raises:
-            EngineError: the server refuses; trying again will not help.
-            TransientError: the server is busy or cannot be reached, after all tries.
+            EngineError: the server rejects the request permanently.
+            TransientError: the server is busy or unreachable after all tries.
         """
         return self._request("POST", path, json=body)
 
     def upload(self, path: str, fields: dict[str, Any]) -> dict[str, Any]:
-        """Send a form with a file and return the answer's JSON object; raises what `post` raises."""
+        """Send a form with a file and return the response's JSON object; raises like `post`."""
         return self._request("POST", path, fields=fields)
 
     def _request(self, method: str, path: str, **content: Any) -> dict[str, Any]:
@@ -67,18 +67,18 @@ class Server:
                 "check DUET_VOXTRAL_URL and that the server runs."
             ) from None
         if response.status in _BUSY:
-            raise TransientError(f"The Voxtral server {self.url} is busy ({response.status}): {_said(response)}.")
+            raise TransientError(f"The Voxtral server {self.url} is busy ({response.status}): {_reason(response)}.")
         if response.status in (401, 403):
             raise EngineError(
                 f"The Voxtral server {self.url} refuses the key ({response.status}); set DUET_VOXTRAL_KEY."
             )
         if response.status == 413:
             raise EngineError(
-                f"The Voxtral server {self.url} takes no audio of this size ({_said(response)}); "
+                f"The Voxtral server {self.url} takes no audio of this size ({_reason(response)}); "
                 "lower DUET_VOXTRAL_SECTION_S."
             )
         if response.status != 200:
-            raise EngineError(f"The Voxtral server {self.url} refuses {path} ({response.status}): {_said(response)}.")
+            raise EngineError(f"The Voxtral server {self.url} refuses {path} ({response.status}): {_reason(response)}.")
         try:
             answer = json.loads(response.data)
         except ValueError:
@@ -88,8 +88,8 @@ class Server:
         return cast(dict[str, Any], answer)
 
 
-def _said(response: urllib3.BaseHTTPResponse) -> str:
-    """Return what an error's body says, in one short line, in any of the forms that servers use."""
+def _reason(response: urllib3.BaseHTTPResponse) -> str:
+    """Return the reason in an error response as one short line, for all common formats."""
     text = response.data.decode("utf-8", "replace")
     try:
         found = json.loads(text)
@@ -97,5 +97,5 @@ def _said(response: urllib3.BaseHTTPResponse) -> str:
             found = found.get("error") or found.get("message") or found.get("detail") or ""
         text = found if isinstance(found, str) else text
     except ValueError:
-        pass  # not JSON: then the text itself is what it says
+        pass  # not JSON: the text itself is the reason
     return " ".join(text.split())[:200].rstrip(".") or "no reason given"

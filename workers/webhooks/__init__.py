@@ -1,1 +1,1 @@
-"""Delivery of webhooks, in the form of https://www.standardwebhooks.com."""
+"""Delivery of webhooks as specified by https://www.standardwebhooks.com."""

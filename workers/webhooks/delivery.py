@@ -1,7 +1,7 @@
-"""Tells addresses what has happened, in threads of the cpu workers' parent process.
+"""Webhook delivery in threads of the cpu workers' parent process.
 
-That process only hands out tasks. So an address that takes its time keeps none of the processes that merge and do
-what the clock says, and no deployment needs one more container for it.
+The parent process only dispatches tasks. A slow receiver therefore does not block the processes that run merges and
+beat tasks, and deployments need no extra container.
 """
 
 import logging
@@ -23,13 +23,13 @@ from workers.webhooks.exchange import WebhookResponse, post
 logger = logging.getLogger(__name__)
 POOL = "cpu"
 AT_ONCE = 8
-"""Addresses that are told at the same time, each of another host."""
+"""Number of concurrent deliveries, each to another host."""
 LOOK_S = 2.0
-"""How often is looked whether there is something to tell, as a bell can be lost with its connection."""
+"""Seconds between polls of the queue; polling covers notifications lost with a connection."""
 
 
 class WebhookSender(threading.Thread):
-    """Takes turns from the queue until it is told to stop; what it is telling then, others tell again."""
+    """Delivers from the queue until stopped; other workers repeat the deliveries that were unfinished then."""
 
     def __init__(self, client: "redis.Redis | None" = None) -> None:
         super().__init__(name="courier", daemon=True)
@@ -40,7 +40,7 @@ class WebhookSender(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Tell whatever there is to tell."""
+        """Deliver queued webhooks until stopped, across broker outages."""
         while not self._stopping.is_set():
             try:
                 with self._redis.pubsub(ignore_subscribe_messages=True) as bell:
@@ -51,7 +51,7 @@ class WebhookSender(threading.Thread):
                 self._stopping.wait(LOOK_S)
 
     def stop(self) -> None:
-        """Take nothing more; safe in a signal handler."""
+        """Stop starting deliveries; safe in a signal handler."""
         self._stopping.set()
 
     def _deliver(self, bell: Any) -> None:
@@ -65,19 +65,19 @@ class WebhookSender(threading.Thread):
                 if not isinstance(turn, Turn):
                     self._free.release()
             if isinstance(turn, Turn):
-                threading.Thread(target=self._take_turn, args=(turn,), name="webhook", daemon=True).start()
+                threading.Thread(target=self._deliver_turn, args=(turn,), name="webhook", daemon=True).start()
             else:
                 bell.get_message(timeout=LOOK_S if turn is None else min(max(turn, 0.01), LOOK_S))
 
-    def _take_turn(self, turn: Turn) -> None:
+    def _deliver_turn(self, turn: Turn) -> None:
         try:
-            self._tell(turn)
+            self._attempt(turn)
         except (BrokerError, redis.RedisError) as error:
             logger.warning("The broker does not answer (%s); %s is told again.", error, turn.delivery.id)
         finally:
             self._free.release()
 
-    def _tell(self, turn: Turn) -> None:
+    def _attempt(self, turn: Turn) -> None:
         if turn.is_too_old:
             self._give_up(turn, "it has waited for a day")
             return
@@ -106,19 +106,19 @@ class WebhookSender(threading.Thread):
         logger.error("The webhook %s is given up: %s", turn.delivery.id, why)
 
 
-_couriers: list[WebhookSender] = []
+_senders: list[WebhookSender] = []
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def begin(**_: Any) -> None:
-    """Begin to tell, in the parent process of a worker of the cpu pool."""
-    if pool_reporter().pool == POOL and not _couriers:
-        _couriers.append(WebhookSender())
-        _couriers[0].start()
+    """Start the sender, in the parent process of a worker of the cpu pool."""
+    if pool_reporter().pool == POOL and not _senders:
+        _senders.append(WebhookSender())
+        _senders[0].start()
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def end(**_: Any) -> None:
-    """Take nothing more."""
-    for courier in _couriers:
-        courier.stop()
+    """Stop the sender."""
+    for sender in _senders:
+        sender.stop()

@@ -1,4 +1,4 @@
-"""One signed request to one address, bounded in time, and what came of it."""
+"""The signed HTTP request of a webhook delivery, with a deadline, and its outcome."""
 
 import time
 from dataclasses import dataclass
@@ -13,28 +13,28 @@ from pipeline.state.webhook_queue import Delivery
 from workers.webhooks.signature import headers, secret
 
 TIMEOUT_S = 15.0
-"""Until the address must have answered, from connecting to the last header."""
+"""Seconds from the connection attempt to the last response header."""
 GONE = 410
 
 
 @dataclass(frozen=True)
 class WebhookResponse:
-    """What an address has answered."""
+    """The outcome of a delivery attempt."""
 
     trouble: str = ""
-    """What was wrong with it; empty where the address has understood."""
+    """Description of the error; empty on success."""
     is_silent: bool = False
-    """Whether there was none."""
+    """Whether the address did not respond."""
     is_final: bool = False
-    """Whether it says that it need not be told again."""
+    """Whether the status (410) forbids further attempts."""
 
 
 def post(delivery: Delivery) -> WebhookResponse:
-    """Send a signed message to its address; a redirect is no answer, for it could lead anywhere.
+    """Send a signed message to its address. A redirect counts as a failure, because its target is not trusted.
 
     Raises:
-        AddressError: the address is not one that Duet may connect to.
-        SettingsError: there is no secret to sign with.
+        AddressError: Duet may not connect to the address.
+        SettingsError: the signing secret is missing or malformed.
     """
     own = headers(secret(), delivery.id, int(time.time()), delivery.body)
     try:

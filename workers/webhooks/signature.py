@@ -1,4 +1,4 @@
-"""The signature by which a receiver knows that Duet has sent something, and when.
+"""Webhook signatures, which authenticate the sender and the timestamp.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -16,10 +16,10 @@ LEAST_BYTES, MOST_BYTES = 24, 64
 
 
 def secret() -> bytes:
-    """Return the key that Duet signs with.
+    """Return the signing key.
 
     Raises:
-        SettingsError: there is none, or it has not the form that receivers take.
+        SettingsError: it is missing, or not in the standard format.
     """
     text = settings().webhook_secret
     how = "set DUET_WEBHOOK_SECRET on every worker to whsec_ and 32 random bytes in base64 (`openssl rand -base64 32`)"
@@ -35,7 +35,7 @@ def secret() -> bytes:
 
 
 def headers(key: bytes, message_id: str, timestamp_s: int, body: str) -> dict[str, str]:
-    """Return the headers that say who sent what, and when."""
+    """Return the headers with the message id, the timestamp and the signature."""
     signed = f"{message_id}.{timestamp_s}.{body}".encode()
     signature = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     return {

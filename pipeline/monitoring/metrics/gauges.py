@@ -47,7 +47,7 @@ def workers(client: Any) -> Iterator[GaugeMetricFamily]:
     """Yield which workers are there and what they hold."""
     present = GaugeMetricFamily("duet_workers", "Workers that are there.", labels=["pool"])
     taken = GaugeMetricFamily(
-        "duet_taken_messages", "Messages that workers have taken and not finished.", labels=["pool"]
+        "duet_unacked_messages", "Messages that workers have taken and not finished.", labels=["pool"]
     )
     there, held = _workers(client)
     for pool in POOLS:
@@ -78,7 +78,7 @@ def pools() -> Iterator[GaugeMetricFamily]:
     yield status
     samples = telemetry.read().pools
     if samples:
-        age = GaugeMetricFamily("duet_clock_sample_age_seconds", "Seconds since the clock's last sample of the pools.")
+        age = GaugeMetricFamily("duet_beat_sample_age_seconds", "Seconds since the clock's last sample of the pools.")
         age.add_metric([], max(0.0, time.time() - max(it.at for it in samples)))
         yield age
     busy = GaugeMetricFamily(

@@ -27,27 +27,15 @@ if TYPE_CHECKING:
     from pipeline.types.submitted import Submitted
 
 # Loaded when first used: a web application that imports Duet should not pay for what it does not call.
-_HOMES = {
-    "submit": "pipeline.client.api",
-    "submit_all": "pipeline.client.api",
-    "submit_feed": "pipeline.client.api",
-    "submit_folder": "pipeline.client.api",
-    "Batch": "pipeline.client.batch",
-    "Progress": "pipeline.client.batch",
-    "Rejected": "pipeline.sources.source",
-    "Skipped": "pipeline.sources.source",
-    "Submitted": "pipeline.types.submitted",
-    "Job": "pipeline.client.job",
-    "failed_jobs": "pipeline.client.dead_letters",
-    "Analysis": "pipeline.types",
-    "EpisodeResult": "pipeline.types",
-    "JobState": "pipeline.types",
-    "LegOutcome": "pipeline.types",
-    "Options": "pipeline.types",
-    "Segment": "pipeline.types",
-    "Transcript": "pipeline.types",
-    "Word": "pipeline.types",
+_MODULES = {
+    "pipeline.client.api": ("submit", "submit_all", "submit_feed", "submit_folder"),
+    "pipeline.client.batch": ("Batch", "Progress"),
+    "pipeline.client.dead_letters": ("failed_jobs",),
+    "pipeline.client.job": ("Job",),
+    "pipeline.types.found": ("Rejected", "Skipped"),
+    "pipeline.types.submitted": ("Submitted",),
 }
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     # Enqueue
@@ -77,6 +65,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'pipeline' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_HOMES.get(name, "pipeline.types")), name)

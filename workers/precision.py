@@ -5,8 +5,10 @@ from typing import Literal
 
 import torch
 
-Kind = Literal["fp32", "bf16", "fp16", "int8"]
-"""Arithmetic of a matrix product; int8 means 8-bit weights and activations with float32 around them."""
+Kind = Literal["fp32", "bf16", "fp16"]
+"""Arithmetic of a matrix product."""
+CacheKind = Literal["fp32", "bf16", "fp16", "int8"]
+"""Storage of a cache."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class Precision:
     name: str
     encoder: Kind
     decoder: Kind
-    cache: Kind
+    cache: CacheKind
     """Storage of the decoder's cross-attention cache; reading it dominates the time of a decoding step."""
 
     @property
@@ -34,20 +36,15 @@ _DTYPES: dict[Kind, torch.dtype] = {
     "fp32": torch.float32,
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
-    "int8": torch.float32,
 }
 
 FP32 = Precision("fp32", encoder="fp32", decoder="fp32", cache="fp32")
 """For CPUs without bfloat16 instructions. Decodes the same tokens as openai-whisper in float32 with equal padding after
 a window."""
-INT8 = Precision("int8", encoder="fp32", decoder="int8", cache="int8")
-"""A tenth faster than float32 on a CPU without bfloat16 instructions. Its tokens may differ, so it is opt-in."""
 BF16 = Precision("bf16", encoder="bf16", decoder="bf16", cache="int8")
 """For CPUs with avx512_bf16 or amx."""
 FP16 = Precision("fp16", encoder="fp16", decoder="fp16", cache="fp16")
 """For CUDA devices."""
-
-PRECISIONS = {precision.name: precision for precision in (FP32, INT8, BF16, FP16)}
 
 
 def choose(device: torch.device) -> Precision:

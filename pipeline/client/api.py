@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from pipeline.client.batch import Batch
 from pipeline.client.batch_submission import BatchSubmission
@@ -45,7 +46,7 @@ def submit(
         priority: 0 (first) to 9 (last); by default it goes before every batch.
         on_transcribed: an address that is told, signed, when the transcript is there; not where it is already.
         on_completed: one that is told when the job has ended, however it did. See docs/watching.md.
-        job store: one to share between many calls; by default each call opens its own.
+        job_store: one to share between many calls; by default each call opens its own.
 
     Raises:
         AudioError: there is no such audio, it cannot be read, or it is not below DUET_ALLOWED_ROOTS.
@@ -63,56 +64,35 @@ def submit(
     return Job(started.spec, submitter.job_store)
 
 
+class BatchArguments(TypedDict, total=False):
+    """The keyword arguments of `submit_all`, which explains them."""
+
+    force: bool
+    priority: int | None
+    in_flight: int | None
+    on_transcribed: str | None
+    on_completed: str | None
+    on_progress: Callable[[Submitted], None] | None
+
+
 def submit_folder(
     folder: str | Path,
     to: str | Path = "results",
     options: Options | None = None,
-    *,
-    force: bool = False,
-    priority: int | None = None,
-    in_flight: int | None = None,
-    on_transcribed: str | None = None,
-    on_completed: str | None = None,
-    on_progress: Callable[[Submitted], None] | None = None,
+    **arguments: Unpack[BatchArguments],
 ) -> Batch:
     """Submit every episode below a folder, or below an `s3://bucket/prefix`; see `submit_all`."""
-    return submit_all(
-        [folder],
-        to,
-        options,
-        force=force,
-        priority=priority,
-        in_flight=in_flight,
-        on_transcribed=on_transcribed,
-        on_completed=on_completed,
-        on_progress=on_progress,
-    )
+    return submit_all([folder], to, options, **arguments)
 
 
 def submit_feed(
     url: str,
     to: str | Path = "results",
     options: Options | None = None,
-    *,
-    force: bool = False,
-    priority: int | None = None,
-    in_flight: int | None = None,
-    on_transcribed: str | None = None,
-    on_completed: str | None = None,
-    on_progress: Callable[[Submitted], None] | None = None,
+    **arguments: Unpack[BatchArguments],
 ) -> Batch:
     """Submit every episode of a podcast feed, RSS or Atom; see `submit_all`."""
-    return submit_all(
-        [url],
-        to,
-        options,
-        force=force,
-        priority=priority,
-        in_flight=in_flight,
-        on_transcribed=on_transcribed,
-        on_completed=on_completed,
-        on_progress=on_progress,
-    )
+    return submit_all([url], to, options, **arguments)
 
 
 def submit_all(

@@ -5,15 +5,13 @@ from collections.abc import Iterator
 
 from pipeline.errors import WaitTimeoutError
 from pipeline.state.batch_store import BatchStore
-from pipeline.state.job_store import JobStore
+from pipeline.state.job_store import JOB_PREFIX, JobStore
 from pipeline.state.redis import readable_errors
 from pipeline.types import FINAL_STATES, JobState
 from pipeline.types.batch_record import Entry
 
 RECHECK_S = 5.0
 """A publication can be lost with its connection, so all jobs are looked at this often."""
-PATTERN = "duet:job:*"
-PREFIX = PATTERN.removesuffix("*")
 LOOK_PAGE = 500
 
 
@@ -63,7 +61,7 @@ class BatchFollower:
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with readable_errors(), self.job_store.redis.pubsub(ignore_subscribe_messages=True) as changes:
-            changes.psubscribe(PATTERN)
+            changes.psubscribe(f"{JOB_PREFIX}*")
             while True:
                 yield from self.look()
                 if self.is_complete:
@@ -84,7 +82,7 @@ class BatchFollower:
         while self.open and (left_s := until - time.monotonic()) > 0:
             message = changes.get_message(timeout=left_s)  # type: ignore[attr-defined]
             if message and message["data"] in FINAL_STATES:
-                entry = self.open.pop(message["channel"].removeprefix(PREFIX), None)
+                entry = self.open.pop(message["channel"].removeprefix(JOB_PREFIX), None)
                 if entry:
                     yield entry, JobState(message["data"])
         if not self.open:

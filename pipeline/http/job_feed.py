@@ -5,12 +5,11 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from pipeline.http.redis_clients import client
-from pipeline.state.job_store import OPEN
+from pipeline.state.job_store import JOB_PREFIX, OPEN
 from pipeline.state.redis import readable_errors
 from pipeline.types import JobState
 from pipeline.types.records import JobRecord
 
-PREFIX = "duet:job:"
 TICK_S = 0.5
 PAGE = 1000
 AT_WORK = (JobState.RUNNING.value, JobState.TRANSCRIBED.value)
@@ -76,7 +75,7 @@ class JobFeed:
         redis = client()
         with readable_errors():
             async with redis.pubsub(ignore_subscribe_messages=True) as changes:
-                await changes.psubscribe(f"{PREFIX}*")
+                await changes.psubscribe(f"{JOB_PREFIX}*")
                 for job in await _at_work(redis):
                     self._last.setdefault(job, {})
                 while True:
@@ -87,7 +86,7 @@ class JobFeed:
         jobs = list(changed | self._last.keys())
         async with redis.pipeline(transaction=False) as pipe:
             for job in jobs:
-                pipe.hgetall(f"{PREFIX}{job}")
+                pipe.hgetall(f"{JOB_PREFIX}{job}")
             found = await pipe.execute()
         for job, fields in zip(jobs, found, strict=True):
             if fields and fields != self._last.get(job):
@@ -107,7 +106,7 @@ async def _changed(changes: Any) -> set[str]:
     while (left_s := until - loop.time()) > 0:
         message = await changes.get_message(timeout=left_s)
         if message:
-            jobs.add(message["channel"].removeprefix(PREFIX))
+            jobs.add(message["channel"].removeprefix(JOB_PREFIX))
             until = min(until, loop.time() + TICK_S / 5)
     return jobs
 
@@ -120,6 +119,6 @@ async def _at_work(redis: Any) -> list[str]:
         page = jobs[first : first + PAGE]
         async with redis.pipeline(transaction=False) as pipe:
             for job in page:
-                pipe.hget(f"{PREFIX}{job}", "state")
+                pipe.hget(f"{JOB_PREFIX}{job}", "state")
             found += [job for job, state in zip(page, await pipe.execute(), strict=True) if state in AT_WORK]
     return found

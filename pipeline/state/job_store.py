@@ -21,6 +21,8 @@ from pipeline.types.records import RANKS, JobRecord
 
 INDEX = "duet:jobs"
 OPEN = "duet:jobs:open"
+JOB_PREFIX = "duet:job:"
+"""Before a job's id: the key of its hash, and the channel on which its changes are published."""
 """The jobs that have not ended, so that a sweeper need not look at all there ever were."""
 SEGMENTS_KEPT_S = 3600
 RECHECK_S = 2.0
@@ -237,4 +239,4 @@ def _keys(job: str) -> list[str]:
 
 
 def _key(job: str) -> str:
-    return f"duet:job:{job}"
+    return f"{JOB_PREFIX}{job}"

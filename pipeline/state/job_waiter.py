@@ -10,14 +10,13 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from pipeline.errors import WaitTimeoutError
-from pipeline.state.job_store import RECHECK_S
+from pipeline.state.job_store import JOB_PREFIX, RECHECK_S
 from pipeline.state.redis import readable_errors, state_url, unreachable
 from pipeline.state.refusals import refusing_later
 from pipeline.types import JobState
 from pipeline.types.records import RANKS, JobRecord
 from pipeline.types.redis_url import for_redis_py
 
-PREFIX = "duet:job:"
 CONNECTIONS = 4
 """One that listens, the others to look."""
 
@@ -78,7 +77,7 @@ class JobWaiter:
         if self._error:
             raise unreachable(self._error) from None
         with readable_errors():
-            fields = await self.redis.hgetall(f"{PREFIX}{job}")
+            fields = await self.redis.hgetall(f"{JOB_PREFIX}{job}")
         return JobRecord.from_hash(fields) if fields else None
 
     async def _listen(self) -> None:
@@ -87,7 +86,7 @@ class JobWaiter:
                 self._error = None
                 changes = self.redis.pubsub(ignore_subscribe_messages=True)
                 with readable_errors():
-                    await changes.psubscribe(f"{PREFIX}*")
+                    await changes.psubscribe(f"{JOB_PREFIX}*")
                 self._listener = asyncio.create_task(self._notify(changes))
 
     async def _notify(self, changes: Any) -> None:
@@ -96,7 +95,7 @@ class JobWaiter:
                 while self._waiting:
                     message = await changes.get_message(timeout=RECHECK_S)
                     if message:
-                        self._ring_for(message["channel"].removeprefix(PREFIX))
+                        self._ring_for(message["channel"].removeprefix(JOB_PREFIX))
         except RedisError as error:
             self._error = error
             for job in list(self._waiting):
@@ -115,10 +114,10 @@ class JobWaiter:
             self._listener = None
 
 
-_bells: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, JobWaiter]] = WeakKeyDictionary()
+_waiters: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, JobWaiter]] = WeakKeyDictionary()
 
 
 def job_waiter() -> JobWaiter:
     """Return the bell of the running event loop."""
-    own = _bells.setdefault(asyncio.get_running_loop(), {})
+    own = _waiters.setdefault(asyncio.get_running_loop(), {})
     return own.setdefault(state_url(), JobWaiter(state_url()))

@@ -30,10 +30,11 @@ Run = Callable[[Path], str]
 def ours(args: argparse.Namespace, *, precision: str | None = None) -> Run:
     """Return the engine of the fast leg, word times and second looks included."""
     from pipeline.types import Options
-    from workers.precision import PRECISIONS
+    from workers.precision import BF16, FP16, FP32
     from workers.whisper import WhisperEngine
 
-    engine = WhisperEngine(_model(args), "benchmark", precision=PRECISIONS[precision] if precision else None)
+    precisions = {it.name: it for it in (FP32, BF16, FP16)}
+    engine = WhisperEngine(_model(args), "benchmark", precision=precisions[precision] if precision else None)
     return lambda audio: engine.transcribe(audio, Options(), lambda done_s, total_s: None).text
 
 

@@ -12,7 +12,7 @@ import whisper
 
 from pipeline.types import Options
 from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples, load
-from workers.precision import BF16, FP32, INT8, Precision
+from workers.precision import BF16, FP32
 from workers.whisper import WhisperEngine, beam, decoding, guards
 from workers.whisper.batch_transcriber import DecodingOptions
 from workers.whisper.decoding import Decoded
@@ -101,19 +101,15 @@ def test_a_text_that_goes_round_in_a_loop_is_left_off_and_trips_a_guard(
         assert guards.reason_to_retry(text, "or or") == "repetition"
 
 
-@pytest.mark.parametrize("precision", [FP32, INT8], ids=lambda one: one.name)
-def test_a_window_is_decoded_the_same_alone_and_in_a_batch(
-    model: whisper.model.Whisper, batch: list[Window], precision: Precision
-) -> None:
-    engine = WhisperEngine(model, "base", precision=precision)
+def test_a_window_is_decoded_the_same_alone_and_in_a_batch(model: whisper.model.Whisper, batch: list[Window]) -> None:
+    engine = WhisperEngine(model, "base", precision=FP32)
     together = decode(engine, batch)
     alone = [decode(engine, [window])[0] for window in batch]
     assert [one.tokens for one in together] == [one.tokens for one in alone]
 
 
-@pytest.mark.parametrize("precision", [INT8, BF16], ids=lambda one: one.name)
-def test_faster_precisions_hear_nearly_the_same_words(
-    model: whisper.model.Whisper, exact: WhisperEngine, batch: list[Window], precision: Precision
+def test_bfloat16_hears_nearly_the_same_words(
+    model: whisper.model.Whisper, exact: WhisperEngine, batch: list[Window]
 ) -> None:
     import jiwer
 
@@ -123,7 +119,7 @@ def test_faster_precisions_hear_nearly_the_same_words(
         [one] = decode(engine, batch[:1])
         return tokenizer.decode([token for token in one.tokens if token < tokenizer.eot])
 
-    engine = WhisperEngine(model, "base", precision=precision)
+    engine = WhisperEngine(model, "base", precision=BF16)
     assert jiwer.wer(text(exact), text(engine)) < 0.15
 
 

@@ -20,7 +20,7 @@ def test_a_cpu_without_bfloat16_stays_exact(monkeypatch: pytest.MonkeyPatch) -> 
     assert precision.choose(torch.device("cpu")) is precision.FP32
 
 
-@pytest.mark.parametrize(("kind", "error"), [("fp32", 1e-6), ("bf16", 2e-2), ("fp16", 3e-3), ("int8", 3e-2)])
+@pytest.mark.parametrize(("kind", "error"), [("fp32", 1e-6), ("bf16", 2e-2), ("fp16", 3e-3)])
 def test_every_kind_of_product_is_close_to_the_exact_one(kind: precision.Kind, error: float) -> None:
     # given a layer and rows of very different sizes
     generator = torch.Generator().manual_seed(0)
@@ -34,15 +34,6 @@ def test_every_kind_of_product_is_close_to_the_exact_one(kind: precision.Kind, e
     # then it is as exact as its kind allows
     assert y.dtype == dtype
     assert (y.float() - exact).abs().max() <= error * exact.abs().max()
-
-
-def test_an_8_bit_row_does_not_depend_on_its_neighbours() -> None:
-    # given a row, and a neighbour a thousand times larger
-    weight = torch.randn(32, 64, generator=torch.Generator().manual_seed(0))
-    linear = prepare(weight, None, "int8", rows=8)
-    row, loud = torch.randn(1, 64), 1000 * torch.randn(1, 64)
-    # then the row's product is the same to the bit
-    assert torch.equal(linear(torch.cat([row, loud]))[:1], linear(row))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])

@@ -2,12 +2,12 @@
 
 from whisper.utils import compression_ratio
 
+from pipeline.results.uncertainty import COMPRESSION_RATIO as COMPRESSION_RATIO
+from pipeline.results.uncertainty import NO_SPEECH as NO_SPEECH
 from workers.whisper.decoding import Decoded
 from workers.whisper.repetition import loops
 
-COMPRESSION_RATIO = 2.4
 LOGPROB = -1.0
-NO_SPEECH = 0.6
 
 
 def silent(decoded: Decoded) -> bool:

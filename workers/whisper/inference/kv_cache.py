@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workers.precision import Kind
+from workers.precision import CacheKind
 from workers.whisper.inference import kernels
 
 
@@ -36,7 +36,7 @@ class Cache(Protocol):
         ...
 
 
-def make(kind: Kind, rows: int, heads: int, positions: int, depth: int, device: torch.device) -> Cache:
+def make(kind: CacheKind, rows: int, heads: int, positions: int, depth: int, device: torch.device) -> Cache:
     """Return an empty cache of one layer."""
     if device.type == "cpu" and kind in ("fp32", "int8"):
         return KernelCache(kind, rows, heads, positions, depth)
@@ -47,7 +47,7 @@ def make(kind: Kind, rows: int, heads: int, positions: int, depth: int, device: 
 class KernelCache:
     """A cache on the CPU that `kernels.attend` reads; 8-bit entries have a scale for each position."""
 
-    def __init__(self, kind: Kind, rows: int, heads: int, positions: int, depth: int) -> None:
+    def __init__(self, kind: CacheKind, rows: int, heads: int, positions: int, depth: int) -> None:
         dtype = torch.int8 if kind == "int8" else torch.float32
         self.data = torch.empty(2, rows, heads, positions, depth, dtype=dtype)
         self.scales = torch.ones(2, rows, heads, positions)

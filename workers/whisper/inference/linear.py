@@ -25,8 +25,6 @@ def prepare(weight: Tensor, bias: Tensor | None, kind: Kind, *, rows: int, gelu:
         rows: how many rows come at once, roughly: the packed layout is tuned to it.
         gelu: whether the exact GELU follows.
     """
-    if kind == "int8":
-        return _Int8(weight, bias, gelu)
     if kind == "fp32" and rows <= FEW_ROWS and _is_half(weight):
         return _Half(weight, bias, gelu)
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[kind]
@@ -96,37 +94,3 @@ class _Half:
     def __call__(self, x: Tensor) -> Tensor:
         y: Tensor = torch.ops.quantized.linear_dynamic_fp16(x, self.packed)
         return F.gelu(y) if self.gelu else y
-
-
-class _Int8:
-    """8-bit weights, a scale for each output; 8-bit activations, a scale for each row.
-
-    The operator scales a whole batch by its largest value, so that a window's result would hang on
-    its neighbours. Every row is therefore scaled to [-1, 1] before, and a row that spans it is added:
-    the operator then always finds the same scale.
-    """
-
-    def __init__(self, weight: Tensor, bias: Tensor | None, gelu: bool) -> None:
-        weight = weight.float()
-        scales = (weight.abs().amax(dim=1) / 127).clamp_min(1e-8).double()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the quantisers' successor is a separate package
-            quantized = torch.quantize_per_channel(
-                weight, scales, torch.zeros(len(weight), dtype=torch.long), 0, torch.qint8
-            )
-            self.packed = torch.ops.quantized.linear_prepack(quantized, None)
-        self.bias = None if bias is None else bias.float()
-        self.gelu = gelu
-        # Without VNNI the CPU adds pairs of products in 16 bits; with 8-bit activations they overflow.
-        self.narrow = not torch.cpu._is_vnni_supported()
-        self.span = torch.zeros(1, weight.shape[1])
-        self.span[0, 0], self.span[0, 1] = -1.0, 1.0
-
-    def __call__(self, x: Tensor) -> Tensor:
-        rows = x.reshape(-1, x.shape[-1]).float()
-        scales = rows.abs().amax(dim=1, keepdim=True).clamp_min(1e-12)
-        scaled = torch.cat([rows / scales, self.span])
-        y: Tensor = torch.ops.quantized.linear_dynamic(scaled, self.packed, self.narrow)[:-1]
-        y = y * scales if self.bias is None else torch.addcmul(self.bias, y, scales)
-        y = F.gelu(y) if self.gelu else y
-        return y.view(*x.shape[:-1], -1).to(x.dtype)

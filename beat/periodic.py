@@ -1,4 +1,4 @@
-"""What every task of the clock has in common: one run at a time and in its interval, however many clocks there are."""
+"""The base of beat's tasks: one run at a time and one in each interval, however many beats there are."""
 
 from typing import Any
 

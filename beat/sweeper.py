@@ -49,7 +49,7 @@ def sweep() -> None:
 
 
 def _readable(job_store: JobStore, jobs: list[str]) -> Iterator[JobRecord]:
-    """Yield what is known of each job; one whose record cannot be read, of another version say, is told and left."""
+    """Yield the record of each job; one that cannot be read, of another version say, is logged and skipped."""
     try:
         yield from filter(None, job_store.get_many(jobs))
     except AWAY:
@@ -63,7 +63,7 @@ def _readable(job_store: JobStore, jobs: list[str]) -> Iterator[JobRecord]:
 
 @contextmanager
 def _others_go_on(job: str) -> Iterator[None]:
-    """Tell of what is wrong with one job, and go on with the next; a broker that is away ends the sweep."""
+    """Log what fails for one job and go on with the next; a broker outage ends the sweep."""
     try:
         yield
     except AWAY:

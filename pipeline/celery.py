@@ -13,7 +13,7 @@ from pipeline.state.redis import broker_url, keeps_state, state_url
 
 @setup_logging.connect  # type: ignore[untyped-decorator]
 def set_up_logs(loglevel: int, **_: Any) -> None:
-    """Have workers and the clock log as everything else of Duet does."""
+    """Log in workers and beat as in all other processes of Duet."""
     logs.set_up(loglevel)
 
 

@@ -74,11 +74,11 @@ class JobFailedError(DuetError):
 
 
 class MessageError(DuetError):
-    """What came over a queue is not a message that this version of Duet understands."""
+    """A message from a queue is not one that this version of Duet understands."""
 
 
 class ScalingError(DuetError):
-    """Whoever makes hosts come and go cannot be asked, or refuses."""
+    """The autoscaling backend cannot be reached or rejected the request."""
 
 
 class SettingsError(DuetError):
@@ -102,7 +102,7 @@ class UnexpectedError(DuetError):
 
 
 class WaitTimeoutError(DuetError, TimeoutError):
-    """What was waited for did not happen in the time given."""
+    """A wait was longer than the given time."""
 
 
 class WeightsError(EngineError):

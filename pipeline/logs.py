@@ -39,7 +39,7 @@ CHATTY = ("celery.app.trace", "celery.worker.strategy", "botocore", "urllib3", "
 
 
 def set_up(level: int = logging.INFO) -> None:
-    """Have every line of this process, of Celery and other libraries too, go to the error stream in one form."""
+    """Log all lines of this process, of Celery and other libraries too, to the error stream in one format."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -125,7 +125,7 @@ def as_duet_error(error: Exception, what: str) -> DuetError:
 
 
 def sentence_of(error: OSError) -> str:
-    """Return what to tell a person to whom the system refuses a file or a folder."""
+    """Return the sentence for a file or folder that the system refuses."""
     if error.filename is None:
         return str(as_duet_error(error, "This command"))
     refused = f"{os.fsdecode(error.filename)} cannot be written or read: {error.strerror}"

@@ -1,4 +1,4 @@
-"""The slow leg: what was said, understood from the audio itself."""
+"""The slow leg: the analysis of the audio by Voxtral."""
 
 from typing import Any
 

@@ -95,7 +95,7 @@ def _is_asked(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> bool:
 
 
 def _outcomes(spec: JobSpec) -> dict[Leg, LegOutcome]:
-    """Return how both legs ended, from what the job store and Celery know."""
+    """Return the outcomes of both legs, from the job store and Celery's results."""
     record = JobStore(connect(patient=True)).get(spec.job)
     return {leg: _rescued_outcome(spec, leg, record) for leg in LEGS}
 
@@ -170,7 +170,7 @@ def _write_end(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome], job_store
 
 
 def _untold(legs: dict[Leg, LegOutcome], record: JobRecord | None) -> Counts:
-    """Return what the end of a job counts besides itself: how long it took, and legs that could not tell their end."""
+    """Return the counts of a job's end: its duration, and the ends of legs that could not count themselves."""
     if record is None:
         return {}
     counts = metric_events.episode_took(time.time() - record.submitted_at)
@@ -209,7 +209,7 @@ def _opinion(spec: JobSpec, storage: Storage, record: JobRecord | None) -> Secon
 
 
 def _ended(spec: JobSpec, job_store: JobStore) -> dict[str, Any] | None:
-    """Return how the job ended, when nothing is left to do: a callback may come twice, or late."""
+    """Return the job's result where nothing is left to do: a callback may come twice, or late."""
     record = job_store.get(spec.job)
     if record is None:
         return _told(spec, JobState.CANCELLED, "It was forgotten meanwhile, so nothing is written.")

@@ -41,7 +41,7 @@ logger = get_task_logger(__name__)
     Request="workers.runtime.lost_process:LeasedRequest",
 )
 def reconsider(self: Task, message: dict[str, Any]) -> dict[str, Any]:
-    """Keep what Voxtral hears in the doubtful stretches for `tasks.conclude`, which comes next in any case."""
+    """Store Voxtral's transcription of the uncertain spans for `tasks.conclude`, which comes next in any case."""
     with reject_on_broker_outage():
         spec = admit(message)
         job_store = JobStore(connect(patient=True))
@@ -62,7 +62,7 @@ def reconsider(self: Task, message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _opinion(task: Task, context: LegRun, lease: Lease, waited_s: float) -> SecondOpinion:
-    """Return what Voxtral hears; a failure is an opinion that is not there, with the reason."""
+    """Return the second opinion; a failure becomes an opinion with status and reason."""
     if lease.was_left_behind:  # what costs a process once is not worth another
         return SecondOpinion(status="failed", reason=f"{PROCESS_LOST}; it may need more memory.")
     started = time.monotonic()

@@ -1,4 +1,4 @@
-"""What `duet run` and `duet submit` have in common: their arguments, and how a batch is begun."""
+"""The arguments that `duet run` and `duet submit` share, and the start of a batch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ InFlight = Annotated[int, typer.Option("--in-flight", min=1, help="Episodes on t
 
 
 def found_at(places: list[str]) -> "Iterator[Found]":
-    """Return what is found at some places; end the command when there is nothing at any of them."""
+    """Return the sources at some places; end the command when there are none at any of them."""
     from pipeline.sources import Rejected, find, find_all
 
     errors: list[str] = []

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def broker() -> Iterator[None]:
-    """Have a broker to ask; without any, this user's embedded one is started without its pools."""
+    """Provide a broker; without any, this user's embedded one is started without its pools."""
     from pipeline.embedded.stack import Stack
 
     if _is_there():
@@ -22,7 +22,7 @@ def broker() -> Iterator[None]:
 
 @contextmanager
 def workers() -> "Iterator[Stack | None]":
-    """Have pools that do the work: those of the broker that is configured or up, else a stack for this command."""
+    """Provide pools: those of the broker that is configured or up, else a stack for this command."""
     from pipeline.embedded.stack import Stack
 
     if _is_there():

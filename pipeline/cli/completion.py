@@ -1,4 +1,4 @@
-"""What the shell offers when a person presses Tab."""
+"""Shell completion of batches and episodes."""
 
 from pipeline.errors import DuetError
 

@@ -1,4 +1,4 @@
-"""What `duet run` and `duet watch` show: the live progress and the table at the end."""
+"""The live progress and the final table of `duet run` and `duet watch`."""
 
 import time
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ def final(rows: Sequence[EpisodeRow]) -> RenderableType:
 
 
 def left_out(sums: BatchTotals) -> RenderableType:
-    """Return how many files are no episodes, and why; nothing where there are none."""
+    """Return the number of files that are no episodes with the reasons; empty where there are none."""
     if not sums.left_out:
         return Group()
     total = sums.left_out.total()

@@ -1,4 +1,4 @@
-"""How `duet run` and `duet watch` show a batch: live in a terminal, else line by line, and its end."""
+"""The view of a batch in `duet run` and `duet watch`: live in a terminal, else line by line."""
 
 import json
 import time

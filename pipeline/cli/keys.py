@@ -77,7 +77,7 @@ def revoke(name: Annotated[str, typer.Argument(metavar="KEY", help="Its id, or i
 
 @keys.command("open", epilog="Example: duet keys open")
 def open_() -> None:
-    """Let a server's own machine in without a key again, once every key is revoked or the broker has lost them.
+    """Allow requests of a server's own machine without a key again, once all keys are revoked or lost.
 
     Other machines, and what a proxy passes on, need a key all the same; the next `duet keys add` ends it.
     """

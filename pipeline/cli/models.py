@@ -133,7 +133,7 @@ def _names(asked: Sequence[str] | None) -> "list[ModelId]":
 
 
 def _found(name: "ModelId") -> Path:
-    """Return where a pool of this machine has a model, or gets it from."""
+    """Return the path of a model on this machine, fetched as a pool would fetch it."""
     with worker_packages("models push without --from"):
         from workers.weights.voxtral import find
         from workers.weights.whisper import whisper_checkpoint

@@ -25,6 +25,6 @@ class SafeConsole(Console):
         return super().render_str(safe(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Yield what is shown of anything, texts with a style among it."""
+        """Yield the segments of any renderable with control characters replaced."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(safe(segment.text), segment.style)

@@ -71,7 +71,7 @@ class _Work:
         self.submission = BatchSubmission(found, submitter, batch.id, in_flight=in_flight)
 
     def said(self) -> str:
-        """Return how far the submission is, such as `37 done already, 2 new`."""
+        """Return the counts of the submission, such as `37 done already, 2 new`."""
         return str(self.submission.count)
 
     def ended(self, stack: "Stack | None") -> "Iterator[list[EpisodeRow]]":
@@ -109,7 +109,7 @@ def _why_not_writable(to: str) -> str:
 
 
 def _refuse(found: "Iterator[Found]", sentence: str, *, as_json: bool) -> int:
-    """Say of every episode that it cannot be done; return the exit status."""
+    """Report every episode as failed; return the exit status."""
     from pipeline.cli import display
     from pipeline.client.batch_progress import BatchTotals
     from pipeline.client.episode_row import EpisodeRow, left_out_json

@@ -11,7 +11,7 @@ from pipeline.cli.terminal import console
 def scale(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Say how many GPU hosts there should be for what waits; the clock asks for them where DUET_SCALE says whom."""
+    """Show how many GPU hosts the backlog needs; beat asks the autoscaler of DUET_SCALE for them."""
     from pipeline.scaling.drivers import driver
     from pipeline.scaling.scaler import Scaler
     from pipeline.settings import settings

@@ -26,7 +26,7 @@ def status(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one a batch.")] = False,
 ) -> None:
-    """Say how the newest batches are, or how one is; exit status 1 where an episode of it failed."""
+    """Show the newest batches, or one batch or job; exit status 1 where an episode of it failed."""
     from pipeline.client.batch import Batch
     from pipeline.state.batch_store import BatchStore
     from pipeline.state.job_store import JobStore

@@ -33,7 +33,7 @@ class Commands(TyperGroup):
 
 
 def make_safe() -> None:
-    """Have characters that a stream cannot write be replaced, and a stream that is closed take everything."""
+    """Replace characters that a stream cannot write, and let a closed stream accept output."""
     if sys.stdout is None:
         sys.stdout = _nowhere()
     elif type(sys.stdout) is io.TextIOWrapper:

@@ -1,4 +1,4 @@
-"""What every command shares: the two consoles, exit codes, and how a command is interrupted."""
+"""The terminal: both consoles, exit codes, and the interruption of a command."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ INTERRUPTED = 130
 
 
 def complain(sentence: str) -> None:
-    """Tell a person what went wrong, in one sentence on the error stream."""
+    """Print an error in one sentence on the error stream."""
     messages.print(sentence, style="red", markup=False, highlight=False)
 
 

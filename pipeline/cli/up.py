@@ -14,7 +14,7 @@ def up(
         typer.Option("--flower/--no-flower", help="Flower in the browser; by default where DUET_FLOWER_AUTH is set."),
     ] = None,
 ) -> None:
-    """Keep the embedded stack running until Ctrl-C: Valkey, the pools, the clock, and Flower if it has a password."""
+    """Keep the embedded stack running until Ctrl-C: Valkey, the pools, beat, and Flower if it has a password."""
     from pipeline.embedded.stack import LOOPBACK, Stack
     from pipeline.monitoring.flower import launch
     from pipeline.settings import settings

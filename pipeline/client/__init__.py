@@ -1,1 +1,1 @@
-"""What a client does: submits episodes, follows jobs and batches, tries again, removes."""
+"""The client: submits episodes, follows jobs and batches, retries, removes."""

@@ -21,7 +21,7 @@ __all__ = ["Batch", "Progress", "Rejected", "Skipped"]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a batch is: numbers of episodes."""
+    """Progress of a batch, in numbers of episodes."""
 
     states: dict[JobState, int] = field(default_factory=dict)
     """How many are in each state; those that could not be submitted count as failed."""
@@ -77,7 +77,7 @@ class Batch:
         return f"<Batch {self.id} of {len(self)} episodes>"
 
     def __len__(self) -> int:
-        """How many jobs it has."""
+        """Return the number of jobs."""
         return self._batches.count(self.id, "jobs")
 
     def __iter__(self) -> Iterator[Job]:
@@ -88,21 +88,21 @@ class Batch:
 
     @property
     def record(self) -> BatchRecord:
-        """What was submitted, where its results go, and when."""
+        """The batch's places, destination and times."""
         return self._batches.get(self.id)
 
     @property
     def rejected(self) -> tuple[Rejected, ...]:
-        """What could not be submitted, each with its reason."""
+        """Sources that could not be submitted, each with the reason."""
         return tuple(self._batches.rejected(self.id))
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
-        """What was found and is no episode, each with its reason."""
+        """Sources that are no episodes, each with the reason."""
         return tuple(self._batches.skipped(self.id))
 
     def entries(self) -> Iterator[Entry]:
-        """Yield what each job was made of, in their order."""
+        """Yield the entries of the batch in their order."""
         return self._batches.entries(self.id)
 
     def as_completed(self, timeout: float | None = None) -> Iterator[Job]:
@@ -163,7 +163,7 @@ class Batch:
         return last
 
     def progress(self) -> Progress:
-        """Return how far it is; the jobs that had ended at the last call are not looked at again.
+        """Return the progress; jobs that had ended at the last call are not read again.
 
         Raises:
             BrokerError: the broker does not answer.

@@ -1,4 +1,4 @@
-"""Which jobs of a batch have ended, told as soon as it is known, with one connection however many there are."""
+"""Follows the jobs of a batch to their ends, over one connection however many there are."""
 
 import time
 from collections.abc import Iterator
@@ -76,7 +76,7 @@ class BatchFollower:
         return WaitTimeoutError(f"{some} have not ended after {timeout_s:g} s.")
 
     def _told(self, changes: "object", deadline: float | None) -> Iterator[tuple[Entry, JobState]]:
-        """Yield what is published until it is time to look again, or until everything known has ended."""
+        """Yield published ends until the next check is due, or until every known episode has ended."""
         until = time.monotonic() + RECHECK_S
         until = until if deadline is None else min(until, deadline)
         while self.open and (left_s := until - time.monotonic()) > 0:

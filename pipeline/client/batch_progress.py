@@ -22,7 +22,7 @@ LOOKING_SHARE = 0.1
 
 @dataclass
 class BatchTotals:
-    """What all episodes that have ended come to."""
+    """Totals of the episodes that have ended."""
 
     states: Counter[JobState] = field(default_factory=Counter)
     done_before: int = 0
@@ -53,7 +53,7 @@ class BatchTotals:
 
     @property
     def episodes(self) -> int:
-        """How many have ended."""
+        """Number of episodes that have ended."""
         return self.states.total()
 
     @property
@@ -93,7 +93,7 @@ class BatchProgress:
 
     @property
     def open_count(self) -> int:
-        """How many episodes have not ended."""
+        """Number of episodes that have not ended."""
         return len(self._follower.open)
 
     @property

@@ -79,7 +79,7 @@ class BatchSubmission:
 
     @contextmanager
     def _owned(self) -> Iterator[None]:
-        """Say that this client is there for as long as it submits, then that no more will come."""
+        """Renew this client's ownership of the batch while it submits, then close the batch."""
         over = Event()
         owner = Thread(target=self._renew, args=(over,), daemon=True)
         owner.start()
@@ -103,18 +103,18 @@ class BatchSubmission:
                 logger.info("The client of batch %s cannot say that it is there: %s", self._batch, error)
 
     def stop(self) -> None:
-        """Let `run` return as soon as it can; what is on the queues stays there."""
+        """Make `run` return as soon as possible; messages that are in the queues stay there."""
         self._stopped.set()
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it was told to stop, here or by whoever cancelled the batch."""
+        """Whether it was stopped, here or because the batch was cancelled."""
         if not self._stopped.is_set() and self._batches.is_cancelled(self._batch):
             self._stopped.set()
         return self._stopped.is_set()
 
     def _prepared(self) -> Iterator[list[PreparedEpisode | Rejected | Skipped]]:
-        """Yield what becomes of the sources while the next ones are being read; nothing, where that takes long."""
+        """Yield prepared sources while the next ones are read; yield an empty list where that takes long."""
         with _threads() as threads:
             ahead: dict[Future[PreparedEpisode | Rejected | Skipped], None] = {}
             for found in self._all_found():
@@ -127,7 +127,7 @@ class BatchSubmission:
                 yield _taken(ahead)
 
     def _all_found(self) -> Iterator[Found]:
-        """Yield what is found; what ends the search itself is said, and ends nothing else."""
+        """Yield the sources; an error of the search itself becomes a rejection."""
         try:
             yield from self._found
         except Exception as error:

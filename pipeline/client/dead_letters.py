@@ -34,7 +34,7 @@ class DeadLetter:
 
     @property
     def can_be_mended(self) -> bool:
-        """Whether doing it again may give more: a flaw of the audio stays."""
+        """Whether a retry may give more; a flaw of the audio stays."""
         return self.record.state is JobState.FAILED or bool(self.missing)
 
     @property
@@ -85,7 +85,7 @@ def failed_jobs(job_store: JobStore | None = None) -> list[Job]:
 
 
 def why_voxtral_is_off() -> str:
-    """Return what Voxtral's pool says of why it never hears; empty where it may, or has said nothing yet."""
+    """Return the reason that Voxtral's pool gives for not running; empty where it may run, or has reported nothing."""
     state = ready_pools().get("voxtral", {})
     model = state.get("model", "") if state.get("status") != UNAVAILABLE else ""
     return model.removeprefix("off: ") if model.startswith("off: ") else ""

@@ -11,7 +11,7 @@ from pipeline.types.records import JobRecord
 
 @dataclass(frozen=True)
 class EpisodeRow:
-    """What was asked for and what is known of it by now."""
+    """One episode of a batch with its state."""
 
     source: str
     entry: Entry | None = None
@@ -26,7 +26,7 @@ class EpisodeRow:
 
     @property
     def state(self) -> JobState:
-        """Where the episode is."""
+        """The state of the episode's job."""
         if self.error:
             return JobState.FAILED
         return self.record.state if self.record else JobState.CANCELLED
@@ -72,7 +72,7 @@ class EpisodeRow:
 
     @property
     def reason(self) -> str:
-        """What is missing or went wrong."""
+        """The error, or what is missing."""
         return self.error or (self.record.reason if self.record else "The broker has forgotten it.")
 
     def to_json(self) -> dict[str, object]:

@@ -20,7 +20,7 @@ class InFlightLimiter:
             self._inside.update(jobs)
 
     def room(self) -> int:
-        """Return how many more may be put to work now."""
+        """Return the number of jobs that may be enqueued now."""
         if self._limit is None:
             return self._page
         if len(self._inside) >= self._limit:

@@ -31,7 +31,7 @@ BESIDE = "-results"
 
 @dataclass(frozen=True)
 class SeenFile:
-    """What was seen of a file."""
+    """Size and time of a file at the last scan."""
 
     version: str
     """Its size and time of change, or its ETag."""
@@ -126,7 +126,7 @@ class Inbox:
         return True
 
     def _mirrored(self, source: Source) -> str:
-        """Return where the results of a file go: the destination's folder of the same name as its own."""
+        """Return the destination of a file's results: the folder that mirrors its own."""
         if isinstance(source, LocalFile) and self.destination.startswith("file:"):
             folders = source.path.absolute().parent.relative_to(Path(self.place).expanduser().absolute())
             return as_uri(path_of(self.destination) / folders)
@@ -144,7 +144,7 @@ class Inbox:
 
 
 def _name(source: LocalFile | BucketObject) -> bytes:
-    """Return what a file is remembered by: its name as it is, which need not be UTF-8."""
+    """Return the name by which a file is remembered; it need not be UTF-8."""
     return os.fsencode(source.path) if isinstance(source, LocalFile) else source.name.encode()
 
 

@@ -52,7 +52,7 @@ class Job:
 
     @property
     def state(self) -> JobState:
-        """Where the job is now."""
+        """The job's state."""
         record = self._job_store.get(self.id)
         if record is not None:
             return record.state

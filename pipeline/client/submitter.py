@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 class SubmitStatus(Enum):
-    """What becomes of a source that is submitted."""
+    """The status of a submitted source."""
 
     NEW = "new"
     """It is put to work."""
@@ -58,7 +58,7 @@ class PreparedEpisode:
 
 
 class Submitter:
-    """Takes sources for one destination with one set of options; several threads may prepare at once."""
+    """Submits sources to one destination with one set of options; several threads may prepare at once."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Submitter:
 
     @cached_property
     def job_store(self) -> JobStore:
-        """The job store, opened when it is needed: what is wrong with a source is said first."""
+        """The job store, opened on first use, so that errors of a source are reported first."""
         return self._given_job_store or JobStore()
 
     def prepare(self, source: Source) -> PreparedEpisode:
@@ -158,7 +158,7 @@ class Submitter:
                 check_room(self.job_store.redis, looked_up.spec.job, self.webhooks)
 
     def _queue_missed_webhooks(self, specs: Sequence[JobSpec]) -> None:
-        """Have what jobs reached before the webhooks were registered be told all the same."""
+        """Queue the webhooks of states that jobs reached before the webhooks were registered."""
         if not self.webhooks.wanted or not specs:
             return
         records = filter(None, self.job_store.get_many([spec.job for spec in specs]))

@@ -1,4 +1,4 @@
-"""The application: its routes, what they share, and what is said of them in OpenAPI."""
+"""The application: its routes, their shared state, and its OpenAPI description."""
 
 import asyncio
 from collections.abc import AsyncIterator

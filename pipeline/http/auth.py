@@ -1,4 +1,4 @@
-"""Who calls: a key as bearer token or in the page's cookie; without any key, this machine alone."""
+"""Authentication: an API key as bearer token or in the page's cookie; without keys, loopback only."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="The same key,
 
 @dataclass(frozen=True)
 class Caller:
-    """Who makes a request, and how much that one may do."""
+    """The caller of a request, and its limits."""
 
     id: str
     name: str
@@ -40,7 +40,7 @@ async def caller(
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     cookie: Annotated[str | None, Security(_cookie)],
 ) -> Caller:
-    """Return who makes a request, which counts as one; 401, 403 or 429 where it may not be made."""
+    """Return the caller of a request, which counts against its limit; 401, 403 or 429 where it is refused."""
     if bearer is None:
         check_same_site(request)  # a browser sends the cookie, or reaches this machine, whatever page it shows
     found = await known(request, bearer.credentials if bearer else cookie or "")
@@ -97,7 +97,7 @@ def check_same_site(request: Request) -> None:
 
 
 async def place(request: Request, found: Annotated[Caller, Depends(caller)]) -> AsyncIterator[Caller]:
-    """Hold one of the caller's places until the request is answered; 429 where all are taken."""
+    """Reserve one of the caller's concurrent requests until the response; 429 where all are in use."""
     async with slot(client(), found.id, found.at_once) as is_held:
         if not is_held:
             raise HTTPException(

@@ -24,7 +24,7 @@ class EventStream:
         self._told: set[tuple[str, int, str]] = set()
 
     def events(self, record: JobRecord) -> Iterator[ServerSentEvent]:
-        """Yield what is to be said of a record, with the job as data."""
+        """Yield the events of a record, with the job as data."""
         shown = view(record, self._request)
         milestones = {"transcribed": has_transcript(record), "completed": record.state.is_final}
         new = [name for name, is_reached in milestones.items() if is_reached and self._is_new(record, name)]

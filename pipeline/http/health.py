@@ -35,7 +35,7 @@ class Health(BaseModel):
 
 
 class Ready(BaseModel):
-    """Whether a job that is sent now will be done, and what is in its way."""
+    """Whether a job that is sent now will be done, and the reason where not."""
 
     status: Literal["ready", "not ready"]
     checks: dict[str, str]
@@ -53,7 +53,7 @@ class Look:
         self._ended_at = float("-inf")
 
     async def found(self) -> dict[str, str]:
-        """Return what was found, or that it does not answer in time."""
+        """Return the result of the checks, or a timeout as their failure."""
         if self._looking is None or (self._looking.done() and time.monotonic() - self._ended_at > KEPT_S):
             self._looking = asyncio.create_task(self._looked())
         await asyncio.wait({self._looking}, timeout=PATIENCE_S)
@@ -77,7 +77,7 @@ class Readiness:
         )
 
     async def checks(self) -> dict[str, str]:
-        """Return what is wrong, or `ok`, by what was looked at."""
+        """Return for each check its error, or `ok`."""
         found = await asyncio.gather(*(look.found() for look in self._looks))
         return {name: said for one in found for name, said in one.items()}
 
@@ -92,13 +92,13 @@ class Readiness:
 
 @router.get("/health")
 async def health() -> Health:
-    """Tell that this process lives."""
+    """Report that this process lives."""
     return Health()
 
 
 @router.get("/ready", responses={503: {"description": "Not ready", "model": Ready}})
 async def ready(request: Request, response: Response) -> Ready:
-    """Tell whether broker, pools and storage are there."""
+    """Report whether broker, pools and storage are available."""
     readiness: Readiness = request.app.state.readiness
     checks = await readiness.checks()
     is_ready = set(checks.values()) <= {"ok", OFF_FOR_NOW}

@@ -1,4 +1,4 @@
-"""What the server does by itself now and then, so that nothing stays that nobody needs."""
+"""Periodic housekeeping of the server: removes uploads, copies and index rows that nobody needs."""
 
 import asyncio
 import logging

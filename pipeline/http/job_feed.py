@@ -1,4 +1,4 @@
-"""What changes about jobs, for whoever listens: one subscription and one look a tick, however many they are."""
+"""The feed of job changes: one subscription and one read a tick for all subscribers."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -24,7 +24,7 @@ class Subscriber:
         self.rung = asyncio.Event()
 
     def tell(self, record: JobRecord) -> None:
-        """Take a record, if it is of interest."""
+        """Store a record, if the subscriber follows its job."""
         if self.job in (None, record.spec.job):
             self.news[record.spec.job] = record
             self.rung.set()
@@ -82,7 +82,7 @@ class JobFeed:
                     await self._look(redis, await _changed(changes))
 
     async def _look(self, redis: Any, changed: set[str]) -> None:
-        """Tell of the jobs that have changed since the last look."""
+        """Publish the jobs that have changed since the last tick."""
         jobs = list(changed | self._last.keys())
         async with redis.pipeline(transaction=False) as pipe:
             for job in jobs:

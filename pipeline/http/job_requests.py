@@ -1,4 +1,4 @@
-"""What a request asks for: audio and options, checked; and the job that comes of it."""
+"""Job requests: audio and options, checked, and their submission."""
 
 import hashlib
 import json
@@ -119,14 +119,14 @@ def _found(url: str) -> Source:
 
 
 def _shelf(options: Options) -> str:
-    """Return where results for such options go, so that each job has a folder of its own."""
+    """Return the subfolder of the destination for such options, so that each job has a folder of its own."""
     own = options.model_dump(mode="json", exclude_defaults=True, exclude={"legs"})
     digest = hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:8]
     return f"{SHELVES[options.legs]}-{digest}" if own else SHELVES[options.legs]
 
 
 def order(fields: multipart.Fields, upload: UploadedFile | None, *, legs: tuple[Leg, ...]) -> JobRequest:
-    """Return what a form or an object asks for; 422 where it does not fit."""
+    """Return the request in a form or an object; 422 where it does not fit."""
     asked = _asked(fields)
     if (asked.url is None) == (upload is None):
         raise HTTPException(422, "Send either the audio as `file`, or its address as `url`.")
@@ -157,7 +157,7 @@ def _value(name: str, given: list[Any]) -> Any:
 
 
 class Limiters:
-    """How many threads may submit at once: what is downloaded for an hour must not keep uploads waiting.
+    """Limits of the threads that submit, so that long downloads do not block uploads.
 
     No caller has more than a share of those that download, whatever servers that take their time it names; what goes
     beyond that waits, and holds no thread.
@@ -170,7 +170,7 @@ class Limiters:
 
     @asynccontextmanager
     async def share(self, caller: str) -> AsyncIterator[None]:
-        """Hold a part of a caller's share of the downloads."""
+        """Reserve one of a caller's downloads."""
         share = self._shares.setdefault(caller, CapacityLimiter(DOWNLOADS_OF_ONE))
         try:
             async with share:
@@ -181,7 +181,7 @@ class Limiters:
 
 
 def body(example: str) -> dict[str, Any]:
-    """Return what OpenAPI is to say of the body of a request with an order."""
+    """Return the OpenAPI description of a request's body."""
     fields: dict[str, Any] = JobForm.model_json_schema()["properties"]
     fields.pop("legs")
     optional = {name: it for name, it in fields.items() if name != "url"}

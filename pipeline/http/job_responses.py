@@ -1,4 +1,4 @@
-"""What the server says of a job."""
+"""Responses about jobs."""
 
 from typing import Literal, get_args
 
@@ -12,7 +12,7 @@ from pipeline.types.time_format import iso
 
 
 class LegView(BaseModel):
-    """How far one model is with an episode."""
+    """The progress of one leg."""
 
     status: Literal["waiting", "running", "ok", "failed", "skipped"]
     done_s: float = Field(description="Seconds of audio that were heard.", examples=[312.5])
@@ -51,7 +51,7 @@ class Answer(JobView):
 
 
 class Removed(BaseModel):
-    """What was removed of a job."""
+    """Numbers of removed things of a job."""
 
     jobs: list[str] = Field(examples=[["0123456789abcdef-01234567"]])
     files: int = Field(description="Results and work files.")
@@ -68,7 +68,7 @@ class Page(BaseModel):
 
 
 def view(record: JobRecord, request: Request) -> JobView:
-    """Return what is said of a job."""
+    """Return the response about a job."""
     spec = record.spec
     publication = spec.episode.publication
     return JobView(
@@ -88,7 +88,7 @@ def view(record: JobRecord, request: Request) -> JobView:
 
 
 def links(record: JobRecord, root: str) -> dict[str, str]:
-    """Return where to read what there is of a job."""
+    """Return the links to a job's outputs."""
     own = f"{root}/jobs/{record.spec.job}"
     found = {"self": own, "events": f"{own}/events", "audio": f"{own}/audio"}
     if has_transcript(record):

@@ -29,7 +29,7 @@ KEPT = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff
 
 
 async def record_of(job: str) -> JobRecord:
-    """Return what is known of a job; 404 where nothing is."""
+    """Return a job's record; 404 where there is none."""
     record = await to_thread.run_sync(lambda: job_store().get(job))
     if record is None:
         raise HTTPException(404, f"There is no job {job!r} on this server's broker.")
@@ -37,7 +37,7 @@ async def record_of(job: str) -> JobRecord:
 
 
 async def job_record(job: Id) -> JobRecord:
-    """Return what is known of the job in a path; 404 where nothing is."""
+    """Return the record of the job in the path; 404 where there is none."""
     return await record_of(job)
 
 
@@ -50,14 +50,14 @@ async def list_jobs(
     limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
     offset: Annotated[int, Query(ge=0, le=10**9, description="How many of the newest to leave out.")] = 0,
 ) -> Page:
-    """List the broker's jobs, newest first, whoever has submitted them."""
+    """List the broker's jobs, newest first, of all callers."""
     count, records = await to_thread.run_sync(_newest, offset, limit)
     return Page(jobs=[view(record, request) for record in records], count=count)
 
 
 @router.get("/jobs/{job}", responses=responses(404))
 async def get_job(request: Request, record: Known) -> JobView:
-    """Tell how a job is."""
+    """Return a job's state and progress."""
     return view(record, request)
 
 

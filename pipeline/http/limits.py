@@ -1,4 +1,4 @@
-"""How much each caller may do: requests a minute, and requests at once, over all servers of a broker."""
+"""Limits of each caller: requests a minute, and concurrent requests, over all servers of a broker."""
 
 import asyncio
 import math
@@ -40,7 +40,7 @@ async def wait_s(client: Any, caller: str, requests_per_minute: int) -> int:
 
 @asynccontextmanager
 async def slot(client: Any, caller: str, at_once: int) -> AsyncIterator[bool]:
-    """Hold one of the caller's places for as long as the block runs; yields False where all are taken."""
+    """Reserve one of the caller's concurrent requests while the block runs; yields False where all are in use."""
     key, member = f"duet:slots:{caller}", uuid4().hex
     now = time.time()
     if not await client.eval(_TAKE, 1, key, now, member, now + HELD_S, at_once):

@@ -55,7 +55,7 @@ class Form:
         )
 
     def write(self, data: bytes) -> None:
-        """Take the next bytes; may block."""
+        """Write the next bytes; may block."""
         self._parser.write(data)
 
     def finish(self) -> UploadedFile | None:

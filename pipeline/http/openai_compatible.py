@@ -60,13 +60,13 @@ def _answers() -> dict[int | str, dict[str, Any]]:
 
 @router.post("/audio/transcriptions", openapi_extra=_body(), response_class=Response, responses=_answers())
 async def transcriptions(request: Request) -> Response:
-    """Write down what is said, in the language it is said in."""
+    """Transcribe audio in its own language."""
     return await _heard(request, "transcribe")
 
 
 @router.post("/audio/translations", openapi_extra=_body(), response_class=Response, responses=_answers())
 async def translations(request: Request) -> Response:
-    """Write down in English what is said."""
+    """Transcribe audio into English."""
     return await _heard(request, "translate")
 
 

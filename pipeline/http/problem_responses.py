@@ -1,4 +1,4 @@
-"""What goes wrong, as `application/problem+json` (RFC 9457): one sentence that says what to do."""
+"""Errors as `application/problem+json` (RFC 9457): one sentence that says what to do."""
 
 import logging
 from http import HTTPStatus
@@ -46,7 +46,7 @@ AGAIN_S = {503: "5", 504: "5"}
 
 
 class Problem(BaseModel):
-    """What went wrong."""
+    """An error."""
 
     type: str = "about:blank"
     title: str = Field(examples=["Unprocessable Content"])
@@ -61,7 +61,7 @@ class Problem(BaseModel):
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return what OpenAPI is to say of answers with these statuses, besides those that any request may have."""
+    """Return the OpenAPI description of error responses with these statuses, and of those that any request may have."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": content}
@@ -70,7 +70,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def handle(application: FastAPI) -> None:
-    """Have an application answer so whatever goes wrong."""
+    """Make an application answer every error in this form."""
     application.add_exception_handler(DuetError, _of_ours)
     application.add_exception_handler(HTTPException, _of_http)
     application.add_exception_handler(RequestValidationError, _of_request)

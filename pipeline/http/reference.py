@@ -40,5 +40,5 @@ def _file(name: str) -> Response:
 
 @cache
 def _swagger_ui() -> Any:
-    """Return where Swagger UI's own files are: in a package, so that no browser asks a CDN."""
+    """Return the folder of Swagger UI's files: in a package, so that no browser asks a CDN."""
     return files("fastapi_offline").joinpath("static")

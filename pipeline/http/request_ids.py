@@ -14,7 +14,7 @@ logger = structlog.get_logger(__name__)
 
 
 class RequestIds:
-    """Takes a request's id from its header or makes one, returns it in the answer, and logs a line with it."""
+    """Reads a request's id from its header or makes one, returns it in the response, and logs a line with it."""
 
     def __init__(self, application: ASGIApp) -> None:
         self._application = application

@@ -16,7 +16,7 @@ router = APIRouter(tags=["jobs"], dependencies=[Depends(caller)])
 
 
 class SearchHit(BaseModel):
-    """A place in an episode where what was looked for is said."""
+    """A place in an episode where the words are said."""
 
     job: str
     name: str = Field(description="What the audio is called.")
@@ -25,7 +25,7 @@ class SearchHit(BaseModel):
 
 
 class SearchResults(BaseModel):
-    """What was found by now."""
+    """The hits in the transcripts that are indexed so far."""
 
     places: list[SearchHit]
     unread: int = Field(description="Transcripts that are still to be read; ask again to have them searched too.")

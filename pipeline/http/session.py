@@ -18,7 +18,7 @@ class SessionKey(BaseModel):
 
 
 class Session(BaseModel):
-    """Whose session it is."""
+    """The owner of the session."""
 
     name: str
     needs_key: bool
@@ -26,13 +26,13 @@ class Session(BaseModel):
 
 @router.get("", responses=responses())
 async def get_session(found: Annotated[Caller, Depends(caller)]) -> Session:
-    """Tell whose key the browser holds, or that none is needed; 401 where one is."""
+    """Return the owner of the browser's key, or that no key is needed; 401 where one is."""
     return Session(name=found.name, needs_key=found.id != ANYBODY)
 
 
 @router.post("", responses=responses(400))
 async def begin_session(request: Request, response: Response, given: SessionKey) -> Session:
-    """Keep a key until the browser is closed."""
+    """Store a key in a cookie until the browser is closed."""
     check_same_site(request)
     found = await known(request, given.key.strip())
     response.set_cookie(

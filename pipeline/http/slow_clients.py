@@ -1,4 +1,4 @@
-"""How long a client may take to say what it wants: whoever stands still, or drips, is hung up on.
+"""Time limits for clients that send slowly or not at all; beyond them the connection is closed.
 
 uvicorn closes connections that are idle between two requests, and waits without end for the rest of one.
 """
@@ -36,7 +36,7 @@ class TimeLimitedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what has come."""
+        """Pass on received bytes."""
         self._note_stage()
         if self._stage == "idle":
             self._enter("head")

@@ -1,4 +1,4 @@
-"""What was said in all episodes, to be searched: SQLite's full-text index, filled as it is asked."""
+"""A full-text index of all transcripts (SQLite FTS5), filled when it is searched."""
 
 import logging
 import sqlite3
@@ -93,7 +93,7 @@ class TranscriptIndex:
             return self._read(job_store, listed, new, until)
 
     def search(self, words: str, limit: int) -> list[Hit]:
-        """Return where all of some words are said, the best places first; the last word may be unfinished."""
+        """Return the hits of all words, best first; the last word may be a prefix."""
         terms = [f'"{word}"' for it in words.split() if (word := it.translate(NO_WORD))]
         if not terms:
             return []
@@ -108,7 +108,7 @@ class TranscriptIndex:
                 self._empty(gone)
 
     def drop(self, jobs: Iterable[str]) -> None:
-        """Remove what was said in some jobs."""
+        """Remove the rows of some jobs."""
         with self._lock:
             self._drop(jobs)
 
@@ -169,7 +169,7 @@ class TranscriptIndex:
         return [job for job, gone in zip(due, is_gone, strict=True) if gone]
 
     def _empty(self, jobs: Iterable[str]) -> None:
-        """Remove what was said in jobs whose transcript is gone, and remember that it was looked for."""
+        """Remove the rows of jobs whose transcript is gone, and remember the check."""
         with self._database:
             self._database.execute("BEGIN")
             for job in jobs:
@@ -194,12 +194,12 @@ class TranscriptIndex:
 
 
 def _version(record: JobRecord) -> str:
-    """Return what changes with the transcript: it is written when the fast leg ends, and again at the job's end."""
+    """Return a version of the transcript: it is written when the fast leg ends, and again at the job's end."""
     return f"{record.spec.attempt} {record.submitted_at} {record.ended_at if record.state.is_final else ''}"
 
 
 def _rows(record: JobRecord) -> list[tuple[float, str]]:
-    """Return what is said, with its times; nothing where there is no transcript, or a damaged one.
+    """Return the transcript's texts with times; empty where there is no transcript, or a damaged one.
 
     Raises:
         StorageError, TransientError: storage refuses, or does not answer now.

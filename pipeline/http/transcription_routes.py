@@ -27,7 +27,7 @@ OTHERS = responses(400, 413, 415, 507) | {202: {"description": "It is at work; `
 
 @router.post("/transcribe", openapi_extra=body(EXAMPLE), responses=OTHERS)
 async def transcribe(request: Request, response: Response, wait: Wait = None) -> Answer:
-    """Have Whisper write down what is said, and answer with the transcript.
+    """Transcribe audio with Whisper, and return the transcript.
 
     It waits for it by itself; what takes longer than the server waits is answered with 202 and links.
     """
@@ -37,14 +37,14 @@ async def transcribe(request: Request, response: Response, wait: Wait = None) ->
 
 @router.post("/analyze", openapi_extra=body(EXAMPLE), responses=OTHERS)
 async def analyze(request: Request, response: Response, wait: Wait = 0.0) -> Answer:
-    """Have Voxtral understand what is said: summary, chapters, key points, quotes, answers."""
+    """Analyze audio with Voxtral: summary, chapters, key points, quotes, answers."""
     job = await submitted(request, await received(request, partial(order, legs=("voxtral",))))
     return await _answer(request, response, job, "result", wait or 0.0)
 
 
 @router.post("/hybrid", openapi_extra=body(EXAMPLE), responses=OTHERS)
 async def hybrid(request: Request, response: Response, wait: Wait = 0.0) -> Answer:
-    """Have both models hear it: the transcript in seconds, what was said in minutes, both merged."""
+    """Run both models: the transcript in seconds, the analysis in minutes, both merged."""
     job = await submitted(request, await received(request, partial(order, legs=LEGS)))
     return await _answer(request, response, job, "result", wait or 0.0)
 

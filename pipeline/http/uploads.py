@@ -121,14 +121,14 @@ class Upload:
 
 
 def folder_for(destination: str) -> Path:
-    """Return where uploads are kept: beside results in a folder, where the pools read them; else in the cache."""
+    """Return the folder of uploads: beside results in a folder, where the pools read them; else in the cache."""
     parts = urlsplit(destination)
     base = path_of(destination) if parts.scheme == "file" else settings().cache_dir.absolute()
     return base / UPLOADS
 
 
 def prepare(folder: Path) -> None:
-    """Have the folder there, and clear away what a server that died has left half done.
+    """Create the folder, and remove unfinished uploads of a server that died.
 
     Raises:
         StorageError: it cannot be written.

@@ -43,7 +43,7 @@ def check_size(spec: JobSpec) -> None:
 
 
 def admit_outcomes(outcomes: object) -> dict[Leg, LegOutcome]:
-    """Return how both legs of a job ended.
+    """Return the outcomes of both legs.
 
     Raises:
         MessageError: these are not the outcomes of both legs.

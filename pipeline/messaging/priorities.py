@@ -1,4 +1,4 @@
-"""Who goes first: a single episode before a batch, short before long, and whoever has waited long enough."""
+"""Priorities: a single episode before a batch, short before long, and old messages before new ones."""
 
 from pipeline.types import Episode
 
@@ -13,7 +13,7 @@ LONG_FROM_BYTES = 60_000_000
 
 
 def priority_of(episode: Episode, asked: int | None = None) -> int:
-    """Return what was asked for; else the priority within a batch, by size, as the length is not known yet."""
+    """Return the requested priority; else that within a batch, by size, as the length is not known yet."""
     if asked is not None:
         return asked
     if episode.size_bytes < MEDIUM_FROM_BYTES:

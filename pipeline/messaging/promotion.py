@@ -1,4 +1,4 @@
-"""Whoever has waited long enough moves up, so that nothing starves behind what keeps coming.
+"""Promotion of messages that have waited long, so that no message starves.
 
 A message goes up one priority for each `DUET_PRIORITY_AGE_S` since its job was submitted, and takes its place
 among those that are there: before whoever would be due later. It stops below the single episodes, which would
@@ -40,7 +40,7 @@ class _Waiting:
         return PRIORITIES[0] if steps >= STARVED_STEPS else max(self.asked - steps, min(self.asked, SINGLE + 1))
 
     def turn(self, step_s: float) -> float:
-        """Return by what messages are ordered that have come from different priorities; the smallest is first."""
+        """Return the sort key of a message; the smallest is served first."""
         return self.since + self.asked * step_s
 
 

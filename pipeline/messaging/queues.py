@@ -1,4 +1,4 @@
-"""What lies in the broker's queues, seen from outside of any worker."""
+"""The contents of the broker's queues, seen from outside of any worker."""
 
 import json
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def lists_of(queue: str) -> list[str]:
 
 
 def parsed(text: str) -> Any:
-    """Return what lies in a queue; None where that is no message at all."""
+    """Return an item of a queue as JSON; None where it is no JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -49,7 +49,7 @@ def task_id(message: Any) -> str | None:
 
 
 def _pages(client: Any, name: str) -> Iterator[str]:
-    """Yield what is in a list, page by page from its newest end; what comes meanwhile shifts it, nothing is skipped."""
+    """Yield the items of a list, page by page from its newest end; new items shift it, and none is skipped."""
     first = 0
     while page := client.lrange(name, first, first + PAGE - 1):
         yield from page

@@ -27,7 +27,7 @@ WRITABLE = "duet:writable"
 
 
 class CheckedChannel(redis.Channel):
-    """Takes items from the queues; one that is not JSON is dropped, and none is taken that could not be noted."""
+    """Receives items from the queues; drops those that are not JSON, and receives none while Redis refuses writes."""
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         found: dict[str, Any] = super()._connparams(asynchronous=asynchronous)

@@ -1,4 +1,4 @@
-"""How far the second reading of some segments agrees with the first."""
+"""The agreement of Voxtral's text with Whisper's, for each segment and word."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ _WORDS = TypeAdapter(tuple[MergedWord, ...])
 
 
 class WordIndex(NamedTuple):
-    """Where a unit of Whisper's stands: which segment, and which word of it."""
+    """The position of a unit: its segment, and its word there."""
 
     segment: int
     word: int
@@ -50,7 +50,7 @@ def _by_segment(places: Sequence[WordIndex], scores: Sequence[float], count: int
 def _shared_out(
     theirs: Sequence[Unit], pairs: Sequence[int | None], places: Sequence[WordIndex], count: int
 ) -> list[list[Unit]]:
-    """Return which of their units belong to each segment; one that stands for nothing follows the one before it."""
+    """Return their units for each segment; a unit without a partner belongs to the segment before it."""
     owner: list[int | None] = [None] * len(theirs)
     for pair, place in zip(pairs, places, strict=True):
         if pair is not None:

@@ -26,7 +26,7 @@ Pair = tuple[int, int]
 
 
 class Unit(NamedTuple):
-    """What is compared: a word, or a letter of a script that has no blanks."""
+    """A unit of comparison: a word, or a letter of a script without blanks."""
 
     text: str
     """Without case and punctuation."""
@@ -58,7 +58,7 @@ def align(ours: Sequence[str], theirs: Sequence[str]) -> list[int | None]:
 
 
 def likeness(our: str, their: str) -> float:
-    """Return how alike two words are, 0 to 1."""
+    """Return the similarity of two words, 0 to 1."""
     return 1.0 if our == their else Levenshtein.normalized_similarity(our, their)
 
 

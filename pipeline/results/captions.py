@@ -135,7 +135,7 @@ class Ruler:
         self._blanks = [token.text.startswith(" ") for token in run]
 
     def width(self, start: int, end: int) -> int:
-        """Return how many columns the tokens from one place up to another take on one line."""
+        """Return the width in columns of the tokens from one place up to another."""
         return self._ends[end - 1] - (self._ends[start - 1] if start else 0) - self._blanks[start]
 
     def line_end(self, start: int) -> int:
@@ -152,7 +152,7 @@ class Ruler:
         return end
 
     def strain(self, start: int, end: int) -> float:
-        """Return what it costs to read these tokens as one caption: very short and very long ones are bad."""
+        """Return the cost of a caption of these tokens: very short and very long ones cost much."""
         spoken_ms = self._run[end - 1].end_ms - self._run[start].start_ms
         width = self._ends[end - 1] - (self._ends[start - 1] if start else 0) - self._blanks[start]
         cost = 1.0 if width > LINE_CHARACTERS else 0.0

@@ -1,4 +1,4 @@
-"""Where a text may be cut: what it costs to part one word from the next."""
+"""The cost of a line break between two words."""
 
 import re
 import unicodedata
@@ -42,14 +42,14 @@ class Token(NamedTuple):
 
 
 def columns(text: str) -> int:
-    """Return how wide a text is, in columns: letters of East Asian scripts take two."""
+    """Return the width of a text in columns: letters of East Asian scripts take two."""
     if text.isascii():
         return len(text)
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def badness(run: Sequence[Token], place: int) -> float:
-    """Return what it costs to end a caption after that token."""
+    """Return the cost of ending a caption after that token."""
     if place == len(run) - 1:
         return 0.0
     token, following = run[place], run[place + 1]

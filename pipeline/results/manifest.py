@@ -26,12 +26,12 @@ def work_folder(spec: JobSpec) -> str:
 
 
 def product_name(spec: JobSpec, leg: Leg) -> str:
-    """Return where a leg of this attempt keeps what it made."""
+    """Return the name of a leg's product in this attempt."""
     return f"{work_folder(spec)}{PRODUCTS[leg]}"
 
 
 def outcome_name(folder: str, leg: Leg) -> str:
-    """Return where it is kept in a work folder how a leg ended."""
+    """Return the name of a leg's outcome in a work folder."""
     return f"{folder}{leg}.json"
 
 
@@ -56,7 +56,7 @@ def read_result(spec: JobSpec, storage: Storage) -> EpisodeResult | None:
 
 
 def read_product(spec: JobSpec, leg: Leg, storage: Storage) -> bytes:
-    """Return what a leg of a job made, wherever that is now.
+    """Return a leg's product of a job, from the public file or the job's own copy.
 
     Raises:
         StorageError: it is not there; another job may have taken its place.
@@ -92,7 +92,7 @@ def _content(result: EpisodeResult) -> int:
 
 
 def keep_apart(public: EpisodeResult | None, successor: EpisodeResult, storage: Storage) -> None:
-    """Keep a result, and what its legs made, as its job's own before another job's takes its place."""
+    """Move a result and its products to its job's own folder before another job's take their place."""
     if public is None or public.job == successor.job or not has_content(public):
         return
     folder = f"{WORK}{public.job}/"

@@ -90,7 +90,7 @@ def second_opinion_on(spec: JobSpec, legs: dict[Leg, LegOutcome], storage: Stora
 
 
 def read_transcript(spec: JobSpec, storage: Storage) -> MergedTranscript:
-    """Return what Whisper heard for a job, with its doubts.
+    """Return Whisper's transcript of a job, with uncertain segments marked.
 
     Raises:
         StorageError: it is not there.
@@ -213,7 +213,7 @@ def _analysis(
     storage: Storage,
     outline: Callable[[Transcript], Analysis],
 ) -> Analysis | None:
-    """Return what Voxtral understood; where it could not, an outline of the transcript."""
+    """Return Voxtral's analysis; where there is none, an outline of the transcript."""
     if leg.status == "ok":
         return Analysis.from_json(read_product(spec, "voxtral", storage))
     if transcript is None or not transcript.text.strip():
@@ -236,7 +236,7 @@ def _shortfalls(leg: LegOutcome) -> tuple[str, ...]:
 
 
 def _audio(spec: JobSpec) -> str | None:
-    """Return where the audio is, seen from the episode's folder; the copy beside a bucket's results is not kept."""
+    """Return the audio's path relative to the episode's folder; the copy beside a bucket's results is not kept."""
     audio, folder = urlsplit(spec.audio_uri), urlsplit(spec.uri)
     if audio.scheme != "file" or folder.scheme != "file":
         return None

@@ -106,7 +106,7 @@ def _pieces(start_s: float, end_s: float) -> Iterator[TimeSpan]:
 
 
 def _worry(group: Sequence[MergedSegment]) -> float:
-    """Return how much a group deserves to be heard again: its doubts, and how improbable its words are."""
+    """Return the rank of a group: its number of doubts, and how improbable its words are."""
     words = [word.probability for segment in group for word in segment.words]
     doubts = max(len(segment.doubts) for segment in group)
     return doubts + 1 - (sum(words) / len(words) if words else 0.0)

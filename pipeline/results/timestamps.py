@@ -1,4 +1,4 @@
-"""Where in the episode something is said: what Voxtral understood gets the times of Whisper's words.
+"""Timestamps of what Voxtral understood, from the times of Whisper's words.
 
 A quote is searched letter by letter (rapidfuzz); a statement in other words is where most of its rare words
 stand close together.

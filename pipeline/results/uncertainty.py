@@ -1,4 +1,4 @@
-"""Where Whisper may have heard wrong: the marks of doubt, and what is plainly no speech.
+"""Uncertain and suppressed segments of a transcript.
 
 The signs are those that openai-whisper looks at (log probability, compression ratio, no-speech
 probability) and what its users report most: loops, and thanks for watching over silence.
@@ -65,14 +65,14 @@ def as_merged(transcript: Transcript) -> MergedTranscript:
 
 
 class Speech:
-    """Where speech was detected."""
+    """The spans of detected speech."""
 
     def __init__(self, spans: Sequence[tuple[float, float]]) -> None:
         self.spans = spans
         self._ends = [end_s for _, end_s in spans]
 
     def within_s(self, start_s: float, end_s: float) -> float:
-        """Return how many seconds of a stretch are speech."""
+        """Return the seconds of speech within a span."""
         total_s = 0.0
         for place in range(bisect_left(self._ends, start_s), len(self.spans)):
             began_s, ended_s = self.spans[place]
@@ -162,7 +162,7 @@ def _compression(text: str) -> float:
 
 
 def _repeats(segments: Sequence[Segment]) -> list[bool]:
-    """Return which segments say once more what those before them said, in a run that is too long to be meant."""
+    """Mark the segments that repeat the one before them in a run that is too long to be meant."""
     texts = [plain(segment.text) for segment in segments]
     repeats = [False] * len(texts)
     start = 0

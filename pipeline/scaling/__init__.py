@@ -1,1 +1,1 @@
-"""How many GPU hosts there should be: what waits, how fast it is done, and what may be spent."""
+"""Autoscaling: the number of GPU hosts that the backlog needs."""

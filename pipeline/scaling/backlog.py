@@ -1,4 +1,4 @@
-"""How much audio waits for each leg, and how fast one host hears it: both from what the job store knows."""
+"""The backlog of each leg in seconds of audio, and the speed of a host, from the job store."""
 
 from collections.abc import Iterable, Sequence
 from statistics import median
@@ -25,7 +25,7 @@ def recent_records(job_store: JobStore) -> list[JobRecord]:
 
 
 def waiting(records: Iterable[JobRecord], bytes_per_s: float, now: float) -> list[Backlog]:
-    """Return how many seconds of audio each leg has still to hear, of the oldest job first.
+    """Return the backlog of each leg in seconds of audio, oldest job first.
 
     Args:
         records: the jobs that have not ended.
@@ -42,13 +42,13 @@ def waiting(records: Iterable[JobRecord], bytes_per_s: float, now: float) -> lis
 
 
 def bytes_per_s(records: Iterable[JobRecord]) -> float:
-    """Return how large a second of audio is, by the jobs of which the length is known."""
+    """Return the bytes of a second of audio, from jobs whose length is known."""
     found = [it.spec.episode.size_bytes / it.audio_s for it in records if it.audio_s]
     return median(found) if found else BYTES_PER_S
 
 
 def speeds(records: Sequence[JobRecord]) -> dict[Leg, float]:
-    """Return how many seconds of audio a host hears in a second, for each leg that has been at work.
+    """Return the seconds of audio that a host processes in a second, for each leg that has worked.
 
     That is of the time at work as it was, waiting for the other leg included.
     """

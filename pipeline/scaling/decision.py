@@ -1,4 +1,4 @@
-"""How many hosts there should be. Pure functions: whoever calls them brings the clock and remembers the history."""
+"""The decision about the number of hosts: pure functions; the caller passes the time and the history."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ class Backlog:
 
 @dataclass(frozen=True)
 class ClusterState:
-    """What there is to do, and what does it; of one moment."""
+    """The backlog and the hosts at one moment."""
 
     at: float
     """Seconds since the epoch, or since any other moment, as long as it is always the same one."""
@@ -33,7 +33,7 @@ class ClusterState:
 
     @property
     def jobs(self) -> int:
-        """How many jobs have not ended."""
+        """Number of open jobs."""
         return sum(it.jobs for it in self.waiting)
 
     @property
@@ -44,7 +44,7 @@ class ClusterState:
 
 @dataclass(frozen=True)
 class Limits:
-    """What is wanted and what is allowed."""
+    """The target and the bounds."""
 
     drain_target_s: float
     """In how many seconds from its submission a job is to be done."""
@@ -69,7 +69,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Demand:
-    """How many hosts one moment called for."""
+    """The number of hosts that one moment needed."""
 
     at: float
     hosts: int
@@ -77,7 +77,7 @@ class Demand:
 
 @dataclass(frozen=True)
 class Decision:
-    """How many hosts there should be from now on."""
+    """The number of hosts from now on, and the reason."""
 
     hosts: int
     reason: str
@@ -86,7 +86,7 @@ class Decision:
 
 
 def decide(now: ClusterState, limits: Limits, history: Sequence[Demand] = ()) -> Decision:
-    """Return how many hosts there should be.
+    """Return the number of hosts.
 
     More are wanted as soon as those that are there would be late for some job; fewer only when fewer have
     been enough for `shrink_after_s` without a break, and then as many as the busiest moment of that time needed:
@@ -103,7 +103,7 @@ def decide(now: ClusterState, limits: Limits, history: Sequence[Demand] = ()) ->
 
 
 def needed(now: ClusterState, limits: Limits) -> int:
-    """Return how many hosts would have each job done within the target from its submission.
+    """Return the number of hosts that complete each job within the target from its submission.
 
     Jobs are done in the order in which they came. So up to each job's deadline all work has to be done that is
     before it, and the tightest of these deadlines counts; no more hosts than there are jobs up to it can help.
@@ -120,7 +120,7 @@ def needed(now: ClusterState, limits: Limits) -> int:
 
 
 def _hosts_for(work_s: float, age_s: float, hosts: int, limits: Limits) -> int:
-    """Return how many hosts do so much work until the deadline of a job of that age.
+    """Return the number of hosts for so much work until the deadline of a job of that age.
 
     Whoever has to start first has less time; for what is late, or cannot be had in time, a tenth of the target.
     """
@@ -132,12 +132,12 @@ def _hosts_for(work_s: float, age_s: float, hosts: int, limits: Limits) -> int:
 
 
 def host_seconds(now: ClusterState) -> float:
-    """Return how long one host would be at work with all there is."""
+    """Return the seconds that one host needs for the whole backlog."""
     return _host_s(now.backlog_s, now.speeds)
 
 
 def _host_s(backlog_s: Mapping[Leg, float], speeds: Mapping[Leg, float]) -> float:
-    """Return how long one host is at work; its legs work side by side, so the longer one counts."""
+    """Return the seconds that one host needs; its legs run in parallel, so the longer one counts."""
     return max((backlog_s.get(leg, 0.0) / speed for leg, speed in speeds.items() if speed > 0), default=0.0)
 
 

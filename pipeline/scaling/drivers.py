@@ -1,4 +1,4 @@
-"""Who makes hosts come and go: nobody but a line in the log, or an Auto Scaling group of AWS."""
+"""Autoscaling backends: a log line only, or an Auto Scaling group of AWS."""
 
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ class Driver(Protocol):
     """Something that knows how many hosts there are and can be asked for another number."""
 
     def hosts(self) -> int | None:
-        """Return how many there are or are on their way; None where it does not know.
+        """Return the number of hosts that run or start; None where the backend does not know.
 
         Raises:
             ScalingError: it cannot be asked.
@@ -38,7 +38,7 @@ class DryRunDriver:
         return None
 
     def ask_for(self, hosts: int) -> int:
-        """Say that it will be as wanted."""
+        """Log the wanted number of hosts."""
         return hosts
 
 

@@ -19,7 +19,7 @@ KEY = "duet:scale"
 
 @dataclass(frozen=True)
 class ScalingStatus:
-    """What there was, and what followed from it."""
+    """The state at one look, and the decision."""
 
     cluster: ClusterState
     decision: Decision
@@ -34,7 +34,7 @@ class Scaler:
         self._limits = limits()
 
     def look(self) -> ScalingStatus:
-        """Return how many hosts there should be; nobody is asked for them.
+        """Return the state and the decision; the backend is not asked for hosts.
 
         Raises:
             BrokerError: the broker does not answer.

@@ -1,4 +1,4 @@
-"""Where episodes come from: files, folders, patterns, buckets, addresses of the web, feeds."""
+"""Sources of episodes: files, folders, patterns, buckets, web addresses, feeds."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -46,7 +46,7 @@ def find(place: str | Path) -> Iterator[Found]:
 
 
 def find_all(places: Iterable[str | Path]) -> Iterator[Found]:
-    """Yield what is found at several places; one that cannot be read is rejected and never stops the rest."""
+    """Yield the sources at several places; a place that cannot be read is rejected and never stops the rest."""
     for place in places:
         try:
             yield from find(place)
@@ -72,7 +72,7 @@ def find_one(place: str | Path) -> Source:
 
 
 def _foreseen(place: str) -> Iterator[Found]:
-    """Yield what is found at a place; whatever goes wrong there is one of our errors."""
+    """Yield the sources at a place; every error is raised as one of ours."""
     try:
         yield from _found(place)
     except DuetError:

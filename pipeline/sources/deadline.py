@@ -65,7 +65,7 @@ class Deadline:
             self._timer.start()
 
     def watch(self, connection: socket.socket) -> None:
-        """Have a connection be shut when the time is over.
+        """Shut a connection down when the time is over.
 
         TLS takes the descriptor away from the socket that it wraps, so a copy is kept: both are one connection.
         """

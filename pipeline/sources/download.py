@@ -97,7 +97,7 @@ class Download:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep everybody else out of the folder, whose lock may have been removed while it was waited for."""
+        """Lock the folder, which may have been removed while the lock was waited for."""
         while True:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -196,7 +196,7 @@ class Download:
 
 @contextmanager
 def interrupted() -> Iterator[None]:
-    """Let all downloads of this process end; later ones are possible again."""
+    """End all running downloads of this process; later ones are possible again."""
     _interrupted.set()
     try:
         yield

@@ -27,7 +27,7 @@ TRANSCRIPT = "{https://podcastindex.org/namespace/1.0}transcript"
 
 
 def feed_episodes(url: str) -> Iterator[Found]:
-    """Yield what a feed encloses, in the feed's order; the feed is fetched anew only when it has changed.
+    """Yield the enclosures of a feed, in its order; the feed is downloaded only when it has changed.
 
     Raises:
         AddressError: the address is none, or not one that may be connected to.
@@ -49,7 +49,7 @@ def feed_episodes(url: str) -> Iterator[Found]:
 
 
 def _found(url: str, show: Any, entry: Any, transcripts: dict[str, list[PublishedFile]]) -> Found:
-    """Return what an entry of a feed is; whatever is odd about it is said of it alone."""
+    """Return the source of a feed's entry; any error becomes a rejection of this entry."""
     name = well_formed(str(entry.get("title") or entry.get("id") or url))
     try:
         publication = _publication(url, show, entry, transcripts)

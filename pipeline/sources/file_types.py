@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes; the decoder has the last word."""
+"""File types by the first bytes; the decoder has the last word."""
 
 from pathlib import PurePosixPath
 
@@ -34,7 +34,7 @@ def is_partial(name: str) -> bool:
 
 
 def why_not_audio(name: str, head: bytes) -> str | None:
-    """Return what a file is instead of audio or video, or None where it is, or may be, one of them.
+    """Return the type of a file that is neither audio nor video; None where it may be.
 
     Args:
         name: the file's name; its ending counts only where the bytes say nothing.

@@ -84,7 +84,7 @@ class LocalFile:
 
 
 def bring_file(path: Path, storage: Storage, name: str) -> str:
-    """Return where the pools read a file: in its place, or under that name where results go to a bucket.
+    """Return the URI from which the pools read a file: its own, or a copy where results go to a bucket.
 
     Raises:
         StorageError, TransientError: the bucket refuses.
@@ -127,7 +127,7 @@ def _one(path: Path) -> Iterator[Found]:
 
 
 def _below(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Found]:
-    """Yield what lies in a folder, then what lies in those below; links are followed, each folder once."""
+    """Yield the files in a folder, then those in its subfolders; links are followed, each folder once."""
     try:
         own = folder.stat()
         entries = sorted(folder.iterdir())
@@ -168,7 +168,7 @@ def _is_being_downloaded(path: Path) -> bool:
 
 
 def _judged(path: Path) -> Found:
-    """Return what a file is; whatever is odd about it is said of it alone."""
+    """Return the source of a file; any error becomes a rejection of this file."""
     name = str(path)
     try:
         if _is_being_downloaded(path):

@@ -28,7 +28,7 @@ _turns_lock = Lock()
 
 
 class TryLaterError(Exception):
-    """What is wrong now may be right in a moment."""
+    """A response that may be another one in a moment."""
 
     def __init__(self, sentence: str, wait_s: float = 2.0) -> None:
         super().__init__(sentence)
@@ -37,7 +37,7 @@ class TryLaterError(Exception):
 
 @dataclass(frozen=True)
 class Version:
-    """What a server says by which bytes can be told from other bytes at the same address."""
+    """The version of the bytes at an address, as the server names it."""
 
     etag: str = ""
     last_modified: str = ""
@@ -50,7 +50,7 @@ class Version:
 
     @property
     def validator(self) -> str:
-        """What a request to go on with exactly these bytes may carry (RFC 9110, 13.1.5)."""
+        """The header by which a request continues with exactly these bytes (RFC 9110, 13.1.5)."""
         return self.etag if self.etag and not self.etag.startswith("W/") else self.last_modified
 
 
@@ -157,7 +157,7 @@ def _pool_manager(timeout_s: float) -> PublicPoolManager:
 
 
 def version_in(response: Any) -> Version:
-    """Return what an answer says of its bytes."""
+    """Return the version that a response names."""
     return Version(
         etag=response.headers.get("etag", ""),
         last_modified=response.headers.get("last-modified", ""),

@@ -72,7 +72,7 @@ def _plain(notes: str) -> str:
 
 
 class _Text(HTMLParser):
-    """What a reader of HTML sees, each block on a line of its own."""
+    """The visible text of HTML, each block on a line of its own."""
 
     INLINE = frozenset({"a", "abbr", "b", "em", "i", "small", "span", "strong", "u"})
 

@@ -1,4 +1,4 @@
-"""What an episode's audio is taken from, whatever it is."""
+"""The interface of a source: one episode's audio."""
 
 from typing import Protocol
 
@@ -17,7 +17,7 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """What a person calls it: a path or a URI."""
+        """The source's path or URI, as the user wrote it."""
         ...
 
     def recall(self, digests: Digests) -> Episode | None:

@@ -1,4 +1,4 @@
-"""Which hosts Duet connects to when a URL comes from outside: public ones, and those that a setting allows.
+"""The guard of outside URLs: only public hosts, and those that a setting allows, are connected to.
 
 The look happens again at the moment of connecting, so a redirect, or a name that changes its address after it
 was looked at, leads nowhere else.

@@ -63,7 +63,7 @@ class WebAudio:
         return f"{storage.uri}/{name}"
 
     def forget(self) -> None:
-        """Drop the download from the cache; whoever else has taken the same bytes keeps them."""
+        """Remove the download from the cache; other users of the same bytes keep them."""
         while self._taken:
             self._taken.pop().unlink(missing_ok=True)
         Download(self.url).forget()

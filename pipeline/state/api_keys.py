@@ -25,7 +25,7 @@ SECRET_BYTES = 32
 
 
 class ApiKey(Model):
-    """What is known of a key."""
+    """One API key; the key itself is not stored."""
 
     id: str
     """The middle part of the key, by which it is named."""
@@ -101,7 +101,7 @@ class ApiKeyStore:
         return revoked
 
     def open(self) -> None:
-        """Have servers take requests of their own machine without a key, as before there was any.
+        """Allow requests of the server's own machine without a key, as before the first key.
 
         Raises:
             SettingsError: there is a key that is valid, so somebody wants one to be needed.

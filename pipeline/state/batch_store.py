@@ -106,7 +106,7 @@ class BatchStore:
             pipe.execute()
 
     def renew(self, batch: str) -> None:
-        """Say that the client of a batch is there; one that was taken for lost meanwhile opens it again."""
+        """Renew the client's ownership of a batch; one that was taken for lost meanwhile opens it again."""
         with readable_errors(), self.redis.pipeline() as pipe:
             pipe.set(_owner_key(batch), _owner(), ex=OWNER_TTL_S)
             pipe.hdel(_key(batch), "closed_at", "abandoned_at")
@@ -151,7 +151,7 @@ class BatchStore:
             pipe.execute()
 
     def forget(self, jobs: Collection[str]) -> int:
-        """Strike jobs off all batches that nobody submits any more, and return how many entries those were.
+        """Remove jobs from all closed batches, and return the number of removed entries.
 
         A batch that is still submitted is followed by the places of its entries, so they stay until it goes by its age.
         """
@@ -174,15 +174,15 @@ class BatchStore:
         return (Entry(**it) for it in self._pages(batch, "jobs", first))
 
     def rejected(self, batch: str, first: int = 0) -> Iterator[Rejected]:
-        """Yield what could not be submitted."""
+        """Yield the sources that could not be submitted."""
         return (Rejected(**it) for it in self._pages(batch, "rejected", first))
 
     def skipped(self, batch: str, first: int = 0) -> Iterator[Skipped]:
-        """Yield what is no episode."""
+        """Yield the sources that are no episodes."""
         return (Skipped(**it) for it in self._pages(batch, "skipped", first))
 
     def count(self, batch: str, of: Literal["jobs", "rejected", "skipped"]) -> int:
-        """Return how many there are by now."""
+        """Return the current number of entries."""
         with readable_errors():
             return int(self.redis.llen(f"{_key(batch)}:{of}"))
 
@@ -214,5 +214,5 @@ def _owner_key(batch: str) -> str:
 
 
 def _owner() -> str:
-    """Return who submits, for people who look into Redis."""
+    """Return the submitting process, for people who look into Redis."""
     return f"{socket.gethostname()} {os.getpid()}"

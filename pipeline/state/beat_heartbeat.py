@@ -1,4 +1,4 @@
-"""Whether the clock goes: it leaves a mark when it starts and whenever it has sent something."""
+"""Beat's heartbeat: stored when beat starts and with each task that it sends."""
 
 import socket
 from typing import TYPE_CHECKING

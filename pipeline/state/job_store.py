@@ -103,13 +103,13 @@ class JobStore:
         return self._apply(spec.job, _move(spec.job, spec.attempt, "", 0, named, next(iter(named)), counts))
 
     def get(self, job: str) -> JobRecord | None:
-        """Return what is known of a job, or None."""
+        """Return a job's record, or None."""
         with readable_errors():
             fields = self.redis.hgetall(_key(job))
         return JobRecord.from_hash(fields) if fields else None
 
     def get_many(self, jobs: Iterable[str]) -> list[JobRecord | None]:
-        """Return what is known of each job, in their order, by one round trip."""
+        """Return the records of jobs, in their order, by one round trip."""
         with readable_errors(), self.redis.pipeline(transaction=False) as pipe:
             for job in jobs:
                 pipe.hgetall(_key(job))
@@ -154,11 +154,11 @@ class JobStore:
             return [bool(is_gone) for is_gone in pipe.execute()]
 
     def seal(self, spec: JobSpec) -> bool:
-        """Keep a job that is about to end from being cancelled; False when it has ended already."""
+        """Protect a job that is about to end from being cancelled; False when it has ended already."""
         return self.note(spec, sealed=1)
 
     def add_segments(self, spec: JobSpec, segments: Sequence[Segment]) -> None:
-        """Hand segments to whoever reads along; they are forgotten after a while."""
+        """Publish segments to readers of the running job; they expire after a while."""
         key = f"{_key(spec.job)}:segments.{spec.attempt}"
         with readable_errors(), self.redis.pipeline() as pipe:
             pipe.rpush(key, *(segment.model_dump_json() for segment in segments))

@@ -37,7 +37,7 @@ def connect_async(url: str, connections: int, *, timeout_s: float | None = 20.0)
 
 
 class JobWaiter:
-    """Rings for whoever waits for a job whenever something about it is published."""
+    """Wakes every waiter of a job when Redis publishes a change of it."""
 
     def __init__(self, url: str) -> None:
         self.redis: Any = connect_async(url, CONNECTIONS, timeout_s=None)

@@ -1,4 +1,4 @@
-"""What is counted, under which names; docs/watching.md lists it for readers."""
+"""Definitions of the metrics; docs/watching.md lists them."""
 
 from typing import get_args
 

@@ -1,4 +1,4 @@
-"""What happens to an episode, as counts."""
+"""Counts of an episode's events."""
 
 from pipeline.state.counters import Counts
 from pipeline.state.metric_definitions import (

@@ -1,4 +1,4 @@
-"""What the workers of the pools say of themselves: one hash for each worker, so that no machine speaks for another."""
+"""Pool status: one hash for each worker, so that no machine reports for another."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ BEST_FIRST = ("ready", "idle", UNAVAILABLE, LOADING, "failed")
 
 @dataclass(frozen=True)
 class WorkerState:
-    """What one living worker says of itself: see docs/device.md for the fields."""
+    """The status that one living worker reports; docs/device.md lists the fields."""
 
     worker: str
     """Its id on the list of workers."""
@@ -33,7 +33,7 @@ class WorkerState:
 
 
 def worker_states(url: str | None = None) -> list[WorkerState]:
-    """Return what each worker says that is on the list and was heard lately, in the order of their names."""
+    """Return the status of each registered worker with a recent heartbeat, sorted by name."""
     with readable_errors(), connect(url) as client:
         workers = sorted(client.smembers(INDEX))
         with client.pipeline(transaction=False) as pipe:
@@ -51,7 +51,7 @@ def best(states: Iterable[WorkerState]) -> WorkerState | None:
 
 
 def pool_states(url: str | None = None) -> dict[str, dict[str, str]]:
-    """Return what the worker says that can do most, for each pool in which one has said anything."""
+    """Return for each pool the status of its best worker."""
     states = [it for it in worker_states(url) if it.fields]
     by_pool = {pool: best(it for it in states if it.pool == pool) for pool in POOLS}
     return {pool: state.fields for pool, state in by_pool.items() if state}

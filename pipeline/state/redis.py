@@ -1,4 +1,4 @@
-"""What carries the queues, which Redis or Valkey keeps the state of the work, and how to reach that.
+"""The broker and the Redis or Valkey that keeps the state: their addresses and connections.
 
 They are one and the same, unless the broker can carry messages and nothing else (SQS).
 """
@@ -39,7 +39,7 @@ def keeps_state(url: str) -> bool:
 
 
 def state_url() -> str:
-    """Return where job states, results, locks and the worker registry are, in the canonical form.
+    """Return the address of the Redis with states, results, locks and the worker registry, in the canonical form.
 
     Raises:
         BrokerError: the broker keeps none and no other place is configured, or two places are.

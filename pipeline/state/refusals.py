@@ -16,7 +16,7 @@ class RefusedError(redis.ConnectionError):
 
 
 def refusal(error: exceptions.ResponseError) -> RefusedError | None:
-    """Return what an answer means, where it is not about the command but about the server."""
+    """Return the refusal in an answer that is about the server and not about the command."""
     text = str(error)
     if isinstance(error, exceptions.OutOfMemoryError):
         return RefusedError("its memory is full (OOM); raise its maxmemory, or remove what is not needed any more")

@@ -1,4 +1,4 @@
-"""How the device and the pools are used: sampled by the clock, read by `duet status` and by /metrics."""
+"""Usage of the device and the pools: sampled by beat, read by `duet status` and by /metrics."""
 
 import time
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ class Telemetry(BaseModel):
 
 
 def sample() -> Telemetry:
-    """Take samples of this machine's cards and of all pools, and keep them in Redis."""
+    """Sample this machine's cards and all pools, and store the samples in Redis."""
     before = {it.pool: it for it in read().pools}
     now = time.time()
     pools = tuple(_pool(name, state, now, before.get(name)) for name, state in pool_states().items())

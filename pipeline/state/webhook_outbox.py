@@ -1,4 +1,4 @@
-"""From what is due to what is told, one message for each address."""
+"""The outbox of webhooks: turns due events into one delivery for each address."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What is to be told, in Redis, until it is understood or given up; each host has a queue of its own.
+"""Webhook deliveries in Redis until they are accepted or given up; each host has a queue of its own.
 
 One thing at a time is told to a host, whichever workers there are, and a host that does not answer is left alone
 for a while: so one that is slow or dead costs a thread now and then, and never keeps another host waiting. Times are
@@ -32,7 +32,7 @@ KEPT_S = 24 * 3600.0
 
 
 class Delivery(Model):
-    """One thing to tell to one address; whoever gets it twice knows it by its id."""
+    """One message to one address; a receiver recognises a duplicate by its id."""
 
     id: str
     url: str
@@ -141,7 +141,7 @@ class WebhookQueue:
         self._end = client.register_script(_END)
 
     def add(self, delivery: Delivery) -> bool:
-        """Have something be told; False when it waits already."""
+        """Queue a delivery; False when it is queued already."""
         keys, own = [HOSTS, MESSAGES, BELL], [delivery.host, delivery.id, delivery.model_dump_json()]
         return bool(self._add(keys, own))
 
@@ -154,7 +154,7 @@ class WebhookQueue:
         return float(number) if number else None
 
     def end(self, turn: Turn, *, is_silent: bool = False) -> None:
-        """End a turn: what was told is understood, or given up.
+        """End a turn: its delivery is accepted, or given up.
 
         Args:
             turn: the turn.

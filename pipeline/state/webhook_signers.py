@@ -1,4 +1,4 @@
-"""Which workers of the cpu pool have a secret to sign webhooks with: where none has, nobody would ever be told."""
+"""The workers of the cpu pool that have a secret to sign webhooks with; without any, none could be delivered."""
 
 from pipeline.errors import SettingsError
 from pipeline.settings import settings

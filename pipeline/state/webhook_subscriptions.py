@@ -1,4 +1,4 @@
-"""Whom to tell, and what has happened of which somebody is to be told.
+"""Webhook subscriptions, and events that are due for delivery.
 
 Both lie in Redis. The script that moves a job notes in the same step that somebody is to be told
 (`pipeline/state/job_scripts.py`), so that nothing is forgotten with a process.
@@ -29,7 +29,7 @@ class Webhooks:
 
     @property
     def wanted(self) -> list[str]:
-        """What is written down: `<event> <url>`."""
+        """The entries as stored: `<event> <url>`."""
         pairs: list[tuple[Event, str | None]] = [
             ("episode.transcribed", self.on_transcribed),
             ("episode.completed", self.on_completed),
@@ -76,7 +76,7 @@ def check_room(client: Any, job: str, hooks: Webhooks) -> None:
 
 
 def register(client: Any, jobs: Iterable[str], hooks: Webhooks) -> list[str]:
-    """Have the addresses be told of what happens to some jobs from now on, besides whoever is told already.
+    """Subscribe addresses to events of the given jobs; existing subscriptions stay.
 
     Returns:
         the jobs that have no room for them.

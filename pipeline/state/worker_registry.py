@@ -1,4 +1,4 @@
-"""Which workers are alive and what each has taken, so that nothing is lost with one of them.
+"""The worker registry: living workers and their unacknowledged messages, so that none is lost with a worker.
 
 Every worker keeps the messages that it has taken and not finished in a hash of its own. It says that it is
 there every few seconds; the sweeper counts its looks since. A worker that was silent for `MISSED_HEARTBEATS` of
@@ -74,7 +74,7 @@ class Worker:
 
     @property
     def transport_options(self) -> dict[str, str]:
-        """What tells kombu to keep this worker's messages apart from those of others."""
+        """The options by which kombu stores this worker's unacknowledged messages apart from those of others."""
         taken = unacked_key(self.id)
         return {
             "unacked_key": taken,
@@ -126,7 +126,7 @@ class WorkerRegistry:
         return is_lost(missed) or (worker.is_known_dead and int(missed or 0) >= SILENT_HEARTBEATS)
 
     def release_dead(self, worker: Worker) -> int:
-        """Strike off the leases of a worker's processes that have ended; only that worker can know.
+        """Remove the leases of a worker's processes that have ended; only that worker can know.
 
         Args:
             worker: the worker of this process.
@@ -136,7 +136,7 @@ class WorkerRegistry:
         return int(self.redis.srem(key, *dead)) if dead else 0
 
     def deregister(self, worker: Worker) -> None:
-        """Strike a worker off that holds no message; one that does holds them until they are put back.
+        """Deregister a worker without unacknowledged messages; one with some stays until they are requeued.
 
         What it said of itself is kept for a while: one that was only slow says once more that it is there, and not all.
         """
@@ -196,7 +196,7 @@ def unacked_key(worker_id: str) -> str:
 
 
 def _place() -> str:
-    """Return what tells apart machines, and containers on one machine that number their processes anew.
+    """Return an id of this machine, or of the container on it, whose processes are numbered from one.
 
     Machines may share their name, and the first namespace has the same number on each; what the kernel drew when it
     started they do not share.

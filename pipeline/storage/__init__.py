@@ -1,4 +1,4 @@
-"""Where results live: one small interface over `file:///folder` and `s3://bucket/prefix`."""
+"""Storage of results: one small interface over `file:///folder` and `s3://bucket/prefix`."""
 
 import os
 from contextlib import AbstractContextManager
@@ -42,7 +42,7 @@ class Storage(Protocol):
         ...
 
     def tag(self, name: str) -> str | None:
-        """Return what changes whenever the object's bytes do; None when there is no such object."""
+        """Return a tag that changes with the object's bytes; None when there is no such object."""
         ...
 
     def folders(self) -> list[str]:

@@ -30,7 +30,7 @@ class _Copy:
 
     @property
     def key(self) -> str:
-        """What its object is known by."""
+        """The key of its object."""
         return self.path.name.partition("-")[0]
 
 
@@ -43,7 +43,7 @@ class Copies:
         self._limit_bytes = limit_bytes
 
     def path(self, uri: str, tag: str) -> Path:
-        """Return where a version of an object is kept once it has been fetched."""
+        """Return the path of a version of an object once it has been fetched."""
         version = hashlib.sha256(tag.encode()).hexdigest()[:16]
         return self.folder / f"{key_of(uri)}-{version}{PurePosixPath(uri).suffix}"
 
@@ -57,7 +57,7 @@ class Copies:
 
     @contextmanager
     def held(self, path: Path) -> Iterator[bool]:
-        """Keep a copy from being removed meanwhile; yields False when it was removed just before."""
+        """Protect a copy from removal meanwhile; yields False when it was removed just before."""
         try:
             file = path.open("rb")
         except FileNotFoundError:
@@ -109,7 +109,7 @@ class Copies:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep other processes from removing copies at the same time."""
+        """Prevent other processes from removing copies at the same time."""
         self.folder.mkdir(parents=True, exist_ok=True)
         folder = os.open(self.folder, os.O_RDONLY)
         try:
@@ -120,7 +120,7 @@ class Copies:
 
 
 def key_of(uri: str) -> str:
-    """Return how the names of all copies of an object begin."""
+    """Return the common prefix of the names of all copies of an object."""
     return hashlib.sha256(uri.encode()).hexdigest()[:32]
 
 

@@ -29,7 +29,7 @@ BLOCK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class S3Object:
-    """What a listing says of an object."""
+    """An object in a listing."""
 
     name: str
     """Below the storage's prefix."""
@@ -91,7 +91,7 @@ class S3Storage:
         return sorted(item.name for item in self.objects(prefix))
 
     def objects(self, prefix: str = "") -> Iterator[S3Object]:
-        """Yield what a listing says of each object whose name begins with a prefix, page by page."""
+        """Yield the objects whose names begin with a prefix, page by page."""
         pages = self.client.get_paginator("list_objects_v2")
         with self._readable_errors(prefix):
             for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix + prefix):
@@ -177,7 +177,7 @@ class S3Storage:
         return Copies(settings().cache_dir, settings().cache_limit_bytes)
 
     def cached_path(self, name: str, tag: str) -> Path:
-        """Return where a version of a model's file is kept on this machine until the model has its folder."""
+        """Return the path of a version of a model's file until the model has its folder."""
         key = hashlib.sha256(f"{self.uri}/{name}\n{tag}".encode()).hexdigest()
         return settings().cache_dir / EARLIER / key[:2] / f"{key[2:34]}{PurePosixPath(name).suffix}"
 

@@ -1,4 +1,4 @@
-"""What flows through Duet: frozen models with units in their names."""
+"""The values of Duet: frozen models with units in their names."""
 
 from pipeline.types.analysis import (
     ActionItem,

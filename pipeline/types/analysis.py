@@ -1,4 +1,4 @@
-"""What Voxtral understood."""
+"""The analysis of an episode by Voxtral."""
 
 from typing import Literal
 
@@ -68,7 +68,7 @@ class CustomAnswer(Timestamped):
 
 
 class Analysis(Model):
-    """What Voxtral understood, or what an outline made of the transcript could give in its place."""
+    """Voxtral's analysis, or in its place an outline of the transcript."""
 
     source: Literal["voxtral", "outline"]
     model: str

@@ -1,4 +1,4 @@
-"""What is known of a batch and of each of its episodes."""
+"""Records of a batch and its episodes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class BatchRecord:
-    """What is known of a batch; times are seconds since the epoch."""
+    """A batch; times are seconds since the epoch."""
 
     id: str
     created_at: float

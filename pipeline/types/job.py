@@ -1,4 +1,4 @@
-"""What is asked for, and where it stands."""
+"""Jobs: options, state, specification."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -11,7 +11,7 @@ from pipeline.types.model import Model
 
 
 class JobState(StrEnum):
-    """Where a job is: submitted → running → transcribed → one of the four ends."""
+    """The state of a job: submitted → running → transcribed → one of the four final states."""
 
     SUBMITTED = "submitted"
     RUNNING = "running"
@@ -38,7 +38,7 @@ def _in_order(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
 
 
 def _cut(most: int) -> Callable[[object], object]:
-    """Return what cuts a text of others, who do not know of the limit; what a person types is refused instead."""
+    """Return a validator that truncates texts from outside; what a user types is refused instead."""
     return lambda text: text[:most] if isinstance(text, (str, tuple, list)) else text
 
 
@@ -64,7 +64,7 @@ OwnQuestion = Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class Options(Model):
-    """What a person may ask for; every field changes the result and so the job's id."""
+    """The options of a job; every field changes the result and so the job's id."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -110,7 +110,7 @@ class PublishedFile(Model):
 
 
 class Publication(Model):
-    """What a feed says of an episode."""
+    """The feed's description of an episode."""
 
     feed: ShownUrl
     """The feed's address."""

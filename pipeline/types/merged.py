@@ -13,7 +13,7 @@ class MergedWord(Word):
 
 
 class MergedSegment(Segment):
-    """A stretch of speech, with what is known of how well it was heard."""
+    """A segment with its uncertainty flags and Voxtral's text."""
 
     words: tuple[MergedWord, ...] = ()
     source: Literal["whisper", "voxtral"] = "whisper"
@@ -29,7 +29,7 @@ class MergedSegment(Segment):
 
 
 class MergedTranscript(Transcript):
-    """What was said, as both models heard it; `text` is made of the segments that are not dropped."""
+    """The transcript after the merge; `text` consists of the segments that are not suppressed."""
 
     segments: tuple[MergedSegment, ...]
 
@@ -44,7 +44,7 @@ class MergedTranscript(Transcript):
         return self.model_copy(update={"segments": tuple(segments), "text": text})
 
     def as_heard(self) -> Transcript:
-        """Return what Whisper heard, to be written as it left it: its own segments and fields, nothing else."""
+        """Return Whisper's transcript as it was: its own segments and fields, nothing else."""
         own = tuple(segment for segment in self.segments if segment.source == "whisper")
         fields = {name: getattr(self, name) for name in Transcript.model_fields}
         text = "".join(segment.text for segment in own).strip()

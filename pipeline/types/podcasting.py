@@ -1,4 +1,4 @@
-"""What podcast players read, as Podcasting 2.0 has it.
+"""Values of Podcasting 2.0.
 
 https://github.com/Podcastindex-org/podcast-namespace: transcripts/transcripts.md, chapters/jsonChapters.md
 """
@@ -26,7 +26,7 @@ class PlayerTranscript(Model):
 
 
 class PlayerChapter(Model):
-    """Where a chapter begins; it ends where the next one does."""
+    """The start of a chapter, which ends where the next one starts."""
 
     start_s: Annotated[float, Field(alias="startTime")]
     title: str

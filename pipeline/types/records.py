@@ -1,4 +1,4 @@
-"""What is known of a job while it is at work, and for as long as it is kept."""
+"""Records of a job while it is at work, and for as long as it is kept."""
 
 import time
 from typing import Any
@@ -16,7 +16,7 @@ SEND_GRACE_S = 10.0
 
 
 class LegRecord(BaseModel):
-    """How far one leg of a job is."""
+    """The progress of one leg of a job."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,7 +39,7 @@ class LegRecord(BaseModel):
 
 
 class JobRecord(BaseModel):
-    """What the job store knows of a job; times are seconds since the epoch."""
+    """A job in the job store; times are seconds since the epoch."""
 
     model_config = ConfigDict(frozen=True)
 

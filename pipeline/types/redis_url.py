@@ -95,7 +95,7 @@ def passwords(url: str) -> set[str]:
 
 
 def _split(rest: str, scheme: str) -> tuple[str, str] | None:
-    """Return who asks, in a form that cannot be misread, and where to; None where it cannot be told.
+    """Return the quoted user and password, and the host part; None where they cannot be told apart.
 
     A password may have an @ in it, or what else has a meaning; it ends at the first @ that a place follows.
     """

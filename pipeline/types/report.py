@@ -1,4 +1,4 @@
-"""What `batch.json` says of a batch."""
+"""The content of `batch.json`."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""How legs and jobs end."""
+"""Outcomes of legs and results of jobs."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ from pipeline.types.usage import UsageStats
 
 
 class LegOutcome(Model):
-    """How one leg ended: a value, so that the other leg's work is never thrown away."""
+    """The outcome of one leg, as a value, so that the other leg's work is never lost."""
 
     leg: Leg
     status: Literal["ok", "failed", "skipped"]
@@ -66,5 +66,5 @@ class EpisodeResult(Model):
 
     @property
     def text(self) -> str:
-        """What was said."""
+        """The text."""
         return self.transcript.text if self.transcript else ""

@@ -1,4 +1,4 @@
-"""What Voxtral heard where Whisper was unsure."""
+"""Voxtral's transcription of spans where Whisper was uncertain."""
 
 from typing import Literal
 
@@ -15,13 +15,13 @@ class TimeSpan(Model):
 
 
 class AlternativeTranscript(TimeSpan):
-    """A stretch, and what was heard there."""
+    """A span and Voxtral's text of it."""
 
     text: str
 
 
 class SecondOpinion(Model):
-    """How hearing the doubtful stretches once more ended."""
+    """The outcome of the second opinion."""
 
     status: Literal["ok", "failed", "skipped"]
     reason: str = ""

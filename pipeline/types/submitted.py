@@ -1,11 +1,11 @@
-"""How far the submission of a batch is."""
+"""The progress of a batch's submission."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Submitted:
-    """How far the submission of a batch is: numbers of sources."""
+    """The progress of a batch's submission, in numbers of sources."""
 
     new: int = 0
     done: int = 0
@@ -19,7 +19,7 @@ class Submitted:
 
     @property
     def episodes(self) -> int:
-        """How many episodes there are so far, those that could not be submitted among them."""
+        """Number of episodes so far, rejected ones included."""
         return self.new + self.done + self.under_way + self.rejected
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What Whisper heard.
+"""Whisper's transcript.
 
 Whisper's own JSON is the transcript's form on disk, so these carry aliases: `start_s` in Python, `start`
 in the file.
@@ -16,7 +16,7 @@ UNSURE_LOGPROB = -10.0
 
 
 def _or_when_not_a_number(doubtful: float) -> Callable[[object], object]:
-    """Return what takes a doubtful score in place of one that is no number, which JSON cannot hold."""
+    """Return a validator that replaces NaN, which JSON cannot hold, with a doubtful score."""
 
     def read(score: object) -> object:
         return doubtful if score is None or (isinstance(score, float) and not math.isfinite(score)) else score
@@ -57,7 +57,7 @@ class Segment(Model):
 
 
 class Transcript(Model):
-    """What Whisper heard: openai-whisper's JSON, and how it was made."""
+    """Whisper's transcript in openai-whisper's JSON format, and how it was made."""
 
     text: str
     language: str

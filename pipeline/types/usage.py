@@ -1,4 +1,4 @@
-"""What an episode took: times, devices, money."""
+"""Usage of an episode: times, devices, money."""
 
 from pydantic import Field
 
@@ -7,7 +7,7 @@ from pipeline.types.model import Model
 
 
 class LegUsage(Model):
-    """What one leg took."""
+    """The usage of one leg."""
 
     waited_s: float | None = None
     """Seconds from submitting until the leg was first at work; None where it never was."""
@@ -20,7 +20,7 @@ class LegUsage(Model):
 
 
 class UsageStats(Model):
-    """What the whole episode took."""
+    """The usage of the whole episode."""
 
     legs: dict[Leg, LegUsage] = Field(default_factory=dict)
     second_opinion: LegUsage | None = None

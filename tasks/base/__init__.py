@@ -1,1 +1,1 @@
-"""What tasks share: the leg task with its run, lease, checkpoints, retry policy, and task logging."""
+"""The shared parts of tasks: leg task, leg run, lease, checkpoints, retry policy, task logging."""

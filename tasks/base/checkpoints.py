@@ -1,4 +1,4 @@
-"""What an earlier attempt or a redelivered leg has finished already, so that it is not done twice."""
+"""Checkpoints: finished work of an earlier attempt or a redelivered leg, which is not done twice."""
 
 import json
 from typing import Any
@@ -26,18 +26,18 @@ class StoredCheckpoints:
 
     @property
     def count(self) -> int:
-        """How many pieces were there when this run began."""
+        """Number of checkpoints when this run began."""
         return len(self._known)
 
     def load(self, key: str) -> dict[str, Any] | None:
-        """Return what was saved under a key, or None."""
+        """Return the checkpoint of a key, or None."""
         if self._name(key) not in self._known:
             return None
         loaded: dict[str, Any] = json.loads(self._storage.get(self._name(key)))
         return loaded
 
     def save(self, key: str, value: dict[str, Any]) -> None:
-        """Keep a value that JSON can hold."""
+        """Store a JSON value under a key."""
         self._storage.put(self._name(key), json.dumps(value).encode())
 
     def _name(self, key: str) -> str:
@@ -57,12 +57,12 @@ def finished_outcome(storage: Storage, spec: JobSpec, leg: Leg) -> LegOutcome | 
 
 
 def save_opinion(storage: Storage, spec: JobSpec, opinion: SecondOpinion) -> None:
-    """Keep how hearing the doubtful stretches once more ended, for the merge."""
+    """Store the outcome of the second opinion, for the merge."""
     storage.put(f"{work_folder(spec)}{OPINION}", opinion.to_json())
 
 
 def saved_opinion(storage: Storage, spec: JobSpec) -> SecondOpinion | None:
-    """Return how that ended; None where it has not, or left nothing that can be read."""
+    """Return the stored second opinion; None where there is none that can be read."""
     try:
         return SecondOpinion.from_json(storage.get(f"{work_folder(spec)}{OPINION}"))
     except (StorageError, ValidationError):

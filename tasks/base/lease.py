@@ -43,7 +43,7 @@ class Lease:
         """Whether the last holder ended without giving it back, and nobody had told it to."""
 
     def acquire(self) -> bool:
-        """Take the lease; False when a living process has it."""
+        """Acquire the lease; False when a living process holds it."""
         holder = self._redis.get(self._key) or ""
         if holder and self._is_at_work(holder):
             return False
@@ -51,11 +51,11 @@ class Lease:
         return self._take(holder)
 
     def is_held(self) -> bool:
-        """Whether it is still ours; one that went with the broker's memory is taken again."""
+        """Whether the lease is still ours; one that was lost with the broker's memory is acquired again."""
         return self._take(self._token) or self._take("")
 
     def must_hand_over(self) -> bool:
-        """Whether our worker has been told to stop."""
+        """Whether our worker is stopping."""
         return self._was_told_to_stop(self._worker)
 
     def release(self) -> None:

@@ -1,4 +1,4 @@
-"""What the body of a leg works with: its job, its checkpoints, and how it tells of its progress."""
+"""One run of a leg: its job, checkpoints, progress and stop signal."""
 
 import logging
 import time
@@ -28,7 +28,7 @@ MAX_LOSSES = 4
 
 
 class Stop(Enum):
-    """Why a leg is to stop before its end."""
+    """The reason for which a leg stops before its end."""
 
     CANCELLED = auto()
     HANDOVER = auto()
@@ -67,11 +67,11 @@ class LegRun:
 
     @cached_property
     def checkpoints(self) -> StoredCheckpoints:
-        """Where finished pieces of this leg are kept."""
+        """The checkpoints of this leg."""
         return StoredCheckpoints(self.storage, self.spec, self.leg)
 
     def report(self, done_s: float, total_s: float) -> None:
-        """Tell of the progress, at most twice a second.
+        """Publish the progress, at most twice a second.
 
         Raises:
             CancelledError: the leg is to stop; `stop` says why.
@@ -83,13 +83,13 @@ class LegRun:
             raise CancelledError("The job was cancelled.")
 
     def is_cancelled(self) -> bool:
-        """Whether the leg is to stop, `stop` says why; looks twice a second at most."""
+        """Whether the leg is to stop (`stop` has the reason); checks at most twice a second."""
         if time.monotonic() - self._looked_at >= REPORT_INTERVAL_S:
             self._tell({})
         return self.stop is not None
 
     def losses_in_a_row(self) -> int:
-        """Return how often the leg's process was lost when that is too often, else 0.
+        """Return the number of consecutive losses of the leg's process where they are too many, else 0.
 
         One that gets further each time is not what ends its process: machines that are taken away are.
         """
@@ -104,7 +104,7 @@ class LegRun:
         return losses if losses >= MAX_LOSSES else 0
 
     def may_start_afresh(self) -> bool:
-        """Whether the leg may be begun once more in a fresh process after memory ran out; it then counts."""
+        """Whether the leg may start once more in a fresh process after memory ran out; this use is counted."""
         record = self._job_store.get(self.spec.job)
         before = record.legs[self.leg].fresh_starts if record else 0
         self._job_store.note_leg(self.spec, self.leg, fresh_starts=before + 1)
@@ -114,7 +114,7 @@ class LegRun:
         return True
 
     def on_segments(self, segments: Sequence[Segment]) -> None:
-        """Hand segments to whoever reads them as they come."""
+        """Publish segments to readers of the running job."""
         self._last_text = segments[-1].text.strip()
         try:
             self._job_store.add_segments(self.spec, segments)

@@ -81,7 +81,7 @@ def run_leg(task: Task, message: dict[str, Any], leg: Leg, body: LegBody) -> dic
 
 
 def _noted_outcome(task: Task, run: LegRun, job_store: JobStore, body: LegBody) -> LegOutcome:
-    """Return how the leg ends, and note its start and end in the job store."""
+    """Return the leg's outcome, and record its start and end in the job store."""
     spec, started = run.spec, time.monotonic()
     if run.leg not in spec.options.legs:
         outcome = _skipped(run.leg, "It was not asked for.")

@@ -1,4 +1,4 @@
-"""How often and after what time a task is tried again that met a passing trouble."""
+"""The retry policy of tasks."""
 
 import logging
 import os
@@ -66,7 +66,7 @@ def exit_for_restart() -> NoReturn:
 
 @contextmanager
 def reject_on_broker_outage() -> Iterator[None]:
-    """Keep the message of a task whose end cannot be told; what it has finished lies in storage.
+    """Reject the task's message during a broker outage, so that it comes again; finished work is in storage.
 
     Raises:
         celery.exceptions.Reject: the broker has not answered for about a minute.

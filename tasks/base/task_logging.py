@@ -1,4 +1,4 @@
-"""What every task says of itself, without its own doing: a line when it begins and one when it ends, and its span.
+"""Logs start and end of every task and records its trace span.
 
 The ids of tasks are `<job>.<step>.<attempt>`, so each line of a task, of whatever library, says whose it is.
 """
@@ -41,7 +41,7 @@ class TaskIdentity:
 
 @task_prerun.connect  # type: ignore[untyped-decorator]
 def log_start(task_id: str, task: Any, **_: Any) -> None:
-    """Say that a task begins, and have all lines until its end say whose they are."""
+    """Log the start of a task, and add its job, leg and attempt to all log lines until its end."""
     whose = TaskIdentity.of(task_id)
     if whose is None:
         return
@@ -54,7 +54,7 @@ def log_start(task_id: str, task: Any, **_: Any) -> None:
 
 @task_postrun.connect  # type: ignore[untyped-decorator]
 def log_end(task_id: str, task: Any, retval: Any, state: str | None = None, **_: Any) -> None:
-    """Say how a task has ended, and add it to its job's trace."""
+    """Log the end of a task, and add its span to its job's trace."""
     whose = TaskIdentity.of(task_id)
     if whose is None:
         return

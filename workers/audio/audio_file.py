@@ -56,7 +56,7 @@ class DecoderProcess:
         self.close = weakref.finalize(self, _end, self._process)
 
     def receive(self) -> tuple[bytes, bytes]:
-        """Return what the next message is, and its content.
+        """Return the kind and the content of the next message.
 
         Raises:
             AudioError: the file crashed the decoder, holds it up without end, or has it say what no decoder says.

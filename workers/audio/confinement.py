@@ -79,7 +79,7 @@ def _no_capabilities(kernel: Any) -> None:
 
 
 def _no_files(readable: Sequence[Path], kernel: Any) -> None:
-    """Have Landlock refuse all else that it knows to refuse (https://docs.kernel.org/userspace-api/landlock.html)."""
+    """Restrict file access by Landlock (https://docs.kernel.org/userspace-api/landlock.html)."""
     version = kernel.syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), LANDLOCK_QUERY_VERSION)
     _check(version)
     rights = (1 << max(count for since, count in FILE_RIGHTS.items() if since <= version)) - 1

@@ -75,7 +75,7 @@ class Resampler:
         self._kind: tuple[int, str, str] | None = None
 
     def resample(self, frame: av.AudioFrame) -> list[bytes]:
-        """Return what can be given out by now."""
+        """Return the resampled samples that are complete."""
         _check(frame.sample_rate, frame.layout.nb_channels)
         kind = (frame.sample_rate, frame.layout.name, frame.format.name)
         done = self.rest() if kind != self._kind else []
@@ -85,7 +85,7 @@ class Resampler:
         return done + [_samples(part) for part in self._resampler.resample(frame)]
 
     def rest(self) -> list[bytes]:
-        """Return what was held back, and be as new."""
+        """Return the remaining samples, and reset."""
         held = self._resampler.resample(None) if self._resampler else []
         self._resampler = None
         return [_samples(part) for part in held]
@@ -151,7 +151,7 @@ class Block:
         self.sent_bytes = 0
 
     def add(self, parts: Iterable[bytes]) -> None:
-        """Take samples in."""
+        """Add samples."""
         for part in parts:
             self._held += part
             if len(self._held) >= BLOCK_BYTES:

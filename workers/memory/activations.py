@@ -1,4 +1,4 @@
-"""What the work needs beside the weights, tensor by tensor.
+"""Memory of activations and caches, tensor by tensor.
 
 `tests/unit/test_activations.py` runs the real engines at their real sizes over tensors without data, counts
 what is alive at once, and compares.
@@ -47,12 +47,12 @@ def whisper_bytes(model: WhisperGeometry, precision: str, batch: int) -> int:
 
 
 def whisper_loading_bytes(model: WhisperGeometry, precision: str) -> int:
-    """Return what loading needs beside the weights: a layer's matrices are joined before the old ones go."""
+    """Return the memory of loading besides the weights: joined matrices exist beside the old ones."""
     return model.parameters * NUMBER_BYTES[precision] // 3
 
 
 def voxtral_bytes(model: VoxtralGeometry, precision: str, section_s: float, rows: int) -> int:
-    """Return the peak of so many sections side by side: encoding chunks, or prefilling what was heard."""
+    """Return the peak of so many parallel sections: encoding chunks, or prefilling the audio."""
     number = NUMBER_BYTES[precision]
     chunks = ceil(section_s / CHUNK_S)
     tokens = rows * chunks * TOKENS_PER_CHUNK
@@ -65,7 +65,7 @@ def voxtral_bytes(model: VoxtralGeometry, precision: str, section_s: float, rows
 
 
 def voxtral_weights_bytes(model: VoxtralGeometry, precision: str, quantize: str | None) -> int:
-    """Return what the weights take once they are loaded."""
+    """Return the memory of the loaded weights."""
     number = NUMBER_BYTES[precision]
     if quantize is None:
         return model.parameters * number

@@ -1,4 +1,4 @@
-"""What to choose where a plan does not fit: the smaller choices that do."""
+"""Smaller choices that fit where a plan does not."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""How much is done at once, learnt from running out of memory."""
+"""The batch limit of a process, which is halved when memory runs out."""
 
 import logging
 
@@ -14,7 +14,7 @@ _SIGNS = ("out of memory", "can't allocate memory", "ALLOC_FAILED")
 
 
 class BatchLimit:
-    """How many pieces this process does at once; less after memory ran out, for as long as it lives."""
+    """The largest batch of this process; smaller after memory ran out, for as long as the process lives."""
 
     def __init__(self, size: int) -> None:
         self.size = size

@@ -1,4 +1,4 @@
-"""Who goes first on the device that both pools share: Whisper's users wait, Voxtral's do not.
+"""Priority of the fast leg on the device that both pools share.
 
 While the fast leg computes, the slow one waits between its steps, but never more than `PATIENCE` times as
 long as its last step took: so it gets on all the same, and takes at most a sixth of the device.
@@ -47,7 +47,7 @@ class DevicePriority:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Go first, in several threads at once if need be: whoever is patient waits until the last is done."""
+        """Signal that the fast leg uses the device; re-entrant across threads."""
         with self._counting:
             self._at_work += 1
             self._try(lambda: self._redis.set(self._key, 1, px=BUSY_MS))

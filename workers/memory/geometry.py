@@ -156,7 +156,7 @@ def _transformers() -> Any:
 
 
 def _whisper_parameters(dims: ModelDimensions) -> int:
-    """Return how many numbers the weights of `whisper.model.Whisper` are.
+    """Return the number of parameters of `whisper.model.Whisper`.
 
     Its layers on the meta device would say the same, after two seconds of imports that nothing else needs.
     """

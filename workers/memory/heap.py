@@ -1,4 +1,4 @@
-"""What the C library's heap keeps of memory that nobody uses any more."""
+"""Release of free memory that the C library's heap keeps."""
 
 import ctypes
 from collections.abc import Callable

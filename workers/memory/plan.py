@@ -1,4 +1,4 @@
-"""Who gets how much of a device: one pure function that `duet plan` prints and both pools obey."""
+"""The memory plan of a device: one pure function that `duet plan` prints and both pools obey."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ LONGEST_S = 1500.0
 
 @dataclass(frozen=True)
 class BatchSizes:
-    """How much is done at once."""
+    """The batch sizes of both legs."""
 
     batch: int
     """Windows that Whisper decodes together."""
@@ -60,7 +60,7 @@ CPU_STEPS = STEPS[:6]
 
 @dataclass(frozen=True)
 class MemoryAllocation(ABC):
-    """What one pool gets."""
+    """The memory of one pool."""
 
     model: str
     precision: str
@@ -69,7 +69,7 @@ class MemoryAllocation(ABC):
 
     @property
     def allocated_bytes(self) -> int:
-        """What its tensors may take: the limit that the pool sets."""
+        """Bytes of its tensors at most: the limit that the pool sets."""
         return self.weights_bytes + self.work_bytes
 
     @property
@@ -88,7 +88,7 @@ class MemoryAllocation(ABC):
 
 @dataclass(frozen=True)
 class WhisperAllocation(MemoryAllocation):
-    """What the fast leg's pool gets."""
+    """The memory of the fast leg's pool."""
 
     batch: int
     """Windows that are decoded together."""
@@ -104,7 +104,7 @@ class WhisperAllocation(MemoryAllocation):
 
 @dataclass(frozen=True)
 class VoxtralAllocation(MemoryAllocation):
-    """What the slow leg's pool gets."""
+    """The memory of the slow leg's pool."""
 
     section_s: float
     """Seconds of audio that are heard at once."""
@@ -136,7 +136,7 @@ class Plan:
 
     @property
     def left_bytes(self) -> float:
-        """What nobody gets; negative where it does not fit."""
+        """Bytes that are not allocated; negative where the plan does not fit."""
         return self.card.total_bytes - self.whisper.bytes - (self.voxtral.bytes if self.voxtral else 0)
 
     @property

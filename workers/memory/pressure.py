@@ -1,4 +1,4 @@
-"""What a pool's fresh processes are to know of those before them that ran out of memory."""
+"""Memory pressure of a pool, remembered across its processes."""
 
 from contextlib import suppress
 
@@ -15,7 +15,7 @@ REMEMBERED_S = 3600
 
 
 def oom_halvings() -> int:
-    """Return how often processes of this pool before this one have run out of memory, of late, twice in a row."""
+    """Return the number of halvings with which a fresh process starts, from recent out-of-memory restarts."""
     if not pool_reporter().pool:
         return 0
     with suppress(BrokerError, redis.RedisError), connect() as client:
@@ -24,7 +24,7 @@ def oom_halvings() -> int:
 
 
 def record_oom() -> None:
-    """Have fresh processes of this pool begin with less at once, for a while."""
+    """Record that this process ran out of memory, so that fresh ones start with smaller batches for a while."""
     with suppress(BrokerError, redis.RedisError), connect() as client, client.pipeline() as pipe:
         pipe.incr(_key())
         pipe.expire(_key(), REMEMBERED_S)

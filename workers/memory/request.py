@@ -1,4 +1,4 @@
-"""What is to be planned: by the settings of this machine, and by what a person says otherwise."""
+"""Requests for a memory plan, from the settings and the command line."""
 
 from dataclasses import dataclass, replace
 
@@ -43,7 +43,7 @@ class PlanRequest:
         return made
 
     def refusal(self) -> str:
-        """Return what is said where it does not fit: the figures, and what does."""
+        """Return the sentence for a plan that does not fit: its figures, and the alternatives."""
         instead = [f"set {settings}" for settings in self.instead()[:3]]
         return f"{alternatives.shortage(self.plan())} To make it fit, {', or '.join(instead) or 'use a larger device'}."
 
@@ -59,7 +59,7 @@ def plan_request(
     voxtral: str | None = None,
     quantize: str | None = None,
 ) -> PlanRequest:
-    """Return what the settings want, with what is said otherwise put in its place.
+    """Return the request of the settings, with the given overrides.
 
     Both pools of a machine ask this with the same settings, so that they obey the same plan.
 

@@ -35,7 +35,7 @@ _STATM = Path("/proc/self/statm")
 
 @contextmanager
 def reserve_device(place: ComputeDevice, share: MemoryAllocation) -> Iterator[None]:
-    """Have the device alone while a model is loaded onto it, and keep this process to its share from then on.
+    """Reserve the device while a model is loaded, and limit this process to its allocation from then on.
 
     Two processes that load at once would each count the other's memory as taken by a stranger. How much is
     loaded is said twice a second.
@@ -92,7 +92,7 @@ def _wait_for_room(place: ComputeDevice, share: MemoryAllocation) -> None:
 
 
 def limit(place: ComputeDevice, share: MemoryAllocation) -> None:
-    """Have torch refuse this process more than its share; a CPU knows no such limit."""
+    """Limit this process to its allocation in torch; a CPU has no such limit."""
     if place.device.type == "cuda":
         total_bytes = cards.of(place).total_bytes
         torch.cuda.set_device(place.device)

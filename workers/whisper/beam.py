@@ -24,7 +24,7 @@ class _Search:
     done: list[Path] = field(default_factory=list)
 
     def goes_on(self, beams: int) -> bool:
-        """Whether there is more to find: too few texts have ended, and the likeliest is in no loop."""
+        """Whether to continue: too few texts have ended, and the likeliest is in no loop."""
         return len(self.done) < beams and bool(self.live) and not ends_in_loop(self.live[0][0])
 
     def best(self) -> Path:

@@ -15,7 +15,7 @@ from workers.whisper.repetition import ends_in_loop
 
 @dataclass(frozen=True)
 class Decoded:
-    """What was decoded from one window."""
+    """The decoded tokens of one window with their scores."""
 
     tokens: tuple[int, ...]
     """Text and timestamps, without the prompt and the end token."""
@@ -43,7 +43,7 @@ class Prompt:
 
     @property
     def sot(self) -> int:
-        """Where the start-of-transcript token stands, behind which the no-speech probability is read."""
+        """Position of the start-of-transcript token, at which the no-speech probability is read."""
         return self.tokens.index(self.tokenizer.sot)
 
 

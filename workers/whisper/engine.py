@@ -186,7 +186,7 @@ class WhisperEngine:
         return [done[key] for key in keys]
 
     def settings(self, options: Options) -> str:
-        """Return what the result of a window depends on besides its audio, as JSON."""
+        """Return the settings on which a window's result depends besides its audio, as JSON."""
         return json.dumps(
             {
                 "format": FORMAT,

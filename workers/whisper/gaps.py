@@ -47,7 +47,7 @@ def uncovered_speech(window: Window, words: Sequence[Word]) -> list[Window]:
 
 
 def filter_second_pass(part: Window, heard: Sequence[Segment]) -> list[Segment]:
-    """Return what was heard on a second look at a part, or nothing where it may be made up."""
+    """Return the segments of a second pass over a part, or none where they may be made up."""
     spoken = sum(len(segment.text) for segment in heard) <= CHARACTERS_PER_S * part.length_s
     sure = all(
         segment.avg_logprob > LOGPROB

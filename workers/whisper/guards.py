@@ -11,12 +11,12 @@ LOGPROB = -1.0
 
 
 def silent(decoded: Decoded) -> bool:
-    """Whether the model itself took the window for silence."""
+    """Whether the model itself classifies the window as silence."""
     return decoded.no_speech_prob > NO_SPEECH and decoded.avg_logprob <= LOGPROB
 
 
 def reason_to_retry(decoded: Decoded, text: str) -> str:
-    """Return which guard the window trips, or an empty string.
+    """Return the guard that the window trips, or an empty string.
 
     Args:
         decoded: what was decoded.
@@ -34,5 +34,5 @@ def reason_to_retry(decoded: Decoded, text: str) -> str:
 
 
 def ratio(text: str) -> float:
-    """Return how many times smaller zlib makes a text; a loop is made very small."""
+    """Return the compression ratio of a text by zlib; a loop has a high one."""
     return float(compression_ratio(text)) if text else 0.0

@@ -1,4 +1,4 @@
-"""Which language is spoken: what each of the first windows seems to be in, and what that makes of the episode."""
+"""Language detection: the languages of the first windows, and the language of the episode."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

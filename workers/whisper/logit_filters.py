@@ -1,4 +1,4 @@
-"""Which tokens may come next: the filters of `whisper.decoding`, for all rows at once."""
+"""The logit filters of `whisper.decoding`, for all rows at once."""
 
 import torch
 from torch import Tensor
@@ -50,7 +50,7 @@ class LogitFilters:
         logits[:, : self.begin].masked_fill_(only_times[:, None], -torch.inf)
 
     def update(self, tokens: Tensor) -> None:
-        """Take note of the tokens, shape (rows,), that were chosen."""
+        """Update the filters with the chosen tokens, shape (rows,)."""
         self.sampled += 1
         self.before_last, self.last = self.last, tokens
         self.latest_timestamp = torch.where(tokens >= self.begin, tokens, self.latest_timestamp)

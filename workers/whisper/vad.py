@@ -1,4 +1,4 @@
-"""Where there is speech: silero-vad's network (https://github.com/snakers4/silero-vad), many frames at once.
+"""Voice activity detection: silero-vad's network (https://github.com/snakers4/silero-vad), many frames at once.
 
 The wheel's TorchScript model takes one frame of 32 ms a call. Here its own weights run as one
 convolution over a block of frames and one recurrent pass, with the same probabilities.

@@ -19,7 +19,7 @@ BLOCK_FRAMES = 256  # frames that go through the detector at once: 8.2 s
 
 @dataclass(frozen=True)
 class WindowingOptions:
-    """What counts as speech and how it is cut."""
+    """Options of speech detection and windowing."""
 
     threshold: float = 0.35
     """Probability from which on a frame begins speech."""
@@ -47,17 +47,17 @@ class Window:
 
     @property
     def end_s(self) -> float:
-        """Where its last piece ends in the episode, in seconds."""
+        """End of its last piece in the episode, in seconds."""
         return self.episode_s(self.length_s, closing=True)
 
     @property
     def start_s(self) -> float:
-        """Where its first piece begins in the episode, in seconds."""
+        """Start of its first piece in the episode, in seconds."""
         return self.pieces[0][1]
 
     @property
     def length_s(self) -> float:
-        """How long the window itself is, in seconds."""
+        """Length of the window itself, in seconds."""
         return len(self.samples) / SAMPLE_RATE_HZ
 
     def part(self, first: int, after: int) -> "Window":
@@ -72,7 +72,7 @@ class Window:
         )
 
     def speech(self) -> list[tuple[float, float]]:
-        """Return where in the episode it is clearly speech, as pairs of start and end in seconds."""
+        """Return the spans of clear speech in the episode, as pairs of start and end in seconds."""
         clear = np.flatnonzero(self.chances >= CLEAR)
         runs = np.split(clear, np.flatnonzero(np.diff(clear) > round(JOINED_S / FRAME_S)) + 1) if len(clear) else []
         found: list[tuple[float, float]] = []
@@ -147,7 +147,7 @@ class WindowSplitter:
         self._kept: list[tuple[int, Samples, float]] = []  # frames of the window that is growing
 
     def feed(self, samples: Samples, probabilities: NDArray[np.float32]) -> Iterator[Window]:
-        """Take in frames and their probabilities of speech; yield the windows they complete."""
+        """Add frames with their speech probabilities; yield the completed windows."""
         frames = samples.reshape(-1, FRAME_SAMPLES)
         for frame, probability in zip(frames, probabilities.tolist(), strict=True):
             limit = self.windowing.release if self._speaking else self.windowing.threshold
@@ -159,7 +159,7 @@ class WindowSplitter:
         yield from self._decide(self._seen - self._pad)
 
     def finish(self) -> Iterator[Window]:
-        """Yield what is left at the end of the stream."""
+        """Yield the rest at the end of the stream."""
         yield from self._decide(self._seen)
         if self._kept:
             yield self._window(len(self._kept))
@@ -177,7 +177,7 @@ class WindowSplitter:
         self._decided = max(self._decided, until)
 
     def _best_cut(self) -> int:
-        """Return how many of the kept frames go into the window: up to the clearest pause near its end.
+        """Return the number of frames for the window: up to the clearest pause near its end.
 
         A silence that was taken out is the clearest; else the half second with least speech in it.
         """

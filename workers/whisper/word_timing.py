@@ -1,4 +1,4 @@
-"""When each word is said: one pass over the texts of a whole batch, read off the attention to the audio.
+"""Word timing: one pass over the texts of a whole batch, by dynamic time warping of the cross-attention.
 
 The method is that of `whisper.timing`: certain heads of the decoder attend to the audio of the token
 at hand; dynamic time warping turns their weights into a monotonic alignment.

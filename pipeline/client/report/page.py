@@ -15,12 +15,12 @@ LINKS = {"notes.md": "notes", "player.html": "listen", "transcript.txt": "transc
 
 
 def counts(rows: Iterable[EpisodeRow]) -> dict[str, int]:
-    """Return how many rows are in each state, by the order in which they come."""
+    """Return the number of rows in each state, in the order of the states."""
     return dict(Counter(row.state.value for row in rows))
 
 
 def plot_points(rows: Iterable[EpisodeRow]) -> list[Point]:
-    """Return how long each leg worked on each episode that it did in this batch."""
+    """Return the seconds that each leg worked on each episode in this batch."""
     return [
         Point(row.audio_s, outcome.work_s, leg, title(row))
         for row in rows
@@ -31,7 +31,7 @@ def plot_points(rows: Iterable[EpisodeRow]) -> list[Point]:
 
 
 def title(row: EpisodeRow) -> str:
-    """Return what a person calls the episode: the feed's title, else the file's name."""
+    """Return the episode's title: the feed's, else the file's name."""
     publication = row.record.spec.episode.publication if row.record else None
     return (publication.title if publication else "") or row.name
 

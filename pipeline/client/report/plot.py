@@ -17,7 +17,7 @@ SPEEDS = (1, 10, 100)
 
 @dataclass(frozen=True)
 class Point:
-    """How long a leg worked on an episode."""
+    """The length of an episode and the seconds that a leg worked on it."""
 
     audio_s: float
     work_s: float

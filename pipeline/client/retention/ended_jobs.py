@@ -1,4 +1,4 @@
-"""What ended long ago leaves Redis: jobs, their batches, and inbox entries whose file is gone.
+"""Removal of ended jobs from Redis, with their batches and inbox entries whose file is gone.
 
 Results stay where they are; a job that is submitted again is found to be done by its `result.json`.
 """
@@ -26,7 +26,7 @@ STATES = frozenset(it.value for it in JobState if it.is_final)
 
 @dataclass(frozen=True)
 class RetiredCounts:
-    """How much has left Redis."""
+    """Numbers of removed entries."""
 
     jobs: int
     batches: int

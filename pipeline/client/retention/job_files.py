@@ -1,4 +1,4 @@
-"""What a job leaves besides its results: uploads, work files in storage, copies on this machine."""
+"""Files of a job besides its results: uploads, work files in storage, copies on this machine."""
 
 import re
 import shutil

@@ -13,12 +13,12 @@ _GROUP: str = KeyValueStoreBackend.group_keyprefix
 
 
 def result_keys(job: str, attempt: int) -> list[str]:
-    """Return where Celery keeps the results of all attempts of a job, and counts the legs of each."""
+    """Return the keys of Celery's results of all attempts of a job, and of the chord's counters."""
     return [key for number in range(1, attempt + 1) for key in (*_results(job, number), *_counts(job, number))]
 
 
 def counting_keys(record: JobRecord) -> list[str]:
-    """Return where legs are counted that are still to be skipped, of a job that was cancelled."""
+    """Return the chord's counters of a cancelled job whose legs are still to be skipped."""
     are_skipped = any(leg.outcome is None for leg in record.legs.values())
     return _counts(record.spec.job, record.spec.attempt) if are_skipped else []
 
@@ -32,5 +32,5 @@ def _counts(job: str, attempt: int) -> list[str]:
 
 
 def lease_keys(spec: JobSpec) -> list[str]:
-    """Return what is there while a process works at an attempt of a job."""
+    """Return the keys of the leases of a job's attempt."""
     return [f"duet:lease:{spec.task_id(step)}" for step in ("whisper", "voxtral", "opinion")]

@@ -12,7 +12,7 @@ FORGOTTEN = "duet:forgotten"
 
 
 def note_forgotten(client: Any, uri: str) -> None:
-    """Have every machine remove its copies of an object that were made until now.
+    """Ask every machine to remove its copies of an object that were made until now.
 
     Raises:
         BrokerError: the broker does not answer.

@@ -1,4 +1,4 @@
-"""What a person wants gone: results, uploads, work files, copies, and what Redis knows of an episode."""
+"""Removal on request: results, uploads, work files, copies, and everything in Redis about an episode."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ COUNTING_S = 7 * 24 * 3600
 
 @dataclass(frozen=True)
 class RemovalCounts:
-    """What was removed, or is to be."""
+    """Numbers of removed things, or of things to be removed."""
 
     jobs: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class RemovalCounts:
 
 @dataclass(frozen=True)
 class RemovalPlan:
-    """What is to be forgotten; nothing is removed yet."""
+    """The things to be removed; nothing is removed yet."""
 
     records: tuple[JobRecord, ...] = ()
     folders: tuple[str, ...] = ()
@@ -79,7 +79,7 @@ class Remover:
         return found[0] if len(found) == 1 else None
 
     def of_job(self, job: str) -> RemovalPlan:
-        """Return what a job has left, with its episode's folder if the results there are its own."""
+        """Return the plan of a job, with its episode's folder if the results there are its own."""
         record = self._job_store.get(job)
         if record is None:
             return RemovalPlan()
@@ -92,7 +92,7 @@ class Remover:
         return RemovalPlan((record,), (record.spec.uri,) if is_its_own else ())
 
     def of_episode(self, episode: str, folders: Iterable[str]) -> RemovalPlan:
-        """Return what there is of an episode in some folders; without any, wherever the broker knows of it.
+        """Return the plan of an episode in some folders; without any, in all folders that the broker knows of.
 
         Args:
             episode: its id, 16 hex digits.
@@ -103,13 +103,13 @@ class Remover:
         return RemovalPlan(tuple(records), tuple(dict.fromkeys([*chosen, *(it.spec.uri for it in records)])))
 
     def everywhere(self, episode: str, place: str) -> RemovalPlan:
-        """Return what there is of an episode, by its id: at a place, and wherever else the broker knows of it."""
+        """Return the plan of an episode, by its id: at a place, and in all folders that the broker knows of."""
         here = [join(as_uri(place), name) for name in names(place) if name.rpartition("-")[2] == episode]
         known = self.of_episode(episode, ())
         return RemovalPlan(known.records, tuple(dict.fromkeys([*here, *known.folders])))
 
     def before(self, moment: float, place: str) -> RemovalPlan:
-        """Return what ended before a moment, in seconds since the epoch: the broker's jobs, and results at a place.
+        """Return the plan of all that ended before a moment, in seconds since the epoch: jobs, and results at a place.
 
         A folder in which a newer job has written, or is at work, stays.
         """

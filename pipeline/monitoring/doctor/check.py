@@ -1,4 +1,4 @@
-"""What a check is, and how many are run."""
+"""Checks and their execution."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from pipeline.errors import DuetError
 
 
 class Status(StrEnum):
-    """How a check ended."""
+    """The result of a check."""
 
     OK = "ok"
     WARNING = "warning"

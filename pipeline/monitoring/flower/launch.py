@@ -1,4 +1,4 @@
-"""Who may look, and how Flower is started."""
+"""Flower's credentials and command line."""
 
 import socket
 import sys

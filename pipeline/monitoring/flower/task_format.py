@@ -1,4 +1,4 @@
-"""How a task reads in Flower: `transcribe · ep-042.mp3 · 00:42:10`, how far it is, how it ended."""
+"""The display of a task in Flower: `transcribe · ep-042.mp3 · 00:42:10`, its progress, its end."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ _SOURCE = re.compile(r"'source': '((?:[^'\\]|\\.)*)'")
 
 
 def progress_result(done_s: float, total_s: float) -> str:
-    """Return what such an event carries as the task's result: Flower's copy of a task keeps only fields it knows."""
+    """Return the progress as the result field of a task's event, the only free field that Flower keeps."""
     return repr({"done_s": done_s, "total_s": total_s})
 
 

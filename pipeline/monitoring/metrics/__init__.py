@@ -1,1 +1,1 @@
-"""What Duet can be measured by: counted in Redis where it happens, printed for Prometheus when it is asked."""
+"""The metrics page: counters from Redis, and gauges measured when it is requested."""

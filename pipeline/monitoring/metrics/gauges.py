@@ -1,4 +1,4 @@
-"""What can be measured now of queues, workers, pools and the device."""
+"""Gauges of queues, workers, pools and the device."""
 
 import time
 from collections import Counter
@@ -17,7 +17,7 @@ from pipeline.types.pools import POOLS, STATUSES
 
 
 def queues(client: Any) -> Iterator[GaugeMetricFamily]:
-    """Yield what waits."""
+    """Yield the lengths of the queues."""
     waiting = GaugeMetricFamily(
         "duet_queue_messages", "Messages that wait in a queue, those of all priorities.", labels=["queue"]
     )
@@ -30,7 +30,7 @@ def queues(client: Any) -> Iterator[GaugeMetricFamily]:
 
 
 def kept(client: Any) -> Iterator[GaugeMetricFamily]:
-    """Yield what is kept in Redis, and how much room there is for it."""
+    """Yield the number of jobs in Redis, and its memory with the limit."""
     memory = client.info("memory")
     jobs = GaugeMetricFamily("duet_jobs_kept", "Jobs in Redis, those that have ended too.")
     jobs.add_metric([], client.zcard(INDEX))
@@ -44,7 +44,7 @@ def kept(client: Any) -> Iterator[GaugeMetricFamily]:
 
 
 def workers(client: Any) -> Iterator[GaugeMetricFamily]:
-    """Yield which workers are there and what they hold."""
+    """Yield the numbers of workers and of their unacknowledged messages."""
     present = GaugeMetricFamily("duet_workers", "Workers that are there.", labels=["pool"])
     taken = GaugeMetricFamily(
         "duet_unacked_messages", "Messages that workers have taken and not finished.", labels=["pool"]
@@ -57,7 +57,7 @@ def workers(client: Any) -> Iterator[GaugeMetricFamily]:
 
 
 def _workers(client: Any) -> "tuple[Counter[str], Counter[str]]":
-    """Return how many workers of each pool are there, and how many messages those hold."""
+    """Return for each pool the number of workers and of their unacknowledged messages."""
     there: Counter[str] = Counter()
     held: Counter[str] = Counter()
     for worker in WorkerRegistry(client).all():
@@ -67,7 +67,7 @@ def _workers(client: Any) -> "tuple[Counter[str], Counter[str]]":
 
 
 def pools() -> Iterator[GaugeMetricFamily]:
-    """Yield what the pools say of themselves, and what the clock has sampled of them."""
+    """Yield the status and usage of the pools, as beat has sampled them."""
     status = GaugeMetricFamily(
         "duet_pool_status", "Workers of a pool that say this of themselves.", labels=["pool", "status"]
     )
@@ -96,7 +96,7 @@ def pools() -> Iterator[GaugeMetricFamily]:
 
 
 def devices() -> Iterator[GaugeMetricFamily]:
-    """Yield what the clock has sampled of the cards."""
+    """Yield the usage of the cards, as beat has sampled it."""
     labels = ["device", "name"]
     used = GaugeMetricFamily("duet_device_memory_used_bytes", "Memory of a card that is taken.", labels=labels)
     size = GaugeMetricFamily("duet_device_memory_size_bytes", "Memory that a card has.", labels=labels)

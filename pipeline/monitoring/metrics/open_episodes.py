@@ -20,7 +20,7 @@ FIELDS = ("state", "submitted_at", "opinion_asked_at", *(f"{leg}.{name}" for leg
 
 
 def open_episodes(job_store: JobStore) -> Iterator[GaugeMetricFamily]:
-    """Yield what there is to measure of them."""
+    """Yield the gauges of open episodes."""
     now, found = time.time(), _found(job_store)
     count = GaugeMetricFamily("duet_episodes", "Episodes that have not ended, by where they are.", labels=["state"])
     for state in STATES:
@@ -40,7 +40,7 @@ def open_episodes(job_store: JobStore) -> Iterator[GaugeMetricFamily]:
 
 @dataclass
 class _Found:
-    """What they come to; times are the oldest, in seconds since the epoch."""
+    """Totals of open episodes; times are the oldest, in seconds since the epoch."""
 
     states: "Counter[str]" = field(default_factory=Counter)
     waiting_since: dict[str, float] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What every form of a result can do."""
+"""The interface of an output format."""
 
 from typing import Protocol
 

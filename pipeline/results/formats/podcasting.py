@@ -1,4 +1,4 @@
-"""What podcast players read: Podcasting 2.0's transcript and chapters."""
+"""Podcasting 2.0's transcript and chapters."""
 
 import json
 from itertools import pairwise

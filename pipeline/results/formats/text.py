@@ -1,4 +1,4 @@
-"""What both models left, as it is, and as plain text."""
+"""The products of both models as they are, and plain text."""
 
 from pipeline.results.formats.base import AnalysisFormat, TranscriptFormat
 from pipeline.results.paragraphs import paragraphs
@@ -26,7 +26,7 @@ class PlainText(TranscriptFormat):
 
 
 class AnalysisJson(AnalysisFormat):
-    """What was understood, with the times at which it is said."""
+    """The analysis, with times."""
 
     file = "analysis.json"
 

@@ -1,4 +1,4 @@
-"""Whether files are, bit for bit, what a list of their digests beside them says."""
+"""Verification of files against a list of checksums beside them."""
 
 import re
 from hashlib import file_digest, sha256
@@ -32,7 +32,7 @@ def verify(folder: Path) -> None:
 
 
 def note_verified(folder: Path, expected: dict[str, str]) -> None:
-    """Keep in Duet's cache that a folder's files have been found to be what is expected."""
+    """Record in Duet's cache that a folder's files match their checksums."""
     note = _note(folder, expected)
     try:
         note.parent.mkdir(parents=True, exist_ok=True)

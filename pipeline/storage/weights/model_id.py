@@ -1,4 +1,4 @@
-"""Which model is meant, and where in a bucket it is: `whisper/base`, `voxtral/mistralai/Voxtral-Mini-3B-2507`."""
+"""Model ids and their place in a bucket: `whisper/base`, `voxtral/mistralai/Voxtral-Mini-3B-2507`."""
 
 import re
 from dataclasses import dataclass
@@ -38,12 +38,12 @@ class ModelId:
 
     @property
     def patterns(self) -> tuple[str, ...]:
-        """What its files are called."""
+        """The names of its files."""
         return FILES[self.leg]
 
     @property
     def prefix(self) -> str:
-        """Where it is below a bucket's URI."""
+        """Its prefix below a bucket's URI."""
         return f"{self.leg}/{self.name.replace('/', _SLASH)}"
 
     def __str__(self) -> str:

@@ -19,13 +19,13 @@ OnBytes = Callable[[int], None]
 
 
 def ignore(_: int) -> None:
-    """Take no notice of how many bytes have come."""
+    """Ignore the number of received bytes."""
 
 
 def fetch(
     storage: S3Storage, it: S3Object, target: Path, digest: str | None = None, on_bytes: OnBytes = ignore
 ) -> None:
-    """Have an object at a path, all of it or nothing; what an interrupted download had is not fetched again.
+    """Download an object to a path, all of it or nothing; finished parts of an interrupted download are kept.
 
     A second process that wants the same waits for the first one, and finds it done.
 
@@ -116,7 +116,7 @@ class _Digest:
 
 
 class DownloadJournal:
-    """Which parts of an unfinished file are there, kept in a file beside it; of another version none is."""
+    """The finished parts of an unfinished file, stored beside it; none for another version."""
 
     def __init__(self, path: Path, it: S3Object, *, is_valid: bool) -> None:
         header = json.dumps({"tag": it.tag, "size_bytes": it.size_bytes, "part_bytes": PART_BYTES})

@@ -1,4 +1,4 @@
-"""What models a bucket holds, putting one there, and whether all of one is still what was put there."""
+"""The models in a bucket: listing, upload and verification."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class StoredModel:
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one file of a model."""
+    """The result of the verification of one file."""
 
     file: str
     trouble: str = ""

@@ -96,7 +96,7 @@ class Decoder:
         return self._vocabulary(hidden.contiguous()).float()
 
     def step(self, tokens: Tensor, position: int, rows: Sequence[int], state: DecoderState) -> Tensor:
-        """Take in one more token of each row.
+        """Decode one more token of each row.
 
         Args:
             tokens: shape (n,), int64.
@@ -129,7 +129,7 @@ class Decoder:
         remember: bool = False,
         heads: Sequence[tuple[int, int]] = (),
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Take in a whole text of each window at once.
+        """Decode a whole text of each window at once.
 
         Args:
             texts: tokens of each window.

@@ -59,7 +59,7 @@ class StaticStep:
         return step
 
     def logits(self) -> Tensor:
-        """Take in `tokens` at `position`; return logits of all rows."""
+        """Decode `tokens` at `position`; return logits of all rows."""
         decoder, state = self.decoder, self.state
         heads, depth, windows = decoder.heads, decoder.depth, len(state.lengths)
         said = (self.places <= self.position)[None, None, None]
@@ -99,7 +99,7 @@ class Graph:
         self._recorded: tuple[torch.cuda.CUDAGraph, Tensor] | None = None
 
     def __call__(self) -> Tensor:
-        """Return what the function returns, by the recording once there is one."""
+        """Return the function's result, by the recording once there is one."""
         self._calls += 1
         if self._recorded is None and self._calls > WARM_UP and Graph.can_record:
             self._recorded = self._record()

@@ -1,4 +1,4 @@
-"""What the decoder remembers of each window: its own earlier tokens, and the audio's features."""
+"""The KV cache of the decoder: self-attention of earlier tokens, cross-attention of the audio."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -16,11 +16,11 @@ class Cache(Protocol):
     """Keys and values of one layer for a batch of windows, preallocated."""
 
     def store(self, row: int, start: int, keys: Tensor, values: Tensor) -> None:
-        """Keep keys and values, each (heads, n, depth), of a window from position `start` on."""
+        """Store keys and values, each (heads, n, depth), of a window from position `start` on."""
         ...
 
     def append(self, rows: Sequence[int], position: int, keys: Tensor, values: Tensor) -> None:
-        """Keep one more position, each (n, heads, depth), of the windows `rows`."""
+        """Append one position, each (n, heads, depth), to the windows `rows`."""
         ...
 
     def attend(self, query: Tensor, rows: Sequence[int], lengths: Sequence[int]) -> Tensor:

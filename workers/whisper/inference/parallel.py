@@ -19,7 +19,7 @@ PARALLEL_BATCHES = 2
 
 
 def parallel_batches_of(device: torch.device) -> int:
-    """Return how many batches a device works on at once."""
+    """Return the number of parallel batches on a device."""
     return min(PARALLEL_BATCHES, torch.get_num_threads()) if device.type == "cpu" else 1
 
 

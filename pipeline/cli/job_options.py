@@ -21,7 +21,7 @@ def with_job_options(command: Callable[..., None]) -> Callable[..., None]:
     parameters = [it.replace(kind=Parameter.KEYWORD_ONLY) for it in (*own[:2], *_parameters(), *own[2:])]
 
     def call(**given: Any) -> None:
-        command(options=_options({name: given.pop(name) for name in Options.model_fields}), **given)
+        command(options=read({name: given.pop(name) for name in Options.model_fields}), **given)
 
     call.__doc__ = command.__doc__
     call.__name__ = command.__name__
@@ -56,7 +56,7 @@ def _flag(name: str) -> str:
     return f"--{(name.removesuffix('s') if is_list else name).replace('_', '-')}"
 
 
-def _options(given: dict[str, Any]) -> Options:
+def read(given: dict[str, Any]) -> Options:
     """Return the options, or end the command with a sentence where a value does not fit."""
     try:
         return Options.model_validate({name: value for name, value in given.items() if value is not None})

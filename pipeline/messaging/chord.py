@@ -5,11 +5,9 @@ Tasks are named by their dotted names, so that a client needs none of the worker
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from threading import Lock
 
 from celery import Celery, chord, signature
 from celery.canvas import Signature
-from celery.result import denied_join_result
 
 from pipeline.messaging.app import PRIORITIES, client_app
 from pipeline.state.redis import broker_url
@@ -25,8 +23,6 @@ STEPS = {
 }
 """The steps of a job, as its task ids name them: the task of each and its queue."""
 CHORDS_AT_ONCE = 100
-_one_thread_at_a_time = Lock()
-"""`denied_join_result` changes a variable of Celery's module, for every thread."""
 
 
 def step_of(task: str) -> str:
@@ -42,8 +38,7 @@ def send(spec: JobSpec) -> None:
     """
     app = client_app(broker_url())
     header = [_task(app, spec, leg).set(retry=False) for leg in LEGS]
-    with _one_thread_at_a_time, denied_join_result():
-        chord(header, _callback(app, spec), app=app, task_id=_group(spec)).apply_async(task_id=spec.task_id("merge"))
+    chord(header, _callback(app, spec), app=app, task_id=_group(spec)).apply_async(task_id=spec.task_id("merge"))
 
 
 def send_many(specs: Iterable[JobSpec]) -> None:
@@ -60,12 +55,7 @@ def send_many(specs: Iterable[JobSpec]) -> None:
     waiting = iter(specs)
     while page := list(islice(waiting, CHORDS_AT_ONCE)):
         _set_chord_sizes(app, page)
-        with (
-            _one_thread_at_a_time,
-            denied_join_result(),
-            app.producer_or_acquire() as producer,
-            producer.batch(),
-        ):
+        with app.producer_or_acquire() as producer, producer.batch():
             for spec in page:
                 body = _callback(app, spec)
                 body.freeze()
@@ -110,8 +100,7 @@ def send_conclusion(spec: JobSpec) -> None:
 
 
 def _apply(task: Signature) -> None:
-    sent = task.apply_async(retry=False)
-    task.app.backend.result_consumer.cancel_for(sent.id)
+    task.apply_async(retry=False)
 
 
 def _task(app: Celery, spec: JobSpec, step: str, *, immutable: bool = True) -> Signature:

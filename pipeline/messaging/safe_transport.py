@@ -86,11 +86,26 @@ class CheckedConnection(Connection):
 
 
 class CheckedBackend(RedisBackend):  # type: ignore[misc]
-    """Celery's results; a Redis that refuses is waited for as one that does not answer."""
+    """Celery's results; a Redis that refuses is waited for as one that does not answer.
+
+    Clients follow jobs in the job store. So no process subscribes to results: a subscription would stay open, and
+    Celery would wait for a broker that is gone whenever Python collects a result, in whatever thread that happens.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.connparams["connection_class"] = refusing(self.connparams.get("connection_class", PlainConnection))
+
+    def on_task_call(self, producer: Any, task_id: str) -> None:
+        """Subscribe to nothing."""
+
+    def add_pending_result(self, result: Any, weak: bool = False, start_drainer: bool = True) -> Any:
+        """Return the result as it is."""
+        return result
+
+    def remove_pending_result(self, result: Any) -> Any:
+        """Return the result as it is."""
+        return result
 
 
 class CheckedAMQP(AMQP):  # type: ignore[misc]

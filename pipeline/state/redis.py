@@ -12,7 +12,7 @@ from redis.retry import Retry
 
 from pipeline.errors import BrokerError
 from pipeline.settings import settings
-from pipeline.state.refusals import RefusedError, refusing
+from pipeline.state.refusals import RefusedError, refusal, refusing
 from pipeline.types.redis_url import SQS, canonical, for_redis_py, without_secrets
 
 EMBEDDED_URL_FILE = "broker.url"
@@ -80,9 +80,13 @@ def connect(url: str | None = None, *, patient: bool = False) -> "redis.Redis":
 def unreachable(error: BaseException) -> BrokerError:
     """Return the sentence for a broker that does not answer, or answers that it will not."""
     where = without_secrets(state_url())
-    for it in (error, error.__cause__, error.__context__):
-        if isinstance(it, RefusedError):
-            return BrokerError(f"The broker at {where} refuses: {it}.")
+    cause: BaseException | None = error
+    while cause:
+        # kombu's pooled connections raise the server's answer as it is.
+        refused = refusal(cause) if isinstance(cause, redis.ResponseError) else cause
+        if isinstance(refused, RefusedError):
+            return BrokerError(f"The broker at {where} refuses: {refused}.")
+        cause = cause.__cause__ or cause.__context__
     return BrokerError(
         f"The broker at {where} does not answer ({error}); start it, or set {_setting()} to one that runs."
     )

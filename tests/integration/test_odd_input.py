@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings, strategies
 import pipeline.settings
 from beat.maintenance import close_abandoned_batches, scan_inboxes
 from pipeline import Batch, Submitted, submit_all, submit_feed, submit_folder
-from pipeline.cli import batch_arguments
+from pipeline.cli import job_options
 from pipeline.cli.batch_arguments import Background
 from pipeline.client.batch_progress import BatchProgress
 from pipeline.client.batch_submission import BatchSubmission
@@ -265,7 +265,7 @@ def test_whatever_is_asked_for_is_said_to_be_wrong_or_submitted(
     folder = tmp_path_factory.mktemp("show")
     write_audio(folder, "a.mp3")
     with suppress(typer.Exit):
-        options = batch_arguments.options(None, [text], [text], None, "doubtful")
+        options = job_options.read({"vocabulary": [text], "questions": [text]})
         assert len(in_time(lambda: submit_folder(folder, folder.with_name("out"), options))) == 1
 
 

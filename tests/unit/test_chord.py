@@ -1,14 +1,18 @@
 """The chord of a job: what Celery's own chord leaves in Redis, and what the faster form for batches leaves."""
 
 import base64
+import gc
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from pipeline.messaging import chord
+from pipeline.messaging.app import client_app
 from pipeline.messaging.queues import lists_of
 from pipeline.state.job_store import JobStore
+from pipeline.state.redis import broker_url
 from pipeline.types import Episode, JobSpec, Options
 
 OF_ONE_MESSAGE = {"delivery_tag"}
@@ -57,3 +61,14 @@ def test_many_chords_are_sent_as_celery_sends_each(job_store: JobStore, legs: tu
     assert left_in_redis(job_store) == by_celery
     assert len(by_celery["messages"]) == 2
     assert by_celery["counts"], "the size of the chord is written down"
+
+
+@pytest.mark.parametrize("send", [chord.send, lambda spec: chord.send_many([spec])], ids=["one", "many"])
+def test_a_client_that_sends_subscribes_to_no_results(job_store: JobStore, send: Callable[[JobSpec], None]) -> None:
+    # When a job is sent
+    send(spec_of())
+    gc.collect()
+
+    # Then nothing listens for Celery's results, which would be collected when the broker may long be gone
+    assert job_store.redis.pubsub_channels() == []
+    assert client_app(broker_url()).backend.result_consumer._pubsub is None

@@ -35,12 +35,12 @@ To = Annotated[
     str,
     typer.Option("--to", metavar="URI", help="A folder, file:///folder or s3://bucket/prefix.", callback=_named),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Do it all again, whatever is there.")]
+Force = Annotated[bool, typer.Option("--force", help="Do everything again.")]
 OnTranscribed = Annotated[
-    str | None, typer.Option("--on-transcribed", metavar="URL", help="Told, signed, of each transcript that is there.")
+    str | None, typer.Option("--on-transcribed", metavar="URL", help="Signed webhook for each transcript.")
 ]
 OnCompleted = Annotated[
-    str | None, typer.Option("--on-completed", metavar="URL", help="Told, signed, of each episode that has ended.")
+    str | None, typer.Option("--on-completed", metavar="URL", help="Signed webhook for each ended episode.")
 ]
 InFlight = Annotated[int, typer.Option("--in-flight", min=1, help="Episodes on the queues and at work at once.")]
 

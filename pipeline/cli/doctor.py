@@ -22,7 +22,7 @@ def doctor(
     only: Annotated[list[str] | None, typer.Option(metavar="CHECK", help="Only this check; may be repeated.")] = None,
     storage: Annotated[str | None, typer.Option(metavar="URI", help="A destination to write to and read from.")] = None,
     here: Annotated[
-        bool, typer.Option("--here", help="Only this machine's workers and clock, as a healthcheck.")
+        bool, typer.Option("--here", help="Only this machine's workers and beat, as a healthcheck.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one a check.")] = False,
 ) -> None:

@@ -17,7 +17,7 @@ Limit = typer.Option(min=1, help="Else the server's own limit.")
 
 @keys.command(epilog="Example: duet keys add newsroom --at-once 20")
 def add(
-    name: Annotated[str, typer.Argument(help="Whose it is, or what for.")],
+    name: Annotated[str, typer.Argument(help="Owner or purpose of the key.")],
     requests_per_minute: Annotated[int | None, Limit] = None,
     at_once: Annotated[int | None, Limit] = None,
     as_json: Json = False,

@@ -41,15 +41,15 @@ class JobForm(Options):
     """The fields of a request besides the file."""
 
     url: Annotated[str, Field(pattern=r"^(https?|s3)://[^\s]+$", max_length=2000)] | None = None
-    """Where the audio is, `https://` or `s3://`, if it does not come along as `file`."""
+    """Address of the audio, `https://` or `s3://`, instead of `file`."""
     force: bool = False
-    """Do it all again, whatever is there."""
+    """Do everything again."""
     priority: int = Field(default=SINGLE, ge=0, le=9)
     """0 is served first."""
     on_transcribed: Hook | None = None
-    """Told, signed, when the transcript is there."""
+    """URL of a signed webhook for the transcript."""
     on_completed: Hook | None = None
-    """Told when the job has ended, however it did."""
+    """URL of a signed webhook for the end of the job."""
 
 
 @dataclass(frozen=True)

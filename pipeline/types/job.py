@@ -69,24 +69,23 @@ class Options(Model):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
-    """The spoken language as an ISO 639-1 code, or None to detect it."""
+    """The spoken language as an ISO 639-1 code; detected when it is not given."""
     mixed_languages: bool = False
-    """Whether the language may change within the episode: without `language`, it is then detected for every
-    window of up to 30 s."""
+    """Detect the language of every window of up to 30 s, for an episode in several languages."""
     task: Literal["transcribe", "translate"] = "transcribe"
-    """Whether the transcript is in the spoken language or in English."""
+    """`transcribe` keeps the spoken language, `translate` translates into English."""
     vocabulary: Annotated[tuple[Term, ...], Field(max_length=MOST_TERMS)] = ()
-    """Names and terms that are likely to be said, spelled as they are to be written."""
+    """A name or term of the episode, in its correct spelling."""
     questions: Annotated[tuple[OwnQuestion, ...], Field(max_length=20)] = ()
-    """Questions of one's own, each answered for the whole episode by Voxtral."""
+    """A question that Voxtral answers for the whole episode."""
     translate_to: Annotated[str, Field(pattern=r"^[^\W\d_][\w ()-]{1,39}$")] | None = None
-    """A language, by its name or code, into which Voxtral translates the summary."""
+    """The language, by name or code, into which Voxtral translates the summary."""
     reply: bool = False
-    """Whether Voxtral writes a reply to the episode, as a listener would."""
+    """Have Voxtral write a reply to the episode, as a listener would."""
     second_opinion: Literal["full", "doubtful", "off"] = "doubtful"
-    """What Voxtral, too, writes down word for word, to be compared: all of it, or what Whisper was unsure of."""
+    """The spans that Voxtral transcribes too, for comparison: all, or those where Whisper was uncertain."""
     legs: Annotated[tuple[Leg, ...], Field(min_length=1), AfterValidator(_in_order)] = LEGS
-    """Which models hear the episode: both; the fast one alone, for a transcript; the slow one alone."""
+    """The legs to run: `whisper` for the transcript, `voxtral` for the analysis; both by default."""
 
     def of_leg(self, leg: Leg) -> dict[str, object]:
         """Return the options that a leg's work depends on; a new option touches both until it is said here."""

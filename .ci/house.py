@@ -6,6 +6,7 @@ held by the contracts in pyproject.toml.
 """
 
 import ast
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -18,10 +19,13 @@ LIMITS = {
     "entries in pipeline/": 18,
     "rooms": 24,
     "floors": 7,
-    "lines": 29_300,
+    "lines": 29_250,
     "longest module": 250,
     "packages without a docstring": 0,
+    "docstrings that name nothing": 3,  # in answer_schemas.py, where Voxtral reads them
 }
+NAMES_NOTHING = re.compile(r"(What|How|Who|Whose|Whom|Which|Where|Why|Whoever|(Return|Yield) (what|how|where|who)) ")
+"""Starts of docstrings that ask a question instead of naming the thing."""
 
 
 def main() -> int:
@@ -51,7 +55,10 @@ def figures() -> dict[str, int]:
         "lines": sum(lines.values()),
         "median module": int(median(lines.values())),
         "longest module": max(lines.values()),
-        "packages without a docstring": sum(not has_docstring(it) for it in modules if it.name == "__init__.py"),
+        "packages without a docstring": sum(not docstrings(it)[0] for it in modules if it.name == "__init__.py"),
+        "docstrings that name nothing": sum(
+            bool(NAMES_NOTHING.match(text)) for it in modules for text in docstrings(it)
+        ),
     }
 
 
@@ -85,9 +92,11 @@ def floors(arrows: dict[str, set[str]]) -> int:
     return max(map(floor, arrows))
 
 
-def has_docstring(path: Path) -> bool:
-    """Whether a package says what lives in it."""
-    return ast.get_docstring(ast.parse(path.read_text())) is not None
+def docstrings(path: Path) -> list[str]:
+    """Return the docstrings of a module, its own first; empty where there is none."""
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    tree = ast.parse(path.read_text())
+    return [ast.get_docstring(it) or "" for it in (tree, *(it for it in ast.walk(tree) if isinstance(it, kinds)))]
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ class MemoryAllocation(ABC):
 
     @abstractmethod
     def at_once(self) -> dict[str, float]:
-        """Return how much is done at once, by what it is called."""
+        """Return the batch sizes by their names."""
 
     @abstractmethod
     def reduced(self, halvings: int) -> Self:
@@ -94,7 +94,7 @@ class WhisperAllocation(MemoryAllocation):
     """Windows that are decoded together."""
 
     def at_once(self) -> dict[str, float]:
-        """Return how much is done at once, by what it is called."""
+        """Return the batch sizes by their names."""
         return {"batch": self.batch}
 
     def reduced(self, halvings: int) -> Self:
@@ -112,7 +112,7 @@ class VoxtralAllocation(MemoryAllocation):
     """Sections of that length that are answered side by side."""
 
     def at_once(self) -> dict[str, float]:
-        """Return how much is done at once, by what it is called."""
+        """Return the batch sizes by their names."""
         return {"section_s": self.section_s, "rows": self.rows}
 
     def reduced(self, halvings: int) -> Self:

@@ -1,6 +1,6 @@
-"""The periodic tasks of beat: each looks after one kind of thing that no single job owns.
+"""The periodic tasks of beat: maintenance that belongs to no single job.
 
-`beat/schedule.py` says how often each is sent; the cpu pool runs them.
+`beat/schedule.py` has their intervals; the cpu pool runs them.
 """
 
 import time
@@ -32,7 +32,7 @@ logger = get_task_logger(__name__)
 
 @app.task(base=PeriodicTask, name="beat.age")  # type: ignore[untyped-decorator]
 def promote_waiting_messages() -> None:
-    """Raise the priority of messages that have waited long; a broker without priorities has none to raise."""
+    """Raise the priority of messages that have waited long; does nothing on a broker without priorities."""
     if not keeps_state(broker_url()):
         return
     with connect() as client:
@@ -41,15 +41,15 @@ def promote_waiting_messages() -> None:
 
 @app.task(base=PeriodicTask, name="beat.batches")  # type: ignore[untyped-decorator]
 def close_abandoned_batches() -> None:
-    """Close every batch whose client was lost before it had submitted everything, so that nobody waits for more."""
+    """Close every batch whose submitter was lost before it had submitted everything, so that its waiters end."""
     for batch in BatchStore(connect()).close_abandoned():
         logger.warning("The client of batch %s is gone; submitted again, the rest of it is done.", batch)
 
 
-# Reading and uploading hours of audio takes its time; a second scan waits for the first.
+# An hour, because the scan may read and upload hours of audio; no second scan starts meanwhile.
 @app.task(base=PeriodicTask, name="beat.inbox", time_limit=3600)  # type: ignore[untyped-decorator]
 def scan_inboxes() -> None:
-    """Submit the files of every inbox (DUET_INBOX) that have stopped growing; one that fails costs no other."""
+    """Submit the files of every inbox (DUET_INBOX) that have stopped growing; an inbox that fails is logged."""
     if settings().inbox:
         job_store = JobStore()
         for place in settings().inbox:
@@ -63,9 +63,9 @@ def scan_inboxes() -> None:
 
 @app.task(base=PeriodicTask, name="beat.retire", time_limit=300)  # type: ignore[untyped-decorator]
 def retire_ended_jobs() -> None:
-    """Remove jobs from Redis that ended more than DUET_KEEP_JOBS_S ago, with their batches and leftover files.
+    """Remove jobs that ended more than DUET_KEEP_JOBS_S seconds ago from Redis, with their batches and leftover files.
 
-    This machine's cache is cleared, too; other machines clear theirs whenever they fetch something.
+    Also clears this machine's cache; other machines clear theirs after a download.
     """
     client = connect()
     clear_cache(time.time())
@@ -77,7 +77,7 @@ def retire_ended_jobs() -> None:
 
 @app.task(base=PeriodicTask, name="beat.roll_call")  # type: ignore[untyped-decorator]
 def check_workers() -> None:
-    """Check once which workers are alive, and requeue the unacknowledged messages of those that are not."""
+    """Run the liveness check of all workers once, and requeue the unacknowledged messages of lost ones."""
     registry = WorkerRegistry(connect())
     registry.tick()
     if restored := requeue_lost(broker_url(), registry):
@@ -86,7 +86,7 @@ def check_workers() -> None:
 
 @app.task(base=PeriodicTask, name="beat.scale", time_limit=60)  # type: ignore[untyped-decorator]
 def scale_gpu_hosts() -> None:
-    """Ask the autoscaler (DUET_SCALE) for as many GPU hosts as DUET_DRAIN_TARGET_S calls for."""
+    """Request the number of GPU hosts that DUET_DRAIN_TARGET_S requires from the autoscaling backend (DUET_SCALE)."""
     if settings().scale is None:
         return
     try:
@@ -100,11 +100,11 @@ def scale_gpu_hosts() -> None:
 
 @app.task(base=PeriodicTask, name="beat.telemetry")  # type: ignore[untyped-decorator]
 def sample_telemetry() -> None:
-    """Store a sample of how the device and the pools are used."""
+    """Store a sample of the utilization of the device and the pools."""
     telemetry.sample()
 
 
 @app.task(base=PeriodicTask, name="beat.webhooks")  # type: ignore[untyped-decorator]
 def queue_due_webhooks() -> None:
-    """Queue the webhooks that are due and that nobody has queued."""
+    """Queue the webhooks that are due and not queued yet."""
     send_due(JobStore())

@@ -1,4 +1,4 @@
-"""The base of beat's tasks: one run at a time and one in each interval, however many beats there are."""
+"""The base class of beat's tasks: one run at a time and one per interval, even with several beats."""
 
 from typing import Any
 
@@ -7,16 +7,15 @@ from celery import Task
 from pipeline.state.redis import connect
 
 SOON = 0.8
-"""What comes after so much of the interval is the next one, a little early."""
+"""Fraction of the interval after which a message counts as the next one, sent a little early."""
 
 
 class PeriodicTask(Task):  # type: ignore[misc]  # celery has no types
-    """A task that the clock sends and that takes no arguments; its body must be safe to run again.
+    """A task without arguments that beat sends; its body must be idempotent.
 
-    A lock in Redis keeps a second run out for as long as one is at work. A run that was killed holds it until
-    `time_limit`, after which Celery would have killed it anyway. What comes sooner than its interval after the last
-    run began, such as what another clock has sent or what piled up while no worker was there, does nothing. Both are
-    reckoned by the broker's time alone.
+    A lock in Redis prevents concurrent runs. A killed run blocks others until `time_limit`, when Celery would have
+    killed it anyway. A message that arrives within its interval after the last run began does nothing: another beat
+    sent it, or it was queued while no worker was running. Both rules use only the broker's time.
     """
 
     abstract = True
@@ -24,14 +23,14 @@ class PeriodicTask(Task):  # type: ignore[misc]  # celery has no types
     ignore_result = True
     max_retries = 0
     send_events = False
-    """Who watches looks for episodes; the clock's tasks would be most of what there is to see."""
+    """Off, because beat's tasks would outnumber those of episodes in monitoring."""
     time_limit = 30
-    """Seconds that a run may take, at most; the lock lasts as long."""
+    """Maximum seconds of a run, and of its lock."""
     interval_s = 0.0
-    """Seconds between two runs, as `beat/schedule.py` has it; 0: as often as it is called."""
+    """Seconds between two runs, set by `beat/schedule.py`; 0 means no limit."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the body unless another process runs it now, or has just run it for another message."""
+        """Run the body unless another process is running it, or ran it within this interval."""
         client = connect()
         lock = client.lock(f"duet:clock:{self.name}", timeout=self.time_limit, blocking=False)
         if not lock.acquire():
@@ -43,7 +42,7 @@ class PeriodicTask(Task):  # type: ignore[misc]  # celery has no types
                 lock.release()
 
     def _is_due(self, client: Any) -> bool:
-        """Whether it is time for a run; whoever calls it without a message knows that it is."""
+        """Whether a run is due; a direct call, without a message, always is."""
         if self.request.called_directly or not self.interval_s:
             return True
         soon_ms = max(1, int(self.interval_s * SOON * 1000))

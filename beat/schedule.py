@@ -1,6 +1,6 @@
-"""The schedule of Celery beat: which task is sent how often. The cpu pool runs them.
+"""The schedule of Celery beat: the periodic tasks and their intervals. The cpu pool runs them.
 
-A new one is a task of `base=PeriodicTask` in `beat/maintenance.py`, and a line in `SCHEDULE`.
+To add one, define a task with `base=PeriodicTask` in `beat/maintenance.py` and add a line to `SCHEDULE`.
 """
 
 from typing import Any
@@ -32,10 +32,10 @@ LONGEST_RETIRE_INTERVAL_S = 3600.0
 
 
 def every(interval_s: float, task: Task) -> dict[str, Any]:
-    """Return the entry of a task that is sent every so many seconds.
+    """Return the schedule entry of a task that is sent at an interval, in seconds.
 
-    It goes before all merges. It is not sent with a time at which it expires: that would be by this machine's clock,
-    and a worker whose clock is ahead would drop all of them. Of those that piled up one is run (`PeriodicTask`).
+    Its priority is above all merges. Its messages have no expiry: that would be a time of this machine's clock, and a
+    worker with a clock that is ahead would drop them all. Of the accumulated messages only one runs (`PeriodicTask`).
     """
     task.interval_s = interval_s
     options = {"queue": "cpu", "priority": PRIORITIES[0]}
@@ -59,21 +59,21 @@ app.conf.beat_schedule = SCHEDULE
 
 @beat_init.connect  # type: ignore[untyped-decorator]
 def send_quietly(**_: Any) -> None:
-    """Publish no event for what beat sends: a task that is never seen to end would seem to hang."""
+    """Disable sent events for beat's tasks: their end is not published, so they would appear to hang."""
     app.conf.task_send_sent_event = False
 
 
 @beat_init.connect  # type: ignore[untyped-decorator]
 def leave_marks(**_: Any) -> None:
-    """Store beat's heartbeat now and with each task that beat, and no other process, sends."""
+    """Store beat's heartbeat now and whenever this process sends a task."""
     client = connect()
 
-    def leave_mark(**_: Any) -> None:
+    def store_heartbeat(**_: Any) -> None:
         try:
             with readable_errors():
                 beat_heartbeat.beat_now(client)
         except BrokerError as error:
             logger.warning("Beat's heartbeat cannot be stored now. %s", error)
 
-    leave_mark()
-    after_task_publish.connect(leave_mark, weak=False)
+    store_heartbeat()
+    after_task_publish.connect(store_heartbeat, weak=False)

@@ -1,8 +1,8 @@
-"""Finds jobs that nothing is on its way for, and sends what they wait for.
+"""The sweeper: finds open jobs without a message in any queue, and sends the missing message again.
 
-That happens when a client dies between noting a job and sending it, when a worker dies with a message
-between the queue and its own list, when a process dies between storing a leg's outcome and counting it for
-the chord, and when a broker loses its last second.
+Messages go missing when a client dies between storing a job and sending it, when a worker dies while it moves a
+message from the queue to its own list, when a process dies between storing a leg's outcome and counting it for the
+chord, and when a broker loses its last second of data.
 """
 
 import time
@@ -27,43 +27,43 @@ from pipeline.types.records import JobRecord
 
 logger = get_task_logger(__name__)
 SUSPECTS = "duet:suspects"
-"""What was missing at the last look: a message on its way between two lists is missing for a moment."""
+"""Set of the task ids missing at the last sweep; a message being moved between two lists is missing for a moment."""
 MAX_RESENDS = 10
 AWAY = (BrokerError, OperationalError, redis.RedisError)
-"""Nothing can be done for any job then."""
+"""Errors of a broker outage, which end the sweep."""
 
 
 @app.task(base=PeriodicTask, name="beat.sweep", time_limit=90)  # type: ignore[untyped-decorator]
 def sweep() -> None:
-    """Send what open jobs wait for and what is nowhere at two looks in a row."""
+    """Send the awaited messages of open jobs that were missing at two sweeps in a row."""
     job_store = JobStore(connect())
     records = list(_readable(job_store, job_store.open_jobs()))
     for record in records:
         if record.was_never_sent:
-            with _others_go_on(record.spec.job):
+            with _log_and_continue(record.spec.job):
                 _send_all(job_store, record)
     sent = [record for record in records if record.sent_at]
     for record, step in _missing_twice(job_store, sent):
-        with _others_go_on(record.spec.job):
+        with _log_and_continue(record.spec.job):
             _send_again(job_store, record, step)
 
 
 def _readable(job_store: JobStore, jobs: list[str]) -> Iterator[JobRecord]:
-    """Yield the record of each job; one that cannot be read, of another version say, is logged and skipped."""
+    """Yield the record of each job; an invalid one, such as of another version, is logged and skipped."""
     try:
         yield from filter(None, job_store.get_many(jobs))
     except AWAY:
         raise
-    except Exception:  # one of them; which one is told when it is read alone
+    except Exception:  # read them one by one to log the invalid one
         for job in jobs:
-            with _others_go_on(job):
+            with _log_and_continue(job):
                 if record := job_store.get(job):
                     yield record
 
 
 @contextmanager
-def _others_go_on(job: str) -> Iterator[None]:
-    """Log what fails for one job and go on with the next; a broker outage ends the sweep."""
+def _log_and_continue(job: str) -> Iterator[None]:
+    """Log an error of one job and continue with the next; a broker outage ends the sweep."""
     try:
         yield
     except AWAY:
@@ -79,8 +79,8 @@ def _send_all(job_store: JobStore, record: JobRecord) -> None:
 
 
 def _missing_twice(job_store: JobStore, records: Iterable[JobRecord]) -> Iterator[tuple[JobRecord, str]]:
-    there = task_ids(job_store.redis)
-    missing = {record.spec.task_id(step): (record, step) for record in records for step in _awaited(record, there)}
+    pending = task_ids(job_store.redis)
+    missing = {record.spec.task_id(step): (record, step) for record in records for step in _awaited(record, pending)}
     before = job_store.redis.smembers(SUSPECTS)
     with job_store.redis.pipeline() as pipe:
         pipe.delete(SUSPECTS)
@@ -90,18 +90,18 @@ def _missing_twice(job_store: JobStore, records: Iterable[JobRecord]) -> Iterato
     return (missing[task_id] for task_id in missing if task_id in before)
 
 
-def _awaited(record: JobRecord, there: set[str]) -> Iterator[str]:
-    """Yield the tasks that must come next for a job and are nowhere."""
+def _awaited(record: JobRecord, pending: set[str]) -> Iterator[str]:
+    """Yield the next steps of a job that have no message."""
     spec = record.spec
     if record.opinion_asked_at:
-        if there.isdisjoint({spec.task_id("opinion"), spec.task_id("conclude")}):
+        if pending.isdisjoint({spec.task_id("opinion"), spec.task_id("conclude")}):
             yield "conclude" if AsyncResult(spec.task_id("opinion"), app=app).ready() else "opinion"
         return
-    open_legs = [leg for leg, it in record.legs.items() if it.outcome is None]
-    absent = [leg for leg in open_legs if spec.task_id(leg) not in there]
+    open_legs = [leg for leg, leg_record in record.legs.items() if leg_record.outcome is None]
+    absent = [leg for leg in open_legs if spec.task_id(leg) not in pending]
     dead = [leg for leg in absent if AsyncResult(spec.task_id(leg), app=app).ready()]
     yield from (leg for leg in absent if leg not in dead)
-    if len(dead) == len(open_legs) and there.isdisjoint({spec.task_id("merge"), spec.task_id("rescue")}):
+    if len(dead) == len(open_legs) and pending.isdisjoint({spec.task_id("merge"), spec.task_id("rescue")}):
         yield "rescue" if dead else "merge"
 
 

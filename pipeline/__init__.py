@@ -1,4 +1,4 @@
-"""Duet: podcast episodes to transcripts in seconds and to what was said in them in minutes.
+"""Duet: transcripts of podcast episodes in seconds and their analysis in minutes.
 
 >>> from pipeline import submit
 >>> job = submit("ep.mp3", to="s3://bucket/prefix")
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.types.found import Rejected, Skipped
     from pipeline.types.submitted import Submitted
 
-# Loaded when first used: a web application that imports Duet should not pay for what it does not call.
+# Imported on first use, so that a web application that imports Duet loads only the modules it uses.
 _MODULES = {
     "pipeline.client.api": ("submit", "submit_all", "submit_feed", "submit_folder"),
     "pipeline.client.batch": ("Batch", "Progress"),
@@ -38,7 +38,7 @@ _MODULES = {
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
-    # Enqueue
+    # Submit
     "submit",
     "submit_all",
     "submit_feed",
@@ -50,7 +50,7 @@ __all__ = [
     "Rejected",
     "Skipped",
     "Submitted",
-    # Do again what is missing
+    # Retry
     "failed_jobs",
     # Values
     "Options",

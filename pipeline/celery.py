@@ -1,4 +1,4 @@
-"""The Celery application of this process, which `celery -A pipeline` finds."""
+"""The Celery application of this process, loaded by `celery -A pipeline`."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from pipeline.state.redis import broker_url, keeps_state, state_url
 
 @setup_logging.connect  # type: ignore[untyped-decorator]
 def set_up_logs(loglevel: int, **_: Any) -> None:
-    """Log in workers and beat as in all other processes of Duet."""
+    """Configure logging of workers and beat as in all other processes of Duet."""
     logs.set_up(loglevel)
 
 
@@ -22,7 +22,7 @@ def _own_app() -> Celery:
         url = broker_url()
         return make_app(url, None if keeps_state(url) else state_url())
     except BrokerError:
-        return make_app(None)  # the client is told so when it submits; `duet --help` must work all the same
+        return make_app(None)  # `duet --help` must work without a broker; a submission raises the error
 
 
 app = _own_app()

@@ -1,4 +1,4 @@
-"""Every error Duet raises, in one flat tree; each message says what, where, and what to do, and has no credentials."""
+"""Every error that Duet raises, in one flat hierarchy; each message has cause, place and remedy, and no credentials."""
 
 import re
 
@@ -10,35 +10,34 @@ _IN_TEXT = re.compile(
 
 
 def without_credentials_in(text: str) -> str:
-    """Return a text with each web address in it as `without_credentials` has it."""
+    """Return a text with `without_credentials` applied to each web address in it."""
     return _IN_TEXT.sub(r"\1\2", text)
 
 
 def without_user(url: str) -> str:
-    """Return a web address without user and password; of a page, the query often says which."""
+    """Return a web address without user and password; the query stays, since it often identifies the page."""
     return _USER.sub(r"\1", url)
 
 
 def without_credentials(source: str) -> str:
-    """Return a web address without what may let somebody in: user, password, query and fragment.
+    """Return a web address without its possible credentials: user, password, query and fragment.
 
-    Feeds for subscribers and signed links carry a person's token there. What is no web address, such as a path, is
-    returned as it is.
+    Private feeds and signed links have a user's token there. Any other text, such as a path, is returned unchanged.
     """
     found = _ADDRESS.match(source)
     return f"{found[1]}{found[2]}" if found else source
 
 
 class DuetError(Exception):
-    """Anything Duet reports to a person in one sentence, in which no address has a password or a token."""
+    """An error that is reported to the user in one sentence, without passwords and tokens in addresses."""
 
     def __str__(self) -> str:
-        """Return the sentence as it may be shown and stored."""
+        """Return the message without credentials."""
         return without_credentials_in(super().__str__())
 
 
 class AddressError(DuetError):
-    """An address of the web is none, or not one that Duet may connect to."""
+    """A web address is invalid, or Duet may not connect to it."""
 
 
 class AudioError(DuetError):
@@ -46,11 +45,11 @@ class AudioError(DuetError):
 
 
 class BatchError(DuetError):
-    """There is no such batch, or it cannot be told which one is meant."""
+    """There is no such batch, or the given id is ambiguous."""
 
 
 class BrokerError(DuetError):
-    """The broker is not there or refuses us."""
+    """The broker is not configured, does not respond, or rejects commands."""
 
 
 class CancelledError(DuetError):
@@ -58,7 +57,7 @@ class CancelledError(DuetError):
 
 
 class DeviceMemoryError(DuetError):
-    """A device ran out of memory, and again with half of the work."""
+    """A device ran out of memory, and again at half the batch size."""
 
 
 class EngineError(DuetError):
@@ -66,15 +65,15 @@ class EngineError(DuetError):
 
 
 class JobAtWorkError(DuetError):
-    """The job has not ended, so what it has left cannot be removed."""
+    """The job has not ended, so its results cannot be removed."""
 
 
 class JobFailedError(DuetError):
-    """The job ended without what was asked for."""
+    """The job ended without the requested result."""
 
 
 class MessageError(DuetError):
-    """A message from a queue is not one that this version of Duet understands."""
+    """A message in a queue cannot be parsed by this version of Duet."""
 
 
 class ScalingError(DuetError):
@@ -82,23 +81,23 @@ class ScalingError(DuetError):
 
 
 class SettingsError(DuetError):
-    """A setting or an option is unknown or has a value that cannot be used."""
+    """A setting or an option is unknown or has an invalid value."""
 
 
 class StackError(DuetError):
-    """A process of the embedded stack does not start or does not stay up."""
+    """A process of the embedded stack does not start, or exits."""
 
 
 class StorageError(DuetError):
-    """Storage refuses: no such bucket, no permission, no such object, no space."""
+    """Storage rejects a request: no such bucket, no permission, no such object, no space."""
 
 
 class TransientError(DuetError):
-    """Something that is likely to work when tried again a little later."""
+    """A transient error: a retry is likely to succeed."""
 
 
 class UnexpectedError(DuetError):
-    """Something that nobody foresaw; the log has its traceback."""
+    """An unexpected error; the log has its traceback."""
 
 
 class WaitTimeoutError(DuetError, TimeoutError):
@@ -106,4 +105,4 @@ class WaitTimeoutError(DuetError, TimeoutError):
 
 
 class WeightsError(EngineError):
-    """A model's weights are not there, or not the ones they should be."""
+    """A model's weights are missing, damaged or of another model."""

@@ -1,6 +1,6 @@
-"""Logging, and unexpected errors in one sentence.
+"""Logging, and reports of unexpected errors in one sentence.
 
-One line an event: JSON for programs, text on a terminal; never a secret, and never what was said in an episode.
+Each event is one line: JSON for programs, text on a terminal. No line has a secret or the words of an episode.
 """
 
 import errno
@@ -27,19 +27,19 @@ _USERINFO = re.compile(
     r"[^\s@\"']*@",
     re.IGNORECASE,
 )
-"""A broker's password may hold a slash."""
+"""User and password in an address; a broker's password may contain a slash."""
 _VALUE = re.compile(r"([?&][^=&?#\s'\"<>\\]{1,100}=)[^&#\s'\"<>\\]+")
 _BARE = re.compile(r"(://[^\s?'\"<>\\]+\?)[^=&\s'\"<>\\]+(?=[\s'\"<>\\]|$)")
-"""Values of queries, whatever their names: nobody knows which of them let somebody in."""
+"""Values in queries, whatever their names, since any of them may be a credential."""
 SHORTEST = 6
-"""A broker's password of fewer characters is a part of too many words; in an address it is left out all the same."""
+"""Characters of the shortest broker password that is removed outside of addresses; shorter ones are in many words."""
 FILE_LIMIT_BYTES = 1_000_000
 CHATTY = ("celery.app.trace", "celery.worker.strategy", "botocore", "urllib3", "httpx")
-"""They say what our own lines say too, or print results and addresses whole."""
+"""Loggers that repeat Duet's own lines, or log results and addresses in full."""
 
 
 def set_up(level: int = logging.INFO) -> None:
-    """Log all lines of this process, of Celery and other libraries too, to the error stream in one format."""
+    """Configure this process to log to stderr in one format, including Celery and other libraries."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -72,7 +72,7 @@ def set_up(level: int = logging.INFO) -> None:
 
 
 def without_secrets(_: object, __: str, line: str) -> str:
-    """Return a line without passwords and queries in addresses, and without the secrets among the settings."""
+    """Return a line without passwords and query values in addresses, and without the secrets in the settings."""
     line = _BARE.sub(r"\1***", _VALUE.sub(r"\1***", _USERINFO.sub(r"\1***@", line)))
     for secret in _secrets():
         line = line.replace(secret, "***")
@@ -81,51 +81,51 @@ def without_secrets(_: object, __: str, line: str) -> str:
 
 def _rendered() -> list[Any]:
     form = settings().log_format
-    shown = []
+    filters = []
     if form == "text" or (form == "auto" and sys.stderr.isatty()):
-        # Prettier tracebacks print local variables, which may hold anything.
+        # structlog's rich tracebacks print local variables, which may contain secrets.
         plain = structlog.dev.plain_traceback
         chosen: Any = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
-        shown = [_shown]
+        filters = [_replace_controls]
     else:
         chosen = structlog.processors.JSONRenderer(ensure_ascii=False)
-    return [structlog.processors.format_exc_info, *shown, chosen, without_secrets]
+    return [structlog.processors.format_exc_info, *filters, chosen, without_secrets]
 
 
-def _shown(_: object, __: str, event: Any) -> Any:
-    """Return an event in which no text is anything that a terminal obeys."""
+def _replace_controls(_: object, __: str, event: Any) -> Any:
+    """Return an event with the control characters in its texts replaced."""
     return {name: safe(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 @lru_cache(maxsize=1)
 def _secrets() -> tuple[str, ...]:
     own = settings()
-    kept = (own.voxtral_key, own.webhook_secret, own.flower_auth)
+    secrets = (own.voxtral_key, own.webhook_secret, own.flower_auth)
     brokers = {word for url in (own.broker_url, own.state_url) if url for word in passwords(url)}
     return (
-        *(value for it in kept if it and (value := it.get_secret_value())),
+        *(value for it in secrets if it and (value := it.get_secret_value())),
         *(it for it in sorted(brokers, key=len, reverse=True) if len(it) >= SHORTEST),
     )
 
 
 def as_duet_error(error: Exception, what: str) -> DuetError:
-    """Return an error that can be told in one sentence: one of ours as it is, any other after it was logged.
+    """Return a `DuetError` unchanged; log any other error and return an `UnexpectedError` that reports it.
 
     Args:
-        error: what was caught.
-        what: what could not be used or done because of it: a path, an address, a noun.
+        error: the caught error.
+        what: the subject of the message, such as a path, an address or a noun.
     """
     if isinstance(error, DuetError):
         return error
-    said = " ".join(str(error).split())[:300]
+    message = " ".join(str(error).split())[:300]
     kind = type(error).__name__
     return UnexpectedError(
-        f"{what} cannot be used: {kind}{f' ({said})' if said else ''}; {_log_traceback(error, what)}."
+        f"{what} cannot be used: {kind}{f' ({message})' if message else ''}; {_log_traceback(error, what)}."
     )
 
 
 def sentence_of(error: OSError) -> str:
-    """Return the sentence for a file or folder that the system refuses."""
+    """Return the message for an error of a file or folder."""
     if error.filename is None:
         return str(as_duet_error(error, "This command"))
     refused = f"{os.fsdecode(error.filename)} cannot be written or read: {error.strerror}"
@@ -135,7 +135,7 @@ def sentence_of(error: OSError) -> str:
 
 
 def _log_traceback(error: Exception, what: str) -> str:
-    """Log a traceback and return where it is; a client without any logging has a file of its own for it."""
+    """Log a traceback and return its location as a clause; a client without logging writes it to a file."""
     if logger.hasHandlers():
         logger.error("%s cannot be used.", what, exc_info=error)
         return "the log has the details"
@@ -143,7 +143,7 @@ def _log_traceback(error: Exception, what: str) -> str:
     try:
         file = settings().state_dir / "logs" / "client.log"
         _file_handler(file).emit(logging.makeLogRecord({"msg": f"{what} cannot be used.\n{text}"}))
-    except Exception:  # it is what is told that counts
+    except Exception:  # a failure to log must not replace the reported error
         return "and its details cannot be written down"
     return f"the details are in {file}"
 

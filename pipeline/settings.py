@@ -1,4 +1,4 @@
-"""One typed class for every setting; each is read from `DUET_<NAME>` in the environment."""
+"""Settings: one typed class, read from `DUET_<NAME>` in the environment."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -15,35 +15,35 @@ def _split(text: object) -> object:
 
 
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-"""Several values in one variable, separated by commas."""
+"""Tuple of values, separated by commas in the environment."""
 
 
 class Settings(BaseSettings):
-    """Settings of this process, from the environment."""
+    """The settings of this process."""
 
     model_config = SettingsConfigDict(
         env_prefix="DUET_", env_ignore_empty=True, frozen=True, extra="ignore", use_attribute_docstrings=True
     )
 
     broker_url: str | None = None
-    """Redis or Valkey for queues, results and job states, `redis://host:6379/0`; or SQS, `sqs://`, for the queues
-    alone. Unset: this user's embedded broker, if it runs."""
+    """URL of the broker: Redis or Valkey for queues, results and job states, `redis://host:6379/0`, or SQS for the
+    queues alone, `sqs://`. Unset: this user's embedded broker, if it runs."""
     state_url: str | None = None
-    """Redis or Valkey for results and job states where the broker is SQS."""
+    """URL of the Redis or Valkey for results and job states where the broker is SQS."""
     state_dir: Path = Field(default_factory=lambda: _xdg("XDG_STATE_HOME", ".local/state"))
     """Folder of the embedded stack: its append-only file, logs and list of processes."""
     cache_dir: Path = Field(default_factory=lambda: _xdg("XDG_CACHE_HOME", ".cache"))
     """Folder of converted weights and copies of remote audio."""
     cache_limit_bytes: int = Field(default=10_000_000_000, ge=0)
-    """Total size of the copies of remote audio on this machine. The least recently used copy is removed first, never
-    one in use. Weights are not counted."""
+    """Limit of the total size of the copies of remote audio on this machine. The least recently used copy is removed
+    first, never one in use. Weights are not counted."""
     keep_jobs_s: float = Field(default=30 * 24 * 3600.0, gt=0)
     """Seconds for which a job stays in Redis after its end; its files in storage stay longer (docs/privacy.md)."""
     broker_memory_bytes: int = Field(default=2_000_000_000, ge=0)
     """Memory limit of the embedded Valkey, beyond which it refuses writes; 0: no limit."""
 
     model_cache_uri: str | None = Field(default=None, pattern=r"^s3://[^/]+(/.*)?$")
-    """An `s3://bucket/prefix` with models' weights (`duet models push`), which pools try before a hub."""
+    """Address of the model store, `s3://bucket/prefix` (`duet models push`), which pools try before a hub."""
     s3_endpoint_url: str | None = None
     """Endpoint of an S3 server other than AWS's; unset: `AWS_ENDPOINT_URL_S3`, else AWS's."""
     s3_timeout_s: float = 20.0
@@ -58,8 +58,8 @@ class Settings(BaseSettings):
     download_limit_bytes: int = Field(default=2_000_000_000, gt=0)
     """Size limit of a download."""
     download_timeout_s: float = Field(default=30.0, gt=0)
-    """Seconds without a byte from a web server after which a download fails; redirects and headers may take twice as
-    long."""
+    """Seconds without a byte from a web server after which a download fails; twice as many for redirects and headers
+    together."""
     download_time_limit_s: float = Field(default=3600.0, gt=0)
     """Total seconds of one download, retries included."""
 
@@ -68,13 +68,13 @@ class Settings(BaseSettings):
     idle_unload_s: float | None = Field(default=None, gt=0)
     """Seconds without work after which a pool unloads its model until the next episode; unset: never."""
     whisper_model: str = "base"
-    """A model name of openai-whisper (`tiny` to `turbo`), or the path of a checkpoint."""
+    """Model name of openai-whisper (`tiny` to `turbo`), or path of a checkpoint."""
     voxtral_model: str = "mistralai/Voxtral-Mini-3B-2507"
-    """A hub id, the path of a folder with the model's files, or such a folder's `s3://bucket/prefix`."""
+    """Hub id of the model, path of a folder with its files, or such a folder's `s3://bucket/prefix`."""
     voxtral: Literal["auto", "on", "off"] = "auto"
-    """`auto`: Voxtral runs where there is a CUDA device; `on`: also on a CPU; `off`: never."""
+    """Use of Voxtral: `auto` where there is a CUDA device, `on` also on a CPU, `off` never."""
     voxtral_url: str | None = None
-    """Base URL of an OpenAI-compatible server with Voxtral, `http://host:8000/v1`; preferred to a card here."""
+    """Base URL of an OpenAI-compatible server with Voxtral, `http://host:8000/v1`; preferred to a local device."""
     voxtral_key: SecretStr | None = None
     """Bearer token for that server."""
     voxtral_timeout_s: float = Field(default=600.0, gt=0)
@@ -84,24 +84,24 @@ class Settings(BaseSettings):
     voxtral_backoff_s: float = Field(default=1.0, ge=0)
     """Seconds before the second try; the wait doubles with each further one, unless the server names another."""
     voxtral_section_s: float | None = Field(default=None, ge=30.0, le=1500.0)
-    """Longest section of audio in seconds; unset: as the memory plan allows (`duet plan`), and 600 on a CPU or a
+    """Seconds of the longest section of audio; unset: the memory plan's value (`duet plan`), and 600 on a CPU or a
     server."""
     voxtral_quantize: Literal["int8", "nf4"] | None = None
-    """Voxtral's weights in 8 or 4 bits, for small cards; needs the extra `quantize`."""
+    """Quantization of Voxtral's weights to 8 or 4 bits, for small cards; needs the extra `quantize`."""
 
     gpu_cost_per_hour: float | None = Field(default=None, ge=0)
     """Price of an hour of the device in any currency; with it each result has an estimate of its cost."""
 
     audio_limit_s: float = Field(default=24 * 3600.0, gt=0)
-    """Longest episode in seconds; a longer file is refused."""
+    """Seconds of the longest episode; a longer file is rejected."""
     leg_time_limit_s: int = Field(default=6 * 3600, ge=60)
-    """Hard time limit of one leg; then its process is killed and the job ends with what exists."""
+    """Seconds after which the process of a leg is killed; the job then ends with the results that exist."""
     retry_limit: int = Field(default=5, ge=0)
     """Number of retries of a leg after transient errors."""
     retry_backoff_s: float = Field(default=2.0, gt=0)
     """Seconds before the first retry; the wait doubles with each further one, to two minutes at most."""
     stop_grace_s: float = Field(default=100.0, gt=0)
-    """Seconds after SIGTERM for a leg to save its work; then its message is requeued. Keep it below the platform's
+    """Seconds after SIGTERM for a leg to save its work; then its message is requeued. Must be below the platform's
     limit: 120 for a spot notice."""
     notice: Listed = ()
     """Sources of termination notices for this machine, separated by commas: `ec2` for EC2's metadata service, or the
@@ -120,7 +120,7 @@ class Settings(BaseSettings):
     scale: str | None = None
     """Autoscaler: `print` for a log line, `asg:<name>` for an EC2 Auto Scaling group; unset: none."""
     drain_target_s: float = Field(default=3600.0, gt=0)
-    """Target in seconds from the submission of a job to its end, from which the number of hosts follows."""
+    """Seconds from the submission of a job to its end that the autoscaler aims at."""
     scale_min_hosts: int = Field(default=0, ge=0)
     """Smallest number of hosts."""
     scale_max_hosts: int = Field(default=10, ge=0)
@@ -130,9 +130,9 @@ class Settings(BaseSettings):
     scale_down_after_s: float = Field(default=600.0, ge=0)
     """Seconds for which fewer hosts must be enough before the number is reduced."""
     scale_start_s: float = Field(default=180.0, ge=0)
-    """Seconds from the request for a host until its pools work."""
+    """Seconds from the request for a host until its pools are ready."""
     sweep_interval_s: float = Field(default=10.0, gt=0)
-    """Seconds between two liveness checks; a worker that misses five is lost."""
+    """Seconds between two liveness checks of workers; a worker that misses five is lost."""
     serve_host: str = "127.0.0.1"
     """Address of `duet serve`; one that is not loopback needs an API key."""
     serve_to: str = "results"
@@ -145,27 +145,27 @@ class Settings(BaseSettings):
     serve_wait_s: float = Field(default=300.0, ge=0)
     """Seconds that a request waits for its result; then the response has links instead."""
     serve_requests_per_minute: int = Field(default=1200, ge=1)
-    """Requests a minute of a key without a limit of its own."""
+    """Requests a minute that are allowed to a key without a limit of its own."""
     serve_at_once: int = Field(default=256, ge=1)
-    """Concurrent uploads of such a key."""
+    """Concurrent uploads that are allowed to a key without a limit of its own."""
     log_format: Literal["auto", "json", "text"] = "auto"
     """Log format: `json`, one object a line, or `text`; `auto`: text on a terminal."""
     flower_auth: SecretStr | None = None
-    """`user:password` for Flower; with it `duet up` starts it."""
+    """Credentials for Flower, `user:password`; with them `duet up` starts it."""
     flower_port: int = Field(default=5555, ge=1, le=65535)
     """Port of Flower in `duet up` and `duet flower`."""
     webhook_secret: SecretStr | None = None
-    """Secret that signs webhooks: `whsec_` and 24 to 64 random bytes in base64; on every worker of the cpu pool."""
+    """Secret that signs webhooks: `whsec_` and 24 to 64 random bytes in base64; set on every worker of the cpu pool."""
     webhook_tries: int = Field(default=8, ge=1)
-    """Number of tries of a webhook that is not answered with 2xx."""
+    """Number of tries of a webhook delivery without a 2xx response."""
     webhook_backoff_s: float = Field(default=5.0, gt=0)
-    """Seconds before the second try; the wait is four times as long with each further one, an hour at most."""
+    """Seconds before the second try of a delivery; the wait quadruples with each further one, to an hour at most."""
     client_timeout_s: float = 5.0
-    """Seconds after which a client reports that the broker does not answer."""
+    """Seconds without a response of the broker after which a client raises an error."""
 
 
 def chosen(*names: str) -> dict[str, str]:
-    """Return some settings as they are written into results; those that are not set are left out."""
+    """Return the named settings as text for results, without unset ones."""
     values = {name: getattr(settings(), name) for name in names}
     return {name: str(value) for name, value in values.items() if value is not None}
 
@@ -183,8 +183,11 @@ def _xdg(variable: str, fallback: str) -> Path:
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """Return the settings of this process, read once.  Raises: SettingsError: a variable has a value that cannot be
-    used."""
+    """Return the settings of this process; they are read once.
+
+    Raises:
+        SettingsError: a variable has an invalid value.
+    """
     try:
         return Settings()
     except ValidationError as error:

@@ -1,7 +1,7 @@
 """OpenTelemetry traces, where OTEL_EXPORTER_OTLP_ENDPOINT is set: one trace for each attempt of a job.
 
-Its ids are derived from the job's, so that no message carries them: whoever sends a leg again, hours later, on
-whatever machine, adds to the same trace.
+Its ids are derived from the job's and so are part of no message: a leg that is sent again hours later, on any machine,
+adds to the same trace.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ ROOT = "episode"
 
 
 def is_on() -> bool:
-    """Whether traces are wanted."""
+    """Return whether traces are exported."""
     return any(os.environ.get(name) for name in ENDPOINTS)
 
 
@@ -34,18 +34,18 @@ def add_span(
     attributes: Mapping[str, Any],
     error: str = "",
 ) -> None:
-    """Add what has ended to the trace of a job's attempt; does nothing where no traces are wanted.
+    """Add a finished span to the trace of a job's attempt. Does nothing if traces are not exported.
 
     Args:
-        name: what was done; `ROOT` is all of it, and the others lie below it.
+        name: name of the span; `ROOT` is the root, and the others are its children.
         job: the job's id.
         attempt: its attempt.
         began_at, ended_at: seconds since the epoch.
-        attributes: what else is known of it.
-        error: why it failed, if it did.
+        attributes: attributes of the span, without the prefix `duet.`.
+        error: reason of the failure; empty on success.
 
     Raises:
-        SettingsError: traces are wanted and a package is missing.
+        SettingsError: traces are to be exported and a package is missing.
     """
     if not is_on():
         return
@@ -68,13 +68,13 @@ def add_span(
 
 
 def flush() -> None:
-    """Send what is not sent yet; to be called before a process ends."""
+    """Export the remaining spans; call it before the process ends."""
     if is_on():
         _provider().force_flush()
 
 
 def ids_of(job: str, attempt: int) -> tuple[int, int]:
-    """Return the ids of the trace and of its root, of 128 and 64 bits."""
+    """Return the ids of the trace (128 bits) and of its root span (64 bits)."""
     digest = hashlib.sha256(f"{job}.{attempt}".encode()).digest()
     return int.from_bytes(digest[:16], "big"), int.from_bytes(digest[16:24], "big")
 
@@ -98,7 +98,7 @@ def _provider() -> "TracerProvider":
 
     class Ids(RandomIdGenerator):
         next_ids: tuple[int, int] | None = None
-        """Of the root that is begun next; all other ids are random."""
+        """Trace id and span id of the next root span; all other ids are random."""
 
         def generate_trace_id(self) -> int:
             return self.next_ids[0] if self.next_ids else super().generate_trace_id()

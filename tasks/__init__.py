@@ -1,1 +1,1 @@
-"""Celery tasks: a module each, named `tasks.<function>`; `tasks.base` has what they share."""
+"""Celery tasks: one module per step, each task named `tasks.<function>`; `tasks.base` has the shared parts."""

@@ -1,4 +1,4 @@
-"""The slow leg: the analysis of the audio by Voxtral."""
+"""The slow leg: analysis of the audio with Voxtral."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The callback: both outcomes merged and the manifest written; and the rescue, for a leg that was killed."""
+"""The chord's callback, which merges both legs and writes the manifest, and its errback for a leg that was killed."""
 
 import time
 from typing import Any
@@ -30,35 +30,35 @@ from tasks.base.retry import has_tries_left, reject_on_broker_outage, requeue, t
 
 logger = get_task_logger(__name__)
 RETRY_DELAY_S = 5
-"""Seconds before a merge is tried again whose process was killed."""
+"""Seconds before the retry of a merge after its process was killed."""
 FOLDER_IN_USE_S = 1.0
-"""Seconds until a merge looks again whether another job of its episode has written its results."""
+"""Seconds before a merge checks again whether another job still writes to the same episode folder."""
 MAX_LOSSES = 4
-"""A merge whose process was lost so often in a row is what ends it."""
+"""Consecutive process losses after which the merge itself is taken to be the cause."""
 
 
 @app.task(bind=True, name="tasks.merge", typing=False, default_retry_delay=RETRY_DELAY_S)  # type: ignore[untyped-decorator]
 def merge(self: Task, outcomes: list[dict[str, Any]], message: dict[str, Any]) -> dict[str, Any]:
-    """Merge what both legs returned and end the job; where Whisper was unsure, Voxtral is asked once more first."""
+    """Merge the outcomes of both legs and end the job; request a second opinion first if Whisper was uncertain."""
     with reject_on_broker_outage():
         try:
             spec, legs = admit(message), admit_outcomes(outcomes)
         except DuetError as error:
             return _refuse(message, error)
-        if _is_asked(self, spec, legs):
-            return _told(spec, JobState.TRANSCRIBED, "Voxtral is asked for a second opinion.")
+        if _request_opinion(self, spec, legs):
+            return _task_result(spec, JobState.TRANSCRIBED, "Voxtral is asked for a second opinion.")
         return _end_job(self, spec, legs)
 
 
 @app.task(bind=True, name="tasks.rescue", typing=False, default_retry_delay=RETRY_DELAY_S)  # type: ignore[untyped-decorator]
 def rescue(self: Task, message: dict[str, Any]) -> dict[str, Any]:
-    """End a job of which a leg could not return: merge what there is and say what is not."""
+    """End a job after a leg was killed: merge the available results and record the missing ones."""
     return _end_with_what_is_known(self, message)
 
 
 @app.task(bind=True, name="tasks.conclude", typing=False, default_retry_delay=RETRY_DELAY_S)  # type: ignore[untyped-decorator]
 def conclude(self: Task, message: dict[str, Any]) -> dict[str, Any]:
-    """End a job of which Voxtral was asked for a second opinion, whether it gave one or not."""
+    """End a job after its second opinion, whether that succeeded or not."""
     return _end_with_what_is_known(self, message)
 
 
@@ -71,24 +71,24 @@ def _end_with_what_is_known(task: Task, message: dict[str, Any]) -> dict[str, An
         return _end_job(task, spec, _outcomes(spec))
 
 
-def _is_asked(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> bool:
-    """Ask Voxtral for a second opinion where one is wanted; False where the job can end without."""
+def _request_opinion(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> bool:
+    """Request a second opinion if one is needed; return False if the job can end without one."""
     job_store = JobStore(connect(patient=True))
     record = job_store.get(spec.job)
     if record is None or record.spec.attempt != spec.attempt or record.state.is_final:
         return False
     if record.opinion_asked_at:
-        return True  # this merge comes twice; what ends the job is on its way
+        return True  # redelivered: the second opinion is requested already
     try:
-        stretches = second_opinion_on(spec, legs, open_storage(spec.uri))
+        spans = second_opinion_on(spec, legs, open_storage(spec.uri))
     except TransientError as error:
         if has_tries_left(task):
             try_later(task, error)
         return False
     except DuetError:
-        return False  # what is wrong is told when the job ends, which is now
-    # Noted before it is sent: should this process end in between, the sweeper sends it.
-    if not stretches or not job_store.note(spec, opinion_asked_at=time.time()):
+        return False  # the caller ends the job now and reports the error
+    # Recorded before it is sent, so that the sweeper sends it if this process dies in between.
+    if not spans or not job_store.note(spec, opinion_asked_at=time.time()):
         return False
     chord.send_opinion(spec)
     return True
@@ -101,7 +101,7 @@ def _outcomes(spec: JobSpec) -> dict[Leg, LegOutcome]:
 
 
 def _refuse(message: object, error: DuetError) -> dict[str, Any]:
-    """End a job as failed whose message cannot be used, if it can be made out which one it is."""
+    """End a job with an invalid message as failed, if the message identifies the job."""
     logger.error("%s", error)
     fields = message if isinstance(message, dict) else {}
     job, attempt = fields.get("job"), fields.get("attempt")
@@ -125,7 +125,7 @@ def _rescued_outcome(spec: JobSpec, leg: Leg, record: JobRecord | None) -> LegOu
 
 
 def _end_job(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> dict[str, Any]:
-    """End the job while no other job of its episode writes into the same folder."""
+    """End the job under a lease on the episode's folder, so that no other job writes to it meanwhile."""
     job_store = JobStore(connect(patient=True))
     folder = Lease(job_store.redis, spec.uri)
     if not folder.acquire():
@@ -137,15 +137,15 @@ def _end_job(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> dict[str
 
 
 def _write_end(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome], job_store: JobStore) -> dict[str, Any]:
-    """Write the manifest, then move the job to its final state; that order makes the manifest the proof."""
+    """Write the manifest, then move the job to its final state. The manifest is the proof that a job is done."""
     cause = ""
     try:
-        if not job_store.seal(spec) and (ended := _ended(spec, job_store)):
+        if not job_store.seal(spec) and (ended := _result_if_ended(spec, job_store)):
             return ended
         storage = open_storage(spec.uri)
         record = job_store.get(spec.job)
-        _note_begun(spec, job_store, record)
-        result = _written(spec, storage)
+        _count_start(spec, job_store, record)
+        result = _stored_result(spec, storage)
         if result is None:
             result = merge_legs(spec, legs, storage, record, _outline, _opinion(spec, storage, record))
             result = publish(result, spec, storage)
@@ -161,16 +161,16 @@ def _write_end(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome], job_store
         state, reason, cause = JobState.FAILED, _why_failed(error, legs), reason_of(error)
     except Exception as error:
         state, reason, cause = JobState.FAILED, sentence_for(error, f"merge of {spec.job}"), reason_of(error)
-    counts = _untold(legs, job_store.get(spec.job))
+    counts = _final_counts(legs, job_store.get(spec.job))
     if cause:
         counts |= metric_events.step_failed(step_of(task.name), cause)
     job_store.advance(spec, state, counts, reason=reason, ended_at=time.time())
     send_due_if_possible(job_store)
-    return _told(spec, state, reason)
+    return _task_result(spec, state, reason)
 
 
-def _untold(legs: dict[Leg, LegOutcome], record: JobRecord | None) -> Counts:
-    """Return the counts of a job's end: its duration, and the ends of legs that could not count themselves."""
+def _final_counts(legs: dict[Leg, LegOutcome], record: JobRecord | None) -> Counts:
+    """Return the counts of a job's end: its duration, and the ends of legs that were lost before they were counted."""
     if record is None:
         return {}
     counts = metric_events.episode_took(time.time() - record.submitted_at)
@@ -180,11 +180,11 @@ def _untold(legs: dict[Leg, LegOutcome], record: JobRecord | None) -> Counts:
     return counts
 
 
-def _note_begun(spec: JobSpec, job_store: JobStore, record: JobRecord | None) -> None:
-    """Write down that the end of a job is begun; Celery does not count the loss of a whole worker.
+def _count_start(spec: JobSpec, job_store: JobStore, record: JobRecord | None) -> None:
+    """Count the start of a job's end in the job store; Celery does not count the loss of a whole worker.
 
     Raises:
-        EngineError: its process was lost too often already.
+        EngineError: its process was lost MAX_LOSSES times in a row.
     """
     begun = record.endings if record else 0
     if begun >= MAX_LOSSES:
@@ -195,37 +195,37 @@ def _note_begun(spec: JobSpec, job_store: JobStore, record: JobRecord | None) ->
 
 
 def _outline(transcript: Transcript) -> Analysis:
-    from workers.outline import outline  # its libraries take seconds to load, and few workers need them
+    from workers.outline import outline  # deferred: its libraries take seconds to load, and few workers need them
 
     return outline(transcript)
 
 
 def _opinion(spec: JobSpec, storage: Storage, record: JobRecord | None) -> SecondOpinion | None:
-    """Return the second opinion, or why there is none although it was asked for."""
+    """Return the second opinion, a failed one if it was requested and lost, None if it was not requested."""
     if record is None or not record.opinion_asked_at:
         return None
     lost = SecondOpinion(status="failed", reason=f"{PROCESS_LOST}.")
     return saved_opinion(storage, spec) or lost
 
 
-def _ended(spec: JobSpec, job_store: JobStore) -> dict[str, Any] | None:
-    """Return the job's result where nothing is left to do: a callback may come twice, or late."""
+def _result_if_ended(spec: JobSpec, job_store: JobStore) -> dict[str, Any] | None:
+    """Return the task's result if the job has ended already, as a callback may be delivered twice or late."""
     record = job_store.get(spec.job)
     if record is None:
-        return _told(spec, JobState.CANCELLED, "It was forgotten meanwhile, so nothing is written.")
+        return _task_result(spec, JobState.CANCELLED, "It was forgotten meanwhile, so nothing is written.")
     is_older = record.spec.attempt > spec.attempt
-    if is_older or (record.state.is_final and _written(spec, open_storage(spec.uri))):
-        return _told(spec, record.state, record.reason)
+    if is_older or (record.state.is_final and _stored_result(spec, open_storage(spec.uri))):
+        return _task_result(spec, record.state, record.reason)
     return None
 
 
-def _written(spec: JobSpec, storage: Storage) -> EpisodeResult | None:
-    """Return the result of this attempt if it is written: its process may have been lost before it could tell."""
+def _stored_result(spec: JobSpec, storage: Storage) -> EpisodeResult | None:
+    """Return this attempt's result if an earlier process wrote it and was lost before it ended the job."""
     result = read_result(spec, storage)
     return result if result and result.attempt == spec.attempt else None
 
 
-def _told(spec: JobSpec, state: JobState, reason: str) -> dict[str, Any]:
+def _task_result(spec: JobSpec, state: JobState, reason: str) -> dict[str, Any]:
     return {"job": spec.job, "state": state.value, "uri": spec.uri, "reason": reason}
 
 

@@ -1,4 +1,4 @@
-"""The second opinion: Voxtral hears once more what Whisper was unsure of, before the job ends."""
+"""The second opinion: Voxtral transcribes Whisper's uncertain spans before the job ends."""
 
 import time
 from typing import Any
@@ -32,7 +32,7 @@ from workers.voxtral import Skipped
 logger = get_task_logger(__name__)
 
 
-# Both as in `LegTask`.
+# `default_retry_delay` and `Request` are explained in `LegTask`.
 @app.task(  # type: ignore[untyped-decorator]
     bind=True,
     name="tasks.reconsider",
@@ -41,7 +41,7 @@ logger = get_task_logger(__name__)
     Request="workers.runtime.lost_process:LeasedRequest",
 )
 def reconsider(self: Task, message: dict[str, Any]) -> dict[str, Any]:
-    """Store Voxtral's transcription of the uncertain spans for `tasks.conclude`, which comes next in any case."""
+    """Store Voxtral's transcription of the uncertain spans; `tasks.conclude` runs next in any case."""
     with reject_on_broker_outage():
         spec = admit(message)
         job_store = JobStore(connect(patient=True))
@@ -63,7 +63,7 @@ def reconsider(self: Task, message: dict[str, Any]) -> dict[str, Any]:
 
 def _opinion(task: Task, context: LegRun, lease: Lease, waited_s: float) -> SecondOpinion:
     """Return the second opinion; a failure becomes an opinion with status and reason."""
-    if lease.was_left_behind:  # what costs a process once is not worth another
+    if lease.was_left_behind:  # an optional step is not worth a second lost process
         return SecondOpinion(status="failed", reason=f"{PROCESS_LOST}; it may need more memory.")
     started = time.monotonic()
     try:
@@ -74,7 +74,7 @@ def _opinion(task: Task, context: LegRun, lease: Lease, waited_s: float) -> Seco
     except (Ignore, Reject, BrokerError):
         raise
     except CancelledError as error:
-        return _stopped(task, context, str(error))
+        return _handle_stop(task, context, str(error))
     except Exception as error:
         if isinstance(error, TransientError) and has_tries_left(task):
             raise
@@ -97,16 +97,16 @@ def _failed(error: Exception, spec: JobSpec) -> SecondOpinion:
 
 def _readings(analyst: Analyst, context: LegRun) -> tuple[AlternativeTranscript, ...]:
     spec = context.spec
-    stretches = uncertain_spans(read_transcript(spec, context.storage))
+    spans = uncertain_spans(read_transcript(spec, context.storage))
     with local_audio(spec) as audio:
-        return analyst.transcribe(audio, stretches, spec.options, context.checkpoints, context.is_cancelled)
+        return analyst.transcribe(audio, spans, spec.options, context.checkpoints, context.is_cancelled)
 
 
-def _stopped(task: Task, context: LegRun, reason: str) -> SecondOpinion:
+def _handle_stop(task: Task, context: LegRun, reason: str) -> SecondOpinion:
     if context.stop is Stop.HANDOVER:
         requeue(task, priority=PRIORITIES[0])
     if context.stop is Stop.LEASE_LOST:
-        raise Ignore  # another process does it now
+        raise Ignore  # another process has the lease and runs this step
     return SecondOpinion(status="skipped", reason=reason)
 
 

@@ -1,4 +1,4 @@
-"""The fast leg: the transcript, written as soon as it is there."""
+"""The fast leg: transcription with Whisper, published without waiting for the analysis."""
 
 from typing import Any
 
@@ -30,12 +30,12 @@ def _transcribe(leg: LegRun) -> LegOutcome:
             checkpoints=leg.checkpoints,
             on_segments=leg.on_segments,
         )
-    heard = flag_uncertain(transcript)
-    write_transcript(leg.spec, heard, leg.storage)
+    flagged_transcript = flag_uncertain(transcript)
+    write_transcript(leg.spec, flagged_transcript, leg.storage)
     return LegOutcome(
         leg="whisper",
         status="ok",
-        flaws=quality_warnings(heard),
+        flaws=quality_warnings(flagged_transcript),
         audio_s=transcript.audio_s,
         model=transcript.model,
         model_digest=engine.digest,
@@ -45,7 +45,7 @@ def _transcribe(leg: LegRun) -> LegOutcome:
 
 
 def _with_published_names(spec: JobSpec) -> Options:
-    """Return the options with the names that the publisher spells out added to the person's own vocabulary."""
+    """Return the options with the names from the publisher's metadata added to the user's vocabulary."""
     published = spec.episode.publication.names if spec.episode.publication else ()
     own = spec.options.vocabulary
     added = tuple(name for name in published if name not in own)

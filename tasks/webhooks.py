@@ -1,4 +1,4 @@
-"""Webhooks that an older version of Duet has left on the cpu queue."""
+"""Migration of webhooks that an older version of Duet left on the cpu queue."""
 
 from celery.utils.log import get_task_logger
 from pydantic import ValidationError
@@ -13,7 +13,7 @@ logger = get_task_logger(__name__)
 
 @app.task(name="tasks.deliver", ignore_result=True, typing=False)  # type: ignore[untyped-decorator]
 def deliver(message: object) -> None:
-    """Move a webhook from the cpu queue, where an older version of Duet has put it, into the webhook queue."""
+    """Move a webhook that an older version of Duet sent to the cpu queue into the webhook queue."""
     try:
         delivery = Delivery.model_validate(message)
     except ValidationError as error:

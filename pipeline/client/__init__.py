@@ -1,1 +1,1 @@
-"""The client: submits episodes, follows jobs and batches, retries, removes."""
+"""The client: submission of episodes, status of jobs and batches, retry and removal."""

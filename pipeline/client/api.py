@@ -1,4 +1,4 @@
-"""Submitting episodes: one, a folder, a bucket, a feed."""
+"""Submission of an episode, a folder, a bucket or a feed."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -31,29 +31,27 @@ def submit(
     on_completed: str | None = None,
     job_store: JobStore | None = None,
 ) -> Job:
-    """Put one episode to work and return its job at once.
+    """Submit one episode and return its job at once.
 
-    The same bytes with the same options and destination are the same job, however often they are submitted and
-    whatever their file is called. One that failed or was cancelled is begun again, and what its legs had
-    finished is not done twice.
+    The same bytes with the same options and destination are the same job, independent of the file's name and the
+    number of submissions. A job that failed or was cancelled starts again from its checkpoints.
 
     Args:
-        source: path of an audio or video file, `s3://bucket/key`, its address on the web, or what `find_one`
-            found there.
-        to: folder, `file://` or `s3://` URI under which the episode's own folder is made.
-        options: what to ask for; each option changes the job's id.
-        force: do it all again, whatever is there.
-        priority: 0 (first) to 9 (last); by default it goes before every batch.
-        on_transcribed: an address that is told, signed, when the transcript is there; not where it is already.
-        on_completed: one that is told when the job has ended, however it did. See docs/watching.md.
-        job_store: one to share between many calls; by default each call opens its own.
+        source: path of an audio or video file, `s3://bucket/key`, web address, or a result of `find_one`.
+        to: folder, `file://` or `s3://` URI in which the episode's own folder is created.
+        options: the job's options; each of them changes the job's id.
+        force: ignore existing results and run the whole job again.
+        priority: 0 (first) to 9 (last); the default is above every batch.
+        on_transcribed: URL of a signed webhook for the transcript; not called if the transcript exists already.
+        on_completed: URL of a signed webhook for the end of the job, in any state. See docs/watching.md.
+        job_store: a job store to share between calls; by default each call opens its own.
 
     Raises:
-        AudioError: there is no such audio, it cannot be read, or it is not below DUET_ALLOWED_ROOTS.
-        AddressError: the address on the web may not be connected to.
+        AudioError: the audio does not exist, cannot be read, or is not below DUET_ALLOWED_ROOTS.
+        AddressError: connections to the web address are not allowed.
         BrokerError: there is no broker, or it does not answer.
-        StorageError: the destination is of no kind that Duet knows, is not below DUET_ALLOWED_ROOTS, or refuses.
-        TransientError: a server is not able to answer now.
+        StorageError: the destination is not supported, is not below DUET_ALLOWED_ROOTS, or rejects the request.
+        TransientError: a server cannot answer at the moment.
     """
     hooks = Webhooks(on_transcribed, on_completed)
     submitter = Submitter(str(to), options, force=force, priority=priority, job_store=job_store, webhooks=hooks)
@@ -65,7 +63,7 @@ def submit(
 
 
 class BatchArguments(TypedDict, total=False):
-    """The keyword arguments of `submit_all`, which explains them."""
+    """The keyword arguments of `submit_all`, documented there."""
 
     force: bool
     priority: int | None
@@ -107,25 +105,24 @@ def submit_all(
     on_completed: str | None = None,
     on_progress: Callable[[Submitted], None] | None = None,
 ) -> Batch:
-    """Submit every episode at several places and return their batch when all are on the queues.
+    """Submit every episode at several places and return their batch when all are queued.
 
-    What has its results already is not done again; what cannot be submitted is in the batch's `rejected` and
-    never stops the rest. Files are read, downloaded and uploaded several at a time, and memory does not grow
-    with their number.
+    Episodes with existing results are not run again. Sources that cannot be submitted are listed in the batch's
+    `rejected` and do not stop the others. Files are read, downloaded and uploaded in parallel, and memory usage does
+    not grow with their number.
 
     Args:
-        places: files, folders, patterns such as `shows/**/*.mp3`, `s3://bucket/prefix`, addresses of audio
-            and of feeds.
+        places: files, folders, patterns such as `shows/**/*.mp3`, `s3://bucket/prefix`, URLs of audio or feeds.
         to, options, force: as for `submit`.
-        priority: 0 (first) to 9 (last) for all; by default short episodes go before long ones.
-        in_flight: how many episodes may be on the queues and at work at once; the call then takes as long as
-            all but the last of them. None puts all onto the queues.
-        on_transcribed, on_completed: as for `submit`, of each episode.
+        priority: 0 (first) to 9 (last) for all; by default short episodes run before long ones.
+        in_flight: maximum number of queued and running episodes; the call then blocks until only that many are
+            left. None queues all at once.
+        on_transcribed, on_completed: as for `submit`, for each episode.
         on_progress: called with the counts so far, in the calling thread, after each episode.
 
     Raises:
         BrokerError: there is no broker, or it does not answer.
-        StorageError: the destination is of no kind that Duet knows, is not below DUET_ALLOWED_ROOTS, or refuses.
+        StorageError: the destination is not supported, is not below DUET_ALLOWED_ROOTS, or rejects the request.
     """
     names = [str(place) for place in places]
     open_storage(as_uri(to)).check_writable()

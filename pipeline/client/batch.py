@@ -1,4 +1,4 @@
-"""Several episodes submitted together, as the person who submitted them sees them."""
+"""Batches of episodes submitted together, for the submitter."""
 
 import asyncio
 import time
@@ -24,45 +24,45 @@ class Progress:
     """Progress of a batch, in numbers of episodes."""
 
     states: dict[JobState, int] = field(default_factory=dict)
-    """How many are in each state; those that could not be submitted count as failed."""
+    """Number of episodes in each state; those that could not be submitted count as failed."""
     done_before: int = 0
-    """How many of them had their results before this batch."""
+    """Number of episodes that had results before this batch."""
     is_submitted: bool = True
-    """Whether all of them are known; False while a client still submits."""
+    """Whether all episodes are known; False while the submitter is running."""
 
     @property
     def total(self) -> int:
-        """All episodes so far."""
+        """Number of episodes so far."""
         return sum(self.states.values())
 
     @property
     def ended(self) -> int:
-        """Those to which nothing more will happen."""
+        """Number of episodes that have ended."""
         return sum(count for state, count in self.states.items() if state.is_final)
 
     @property
     def failed(self) -> int:
-        """Those that failed or were cancelled."""
+        """Number of episodes that failed or were cancelled."""
         return self.states.get(JobState.FAILED, 0) + self.states.get(JobState.CANCELLED, 0)
 
     @property
     def is_over(self) -> bool:
-        """Whether all are known and all have ended."""
+        """Whether all episodes are known and have ended."""
         return self.is_submitted and self.ended == self.total
 
 
 class Batch:
-    """The jobs of a folder, a prefix, a feed; cheap to hold, as everything is in Redis.
+    """The jobs of a folder, a prefix or a feed; a small object, as all data is in Redis.
 
-    Any process may make one again from its id: `Batch("261122-2201-3f9a")`, or `Batch("last")`.
+    Any process can recreate it from its id: `Batch("261122-2201-3f9a")` or `Batch("last")`.
     """
 
     def __init__(self, id: str = "last", job_store: JobStore | None = None) -> None:
-        """Find a batch.
+        """Look up a batch.
 
         Args:
             id: its id, the start of it, or `last` for the newest one.
-            job store: one to share between many calls; by default each batch opens its own.
+            job_store: a job store to share between batches; by default each batch opens its own.
 
         Raises:
             BatchError: there is no such batch.
@@ -81,7 +81,7 @@ class Batch:
         return self._batches.count(self.id, "jobs")
 
     def __iter__(self) -> Iterator[Job]:
-        """Yield its jobs in the order in which they were submitted, read page by page."""
+        """Yield the jobs in the order of submission, read page by page."""
         jobs = (entry.job for entry in self.entries())
         while page := list(islice(jobs, LOOK_PAGE)):
             yield from (Job(record.spec, self._job_store) for record in self._job_store.get_many(page) if record)
@@ -98,34 +98,34 @@ class Batch:
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
-        """Sources that are no episodes, each with the reason."""
+        """Sources that are not episodes, each with the reason."""
         return tuple(self._batches.skipped(self.id))
 
     def entries(self) -> Iterator[Entry]:
-        """Yield the entries of the batch in their order."""
+        """Yield the entries of the batch in the order of submission."""
         return self._batches.entries(self.id)
 
     def as_completed(self, timeout: float | None = None) -> Iterator[Job]:
         """Yield each job once, as soon as it has ended, until all have.
 
         Args:
-            timeout: seconds to wait for all of them; None waits as long as it takes.
+            timeout: seconds to wait for all of them; None means no limit.
 
         Raises:
-            WaitTimeoutError: some have not ended in that time; those that have were yielded.
+            WaitTimeoutError: some jobs have not ended in that time; the ended ones were yielded.
             BrokerError: the broker does not answer.
         """
         for entry, _ in BatchFollower(self.id, self._job_store).ends(timeout):
             yield Job.of(entry.job, self._job_store)
 
     async def aas_completed(self, timeout: float | None = None) -> AsyncIterator[Job]:
-        """Do what `as_completed` does, in asyncio.
+        """Asynchronous `as_completed`.
 
         Args:
-            timeout: seconds to wait for all of them; None waits as long as it takes.
+            timeout: seconds to wait for all of them; None means no limit.
 
         Raises:
-            WaitTimeoutError: some have not ended in that time; those that have were yielded.
+            WaitTimeoutError: some jobs have not ended in that time; the ended ones were yielded.
             BrokerError: the broker does not answer.
         """
         loop = asyncio.get_running_loop()
@@ -141,29 +141,29 @@ class Batch:
             await asyncio.sleep(ASYNC_LOOK_S)
 
     def wait(self, timeout: float | None = None, on_progress: Callable[[Progress], None] | None = None) -> Progress:
-        """Wait until all jobs have ended and return how they did.
+        """Wait until all jobs have ended and return the final progress.
 
         Args:
-            timeout: seconds to wait; None waits as long as it takes.
-            on_progress: called once at the beginning and then whenever a job has ended.
+            timeout: seconds to wait; None means no limit.
+            on_progress: called at the start and the end, and after jobs have ended, at most twice a second.
 
         Raises:
-            WaitTimeoutError: some have not ended in that time.
+            WaitTimeoutError: some jobs have not ended in that time.
             BrokerError: the broker does not answer.
         """
-        tell = on_progress or (lambda _: None)
-        tell(self.progress())
-        told_at = time.monotonic()
+        report = on_progress or (lambda _: None)
+        report(self.progress())
+        reported_at = time.monotonic()
         for _ in BatchFollower(self.id, self._job_store).ends(timeout):
-            if time.monotonic() - told_at >= 0.5:
-                tell(self.progress())
-                told_at = time.monotonic()
+            if time.monotonic() - reported_at >= 0.5:
+                report(self.progress())
+                reported_at = time.monotonic()
         last = self.progress()
-        tell(last)
+        report(last)
         return last
 
     def progress(self) -> Progress:
-        """Return the progress; jobs that had ended at the last call are not read again.
+        """Return the progress; jobs that had ended by the last call are not read again.
 
         Raises:
             BrokerError: the broker does not answer.
@@ -196,10 +196,10 @@ class Batch:
                     yield Job(record.spec, self._job_store), record.reason
 
     def write_report(self) -> str:
-        """Write `batch.html` and `batch.json` at the destination, as things are now, and return the page's URI.
+        """Write the present `batch.html` and `batch.json` to the destination, and return the page's URI.
 
         Raises:
-            StorageError, TransientError: the destination refuses.
+            StorageError, TransientError: the destination rejects the request, or cannot answer at the moment.
             BrokerError: the broker does not answer.
         """
         from pipeline.client.report import write_report
@@ -207,9 +207,9 @@ class Batch:
         return write_report(self.id, self._job_store)
 
     def cancel(self) -> int:
-        """End every job that has not ended, whether it waits or is at work, and return how many those were.
+        """Cancel every open job, waiting or running, and return their number.
 
-        A client that still submits the batch stops.
+        A client that is still submitting the batch stops.
 
         Raises:
             BrokerError: the broker does not answer.

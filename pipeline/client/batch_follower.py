@@ -1,4 +1,4 @@
-"""Follows the jobs of a batch to their ends, over one connection however many there are."""
+"""The follower of a batch: reports the end of each job, over a single connection."""
 
 import time
 from collections.abc import Iterator
@@ -11,26 +11,26 @@ from pipeline.types import FINAL_STATES, JobState
 from pipeline.types.batch_record import Entry
 
 RECHECK_S = 5.0
-"""A publication can be lost with its connection, so all jobs are looked at this often."""
+"""Seconds between checks of all jobs, as published changes are lost with a connection."""
 LOOK_PAGE = 500
 
 
 class BatchFollower:
-    """Reads a batch's episodes as they are added, and follows each to its end."""
+    """Reads the episodes of a batch as they are added, and reports the end of each."""
 
     def __init__(self, batch: str, job_store: JobStore) -> None:
         self.batch = batch
         self.job_store = job_store
         self.open: dict[str, Entry] = {}
-        """The episodes that have not ended, as far as is known, by their jobs."""
+        """The open episodes as of the last check, by job id."""
         self.states: dict[str, JobState] = {}
-        """Where those were at the last look."""
+        """The states of open jobs as of the last check."""
         self.read = 0
-        """How many episodes were read so far."""
+        """Number of episodes read so far."""
         self._batches = BatchStore(job_store.redis)
 
     def look(self) -> list[tuple[Entry, JobState]]:
-        """Return the episodes that are found to have ended since the last look, each once."""
+        """Return the episodes that have ended since the last check, each once."""
         for entry in self._batches.entries(self.batch, self.read):
             self.read += 1
             self.open[entry.job] = entry
@@ -40,7 +40,7 @@ class BatchFollower:
             page = jobs[first : first + LOOK_PAGE]
             for job, state in zip(page, self.job_store.states(page), strict=True):
                 if state is None or state.is_final:
-                    # A job that nobody knows any more has ended so long ago that it was forgotten.
+                    # A job without a record ended so long ago that it was removed.
                     ended.append((self.open.pop(job), state or JobState.CANCELLED))
                     self.states.pop(job, None)
                 else:
@@ -49,15 +49,15 @@ class BatchFollower:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every episode has ended and no more will come."""
+        """Whether the submission is complete and every episode has ended."""
         record = self._batches.get(self.batch)
         return record.is_submitted and not self.open and self.read == self._batches.count(self.batch, "jobs")
 
     def ends(self, timeout_s: float | None = None) -> Iterator[tuple[Entry, JobState]]:
-        """Yield each episode when it has ended, until all have.
+        """Yield each episode when it ends, until all have ended.
 
         Raises:
-            WaitTimeoutError: some have not in the time given.
+            WaitTimeoutError: some have not ended in that time.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with readable_errors(), self.job_store.redis.pubsub(ignore_subscribe_messages=True) as changes:
@@ -66,16 +66,16 @@ class BatchFollower:
                 yield from self.look()
                 if self.is_complete:
                     return
-                yield from self._told(changes, deadline)
+                yield from self._published_ends(changes, deadline)
                 if deadline is not None and time.monotonic() >= deadline:
                     raise self.too_late(timeout_s or 0.0)
 
     def too_late(self, timeout_s: float) -> WaitTimeoutError:
-        """Return the sentence for a wait whose time is over."""
+        """Return the error of a wait that has timed out."""
         some = f"{len(self.open)} of {self.read} episodes of batch {self.batch}"
         return WaitTimeoutError(f"{some} have not ended after {timeout_s:g} s.")
 
-    def _told(self, changes: "object", deadline: float | None) -> Iterator[tuple[Entry, JobState]]:
+    def _published_ends(self, changes: "object", deadline: float | None) -> Iterator[tuple[Entry, JobState]]:
         """Yield published ends until the next check is due, or until every known episode has ended."""
         until = time.monotonic() + RECHECK_S
         until = until if deadline is None else min(until, deadline)
@@ -86,4 +86,4 @@ class BatchFollower:
                 if entry:
                     yield entry, JobState(message["data"])
         if not self.open:
-            time.sleep(min(0.1, max(0.0, until - time.monotonic())))  # its client still submits
+            time.sleep(min(0.1, max(0.0, until - time.monotonic())))  # the submitter is still running

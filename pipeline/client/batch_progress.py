@@ -1,4 +1,4 @@
-"""A batch as it goes: what has ended since the last look, what is at work now, and the sums."""
+"""Live progress of a batch: newly ended episodes, running episodes and totals."""
 
 import time
 from collections import Counter, deque
@@ -14,10 +14,10 @@ from pipeline.types.batch_record import Entry
 from pipeline.types.found import Skipped
 
 SHOWN_ROWS = 20
-"""More rows than this would not fit a usual terminal."""
+"""Maximum number of rows, so that they fit a usual terminal."""
 LEFT_OUT_EXAMPLES = 3
 LOOKING_SHARE = 0.1
-"""Of the time, at most, that is spent on asking the broker."""
+"""Maximum fraction of the time that is spent on broker requests."""
 
 
 @dataclass
@@ -28,23 +28,23 @@ class BatchTotals:
     done_before: int = 0
     audio_s: float = 0.0
     done_bytes: int = 0
-    """Size of what was done by this batch."""
+    """Audio bytes of the episodes that this batch processed."""
     ended_at: float = 0.0
-    """When the last of them ended, in seconds since the epoch."""
+    """End of the last of them, in seconds since the epoch."""
     left_out: Counter[str] = field(default_factory=Counter)
-    """How many files are no episodes, by the reason."""
+    """Number of files that are not episodes, by reason."""
     left_out_examples: dict[str, list[str]] = field(default_factory=dict)
-    """The first of those, by the reason."""
+    """The first of those files, by reason."""
 
     def leave_out(self, skipped: Skipped) -> None:
-        """Count a file that is no episode."""
+        """Count a file that is not an episode."""
         self.left_out[skipped.reason] += 1
         examples = self.left_out_examples.setdefault(skipped.reason, [])
         if len(examples) < LEFT_OUT_EXAMPLES:
             examples.append(skipped.source)
 
     def add(self, row: EpisodeRow) -> None:
-        """Count a row that has ended."""
+        """Count an ended row."""
         self.states[row.state] += 1
         self.done_before += row.was_done
         self.audio_s += row.audio_s or 0.0
@@ -58,17 +58,17 @@ class BatchTotals:
 
     @property
     def has_failures(self) -> bool:
-        """Whether an episode failed, or was cancelled."""
+        """Whether an episode failed or was cancelled."""
         return bool(self.states[JobState.FAILED] or self.states[JobState.CANCELLED])
 
 
 class BatchProgress:
-    """Looks at a batch again and again; holds what is shown, not all there is."""
+    """Polls a batch; stores only the totals and the rows to show."""
 
     def __init__(self, batch: str, job_store: JobStore) -> None:
         self.sums = BatchTotals()
         self.latest: deque[EpisodeRow] = deque(maxlen=SHOWN_ROWS)
-        """The rows that have ended last."""
+        """The rows that ended last."""
         self.started_at = time.time()
         self.batch = batch
         self.job_store = job_store
@@ -79,11 +79,11 @@ class BatchProgress:
         self._next_look_at = 0.0
 
     def refresh(self) -> list[EpisodeRow]:
-        """Return the rows that have ended since the last look; nothing where looking again would be too soon."""
+        """Return the rows that have ended since the last check, or an empty list if the next check is not due."""
         started = time.monotonic()
         if started < self._next_look_at:
             return []
-        ended = self._row_of_rejected() + self._rows([entry for entry, _ in self._follower.look()])
+        ended = self._rejected_rows() + self._rows([entry for entry, _ in self._follower.look()])
         for row in ended:
             self.sums.add(row)
         self.latest.extend(ended)
@@ -98,23 +98,23 @@ class BatchProgress:
 
     @property
     def open_bytes(self) -> int:
-        """Size of the episodes that have not ended."""
+        """Audio bytes of the episodes that have not ended."""
         return sum(entry.size_bytes for entry in self._follower.open.values())
 
     @property
     def is_over(self) -> bool:
-        """Whether all has been submitted and has ended."""
+        """Whether the submission is complete and every episode has ended and been returned."""
         known: list[tuple[Literal["rejected", "skipped"], int]]
         known = [("rejected", self._rejected), ("skipped", self._skipped)]
         return self._follower.is_complete and all(self._batches.count(self.batch, of) == count for of, count in known)
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether its client was gone before it had submitted everything."""
+        """Whether the submitter was lost before it had submitted everything."""
         return self._batches.get(self.batch).abandoned_at is not None
 
     def left_out(self) -> list[Skipped]:
-        """Return the files that were found to be no episodes since the last time, each once."""
+        """Return the files found not to be episodes since the last call, each once."""
         new = list(self._batches.skipped(self.batch, self._skipped))
         self._skipped += len(new)
         for it in new:
@@ -122,7 +122,7 @@ class BatchProgress:
         return new
 
     def shown(self) -> list[EpisodeRow]:
-        """Return the rows that are worth a look now: at work, then waiting, after those that have ended last."""
+        """Return the rows to show: those that ended last, then running ones, then waiting ones."""
         at_work = (JobState.RUNNING, JobState.TRANSCRIBED)
         states = self._follower.states
         busy = [entry for job, entry in self._follower.open.items() if states.get(job) in at_work][:SHOWN_ROWS]
@@ -139,7 +139,7 @@ class BatchProgress:
             rows += [EpisodeRow(entry.source, entry, record) for entry, record in zip(page, records, strict=True)]
         return rows
 
-    def _row_of_rejected(self) -> list[EpisodeRow]:
+    def _rejected_rows(self) -> list[EpisodeRow]:
         new = [EpisodeRow.of_rejected(it) for it in self._batches.rejected(self._follower.batch, self._rejected)]
         self._rejected += len(new)
         return new

@@ -1,4 +1,4 @@
-"""A batch on its way to the queues: read in parallel, sent in pages, no more in flight than allowed."""
+"""Submission of a batch: sources are read in parallel and queued in pages, up to the limit of jobs in flight."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -21,17 +21,17 @@ from pipeline.types.submitted import Submitted
 logger = logging.getLogger(__name__)
 
 THREADS = 4
-"""That read, download and upload; hashing gives way to other threads."""
+"""Number of threads that read, download and upload; hashing releases the GIL."""
 AHEAD = 64
-"""Sources read before the queues take them, so that memory does not grow with the batch."""
+"""Maximum number of sources read ahead of the queues, so that memory usage does not grow with the batch."""
 PAGE = 50
 PAGE_WAIT_S = 0.5
-"""How long an episode waits at most for others to be sent with it."""
+"""Maximum seconds that an episode waits for others of its page."""
 POLL_S = 0.2
 
 
 class BatchSubmission:
-    """Submits what is found, once, in the calling thread; `stop` may be called from another one."""
+    """Submits all sources once, in the calling thread; `stop` may be called from another one."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class BatchSubmission:
     ) -> None:
         self.count = Submitted()
         self._found = found
-        self._desk = submitter
+        self._submitter = submitter
         self._batch = batch
         self._batches = BatchStore(submitter.job_store.redis)
         self._limiter = InFlightLimiter(submitter.job_store, in_flight, PAGE)
@@ -53,14 +53,14 @@ class BatchSubmission:
         self._jobs: set[str] = set()
 
     def run(self) -> Submitted:
-        """Submit everything; one source that cannot be submitted never stops the rest.
+        """Submit all sources; a source that cannot be submitted does not stop the others.
 
-        However it ends, it is written down that no more will come, for those who follow the batch.
+        In any case the batch is closed at the end, so that its waiters expect no more jobs.
 
         Raises:
-            BrokerError: the broker does not answer; nothing of what follows could be submitted either.
+            BrokerError: the broker does not answer, so that the remaining sources cannot be submitted.
         """
-        with self._owned():
+        with self._ownership():
             self._submit_all()
         return self.count
 
@@ -78,8 +78,8 @@ class BatchSubmission:
         self._start(page)
 
     @contextmanager
-    def _owned(self) -> Iterator[None]:
-        """Renew this client's ownership of the batch while it submits, then close the batch."""
+    def _ownership(self) -> Iterator[None]:
+        """Renew this client's ownership of the batch during the submission, then close the batch."""
         over = Event()
         owner = Thread(target=self._renew, args=(over,), daemon=True)
         owner.start()
@@ -88,7 +88,7 @@ class BatchSubmission:
         except BaseException:
             over.set()
             owner.join()
-            with suppress(BrokerError):  # then the clock finds that nobody renews it any more
+            with suppress(BrokerError):  # beat closes the batch when it is no longer renewed
                 self._batches.close(self._batch, abandoned=True)
             raise
         over.set()
@@ -103,28 +103,28 @@ class BatchSubmission:
                 logger.info("The client of batch %s cannot say that it is there: %s", self._batch, error)
 
     def stop(self) -> None:
-        """Make `run` return as soon as possible; messages that are in the queues stay there."""
+        """Make `run` return as soon as possible; queued messages stay."""
         self._stopped.set()
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it was stopped, here or because the batch was cancelled."""
+        """Whether `stop` was called or the batch was cancelled."""
         if not self._stopped.is_set() and self._batches.is_cancelled(self._batch):
             self._stopped.set()
         return self._stopped.is_set()
 
     def _prepared(self) -> Iterator[list[PreparedEpisode | Rejected | Skipped]]:
-        """Yield prepared sources while the next ones are read; yield an empty list where that takes long."""
+        """Yield prepared sources while the next ones are read; yield an empty list after PAGE_WAIT_S without any."""
         with _threads() as threads:
             ahead: dict[Future[PreparedEpisode | Rejected | Skipped], None] = {}
             for found in self._all_found():
                 ahead[threads.submit(self._prepare, found)] = None
                 while len(ahead) >= AHEAD and not self._stopped.is_set():
-                    yield _taken(ahead)
+                    yield _pop_done(ahead)
                 if self._stopped.is_set():
                     return
             while ahead and not self._stopped.is_set():
-                yield _taken(ahead)
+                yield _pop_done(ahead)
 
     def _all_found(self) -> Iterator[Found]:
         """Yield the sources; an error of the search itself becomes a rejection."""
@@ -137,7 +137,7 @@ class BatchSubmission:
         if isinstance(found, Rejected | Skipped):
             return found
         try:
-            return self._desk.prepare(found)
+            return self._submitter.prepare(found)
         except BrokerError:
             raise
         except Exception as error:
@@ -157,9 +157,9 @@ class BatchSubmission:
                 self._count(it.status, it.spec.episode.size_bytes)
 
     def _enqueue(self, page: list[PreparedEpisode]) -> list[PreparedEpisode]:
-        """Put a page onto the queues; where that cannot be, each of it by itself, so that one costs no other."""
+        """Queue a page; after an error queue its episodes one by one, so that only the faulty ones are rejected."""
         try:
-            return self._desk.enqueue(page)
+            return self._submitter.enqueue(page)
         except BrokerError:
             raise
         except Exception as error:
@@ -201,10 +201,10 @@ class BatchSubmission:
             self._on_progress(self.count)
 
 
-def _taken(
+def _pop_done(
     ahead: "dict[Future[PreparedEpisode | Rejected | Skipped], None]",
 ) -> list[PreparedEpisode | Rejected | Skipped]:
-    """Wait a moment, then take what is done out of what is under way, in the order in which it was found."""
+    """Wait up to PAGE_WAIT_S, then remove and return the completed results in the order of the sources."""
     done, _ = wait(ahead, PAGE_WAIT_S, FIRST_COMPLETED)
     taken = [it for it in ahead if it in done]
     for it in taken:
@@ -212,13 +212,13 @@ def _taken(
     return [it.result() for it in taken]
 
 
-def _entry(it: PreparedEpisode) -> Entry:
+def _entry(prepared: PreparedEpisode) -> Entry:
     return Entry(
-        job=it.spec.job,
-        source=it.source,
-        uri=it.spec.uri,
-        size_bytes=it.spec.episode.size_bytes,
-        was_done=it.status is SubmitStatus.DONE,
+        job=prepared.spec.job,
+        source=prepared.source,
+        uri=prepared.spec.uri,
+        size_bytes=prepared.spec.episode.size_bytes,
+        was_done=prepared.status is SubmitStatus.DONE,
     )
 
 

@@ -1,4 +1,4 @@
-"""The jobs that ended without all that was asked for, and why."""
+"""Dead letters: the jobs that ended failed or partial, with their reasons."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ PAGE = 1000
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One of these jobs."""
+    """A job that ended failed or partial."""
 
     record: JobRecord
 
@@ -29,17 +29,17 @@ class DeadLetter:
 
     @property
     def missing(self) -> tuple[Leg, ...]:
-        """The legs that did not end well; none where the audio itself is flawed, or the merge went wrong."""
+        """The legs that have not succeeded; empty if only the audio is flawed or the merge failed."""
         return missing_legs(self.record)
 
     @property
     def can_be_mended(self) -> bool:
-        """Whether a retry may give more; a flaw of the audio stays."""
+        """Whether a retry can complete the job; flaws of the audio remain."""
         return self.record.state is JobState.FAILED or bool(self.missing)
 
     @property
     def waits_for_voxtral(self) -> bool:
-        """Whether all that is missing is a Voxtral that was switched off."""
+        """Whether only the Voxtral leg is missing, because it was skipped."""
         outcome = self.record.legs["voxtral"].outcome
         return self.missing == ("voxtral",) and outcome is not None and outcome.status == "skipped"
 
@@ -72,10 +72,10 @@ def dead_letters(job_store: JobStore) -> Iterator[DeadLetter]:
 
 
 def failed_jobs(job_store: JobStore | None = None) -> list[Job]:
-    """Return the jobs that ended failed or partial, oldest first; `Job.retry` does what is missing.
+    """Return the jobs that ended failed or partial, oldest first; `Job.retry` runs their missing legs.
 
     Args:
-        job store: one to share between many calls; by default each call opens its own.
+        job_store: a job store to share between calls; by default each call opens its own.
 
     Raises:
         BrokerError: there is no broker, or it does not answer.
@@ -85,7 +85,7 @@ def failed_jobs(job_store: JobStore | None = None) -> list[Job]:
 
 
 def why_voxtral_is_off() -> str:
-    """Return the reason that Voxtral's pool gives for not running; empty where it may run, or has reported nothing."""
+    """Return the reason why Voxtral's pool is off; empty if it may run or has not reported its status."""
     state = ready_pools().get("voxtral", {})
     model = state.get("model", "") if state.get("status") != UNAVAILABLE else ""
     return model.removeprefix("off: ") if model.startswith("off: ") else ""

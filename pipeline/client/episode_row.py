@@ -1,4 +1,4 @@
-"""One episode of a batch as tables and `--json` show it."""
+"""Rows of a batch's episodes for tables and `--json`."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -17,11 +17,11 @@ class EpisodeRow:
     entry: Entry | None = None
     record: JobRecord | None = None
     error: str = ""
-    """Why it could not be submitted."""
+    """Reason why it could not be submitted."""
 
     @classmethod
     def of_rejected(cls, rejected: Rejected) -> Self:
-        """Return the row of something that could not be submitted."""
+        """Return the row of a source that could not be submitted."""
         return cls(rejected.source, error=rejected.reason)
 
     @property
@@ -33,17 +33,17 @@ class EpisodeRow:
 
     @property
     def name(self) -> str:
-        """The last part of its source, for tables."""
+        """The last part of the source, for tables."""
         return last_part(self.source)
 
     @property
     def was_done(self) -> bool:
-        """Whether its results were there before it was submitted."""
+        """Whether its results existed before the submission."""
         return bool(self.entry and self.entry.was_done)
 
     @property
     def size_bytes(self) -> int:
-        """Size of its audio."""
+        """Bytes of its audio."""
         return self.entry.size_bytes if self.entry else 0
 
     @property
@@ -53,26 +53,26 @@ class EpisodeRow:
 
     @property
     def audio_s(self) -> float | None:
-        """Length in seconds, when it is known."""
+        """Length in seconds, or None if unknown."""
         return self.record.audio_s if self.record else None
 
     @property
     def transcript_s(self) -> float | None:
-        """Seconds from submitting to the transcript, if that was now."""
+        """Seconds from the submission to the transcript, or None if this submission made none."""
         if self.was_done or not self.record or not self.record.transcribed_at:
             return None
         return self.record.transcribed_at - self.record.submitted_at
 
     @property
     def total_s(self) -> float | None:
-        """Seconds from submitting to the end, if that was now."""
+        """Seconds from the submission to the end, or None if it was done before or has not ended."""
         if self.was_done or not self.record or not self.record.ended_at:
             return None
         return self.record.ended_at - self.record.submitted_at
 
     @property
     def reason(self) -> str:
-        """The error, or what is missing."""
+        """The error or the reason of the job's state."""
         return self.error or (self.record.reason if self.record else "The broker has forgotten it.")
 
     def to_json(self) -> dict[str, object]:
@@ -96,7 +96,7 @@ def last_part(source: str) -> str:
 
 
 def left_out_json(skipped: Skipped) -> dict[str, object]:
-    """Return the line that `--json` prints of what is no episode; it has the fields of a row's."""
+    """Return the line that `--json` prints for a file that is not an episode, with the fields of a row."""
     own = {"source": skipped.source, "status": "skipped", "reason": skipped.reason}
     return EpisodeRow(skipped.source).to_json() | own
 

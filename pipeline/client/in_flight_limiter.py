@@ -1,4 +1,4 @@
-"""The limit of how many jobs of a batch are in flight at once."""
+"""The limit of jobs of a batch in flight."""
 
 from collections.abc import Iterable
 
@@ -15,7 +15,7 @@ class InFlightLimiter:
         self._inside: set[str] = set()
 
     def enter(self, jobs: Iterable[str]) -> None:
-        """Count jobs that were put to work."""
+        """Count jobs that were enqueued."""
         if self._limit is not None:
             self._inside.update(jobs)
 

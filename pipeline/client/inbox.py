@@ -1,7 +1,7 @@
-"""Folders and prefixes that are watched: what is put there is submitted once it has stopped growing.
+"""Inboxes: watched folders and prefixes with files that are submitted once they have stopped growing.
 
-What was taken is remembered in Redis by its version; the file itself is never touched. Should Redis forget, all
-is submitted again, and what is done is found to be done.
+The versions of submitted files are stored in Redis; the files themselves are never changed. If Redis loses its data,
+all files are submitted again, and those with results are found to be done.
 """
 
 import hashlib
@@ -26,22 +26,22 @@ from pipeline.storage import as_uri, join, open_storage, path_of
 
 logger = logging.getLogger(__name__)
 BESIDE = "-results"
-"""Without a destination, results go to a folder beside the inbox, of its name and this."""
+"""Suffix of the default destination, a folder beside the inbox."""
 
 
 @dataclass(frozen=True)
 class SeenFile:
-    """Size and time of a file at the last scan."""
+    """The version of a file at the last scan."""
 
     version: str
-    """Its size and time of change, or its ETag."""
+    """Size and modification time of a file, or ETag and size of an object."""
     since: float
-    """When this version was first seen, in seconds since the epoch."""
+    """First scan with this version, in seconds since the epoch."""
     taken: bool = False
 
 
 class Inbox:
-    """One watched place."""
+    """A watched folder or prefix."""
 
     def __init__(self, place: str, destination: str | None, job_store: JobStore) -> None:
         self.place = place.rstrip("/")
@@ -51,7 +51,7 @@ class Inbox:
         self._key = f"duet:inbox:{hashlib.sha256(as_uri(self.place).encode()).hexdigest()[:16]}"
 
     def look(self, now: float, settle_s: float) -> int:
-        """Submit what is there and has not changed for that many seconds, and return how many those were.
+        """Submit the files that have not changed for `settle_s` seconds, and return their number.
 
         Raises:
             BrokerError: the broker does not answer.
@@ -67,12 +67,12 @@ class Inbox:
         return taken
 
     def _look_at(self, source: LocalFile | BucketObject, now: float, settle_s: float) -> bool:
-        """Submit a file if it has not changed for long enough; return whether it was taken."""
+        """Submit a file if it has not changed for long enough; return whether it was submitted."""
         name = _name(source)
-        seen = self._seen(name)
+        seen = self._load(name)
         version = _version(source)
         if version is None:
-            return False  # it is gone again
+            return False  # it was deleted meanwhile
         if seen is None or seen.version != version:
             self._note(name, SeenFile(version, now))
         elif not seen.taken and now - seen.since >= settle_s and self._submit(source):
@@ -81,39 +81,39 @@ class Inbox:
         return False
 
     def forget_gone(self) -> int:
-        """Forget files that are not in the inbox any more, and return how many those were.
+        """Remove the entries of files that are no longer in the inbox, and return their number.
 
         Raises:
             BrokerError: the broker does not answer.
-            StorageError, TransientError: the bucket does not say what it holds.
+            StorageError, TransientError: the bucket cannot be listed.
         """
         with readable_errors():
-            # Names of files need not be UTF-8.
+            # File names may be invalid UTF-8.
             kept = self._redis.execute_command("HKEYS", self._key, **{NEVER_DECODE: True})
-            if gone := self._gone([os.fsdecode(name) for name in kept]):
+            if gone := self._find_deleted([os.fsdecode(name) for name in kept]):
                 self._redis.hdel(self._key, *map(os.fsencode, gone))
         return len(gone)
 
-    def _gone(self, names: Sequence[str]) -> list[str]:
+    def _find_deleted(self, names: Sequence[str]) -> list[str]:
         if self.place.startswith("s3://"):
             there = {join(self.place, name) for name in open_storage(self.place).list()} if names else set()
             return [name for name in names if name not in there]
         if not Path(self.place).expanduser().is_dir():
-            return []  # a folder that is not mounted now is no empty one
+            return []  # an unmounted folder does not mean deleted files
         return [name for name in names if not Path(name).exists()]
 
     def _episodes(self) -> Iterator[LocalFile | BucketObject]:
         try:
             yield from (it for it in find(self.place) if isinstance(it, LocalFile | BucketObject))
         except AudioError:
-            return  # nothing is there yet
+            return  # the inbox is empty
         except DuetError as error:
             logger.warning("The inbox %s cannot be read: %s", self.place, error)
 
     def _submit(self, source: Source) -> bool:
-        """Submit a file; False where that is worth another try at the next look."""
+        """Submit a file; return False if the next scan should try again."""
         try:
-            submitter = Submitter(self._mirrored(source), job_store=self._job_store)
+            submitter = Submitter(self._destination_of(source), job_store=self._job_store)
             submitter.enqueue([submitter.prepare(source)])
             logger.info("Took %s", source.name)
         except BrokerError:
@@ -125,8 +125,8 @@ class Inbox:
             return False
         return True
 
-    def _mirrored(self, source: Source) -> str:
-        """Return the destination of a file's results: the folder that mirrors its own."""
+    def _destination_of(self, source: Source) -> str:
+        """Return the destination of a file's results, with the same subfolders as in the inbox."""
         if isinstance(source, LocalFile) and self.destination.startswith("file:"):
             folders = source.path.absolute().parent.relative_to(Path(self.place).expanduser().absolute())
             return as_uri(path_of(self.destination) / folders)
@@ -135,7 +135,7 @@ class Inbox:
         folder = own.removeprefix(root).strip("/").rpartition("/")[0]
         return join(self.destination, *folder.split("/")) if folder else self.destination
 
-    def _seen(self, name: bytes) -> SeenFile | None:
+    def _load(self, name: bytes) -> SeenFile | None:
         found = self._redis.hget(self._key, name)
         return SeenFile(**json.loads(found)) if found else None
 
@@ -144,7 +144,7 @@ class Inbox:
 
 
 def _name(source: LocalFile | BucketObject) -> bytes:
-    """Return the name by which a file is remembered; it need not be UTF-8."""
+    """Return the name of a file in Redis, which may be invalid UTF-8."""
     return os.fsencode(source.path) if isinstance(source, LocalFile) else source.name.encode()
 
 

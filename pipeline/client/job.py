@@ -1,4 +1,4 @@
-"""One episode on its way, as the person who submitted it sees it."""
+"""The job of a submitted episode, for the submitter."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ from pipeline.types.records import RANKS, JobRecord
 
 
 class Job:
-    """A submitted episode; cheap to hold, and any process may make one again from its spec."""
+    """A submitted episode; a small object that any process can recreate from its spec."""
 
     def __init__(self, spec: JobSpec, job_store: JobStore) -> None:
         self.spec = spec
@@ -31,7 +31,7 @@ class Job:
         """Return the job with an id.
 
         Raises:
-            JobFailedError: the broker knows no such job.
+            JobFailedError: the job is not in the job store.
             BrokerError: there is no broker, or it does not answer.
         """
         job_store = job_store or JobStore()
@@ -47,7 +47,7 @@ class Job:
 
     @property
     def uri(self) -> str:
-        """The folder where the results are."""
+        """The URI of the results' folder."""
         return self.spec.uri
 
     @property
@@ -63,12 +63,12 @@ class Job:
         """Wait for the fast leg and return its transcript.
 
         Args:
-            timeout: seconds to wait; None waits as long as it takes.
+            timeout: seconds to wait; None means no limit.
 
         Raises:
             WaitTimeoutError: the fast leg has not ended in that time.
             CancelledError: the job was cancelled before there was a transcript.
-            JobFailedError: the episode could not be transcribed; the message says why.
+            JobFailedError: the episode could not be transcribed; the message has the reason.
         """
         record = self._wait(JobState.TRANSCRIBED, timeout)
         outcome = record.legs["whisper"].outcome if record else None
@@ -81,15 +81,15 @@ class Job:
         return Transcript.from_json(read_product(record.spec if record else self.spec, "whisper", self._storage))
 
     def result(self, timeout: float | None = None) -> EpisodeResult:
-        """Wait for both legs and return this job's merged result; look at its `state` and `reason`.
+        """Wait for the end of the job and return its merged result; check its `state` and `reason`.
 
         Args:
-            timeout: seconds to wait; None waits as long as it takes.
+            timeout: seconds to wait; None means no limit.
 
         Raises:
             WaitTimeoutError: the job has not ended in that time.
             CancelledError: the job was cancelled.
-            JobFailedError: the job ended and its result cannot be read; the message says why.
+            JobFailedError: the job has ended and its result cannot be read; the message has the reason.
         """
         record = self._wait(JobState.COMPLETED, timeout)
         if record and record.state is JobState.CANCELLED:
@@ -102,10 +102,10 @@ class Job:
         return result
 
     async def atranscript(self, timeout: float | None = None) -> Transcript:
-        """Do what `transcript` does, in asyncio: thousands may wait at once, over a few connections.
+        """Asynchronous `transcript`; thousands of concurrent waiters share a few connections.
 
         Args:
-            timeout: seconds to wait; None waits as long as it takes.
+            timeout: seconds to wait; None means no limit.
 
         Raises:
             WaitTimeoutError, CancelledError, JobFailedError: as for `transcript`.
@@ -114,10 +114,10 @@ class Job:
         return await asyncio.to_thread(self.transcript, 0.0)
 
     async def aresult(self, timeout: float | None = None) -> EpisodeResult:
-        """Do what `result` does, in asyncio: thousands may wait at once, over a few connections.
+        """Asynchronous `result`; thousands of concurrent waiters share a few connections.
 
         Args:
-            timeout: seconds to wait; None waits as long as it takes.
+            timeout: seconds to wait; None means no limit.
 
         Raises:
             WaitTimeoutError, CancelledError, JobFailedError: as for `result`.
@@ -126,45 +126,44 @@ class Job:
         return await asyncio.to_thread(self.result, 0.0)
 
     def segments(self) -> Iterator[Segment]:
-        """Yield the transcript's segments, in order, as soon as each is known.
+        """Yield the transcript's segments in order, each as soon as it is transcribed.
 
         Raises:
             CancelledError: the job was cancelled before there was a transcript.
-            JobFailedError: the episode could not be transcribed; the message says why.
+            JobFailedError: the episode could not be transcribed; the message has the reason.
         """
-        told = 0
+        yielded = 0
         for record in self._job_store.changes(self.id):
             has_ended = record is None or RANKS[record.state] >= RANKS[JobState.TRANSCRIBED]
-            # What an attempt reused, or heard long ago, is in the transcript and nowhere else.
-            new = self.transcript().segments[told:] if has_ended else self._job_store.segments(self.spec, told)
+            # Segments of an earlier attempt, or of long ago, are only in the transcript.
+            new = self.transcript().segments[yielded:] if has_ended else self._job_store.segments(self.spec, yielded)
             yield from new
-            told += len(new)
+            yielded += len(new)
             if has_ended:
                 return
 
     def cancel(self) -> bool:
-        """End the job, whether it waits or is at work; False when it had ended already."""
+        """Cancel the job, waiting or running; return False if it has ended already."""
         record = self._job_store.get(self.id)
-        # The legs look at the state before they begin and while they work, so that no process, and with it
-        # a loaded model, has to be killed.
+        # The legs check the state before and while they run, so that no process with a loaded model has to be killed.
         return record is not None and self._job_store.advance(
             record.spec, JobState.CANCELLED, reason="It was cancelled.", ended_at=time.time()
         )
 
     def retry(self, priority: int = SINGLE) -> "Job":
-        """Do what is missing of a job that ended failed, partial or cancelled, and return its new attempt.
+        """Run the missing legs of a failed, partial or cancelled job, and return its new attempt.
 
-        A leg that was ok is not run again. A job that is under way or complete is left as it is.
+        A leg that succeeded is not run again. A job that is open or complete stays unchanged.
 
         Args:
             priority: 0 (first) to 9 (last).
 
         Raises:
-            AudioError: the audio is not where it was.
+            AudioError: the audio is no longer at its address.
             BrokerError: the broker does not answer.
-            JobFailedError: the broker does not know the job.
-            StorageError: the place of the results refuses.
-            TransientError: it cannot answer now.
+            JobFailedError: the job is not in the job store.
+            StorageError: the destination rejects the request.
+            TransientError: the destination cannot answer at the moment.
         """
         record = self._job_store.get(self.id)
         if record is None:
@@ -183,7 +182,7 @@ class Job:
         await job_waiter().wait(self.id, reached, timeout_s)
 
     def _was_done_before(self) -> bool:
-        """Whether it was done before this broker's time."""
+        """Whether the job has a result but no record in this job store."""
         return self._job_store.get(self.id) is None and read_manifest(self._storage) is not None
 
     def _wait(self, reached: JobState, timeout_s: float | None) -> JobRecord | None:

@@ -1,4 +1,4 @@
-"""The episodes at a destination, read from what they left there; no broker is needed."""
+"""The episodes at a destination, read from their manifests without a broker."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,23 +9,23 @@ from pipeline.storage import as_uri, join, open_storage
 from pipeline.types import EpisodeResult
 
 PLACE = "results"
-"""Where results are looked for when nothing is said."""
+"""Default destination of results."""
 THREADS = 8
 NOTES = ("notes.md", "transcript.txt")
-"""What a person reads first, the best first."""
+"""Files to show to a reader, best first."""
 
 
 def names(place: str) -> list[str]:
     """Return the names of the episodes' folders at a destination.
 
     Raises:
-        StorageError: it cannot be read.
+        StorageError: the destination cannot be read.
     """
     return open_storage(as_uri(place)).folders()
 
 
 def episodes(place: str) -> Iterator[tuple[str, EpisodeResult]]:
-    """Yield the name of each episode's folder and its result, in the order of names; those at work are left out.
+    """Yield the name of each episode's folder and its result, in the order of names; omits unfinished episodes.
 
     Raises:
         StorageError: the destination cannot be read.
@@ -43,11 +43,11 @@ def find_episode(episode: str, place: str) -> str:
     """Return the URI of an episode's folder.
 
     Args:
-        episode: its folder, or at the destination its name, its id, or a part of either that only it has.
+        episode: path of its folder, or its name, its id or a unique part of either.
         place: the destination.
 
     Raises:
-        StorageError: there is no such episode, or there are several.
+        StorageError: no episode matches, or several do.
     """
     if open_storage(as_uri(episode)).exists("result.json"):
         return as_uri(episode)

@@ -1,4 +1,4 @@
-"""The result folders of a destination, by the episode each belongs to."""
+"""The result folders of a destination, by episode."""
 
 from functools import cached_property
 from threading import Lock
@@ -8,10 +8,10 @@ from pipeline.types import Episode
 
 
 class ResultFolders:
-    """The folders of a destination by the episode each is of; listed once, when first asked for.
+    """Looks up the folder of an episode; lists the destination once, on first use.
 
-    An episode's folder is found by its digest at the end of the name, so an episode whose file has another
-    name now, or a feed another title, is the same episode.
+    A folder is identified by the digest at the end of its name, so an episode is the same after its file or its title
+    in the feed was renamed.
     """
 
     def __init__(self, destination: str) -> None:
@@ -19,7 +19,7 @@ class ResultFolders:
         self._lock = Lock()
 
     def folder_of(self, episode: Episode) -> str | None:
-        """Return the name of an episode's folder, or None where it has none; its own name comes first."""
+        """Return the name of an episode's folder, preferably with its present name, or None if it has none."""
         with self._lock:
             folders = self._folders.get(episode.id, [])
         own = f"{episode.slug}-{episode.id}"

@@ -1,4 +1,4 @@
-"""Beginning a job again that ended without all that was asked for: just what is missing is done."""
+"""Retry of a job that ended without all its legs: only the missing legs run again."""
 
 import time
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ from pipeline.types.records import JobRecord
 
 
 def missing_legs(record: JobRecord) -> tuple[Leg, ...]:
-    """Return the legs of a job that did not end well."""
+    """Return the legs of a job that have not succeeded."""
     return tuple(
         leg
         for leg, it in record.legs.items()
@@ -27,15 +27,15 @@ def missing_legs(record: JobRecord) -> tuple[Leg, ...]:
 
 
 def begin_again(record: JobRecord, job_store: JobStore, priority: int = SINGLE) -> JobSpec:
-    """Put a job that has ended onto the queues once more, and return its new attempt; others stay as they are.
+    """Queue an ended, incomplete job once more and return its new attempt; return other jobs unchanged.
 
-    A leg that was ok finds its product and does nothing; one that failed goes on at its checkpoints.
+    A leg that succeeded reuses its product, and one that failed resumes from its checkpoints.
 
     Raises:
-        AudioError: the audio is not where it was.
+        AudioError: the audio is no longer at its address.
         BrokerError: the broker does not answer.
-        StorageError: the place of the results refuses.
-        TransientError: it cannot answer now.
+        StorageError: the destination rejects the request.
+        TransientError: the destination cannot answer at the moment.
     """
     if not record.state.is_final or record.state is JobState.COMPLETED:
         return record.spec
@@ -52,7 +52,7 @@ def begin_again(record: JobRecord, job_store: JobStore, priority: int = SINGLE) 
 
 
 def _next_attempt(spec: JobSpec) -> JobSpec:
-    """Return the attempt that follows; what an attempt that was to begin afresh has brought to its end counts."""
+    """Return the next attempt; it reuses results if the last attempt, even a forced one, wrote the manifest."""
     manifest = read_manifest(open_storage(spec.uri))
     is_its_own = manifest is not None and (manifest.job, manifest.attempt) == (spec.job, spec.attempt)
     return spec.model_copy(update={"attempt": spec.attempt + 1, "fresh": spec.fresh and not is_its_own})
@@ -66,7 +66,7 @@ def _check_audio(spec: JobSpec) -> None:
         folder, _, name = spec.audio_uri.rpartition("/")
         is_there = open_storage(folder).exists(name)
     else:
-        is_there = True  # only the leg that fetches it can tell
+        is_there = True  # checked by the leg that downloads it
     if not is_there:
         raise AudioError(
             f"The audio of {spec.episode.source} is no longer at {spec.audio_uri}; "

@@ -1,4 +1,4 @@
-"""From a source to a job: which episode it is, whether it is done, and if not, onto the queues."""
+"""The submitter: identifies the episode of a source, looks up existing results, and queues its job."""
 
 import logging
 import time
@@ -41,16 +41,16 @@ class SubmitStatus(Enum):
     """The status of a submitted source."""
 
     NEW = "new"
-    """It is put to work."""
+    """The job is queued."""
     UNDER_WAY = "under way"
-    """It is at work already, for somebody else or since an earlier submission."""
+    """The job is open already, from another client or an earlier submission."""
     DONE = "done"
-    """Its results are there."""
+    """The results exist already."""
 
 
 @dataclass(frozen=True)
 class PreparedEpisode:
-    """A source whose audio is where the pools can read it, if it is to be put to work."""
+    """A source with its job; the audio of a new job is in a place that the pools can read."""
 
     source: str
     spec: JobSpec
@@ -58,7 +58,7 @@ class PreparedEpisode:
 
 
 class Submitter:
-    """Submits sources to one destination with one set of options; several threads may prepare at once."""
+    """Submits sources to one destination with one set of options; several threads may call `prepare` at once."""
 
     def __init__(
         self,
@@ -87,17 +87,17 @@ class Submitter:
         return self._given_job_store or JobStore()
 
     def prepare(self, source: Source) -> PreparedEpisode:
-        """Find out which episode a source holds and, unless that is done or under way, bring its audio.
+        """Identify a source's episode and, unless its job is done or open, upload its audio for the pools.
 
         Raises:
-            AudioError, AddressError: the audio is not to be had.
-            StorageError, TransientError: the source's bucket, or the destination, refuses.
+            AudioError, AddressError: the audio cannot be read.
+            StorageError, TransientError: the source's bucket or the destination rejects the request.
             BrokerError: the broker does not answer.
-            UnexpectedError: the source is such that nobody foresaw it.
+            UnexpectedError: reading the source failed with an unforeseen error.
         """
         try:
-            prepared = self._prepared(source)
-            prepared.spec.model_dump_json()  # what cannot be written into a message is said of itself alone
+            prepared = self._prepare(source)
+            prepared.spec.model_dump_json()  # an invalid source must not fail a whole page in `enqueue`
         except DuetError:
             raise
         except redis.RedisError as error:
@@ -106,7 +106,7 @@ class Submitter:
             raise as_duet_error(error, source.name) from error
         return prepared
 
-    def _prepared(self, source: Source) -> PreparedEpisode:
+    def _prepare(self, source: Source) -> PreparedEpisode:
         known = source.recall(self._digests)
         looked_up = self._look_up(source, known) if known else None
         if looked_up and looked_up.status is not SubmitStatus.NEW:
@@ -125,10 +125,10 @@ class Submitter:
             source.forget()
 
     def enqueue(self, prepared: Sequence[PreparedEpisode]) -> list[PreparedEpisode]:
-        """Put what is new onto the queues and return it all as it then is, in its order.
+        """Queue the new jobs and return all episodes in the same order with their present status.
 
         Raises:
-            BrokerError: the broker does not answer. What it has taken is found again by the next submission.
+            BrokerError: the broker does not answer. The next submission finds the jobs that were queued.
         """
         began_at = time.time()
         at_work = [it.spec.job for it in prepared if it.status is not SubmitStatus.DONE]
@@ -143,8 +143,8 @@ class Submitter:
             raise unreachable(error) from None
         self.job_store.note_sent(list(won.values()))
         for spec in won.values():
-            told = {"job": spec.job, "episode": spec.episode.id, "attempt": spec.attempt, "priority": spec.priority}
-            tracing.add_span("submit", spec.job, spec.attempt, began_at, time.time(), told)
+            span = {"job": spec.job, "episode": spec.episode.id, "attempt": spec.attempt, "priority": spec.priority}
+            tracing.add_span("submit", spec.job, spec.attempt, began_at, time.time(), span)
         ended_up = [self._resolve_race(it, won) for it in prepared]
         for it, other in zip(prepared, ended_up, strict=True):
             if it.status is not other.status:
@@ -166,13 +166,13 @@ class Submitter:
             note_due(self.job_store.redis, [(it.spec.job, it.spec.attempt, it.state) for it in records])
 
     def _resolve_race(self, prepared: PreparedEpisode, won: dict[str, JobSpec]) -> PreparedEpisode:
-        # Of two files with the same bytes, or two clients at once, one begins the job and the other finds it.
+        # If two files have the same bytes, or two clients submit them at once, only one starts the job.
         is_ours = won.pop(prepared.spec.job, None) is prepared.spec
         lost = prepared.status is SubmitStatus.NEW and not is_ours
         return PreparedEpisode(prepared.source, prepared.spec, SubmitStatus.UNDER_WAY) if lost else prepared
 
     def _remove_staged_audio(self, spec: JobSpec) -> None:
-        """Remove the audio that was brought for a job which another client began, unless that reads it, or may."""
+        """Remove the audio uploaded for a job that another client has started, unless that job may read it."""
         folder = f"{spec.uri}/"
         record = self.job_store.get(spec.job)
         is_read = record and record.spec.audio_uri == spec.audio_uri and record.state is not JobState.COMPLETED
@@ -180,7 +180,7 @@ class Submitter:
             open_storage(spec.uri).delete(spec.audio_uri.removeprefix(folder))
 
     def _look_up(self, source: Source, episode: Episode) -> PreparedEpisode:
-        """Return the job of an episode, and whether anything is to be done for it."""
+        """Return an episode's job and its status."""
         spec = self._spec(episode)
         record = self.job_store.get(spec.job)
         if not self.force:
@@ -206,7 +206,7 @@ class Submitter:
         )
 
     def _result(self, spec: JobSpec) -> EpisodeResult | None:
-        """Return the result of a job that is done; None also where another job's result is there."""
+        """Return the result of a job that is done; None if it has none or another job's result is in its place."""
         if not self._folders.folder_of(spec.episode):
             return None
         result = read_manifest(open_storage(spec.uri))
@@ -218,14 +218,14 @@ class Submitter:
 
 
 def _suffix(source: str) -> str:
-    """Return the ending of a file's name, or of the path in an address, in small letters; empty where it has none."""
+    """Return the lower-case extension of a path or URL, or an empty string if it has none."""
     path = urlsplit(source).path if "://" in source else source
     suffix = PurePosixPath(path).suffix.lower()
     return suffix if suffix[1:].isascii() and suffix[1:].isalnum() else ""
 
 
 def _check_webhooks(webhooks: Webhooks) -> None:
-    """Raise AddressError or TransientError where a webhook's address may not be reached, or none would be signed."""
+    """Raise AddressError or TransientError if a webhook's address is not allowed or it could not be signed."""
     for url in filter(None, (webhooks.on_transcribed, webhooks.on_completed)):
         check_url(url)
     if webhooks.wanted:

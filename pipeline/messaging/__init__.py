@@ -1,1 +1,1 @@
-"""Messages between clients and workers: the Celery application, the chord, queues, priorities."""
+"""Messages between clients and workers: the Celery application, the chord, queues and priorities."""

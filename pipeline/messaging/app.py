@@ -1,6 +1,6 @@
-"""The factory of Celery applications: settings, queues, and where tasks are.
+"""Celery application factory: settings, queues and task modules.
 
-Why each setting is as it is stands in docs/design.md, "Settings that must not be left at their default".
+The reason for each setting: docs/design.md, "Settings that must not be left at their default".
 """
 
 from functools import lru_cache
@@ -14,7 +14,7 @@ from pipeline.state.redis import keeps_state, state_url
 from pipeline.types.redis_url import for_celery
 
 QUEUES = {"whisper": "tasks.transcribe", "voxtral": "tasks.analyze", "cpu": "tasks.merge"}
-"""Each queue and the task that gives it its purpose."""
+"""Queue name -> its main task."""
 VISIBILITY_MARGIN_S = 3600
 PRIORITIES = list(range(10))
 """0 is served first."""
@@ -22,11 +22,11 @@ DEFAULT_PRIORITY = 5
 
 
 def make_app(url: str | None, results: str | None = None) -> Celery:
-    """Return an application with everything that Duet relies on; without a URL it can be imported, not used.
+    """Return a Celery application with all of Duet's settings. Without a URL it can be imported, but not used.
 
     Args:
-        url: what carries the queues.
-        results: where results and chords are counted; None: there too.
+        url: URL of the broker.
+        results: URL of the result backend, which also counts chords; None: the broker's URL.
     """
     application = Celery(
         "pipeline",
@@ -95,9 +95,9 @@ def make_app(url: str | None, results: str | None = None) -> Celery:
 
 @lru_cache(maxsize=1)
 def client_app(url: str) -> Celery:
-    """Return the application of a client of that broker.
+    """Return the Celery application of a client of the broker at a URL.
 
-    An application keeps its connections for as long as it lives, and a client may well outlive a broker: a
-    `duet up` that is started again has another address.
+    Cached for one URL only: an application never closes its connections, and a client may outlive a broker. A
+    restarted `duet up` has another address.
     """
     return make_app(url, None if keeps_state(url) else state_url())

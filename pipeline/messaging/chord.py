@@ -1,6 +1,6 @@
-"""The chord of one job: two legs at once, then the merge; or, should a leg be killed, the rescue.
+"""The chord of a job: two legs in parallel, then the merge, or the rescue if a leg is killed.
 
-Tasks are named by their dotted names, so that a client needs none of the workers' packages.
+Tasks are referred to by their dotted names, so a client needs none of the workers' packages.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,17 +21,17 @@ STEPS = {
     "opinion": ("tasks.reconsider", "voxtral"),
     "conclude": ("tasks.conclude", "cpu"),
 }
-"""The steps of a job, as its task ids name them: the task of each and its queue."""
+"""Step of a job, as in its task ids -> its task and queue."""
 CHORDS_AT_ONCE = 100
 
 
 def step_of(task: str) -> str:
-    """Return the step that a task of that name does."""
+    """Return the step of a task name."""
     return next(step for step, (name, _) in STEPS.items() if name == task)
 
 
 def send(spec: JobSpec) -> None:
-    """Publish the chord of a job: both legs at once, then the merge; the rescue where a leg cannot return.
+    """Publish the chord of a job: both legs as header, the merge as callback and the rescue as errback.
 
     Raises:
         kombu.exceptions.OperationalError, redis.RedisError: the broker does not answer.
@@ -44,12 +44,12 @@ def send(spec: JobSpec) -> None:
 def send_many(specs: Iterable[JobSpec]) -> None:
     """Publish the chords of many jobs, each equivalent to `send`.
 
-    Celery's own `chord` copies every signature and publishes message by message; this writes the same messages and
-    the same keys of the result backend, for a page of jobs at a time, in a quarter of the time (docs/batches.md).
+    Celery's own `chord` copies every signature and publishes message by message. This function writes the same
+    messages and result backend keys for a page of jobs at a time, in a quarter of the time (docs/batches.md).
 
     Raises:
         kombu.exceptions.OperationalError, redis.RedisError: the broker does not answer. It may have accepted
-            some of the messages; a job that is sent twice is done once.
+            some of the messages; a job that is published twice is processed once.
     """
     app = client_app(broker_url())
     waiting = iter(specs)
@@ -66,25 +66,25 @@ def send_many(specs: Iterable[JobSpec]) -> None:
 
 
 def send_leg(spec: JobSpec, leg: str) -> None:
-    """Put one leg of a job onto its queue again; it no longer counts for a chord, the sweeper sends the merge."""
+    """Publish one leg of a job again, outside of its chord; the sweeper publishes the merge."""
     _apply(_task(client_app(broker_url()), spec, leg))
 
 
 def send_merge(spec: JobSpec, outcomes: Sequence[LegOutcome]) -> None:
-    """Put the merge of a job onto its queue whose legs have ended with these outcomes."""
+    """Publish the merge of a job with the outcomes of its legs."""
     merge = _task(client_app(broker_url()), spec, "merge", immutable=False)
     _apply(merge.clone(args=([outcome.to_message() for outcome in outcomes],)))
 
 
 def send_rescue(spec: JobSpec) -> None:
-    """Put the rescue of a job onto its queue of which a leg could not return."""
+    """Publish the rescue of a job with a leg that could not return."""
     _apply(_task(client_app(broker_url()), spec, "rescue"))
 
 
 def send_opinion(spec: JobSpec) -> None:
-    """Put the second opinion of a job onto Voxtral's queue, and behind it what then ends the job.
+    """Publish the second opinion of a job, with the conclusion as both callback and errback.
 
-    It goes before the first hearings of its kind: what is nearly done is done first.
+    Its priority is one step higher than the job's, so that nearly finished jobs end first.
     """
     app = client_app(broker_url())
     sooner = spec.model_copy(update={"priority": max(PRIORITIES[0], spec.priority - 1)})
@@ -95,7 +95,7 @@ def send_opinion(spec: JobSpec) -> None:
 
 
 def send_conclusion(spec: JobSpec) -> None:
-    """Put onto its queue what ends a job once Voxtral was asked for a second opinion."""
+    """Publish the conclusion of a job, which ends it after the second opinion."""
     _apply(_task(client_app(broker_url()), spec, "conclude"))
 
 
@@ -106,20 +106,20 @@ def _apply(task: Signature) -> None:
 def _task(app: Celery, spec: JobSpec, step: str, *, immutable: bool = True) -> Signature:
     name, queue = STEPS[step]
     if step in LEGS and step not in spec.options.legs:
-        queue = "cpu"  # it only says that it was not asked for, and need not wait behind what was
+        queue = "cpu"  # it only reports that it was not requested, so it need not wait for a model
     task = signature(name, args=(spec.to_message(),), app=app, immutable=immutable)
     return task.set(
         queue=queue,
         task_id=spec.task_id(step),
         priority=spec.priority,
-        # What Flower shows and finds it by; making that from the message costs more than sending it.
+        # Flower displays and searches these; deriving them from the message costs more than publishing it.
         argsrepr=spec.episode.source,
         kwargsrepr=repr({"job": spec.job}),
     )
 
 
 def _callback(app: Celery, spec: JobSpec) -> Signature:
-    """Return the merge, which takes the outcomes of the legs before its message and so is not immutable."""
+    """Return the merge signature, mutable because the chord prepends the outcomes of the legs to its arguments."""
     return _task(app, spec, "merge", immutable=False).on_error(_task(app, spec, "rescue"))
 
 
@@ -128,7 +128,7 @@ def _group(spec: JobSpec) -> str:
 
 
 def _set_chord_sizes(app: Celery, specs: Sequence[JobSpec]) -> None:
-    """Do what the Redis backend's `set_chord_size` does, for many chords in one round trip."""
+    """Set the sizes of many chords in one round trip; equivalent to the Redis backend's `set_chord_size`."""
     backend = app.backend
     with backend.client.pipeline(transaction=False) as pipe:
         for spec in specs:

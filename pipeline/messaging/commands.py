@@ -1,4 +1,4 @@
-"""The command lines and the environment that worker pools and beat run with."""
+"""Command lines and environment variables of worker pools and beat."""
 
 import os
 import socket
@@ -9,22 +9,22 @@ from pipeline.settings import settings
 from pipeline.types.pools import POOL_VARIABLE, POOLS
 
 ARITHMETIC = {
-    # Threads that spin while they wait take the cores from the other pools: measured 4 to 6 times slower on two
-    # busy cores. libgomp reads this once, before torch is there.
+    # Threads that spin while they wait starve the other pools: measured 4 to 6 times slower on two busy cores.
+    # libgomp reads this once, before torch is imported.
     "OMP_WAIT_POLICY": "passive",
-    # What was made for the last 1024 shapes is kept, by oneDNN and, for each thread, by torch's layer over it; no two
-    # batches are of one shape, and a long episode's memory would grow with its length.
+    # oneDNN, and torch's layer over it per thread, cache primitives for the last 1024 shapes by default. Batches
+    # rarely share a shape, so memory would grow with the length of an episode.
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",
     "LRU_CACHE_CAPACITY": "16",
 }
-"""What the libraries that compute are told by the environment, where the person says nothing else."""
+"""Default environment variables of the numeric libraries; the user's own values win."""
 
 
 def command(pool: str, extra: list[str] | None = None) -> list[str]:
     """Return the command line that runs a pool in the foreground.
 
-    Prefork because only its parent answers while the child is at work; spawned because a child must not
-    inherit a CUDA context.
+    Prefork, because its parent process responds while the child works. Children are spawned, because they must
+    not inherit a CUDA context.
     """
     return [
         sys.executable, "-m", "celery", "-A", "pipeline", "worker",
@@ -40,7 +40,7 @@ def command(pool: str, extra: list[str] | None = None) -> list[str]:
 
 
 def beat_command() -> list[str]:
-    """Return the command line that runs the clock in the foreground; what it remembers lies in the state folder."""
+    """Return the command line that runs beat in the foreground; its schedule file is in the state folder."""
     return [
         sys.executable, "-m", "celery", "-A", "pipeline", "beat",
         "--schedule", str(settings().state_dir.absolute() / "beat-schedule"),
@@ -50,10 +50,10 @@ def beat_command() -> list[str]:
 
 
 def environment(pool: str = "") -> dict[str, str]:
-    """Return the environment that a pool, or the clock, runs in, with every path made absolute.
+    """Return the environment variables of a pool or of beat, with absolute paths.
 
-    The folder a person happens to stand in must not shadow our packages, whose names are plain words; so a
-    pool runs elsewhere.
+    Pools run in another working directory, because a folder in the user's could shadow our packages, which have
+    common names.
     """
     own = settings()
     return (

@@ -1,4 +1,4 @@
-"""The form of what lies in a queue: Celery's message protocol 2, in JSON, and nothing else.
+"""Schema of the messages in a queue: Celery's message protocol 2, in JSON only.
 
 https://docs.celeryq.dev/en/stable/internals/protocol.html
 """
@@ -65,17 +65,17 @@ _BODY: TypeAdapter[Any] = TypeAdapter(tuple[list[Any], dict[str, Any], _Embed])
 
 
 def check_envelope(message: object) -> None:
-    """See that a message is one that a worker can unpack.
+    """Check that a worker can unpack a message.
 
     Args:
-        message: what JSON holds that lay in a queue.
+        message: an item of a queue, parsed from JSON.
 
     Raises:
-        MessageError: it is not; the sentence names what does not fit.
+        MessageError: the message is malformed; the error names the invalid field.
     """
     try:
         envelope = _Envelope.model_validate(message)
-        _BODY.validate_python(json.loads(_decoded(envelope)))
+        _BODY.validate_python(json.loads(_decode_body(envelope)))
     except ValidationError as error:
         raise MessageError(
             f"It is no message of Celery's protocol in JSON: {describe_validation_error(error)}."
@@ -84,7 +84,7 @@ def check_envelope(message: object) -> None:
         raise MessageError(f"Its body is not JSON ({type(error).__name__}).") from None
 
 
-def _decoded(envelope: _Envelope) -> bytes:
+def _decode_body(envelope: _Envelope) -> bytes:
     if envelope.properties.body_encoding is None:
         return envelope.body.encode()
     try:

@@ -1,4 +1,4 @@
-"""Checks of a job's messages, made by the client that sends them and by every task before any work."""
+"""Checks of a job's messages, made by the client before publishing and by every task before any work."""
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -8,31 +8,31 @@ from pipeline.types import JobSpec, Leg, LegOutcome
 from pipeline.types.validation import describe_validation_error
 
 MOST_SPEC_BYTES = 64_000
-"""Of a job's JSON; each job puts it into the broker about a dozen times."""
+"""Size limit of a job's JSON, which the broker stores about a dozen times per job."""
 _OUTCOMES = TypeAdapter(list[LegOutcome])
 
 
 def admit(message: object) -> JobSpec:
-    """Return the job that a message describes, if its results may go where it says.
+    """Return the job of a message after checking its format, size and destination.
 
     Raises:
-        MessageError: it is not one of Duet's messages.
-        StorageError: its results would go to a place that jobs may not write.
+        MessageError: the message is not one of Duet's, or is too large.
+        StorageError: the destination is outside of the allowed roots.
     """
     try:
         spec = JobSpec.model_validate(message)
     except ValidationError as error:
-        raise _unfit(error) from None
+        raise _validation_failure(error) from None
     check_size(spec)
     check_destination(spec.uri)
     return spec
 
 
 def check_size(spec: JobSpec) -> None:
-    """See that what describes a job is no more than a description; it goes through the broker several times.
+    """Check that a job's JSON is not larger than `MOST_SPEC_BYTES`.
 
     Raises:
-        MessageError: it is more.
+        MessageError: it is larger.
     """
     size_bytes = len(spec.model_dump_json().encode())
     if size_bytes > MOST_SPEC_BYTES:
@@ -43,21 +43,21 @@ def check_size(spec: JobSpec) -> None:
 
 
 def admit_outcomes(outcomes: object) -> dict[Leg, LegOutcome]:
-    """Return the outcomes of both legs.
+    """Return the outcome of each leg.
 
     Raises:
-        MessageError: these are not the outcomes of both legs.
+        MessageError: an outcome is malformed, or a leg has none.
     """
     try:
-        legs = {it.leg: it for it in _OUTCOMES.validate_python(outcomes)}
+        legs = {outcome.leg: outcome for outcome in _OUTCOMES.validate_python(outcomes)}
     except ValidationError as error:
-        raise _unfit(error) from None
+        raise _validation_failure(error) from None
     if missing := {"whisper", "voxtral"} - legs.keys():
         raise MessageError(f"The message holds no outcome of {' and '.join(sorted(missing))}.")
     return legs
 
 
-def _unfit(error: ValidationError) -> MessageError:
+def _validation_failure(error: ValidationError) -> MessageError:
     return MessageError(
         f"The message is not one of this version of Duet: {describe_validation_error(error)}. "
         "Update what sent it, or this worker, so that both are of one version."

@@ -1,4 +1,4 @@
-"""Returns the unacknowledged messages of lost workers to their queues."""
+"""Requeue of the unacknowledged messages of lost workers."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from pipeline.state.worker_registry import Worker, WorkerRegistry, unacked_key
 
 
 def requeue_lost(url: str, registry: WorkerRegistry) -> int:
-    """Put the messages of all lost workers back into their queues, and return how many there were."""
+    """Requeue the unacknowledged messages of all lost workers, and return their number."""
     restored = 0
     for worker in registry.lost():
         restored += requeue(url, worker)
@@ -17,9 +17,9 @@ def requeue_lost(url: str, registry: WorkerRegistry) -> int:
 
 
 def requeue(url: str, worker: Worker) -> int:
-    """Put the messages that a worker has taken back into their queues, and return how many there were.
+    """Requeue the unacknowledged messages of a worker, and return their number.
 
-    Where the broker is no Redis they are forgotten, and the sweeper sends again what nobody else has.
+    If the broker is not Redis, only their notes are deleted; the sweeper publishes missing tasks again.
     """
     if not keeps_state(url):
         client: Any = connect()

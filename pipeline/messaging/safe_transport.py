@@ -1,6 +1,6 @@
-"""kombu's Redis transport, which keeps from a worker what it cannot unpack.
+"""kombu's Redis transport and Celery's result backend, hardened against malformed messages and refused writes.
 
-Without this, one malformed message in a queue ends the worker's parent process, is put back, and ends the next.
+Without it, one malformed message crashes a worker's parent process, is requeued, and crashes the next worker.
 """
 
 import time
@@ -20,14 +20,13 @@ from pipeline.state.refusals import RefusedError, refusing
 
 logger = get_logger(__name__)
 
-
 REFUSED_S = 1.0
-"""How long a worker waits before it asks a broker again that refuses: it is told so at once each time."""
+"""Seconds before a worker retries a broker that refuses writes, which it does without delay."""
 WRITABLE = "duet:writable"
 
 
 class CheckedChannel(redis.Channel):
-    """Receives items from the queues; drops those that are not JSON, and receives none while Redis refuses writes."""
+    """A channel that drops items that are not JSON, and receives nothing while Redis refuses writes."""
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         found: dict[str, Any] = super()._connparams(asynchronous=asynchronous)
@@ -35,7 +34,7 @@ class CheckedChannel(redis.Channel):
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         if self.connection.is_refused:
-            # A full memory still gives items out, and refuses to note who has taken them.
+            # A Redis with full memory still returns items, but refuses to record them as unacknowledged.
             self.client.set(WRITABLE, 1, ex=60)
             type(self.connection).is_refused = False
         super()._brpop_start(timeout)
@@ -51,19 +50,19 @@ class CheckedChannel(redis.Channel):
             raise
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             if self.connection.has_parsed:
-                raise  # it is not about the item's form
-            _tell(f"It is not JSON ({type(error).__name__}).")
+                raise  # the item itself was well-formed
+            _log_dropped(f"It is not JSON ({type(error).__name__}).")
             return True
 
 
 class CheckedTransport(redis.Transport):
-    """Hands messages to the worker; one that it could not unpack is dropped."""
+    """A transport that delivers messages to the worker and drops malformed ones."""
 
     Channel = CheckedChannel
     has_parsed = False
-    """Whether the item that was taken last was JSON."""
+    """Whether the last received item was JSON."""
     is_refused = False
-    """Whether the broker refused lately; the process', as each connection has a transport of its own."""
+    """Whether the broker refused the last write. Set on the class, because each connection has its own transport."""
 
     def _deliver(self, message: Any, queue: str) -> None:
         self.has_parsed = True
@@ -71,25 +70,25 @@ class CheckedTransport(redis.Transport):
             try:
                 check_envelope(message)
             except MessageError as error:
-                return _tell(f"{error} It was meant for the queue {queue}.")
+                return _log_dropped(f"{error} It was meant for the queue {queue}.")
         super()._deliver(message, queue)
         return None
 
 
 class CheckedConnection(Connection):
-    """A connection to the broker by the checked transport."""
+    """A broker connection that uses the checked transport."""
 
     def get_transport_cls(self) -> type[Any]:
-        """Return the checked transport in place of kombu's own; others as they are."""
+        """Return the checked transport instead of kombu's Redis transport; other transports unchanged."""
         chosen: type[Any] = super().get_transport_cls()
         return CheckedTransport if chosen is redis.Transport else chosen
 
 
 class CheckedBackend(RedisBackend):  # type: ignore[misc]
-    """Celery's results; a Redis that refuses is waited for as one that does not answer.
+    """Celery's result backend, with refused writes treated like a broker outage.
 
-    Clients follow jobs in the job store. So no process subscribes to results: a subscription would stay open, and
-    Celery would wait for a broker that is gone whenever Python collects a result, in whatever thread that happens.
+    Clients follow jobs in the job store, so no process subscribes to results. A subscription would stay open, and
+    Celery would wait for a lost broker whenever Python collects a result as garbage, in any thread.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -97,15 +96,11 @@ class CheckedBackend(RedisBackend):  # type: ignore[misc]
         self.connparams["connection_class"] = refusing(self.connparams.get("connection_class", PlainConnection))
 
     def on_task_call(self, producer: Any, task_id: str) -> None:
-        """Subscribe to nothing."""
+        """Do nothing instead of subscribing."""
 
     def add_pending_result(self, result: Any, weak: bool = False, start_drainer: bool = True) -> Any:
-        """Return the result as it is."""
-        return result
-
-    def remove_pending_result(self, result: Any) -> Any:
-        """Return the result as it is."""
-        return result
+        """Subscribe to a result that a caller waits for (`get`), not to those that a group only counts (`weak`)."""
+        return result if weak else super().add_pending_result(result, weak, start_drainer)
 
 
 class CheckedAMQP(AMQP):  # type: ignore[misc]
@@ -114,5 +109,5 @@ class CheckedAMQP(AMQP):  # type: ignore[misc]
     Connection = CheckedConnection
 
 
-def _tell(reason: str) -> None:
+def _log_dropped(reason: str) -> None:
     logger.error("A message was refused and dropped. %s", reason)

@@ -1,11 +1,11 @@
-"""Amazon's SQS as the broker: it carries messages, cannot be looked into, and forgets nothing.
+"""Amazon SQS as the broker, with notes in Redis because its queues cannot be inspected.
 
-What can be seen in a Redis broker's lists is noted in the state's Redis here, task by task: which were sent and not
-taken, and what each worker has taken (workers/runtime/sqs_reserved.py). So the sweeper finds what is nowhere, and a
-lost worker's tasks are sent again within a minute; their messages come back hours later, and find the work done.
+The notes replace the lists of a Redis broker: tasks that were published and not received, and tasks reserved by each
+worker (workers/runtime/sqs_reserved.py). So the sweeper detects missing tasks, and a lost worker's tasks are published
+again within a minute. SQS redelivers their messages hours later, as no-ops.
 
-SQS drops a message that nobody takes for days, and does not tell. So a note holds for a time, by the state's own
-clock; after it the sweeper sends the task again. Should the message be there all the same, it finds the work done.
+SQS silently drops messages that are not received for days. So a note expires, by the clock of the state's Redis, and
+the sweeper publishes the task again. If the first message still exists, it is a no-op.
 """
 
 from functools import lru_cache
@@ -17,21 +17,21 @@ from celery.signals import after_task_publish, before_task_publish
 from pipeline.state.redis import broker_url, connect, keeps_state
 
 WAITING = "duet:waiting_until"
-"""The ids of the tasks that were sent and that no worker has taken, by the time until which that is believed."""
+"""Sorted set of the ids of tasks that were published and not received; the score is the note's expiry."""
 BELIEVED_S = 4 * 24 * 3600
-"""For how long SQS keeps what nobody takes, unless it is told otherwise: a queue may be older than Duet's wish."""
+"""Lifetime of a note: the default retention of SQS, since a queue may be older than Duet's setting."""
 SENDING_S = 60
-"""How long it may take to send a message; what was not sent by then is not on its way."""
+"""Lifetime of a note while its message is being published."""
 RETENTION_S = 14 * 24 * 3600
-"""SQS's own limit, asked for where Duet makes the queue."""
+"""Retention of the queues that Duet creates; the maximum of SQS."""
 MOST_VISIBILITY_S = 12 * 3600
-"""SQS's own limit."""
+"""The maximum visibility timeout of SQS."""
 QUEUE_PREFIX = "duet-"
 POLLING_INTERVAL_S = 0.1
-"""After how long a worker that was busy looks again whether it may take something. It bounds how many short tasks it
-gets through; what an empty queue costs is bounded by `wait_time_seconds`, for which SQS itself holds the request."""
+"""Interval at which a busy worker polls for the next message; it bounds the throughput of short tasks. The cost of an
+empty queue is bounded by `wait_time_seconds`, the duration of SQS's long polling."""
 
-# KEYS: the ids. ARGV: an id, seconds, 'XX' for one that is there or 'CH' for any. A note never ends sooner by it.
+# KEYS: the ids. ARGV: an id, seconds, 'XX' to update only or 'CH' to add too. The expiry never becomes earlier.
 _BELIEVE = """
 local until_s = redis.call('TIME')[1] + ARGV[2]
 local noted_s = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or 0)
@@ -45,7 +45,7 @@ return redis.call('ZRANGE', KEYS[1], 0, -1)
 
 
 def without_redis(application: Celery) -> None:
-    """Change what an application relies on to what there is in SQS: no priorities, events or remote control."""
+    """Configure an application for SQS, which has no priorities, events or remote control."""
     application.conf.update(
         broker_transport_options={
             "visibility_timeout": min(application.conf.visibility_timeout, MOST_VISIBILITY_S),
@@ -63,28 +63,28 @@ def without_redis(application: Celery) -> None:
 
 
 def waiting_ids(client: Any) -> set[str]:
-    """Return the ids of the tasks that were sent and not taken."""
+    """Return the ids of the tasks that were published and not received."""
     return set(client.register_script(_BELIEVED)([WAITING]))
 
 
 def is_to_be_noted(task_id: str) -> bool:
-    """Whether a task belongs to a job and its broker does not show it; signals come from every application."""
+    """Return whether a task belongs to a job and the broker is SQS; the signals are those of all applications."""
     return "." in task_id and not keeps_state(broker_url())
 
 
 def _note_sending(headers: dict[str, Any], **_: Any) -> None:
-    """Note it before it is sent: a worker may take it before this process goes on."""
+    """Add a short note before publishing, because a worker may receive the message before this process continues."""
     if is_to_be_noted(headers["id"]):
-        _believe(headers["id"], SENDING_S, "CH")
+        _extend_note(headers["id"], SENDING_S, "CH")
 
 
 def _note_sent(headers: dict[str, Any], **_: Any) -> None:
-    """Believe it for longer, unless a worker has taken it already."""
+    """Extend the note after publishing, unless a worker has received the message already."""
     if is_to_be_noted(headers["id"]):
-        _believe(headers["id"], BELIEVED_S, "XX")
+        _extend_note(headers["id"], BELIEVED_S, "XX")
 
 
-def _believe(task_id: str, seconds: int, which: str) -> None:
+def _extend_note(task_id: str, seconds: int, which: str) -> None:
     _state().register_script(_BELIEVE)([WAITING], [task_id, seconds, which])
 
 

@@ -1,1 +1,1 @@
-"""Results: both legs merged, compared and checked, and the files in which they are published."""
+"""Results of jobs: merge, comparison and checks of both legs, and the published files."""

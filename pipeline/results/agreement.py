@@ -1,4 +1,4 @@
-"""The agreement of Voxtral's text with Whisper's, for each segment and word."""
+"""Agreement of Voxtral's text with Whisper's, per segment and word."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,11 +19,11 @@ class WordIndex(NamedTuple):
 
 
 def compared(segments: Sequence[MergedSegment], reading: str) -> list[MergedSegment]:
-    """Return segments with an agreement for each word and segment, and the other reading where it differs.
+    """Return the segments with the agreement of each word and segment, and with Voxtral's text where it differs.
 
     Args:
-        segments: what Whisper heard, in order.
-        reading: what Voxtral heard in the same stretch of audio.
+        segments: Whisper's segments, in order.
+        reading: Voxtral's text of the same span of audio.
     """
     ours: list[str] = []
     places: list[WordIndex] = []
@@ -35,9 +35,9 @@ def compared(segments: Sequence[MergedSegment], reading: str) -> list[MergedSegm
     theirs = units(reading)
     pairs = align(ours, [unit.text for unit in theirs])
     scores = [0.0 if pair is None else likeness(our, theirs[pair].text) for our, pair in zip(ours, pairs, strict=True)]
-    own_readings = _shared_out(theirs, pairs, places, len(segments))
+    own_readings = _by_owner(theirs, pairs, places, len(segments))
     shares = zip(segments, _by_segment(places, scores, len(segments)), own_readings, strict=True)
-    return [_scored(segment, own, read, reading) for segment, own, read in shares]
+    return [_with_agreement(segment, own, read, reading) for segment, own, read in shares]
 
 
 def _by_segment(places: Sequence[WordIndex], scores: Sequence[float], count: int) -> list[list[tuple[int, float]]]:
@@ -47,10 +47,10 @@ def _by_segment(places: Sequence[WordIndex], scores: Sequence[float], count: int
     return found
 
 
-def _shared_out(
+def _by_owner(
     theirs: Sequence[Unit], pairs: Sequence[int | None], places: Sequence[WordIndex], count: int
 ) -> list[list[Unit]]:
-    """Return their units for each segment; a unit without a partner belongs to the segment before it."""
+    """Return Voxtral's units of each segment; a unit without a partner belongs to the segment before it."""
     owner: list[int | None] = [None] * len(theirs)
     for pair, place in zip(pairs, places, strict=True):
         if pair is not None:
@@ -65,13 +65,13 @@ def _shared_out(
     return shares
 
 
-def _scored(
+def _with_agreement(
     segment: MergedSegment, scores: Sequence[tuple[int, float]], read: Sequence[Unit], reading: str
 ) -> MergedSegment:
     by_word: dict[int, list[float]] = {}
     for place, score in scores:
         by_word.setdefault(place, []).append(score)
-    # Built together: copying them one by one takes ten times as long, and an episode has tens of thousands.
+    # Validated together: copying tens of thousands of words one by one takes ten times as long.
     words = _WORDS.validate_python(
         [word.__dict__ | {"agreement": _mean(by_word.get(place))} for place, word in enumerate(segment.words)],
         by_name=True,
@@ -95,7 +95,7 @@ def _mean(scores: Sequence[float] | None) -> float | None:
 
 
 def _excerpt(reading: str, read: Sequence[Unit]) -> str:
-    """Return the part of the reading that some units stand in, with the punctuation after it."""
+    """Return the part of Voxtral's text from the first to the last unit, with the punctuation after it."""
     if not read:
         return ""
     end = read[-1].end
@@ -105,5 +105,5 @@ def _excerpt(reading: str, read: Sequence[Unit]) -> str:
 
 
 def _words_of(segment: MergedSegment) -> tuple[MergedWord, ...]:
-    """Return a segment that has only a text as one word."""
+    """Return the text of a segment without words as one word."""
     return (MergedWord(word=segment.text, start_s=segment.start_s, end_s=segment.end_s, probability=1.0),)

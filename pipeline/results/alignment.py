@@ -1,7 +1,7 @@
-"""Two readings of the same speech, word by word beside each other.
+"""Word alignment of two transcripts of the same speech.
 
-Runs of words that both have exactly once are anchors (the idea of patience diff, Bram Cohen); between anchors
-the edit distance decides (rapidfuzz). So the work grows with the episode's length, not with its square.
+Runs of words that occur exactly once in both are anchors, as in patience diff (Bram Cohen). Between anchors, words
+are aligned by edit distance (rapidfuzz). So the time grows with the episode's length, not with its square.
 """
 
 import re
@@ -14,11 +14,11 @@ from typing import NamedTuple
 from rapidfuzz.distance import Levenshtein
 
 RUNS = (4, 2, 1)
-"""How many words make an anchor: long runs first, since they are right; shorter ones where those leave much open."""
+"""Words of an anchor: long runs first, which are the most reliable; shorter ones in the gaps that are left."""
 LARGEST_GAP = 400
-"""Words between two anchors that are compared each with each; more are looked at in pieces."""
+"""Maximum words between two anchors for one edit distance; longer gaps are split into pieces."""
 _UNIT = re.compile(
-    r"[぀-ヿ㐀-䶿一-鿿豈-﫿฀-๿]"  # scripts without blanks: a letter each
+    r"[぀-ヿ㐀-䶿一-鿿豈-﫿฀-๿]"  # scripts without blanks: one unit per letter
     r"|[^\W_]+(?:['’.-][^\W_]+)*"
 )
 
@@ -29,9 +29,9 @@ class Unit(NamedTuple):
     """A unit of comparison: a word, or a letter of a script without blanks."""
 
     text: str
-    """Without case and punctuation."""
+    """Casefolded, without punctuation."""
     start: int
-    """Its first letter in the text that it is of."""
+    """Index of its first letter in the text."""
     end: int
 
 
@@ -40,16 +40,16 @@ def units(text: str) -> list[Unit]:
     return [Unit(it.group().casefold().replace("’", "'"), *it.span()) for it in _UNIT.finditer(text)]
 
 
-@lru_cache(maxsize=8192)  # most of what is said are the same few words
+@lru_cache(maxsize=8192)  # most speech consists of few distinct words
 def spellings(word: str) -> tuple[str, ...]:
-    """Return the units of a word as they are compared."""
+    """Return the texts of the units of a word."""
     return tuple(unit.text for unit in units(word))
 
 
 def align(ours: Sequence[str], theirs: Sequence[str]) -> list[int | None]:
-    """Return for each of our words the place of theirs that stands for it, or None.
+    """Return for each word of `ours` the index of its partner in `theirs`, or None.
 
-    What stands for another may be another word in its place; places ascend.
+    Partners may be different words; the indices ascend.
     """
     pairs: list[int | None] = [None] * len(ours)
     for our, their in _pairs(ours, theirs, 0, 0, RUNS):
@@ -63,7 +63,7 @@ def likeness(our: str, their: str) -> float:
 
 
 def _pairs(ours: Sequence[str], theirs: Sequence[str], first: int, other: int, runs: tuple[int, ...]) -> list[Pair]:
-    """Return the pairs of places, counted from `first` and `other`."""
+    """Return the pairs of indices, with the offsets `first` and `other`."""
     if not ours or not theirs:
         return []
     if max(len(ours), len(theirs)) <= LARGEST_GAP:
@@ -82,7 +82,7 @@ def _pairs(ours: Sequence[str], theirs: Sequence[str], first: int, other: int, r
 
 
 def _anchors(ours: Sequence[str], theirs: Sequence[str], length: int) -> list[Pair]:
-    """Return the places of runs that both sides have exactly once, in an order that ascends on both."""
+    """Return the indices of runs that occur exactly once on both sides, ascending on both."""
     places = _unique_runs(theirs, length)
     common = [(our, places[run]) for run, our in _unique_runs(ours, length).items() if run in places]
     return _ascending(sorted(common))
@@ -96,8 +96,8 @@ def _unique_runs(words: Sequence[str], length: int) -> dict[tuple[str, ...], int
 
 def _ascending(pairs: Sequence[Pair]) -> list[Pair]:
     """Return the longest subsequence that ascends on both sides."""
-    ends: list[int] = []  # their last place of the best subsequence of each length
-    last: list[int] = []  # its index in `pairs`
+    ends: list[int] = []  # smallest last index in `theirs` of a subsequence of each length
+    last: list[int] = []  # index in `pairs` of that pair
     before: list[int] = []
     for index, (_, their) in enumerate(pairs):
         length = bisect_left(ends, their)
@@ -125,7 +125,7 @@ def _by_edits(ours: Sequence[str], theirs: Sequence[str], first: int, other: int
 
 
 def _in_pieces(ours: Sequence[str], theirs: Sequence[str], first: int, other: int) -> list[Pair]:
-    """Compare two long stretches that have nothing in common to hold on to, piece by piece."""
+    """Return the pairs of two long runs without anchors, aligned in pieces of proportional length."""
     count = -(-max(len(ours), len(theirs)) // LARGEST_GAP)
     found: list[Pair] = []
     for piece in range(count):

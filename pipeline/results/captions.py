@@ -1,8 +1,8 @@
-"""Words cut into captions that a person can read.
+"""Captions: the words of a transcript in readable groups.
 
-The measures are those that subtitlers share (BBC Subtitle Guidelines, Netflix Timed Text Style Guide): at
-most two lines of 42 characters, 17 characters a second, cut where a clause ends. Of all ways to cut, the one
-with the fewest bad cuts is found by dynamic programming, as Knuth and Plass (1981) break paragraphs.
+The limits are those of the BBC Subtitle Guidelines and the Netflix Timed Text Style Guide: at most two lines of 42
+characters, 17 characters a second, breaks at the end of a clause. Dynamic programming minimizes the cost of all
+breaks, as in the line breaking of Knuth and Plass (1981).
 """
 
 from bisect import bisect_right
@@ -20,23 +20,23 @@ CHARACTERS_PER_S = 17.0
 SHORTEST_MS = 1000
 LONGEST_MS = 7000
 FEW_CHARACTERS = 20
-"""A caption of fewer is gone too soon."""
+"""Characters below which a caption costs more, since it disappears too soon."""
 LATE_MS = 500
-"""How far a caption may be pushed back by the one before it, which is still being read."""
+"""Maximum delay of a caption's start while the caption before it is still being read."""
 AFTER_MS = 1000
-"""How long a caption may stay after its last word, where nothing follows, so that it can be read."""
+"""Maximum display time after a caption's last word, if no other caption follows."""
 PAUSE_MS = 1500
-"""After a pause of this length a new caption begins, whatever is said."""
+"""Pause between two words that always starts a new caption."""
 
 _TORN = 7.0
-"""What it costs to show the end of one sentence and the beginning of another that goes on."""
+"""Cost of a caption with the end of one sentence and the beginning of another that continues in the next caption."""
 _EACH = 6.0
-"""What a caption costs in itself, so that there are no more of them than needed."""
+"""Cost per caption, which minimizes their number."""
 
 
 @dataclass(frozen=True)
 class Caption:
-    """Text on the screen from one time to another."""
+    """One or two lines of text with start and end time."""
 
     start_ms: int
     end_ms: int
@@ -44,18 +44,18 @@ class Caption:
 
     @property
     def text(self) -> str:
-        """The lines, one below the other."""
+        """The lines, joined by line breaks."""
         return "\n".join(self.lines)
 
 
-@lru_cache(maxsize=1)  # three forms are made of the same captions
+@lru_cache(maxsize=1)  # three formats use the same captions
 def captions(transcript: MergedTranscript) -> tuple[Caption, ...]:
-    """Return captions in order, none overlapping another."""
+    """Return the captions of a transcript in order, without overlaps."""
     tokens = sorted(
         (token for segment in transcript.spoken for token in _tokens(segment)), key=lambda token: token.start_ms
     )
-    groups = [group for run in _runs(tokens) for group in _cut(run)]
-    return tuple(_timed([group for group in groups if _text(group)]))
+    groups = [group for run in _runs(tokens) for group in _break_run(run)]
+    return tuple(_add_times([group for group in groups if _text(group)]))
 
 
 def _tokens(segment: MergedSegment) -> Iterator[Token]:
@@ -67,7 +67,7 @@ def _tokens(segment: MergedSegment) -> Iterator[Token]:
 
 
 def _spread(segment: MergedSegment) -> list[tuple[str, float, float]]:
-    """Return the words of a segment that has only a text, each with its share of the time."""
+    """Return the words of a segment without word times, each with its start and end by its share of characters."""
     words = [f" {word}" for word in segment.text.split()]
     ends = list(accumulate(map(len, words)))
     each_s = (segment.end_s - segment.start_s) / (ends[-1] if ends else 1)
@@ -93,7 +93,7 @@ def _pieces(word: str, *, begins_with_blank: bool) -> list[str]:
 
 
 def _runs(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
-    """Yield stretches without a long pause."""
+    """Yield runs of tokens without a pause of `PAUSE_MS`."""
     start = 0
     for place in range(1, len(tokens) + 1):
         if place == len(tokens) or tokens[place].start_ms - tokens[place - 1].end_ms >= PAUSE_MS:
@@ -102,8 +102,8 @@ def _runs(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
             start = place
 
 
-def _cut(run: Sequence[Token]) -> list[Sequence[Token]]:
-    """Return the run cut into captions at the least cost."""
+def _break_run(run: Sequence[Token]) -> list[Sequence[Token]]:
+    """Return the captions of a run with the least total cost."""
     ruler = Ruler(run)
     bad = [badness(run, place) for place in range(len(run))]
     ends = (place + 1 if ends_sentence(run, place) else 0 for place in range(len(run)))
@@ -127,7 +127,7 @@ def _cut(run: Sequence[Token]) -> list[Sequence[Token]]:
 
 
 class Ruler:
-    """Measures stretches of a run without joining their texts."""
+    """Widths and costs of slices of a run, without joining their texts."""
 
     def __init__(self, run: Sequence[Token]) -> None:
         self._run = run
@@ -135,16 +135,16 @@ class Ruler:
         self._blanks = [token.text.startswith(" ") for token in run]
 
     def width(self, start: int, end: int) -> int:
-        """Return the width in columns of the tokens from one place up to another."""
+        """Return the width in columns of the tokens from `start` to `end`."""
         return self._ends[end - 1] - (self._ends[start - 1] if start else 0) - self._blanks[start]
 
     def line_end(self, start: int) -> int:
-        """Return the place up to which tokens fit on one line that begins at a place."""
+        """Return the end of the tokens that fit on one line from `start`."""
         before = self._ends[start - 1] if start else 0
         return bisect_right(self._ends, before + LINE_CHARACTERS + self._blanks[start], lo=start)
 
     def last_that_fits(self, start: int) -> int:
-        """Return the place up to which tokens fit into one caption."""
+        """Return the end of the tokens that fit into one caption from `start`."""
         end = start
         for _ in range(LINES):
             if end < len(self._run):
@@ -152,7 +152,7 @@ class Ruler:
         return end
 
     def strain(self, start: int, end: int) -> float:
-        """Return the cost of a caption of these tokens: very short and very long ones cost much."""
+        """Return the cost of a caption's width and duration."""
         spoken_ms = self._run[end - 1].end_ms - self._run[start].start_ms
         width = self._ends[end - 1] - (self._ends[start - 1] if start else 0) - self._blanks[start]
         cost = 1.0 if width > LINE_CHARACTERS else 0.0
@@ -165,8 +165,8 @@ class Ruler:
         return cost
 
 
-def _timed(groups: Sequence[Sequence[Token]]) -> list[Caption]:
-    """Return the captions with times in which they can be read, as far as what follows allows."""
+def _add_times(groups: Sequence[Sequence[Token]]) -> list[Caption]:
+    """Return the captions with times long enough to read, as far as the following captions allow."""
     shown: list[Caption] = []
     for place, group in enumerate(groups):
         lines = _lines(group)
@@ -176,7 +176,7 @@ def _timed(groups: Sequence[Sequence[Token]]) -> list[Caption]:
         wanted_ms = start_ms + max(SHORTEST_MS, min(LONGEST_MS, reading_ms))
         end_ms = max(last_ms, min(wanted_ms, last_ms + AFTER_MS))
         if place + 1 < len(groups):
-            # Later ones wait a little for a caption that takes longer to read than to say.
+            # The next caption is delayed a little by one that takes longer to read than to speak.
             end_ms = min(end_ms, max(groups[place + 1][0].start_ms + LATE_MS, start_ms + 1))
             end_ms = max(end_ms, start_ms + 1)
         shown.append(Caption(start_ms, end_ms, lines))
@@ -184,7 +184,7 @@ def _timed(groups: Sequence[Sequence[Token]]) -> list[Caption]:
 
 
 def _lines(group: Sequence[Token]) -> tuple[str, ...]:
-    """Return one line, or two that are cut at the best place and the lower of which is rather the longer."""
+    """Return one line, or two with the best break; a longer lower line is preferred."""
     ruler = Ruler(group)
     if ruler.width(0, len(group)) <= LINE_CHARACTERS:
         return (_text(group),)
@@ -209,5 +209,5 @@ def _text(group: Sequence[Token]) -> str:
 
 
 def _ms(seconds: float) -> int:
-    """Return the millisecond, which is as fine as captions are written."""
+    """Return whole milliseconds, the resolution of caption files."""
     return round(seconds * 1000)

@@ -1,4 +1,4 @@
-"""The cost of a line break between two words."""
+"""Cost of a line break between two words."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ _SENTENCE, _CLAUSE, _JOINT, _ANYWHERE = 0.0, 4.0, 9.0, 16.0
 _PAUSE_WORTH_MS = 100
 _PAUSE_WORTH_MOST = 12.0
 _CLINGS = 9.0
-"""What it costs to part an article or a preposition from what it belongs to."""
+"""Cost of separating an article or a preposition from the following word."""
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 _CLAUSE_ENDS = (",", ";", ":", "–", "—", "、", "，", "；")
 _ABBREVIATIONS = frozenset(["mr", "mrs", "ms", "dr", "st", "prof", "vs", "z.b", "bzw"])
@@ -31,25 +31,25 @@ _CLINGING = frozenset(
 
 
 class Token(NamedTuple):
-    """A word as it is shown: never cut unless it is longer than a line."""
+    """A word of a caption, or a piece of a word that is longer than a line."""
 
     text: str
-    """With the blank before it, where it has one."""
+    """Includes the blank before the word, if any."""
     start_ms: int
     end_ms: int
     begins: bool = False
-    """Whether its segment begins with it."""
+    """Whether the token is the first of its segment."""
 
 
 def columns(text: str) -> int:
-    """Return the width of a text in columns: letters of East Asian scripts take two."""
+    """Return the width of a text in columns; wide East Asian characters count as two."""
     if text.isascii():
         return len(text)
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def badness(run: Sequence[Token], place: int) -> float:
-    """Return the cost of ending a caption after that token."""
+    """Return the cost of ending a line or caption after a token."""
     if place == len(run) - 1:
         return 0.0
     token, following = run[place], run[place + 1]
@@ -64,12 +64,12 @@ def badness(run: Sequence[Token], place: int) -> float:
     if _bare(token.text) in _CLINGING:
         cost += _CLINGS
     if not following.text.startswith(" ") and following.text[:1].isalnum() and columns(following.text[:1]) == 1:
-        cost += 4 * _ANYWHERE  # the same word goes on
+        cost += 4 * _ANYWHERE  # within a word
     return cost - min(_PAUSE_WORTH_MOST, max(0, following.start_ms - token.end_ms) / _PAUSE_WORTH_MS)
 
 
 def ends_sentence(run: Sequence[Token], place: int) -> bool:
-    """Return whether a sentence ends with that token."""
+    """Return whether a sentence ends with a token."""
     stripped = run[place].text.rstrip("\"'”’»)")
     return stripped.endswith(_SENTENCE_ENDS) and _bare(stripped) not in _ABBREVIATIONS
 

@@ -1,7 +1,7 @@
-"""An episode's folder: its public files, the manifest that is written last, and what each job keeps as its own.
+"""Layout of an episode's folder: public files, the manifest (written last), and a work folder per job.
 
-The public files are those of the newest job that ended with something. What a job's legs write lies below
-`.work/<job>/` until then; a result whose place another job takes is kept there.
+The public files are those of the newest job that ended with content. The legs of a job write into `.work/<job>/`
+until then. A result replaced by another job's is moved there.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ PRODUCTS: dict[Leg, str] = {"whisper": TRANSCRIPT, "voxtral": ANALYSIS}
 
 
 def work_folder(spec: JobSpec) -> str:
-    """Return the folder of an attempt's work; attempts that start afresh have one of their own each."""
+    """Return the work folder of an attempt; each attempt of a fresh job has its own."""
     return f"{WORK}{spec.job}.{spec.attempt}/" if spec.fresh else f"{WORK}{spec.job}/"
 
 
@@ -36,15 +36,15 @@ def outcome_name(folder: str, leg: Leg) -> str:
 
 
 def read_manifest(storage: Storage, name: str = MANIFEST) -> EpisodeResult | None:
-    """Return the result that lies in an episode's folder; None where there is none that can be read."""
+    """Return the result in an episode's folder; None if it is missing or cannot be read."""
     try:
         return EpisodeResult.from_json(storage.get(name))
     except (StorageError, ValidationError):
-        return None  # an older or damaged manifest is as good as none: the episode is done again
+        return None  # an outdated or damaged manifest counts as missing: the episode is processed again
 
 
 def read_result(spec: JobSpec, storage: Storage) -> EpisodeResult | None:
-    """Return a job's own result, public or kept apart: of this attempt, or else of its newest; None without any."""
+    """Return a job's own result, public or in a work folder: that of this attempt, or else the newest, or None."""
     found = []
     for name in dict.fromkeys((MANIFEST, f"{work_folder(spec)}{MANIFEST}", f"{WORK}{spec.job}/{MANIFEST}")):
         result = read_manifest(storage, name)
@@ -59,7 +59,7 @@ def read_product(spec: JobSpec, leg: Leg, storage: Storage) -> bytes:
     """Return a leg's product of a job, from the public file or the job's own copy.
 
     Raises:
-        StorageError: it is not there; another job may have taken its place.
+        StorageError: the product does not exist, or another job's result has replaced it.
     """
     for name in dict.fromkeys((product_name(spec, leg), f"{WORK}{spec.job}/{PRODUCTS[leg]}")):
         if storage.exists(name):
@@ -71,19 +71,19 @@ def read_product(spec: JobSpec, leg: Leg, storage: Storage) -> bytes:
 
 
 def taken(spec: JobSpec, manifest: EpisodeResult) -> str:
-    """Return the sentence for a result that is not there any more."""
+    """Return the error sentence for a result that another job's has replaced."""
     return f"{spec.uri} holds the results of job {manifest.job} now, not those of {spec.job}; submit that again."
 
 
 def takes_the_place_of(result: EpisodeResult, public: EpisodeResult | None) -> bool:
-    """Whether a result becomes the public one: what ended with nothing replaces nothing that has more."""
+    """Return whether a result becomes the public one; a failed result never replaces one with more content."""
     if public is None or result.state in (JobState.COMPLETED, JobState.PARTIAL):
         return True
     return public.state not in (JobState.COMPLETED, JobState.PARTIAL) and _content(result) >= _content(public)
 
 
 def has_content(result: EpisodeResult | None) -> bool:
-    """Whether there is anything in a result: a transcript or an analysis."""
+    """Return whether a result has a transcript or an analysis."""
     return result is not None and _content(result) > 0
 
 
@@ -92,7 +92,7 @@ def _content(result: EpisodeResult) -> int:
 
 
 def keep_apart(public: EpisodeResult | None, successor: EpisodeResult, storage: Storage) -> None:
-    """Move a result and its products to its job's own folder before another job's take their place."""
+    """Copy a public result and its products to its job's work folder before another job's replace them."""
     if public is None or public.job == successor.job or not has_content(public):
         return
     folder = f"{WORK}{public.job}/"
@@ -105,24 +105,24 @@ def keep_apart(public: EpisodeResult | None, successor: EpisodeResult, storage: 
 
 
 def write_manifest(result: EpisodeResult, storage: Storage, folder: str = "") -> None:
-    """Write `result.json`: all else is there already."""
+    """Write `result.json`, which must be the last file of a result."""
     storage.put(f"{folder}{MANIFEST}", result.to_json())
 
 
 def clear_work(result: EpisodeResult, storage: Storage, is_public: bool) -> None:
-    """Remove the work files of an ended job that nobody needs any more.
+    """Remove the unneeded work files of an ended job.
 
-    Another job of the episode may be at work, and what is missing of this one may be asked for again.
+    Other jobs of the episode may be running, and missing parts of this job may be requested again.
     """
     if result.state is JobState.CANCELLED:
-        return  # submitted again, it goes on where it was
+        return  # when submitted again, it resumes
     for name in storage.list(f"{WORK}{result.job}"):
         if not _is_needed_again(PurePosixPath(name).parts[2], result, is_public):
             storage.delete(name)
 
 
 def _is_needed_again(part: str, result: EpisodeResult, is_public: bool) -> bool:
-    """Whether a work file is all there is of a result, the audio of a missing leg, or a failed leg's checkpoint."""
+    """Return whether a work file is the only copy of a product, a missing leg's audio or a failed leg's checkpoint."""
     missing = {leg: it for leg, it in result.legs.items() if it.status != "ok" and leg in result.options.legs}
     is_own = part in (MANIFEST, *PRODUCTS.values(), *(outcome_name("", leg) for leg in PRODUCTS))
     is_audio = part == "audio" or part.startswith("audio.")
@@ -131,12 +131,12 @@ def _is_needed_again(part: str, result: EpisodeResult, is_public: bool) -> bool:
 
 
 def changed_files(public: EpisodeResult, storage: Storage) -> list[str]:
-    """Return the public files that are not, or no longer, what their manifest says."""
+    """Return the public files that are missing or differ from the checksum in their manifest."""
     return [name for name in public.files if not _is_untouched(name, public, storage)]
 
 
 def is_untouched(leg: Leg, manifest: EpisodeResult, storage: Storage) -> bool:
-    """Whether what a leg made is there as the manifest says."""
+    """Return whether a leg's public product matches its checksum in the manifest."""
     return _is_untouched(PRODUCTS[leg], manifest, storage)
 
 

@@ -1,4 +1,4 @@
-"""Both legs' outcomes made into one result, and its files published."""
+"""Merge of both legs' outcomes into one result, and publication of its files."""
 
 import hashlib
 import os
@@ -48,7 +48,7 @@ NAMES: dict[Leg, str] = {"whisper": "Whisper", "voxtral": "Voxtral"}
 
 
 def transcribed(spec: JobSpec, transcript: MergedTranscript) -> EpisodeResult:
-    """Return the result as far as the fast leg alone can give it."""
+    """Return a preliminary result from the transcript alone."""
     return EpisodeResult(
         job=spec.job,
         attempt=spec.attempt,
@@ -64,9 +64,9 @@ def transcribed(spec: JobSpec, transcript: MergedTranscript) -> EpisodeResult:
 
 
 def write_transcript(spec: JobSpec, transcript: MergedTranscript, storage: Storage) -> None:
-    """Write the transcript as the job's own, and every form of it for the reader, `transcript.json` last.
+    """Write the transcript to the job's work folder, and publish every format of it, `transcript.json` last.
 
-    Where an earlier job's result is public, its files stay until this job has ended with something.
+    If an earlier job's result is public, nothing is published: its files stay until this job ends with content.
     """
     forms = render_all(
         transcribed(spec, transcript), [form for form in FORMATS.values() if isinstance(form, TranscriptFormat)]
@@ -78,10 +78,10 @@ def write_transcript(spec: JobSpec, transcript: MergedTranscript, storage: Stora
 
 
 def second_opinion_on(spec: JobSpec, legs: dict[Leg, LegOutcome], storage: Storage) -> list[TimeSpan]:
-    """Return the stretches that Voxtral is to hear once more before the job can end.
+    """Return the uncertain spans for Voxtral to transcribe before the job can end.
 
     Raises:
-        StorageError: the transcript is not there.
+        StorageError: the transcript does not exist.
     """
     is_wanted = spec.options.second_opinion == "doubtful" and spec.options.task == "transcribe"
     if not is_wanted or any(leg.status != "ok" for leg in legs.values()):
@@ -93,16 +93,16 @@ def read_transcript(spec: JobSpec, storage: Storage) -> MergedTranscript:
     """Return Whisper's transcript of a job, with uncertain segments marked.
 
     Raises:
-        StorageError: it is not there.
+        StorageError: the transcript does not exist.
     """
     return flag_uncertain(MergedTranscript.from_json(read_product(spec, "whisper", storage)))
 
 
 def read_form(spec: JobSpec, name: str, storage: Storage) -> bytes:
-    """Return a form of a job's transcript: the public file, or one made again where that is another job's.
+    """Return a format of a job's transcript: the public file, or rendered again if that is another job's.
 
     Raises:
-        StorageError: there is no transcript of this job.
+        StorageError: the job has no transcript.
     """
     public = read_manifest(storage)
     if public and public.job == spec.job:
@@ -119,18 +119,18 @@ def merge_legs(
     outline: Callable[[Transcript], Analysis],
     opinion: SecondOpinion | None = None,
 ) -> EpisodeResult:
-    """Return the result of a job from what its legs left in storage, and from the second opinion if there is one.
+    """Return the result of a job from the products of its legs in storage, and from the second opinion, if any.
 
     Raises:
-        StorageError: a file that a leg says it wrote is not there.
+        StorageError: the product of a successful leg does not exist.
     """
     transcript = read_transcript(spec, storage) if legs["whisper"].status == "ok" else None
     analysis = _analysis(spec, legs["voxtral"], transcript, storage, outline)
     if transcript:
         transcript = _compared(spec, transcript, analysis, opinion)
         analysis = add_timestamps(analysis, transcript) if analysis else None
-    asked = {leg: it for leg, it in legs.items() if leg in spec.options.legs}
-    missing = tuple(_named(leg, sentence) for leg, it in asked.items() for sentence in _shortfalls(it))
+    requested = {leg: outcome for leg, outcome in legs.items() if leg in spec.options.legs}
+    missing = tuple(_named(leg, sentence) for leg, outcome in requested.items() for sentence in _shortfalls(outcome))
     missing += disagreement(transcript) if transcript else ()
     missing += (f"Second opinion: {opinion.reason}",) if opinion and opinion.status != "ok" else ()
     audio_s = max((it.audio_s for it in legs.values() if it.audio_s), default=None)
@@ -140,7 +140,7 @@ def merge_legs(
         attempt=spec.attempt,
         episode=spec.episode,
         options=spec.options,
-        state=JobState.CANCELLED if cancelled else _state(asked, missing),
+        state=JobState.CANCELLED if cancelled else _state(requested, missing),
         reason=" ".join(missing),
         audio_s=audio_s,
         language=transcript.language if transcript else None,
@@ -156,21 +156,21 @@ def merge_legs(
 
 
 def write_results(result: EpisodeResult, storage: Storage) -> EpisodeResult:
-    """Write every form of the result but the manifest, and return the result with their digests."""
+    """Write every format of the result except the manifest, and return the result with the files' checksums."""
     started = time.monotonic()
     files = {}
     for name, data in render_all(result).items():
         storage.put(name, data)
         files[name] = hashlib.sha256(data).hexdigest()
     merge_s = round(time.monotonic() - started, 3)
-    taken = result.figures.model_copy(update={"merge_s": merge_s})
-    return result.model_copy(update={"files": files, "figures": taken, "ended_at": iso(time.time())})
+    figures = result.figures.model_copy(update={"merge_s": merge_s})
+    return result.model_copy(update={"files": files, "figures": figures, "ended_at": iso(time.time())})
 
 
 def publish(result: EpisodeResult, spec: JobSpec, storage: Storage) -> EpisodeResult:
-    """Make a result the public one if it may be that, else keep it as its job's own; the manifest comes last.
+    """Publish a result if it may replace the public one, else store it in its work folder; the manifest is last.
 
-    Nobody else may publish into the same folder meanwhile.
+    The caller must prevent concurrent publication into the same folder.
     """
     public = read_manifest(storage)
     is_public = takes_the_place_of(result, public)
@@ -187,7 +187,7 @@ def publish(result: EpisodeResult, spec: JobSpec, storage: Storage) -> EpisodeRe
 
 
 def _restore(public: EpisodeResult, storage: Storage) -> None:
-    """Write the public files again that a job wrote over which began before there was a public result."""
+    """Restore the public files overwritten by a job that began before the public result existed."""
     changed = changed_files(public, storage)
     forms = render_all(public) if changed else {}
     for name in changed:
@@ -198,7 +198,7 @@ def _restore(public: EpisodeResult, storage: Storage) -> None:
 def _compared(
     spec: JobSpec, transcript: MergedTranscript, analysis: Analysis | None, opinion: SecondOpinion | None
 ) -> MergedTranscript:
-    """Return the transcript with Voxtral's reading beside it, as far as there is one in the same language."""
+    """Return the transcript with Voxtral's alternatives, if there are any in the same language."""
     if opinion:
         return apply_alternatives(transcript, opinion.readings)
     if analysis and analysis.transcription and spec.options.task == "transcribe":
@@ -213,7 +213,7 @@ def _analysis(
     storage: Storage,
     outline: Callable[[Transcript], Analysis],
 ) -> Analysis | None:
-    """Return Voxtral's analysis; where there is none, an outline of the transcript."""
+    """Return Voxtral's analysis, or else an outline of the transcript; None without a transcript."""
     if leg.status == "ok":
         return Analysis.from_json(read_product(spec, "voxtral", storage))
     if transcript is None or not transcript.text.strip():
@@ -236,7 +236,7 @@ def _shortfalls(leg: LegOutcome) -> tuple[str, ...]:
 
 
 def _audio(spec: JobSpec) -> str | None:
-    """Return the audio's path relative to the episode's folder; the copy beside a bucket's results is not kept."""
+    """Return the audio's path relative to the episode's folder; None in a bucket or the temporary work folder."""
     audio, folder = urlsplit(spec.audio_uri), urlsplit(spec.uri)
     if audio.scheme != "file" or folder.scheme != "file":
         return None

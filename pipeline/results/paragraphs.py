@@ -1,20 +1,20 @@
-"""A transcript in paragraphs."""
+"""Paragraphs of a transcript."""
 
 from collections.abc import Iterator
 
 from pipeline.types import MergedSegment, MergedTranscript
 
 PAUSE_S = 1.5
-"""After a pause of this length a new paragraph begins, where a sentence has ended."""
+"""Pause that starts a new paragraph after the end of a sentence."""
 LONG_PAUSE_S = 5.0
-"""After one of this length it begins in any case: Whisper does not end every sentence."""
+"""Pause that always starts a new paragraph, because Whisper does not end every sentence."""
 CHARACTERS = 600
-"""From this length on a paragraph ends with its sentence, even where nobody pauses."""
+"""Length above which a paragraph ends with its sentence, even without a pause."""
 SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", '."', '!"', '?"')
 
 
 def paragraphs(transcript: MergedTranscript) -> Iterator[list[MergedSegment]]:
-    """Yield the spoken segments in groups, each a paragraph."""
+    """Yield the spoken segments of each paragraph."""
     group: list[MergedSegment] = []
     length = 0
     for segment in transcript.spoken:

@@ -1,4 +1,4 @@
-"""The quality gate: what is wrong with a result that is there all the same."""
+"""Quality gate: warnings about a finished transcript."""
 
 from pipeline.results.uncertainty import plain, speech_without_words
 from pipeline.types import MergedTranscript
@@ -6,32 +6,32 @@ from pipeline.types.time_format import hms
 
 SHORTFALL_SHARE = 0.02
 SHORTFALL_S = 2.0
-"""Headers round, and encoders pad: only a larger difference means that audio is missing."""
+"""Tolerated shortfall of audio in seconds, because headers round and encoders pad."""
 BROKEN_FRAMES_TOLERATED = 20
-"""About half a second: each place where an advertisement was put into an MP3 costs a frame or two."""
+"""About half a second; each advertisement inserted into an MP3 breaks one or two frames."""
 JUDGED_FROM_S = 20.0
-"""Of less speech or audio than this nothing is said about words a minute or coverage."""
+"""Minimum seconds of speech or audio to check words per minute and coverage."""
 FEWEST_WORDS_PER_MINUTE = 40.0
-"""Of detected speech; people say 100 to 200."""
+"""Minimum per minute of detected speech; 100 to 200 are usual."""
 MOST_WORDS_PER_MINUTE = 400.0
-"""Of detected speech; nobody speaks that fast for long."""
+"""Maximum per minute of detected speech, faster than sustained human speech."""
 FEWEST_WORDS_PER_AUDIO_MINUTE = 3.0
 UNHEARD_SHARE = 0.3
 LOOPED_SHARE = 0.1
 REPEATED_FROM_WORDS = 200
 FEWEST_NEW_TRIPLES = 0.35
-"""Share of different runs of three words among all; in talk of an hour it is above 0.8."""
+"""Minimum share of distinct word triples among all; above 0.8 in an hour of speech."""
 DISAGREEMENT = 0.25
 
 
 def quality_warnings(transcript: MergedTranscript) -> tuple[str, ...]:
-    """Return each flaw as a sentence that says what to do; empty when there is none."""
+    """Return one sentence per flaw, with its remedy; empty if there is none."""
     checks = (_cut_short, _damaged, _speechless, _sparse, _hurried, _uncovered, _looped, _repetitive)
     return tuple(sentence for check in checks if (sentence := check(transcript)))
 
 
 def disagreement(transcript: MergedTranscript) -> tuple[str, ...]:
-    """Return a sentence where the two models heard too different things; else nothing."""
+    """Return a sentence if the texts of the two models differ too much; else an empty tuple."""
     words = sum(len(_words(segment.text)) for segment in transcript.spoken)
     differing = sum(
         len(_words(segment.text)) * (1 - segment.agreement)

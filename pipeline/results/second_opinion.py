@@ -1,4 +1,4 @@
-"""The second opinion: which stretches need one, and what becomes of the transcript with it."""
+"""Second opinion: selection of uncertain spans, and use of Voxtral's alternatives in the transcript."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
@@ -8,21 +8,21 @@ from pipeline.results.uncertainty import Speech, loops, plain, speech_without_wo
 from pipeline.types import AlternativeTranscript, MergedSegment, MergedTranscript, MergedWord, TimeSpan
 
 LONGEST_S = 28.0
-"""Voxtral hears 30 s at once; stretches of one chunk each go through it side by side."""
+"""Length of a span in seconds. Voxtral's chunk is 30 s, and spans of one chunk each are processed in one batch."""
 JOINED_S = 1.0
 PAD_S = 0.2
 MOST_S = 600.0
-"""More audio than this is not heard twice; the worst places come first."""
+"""Limit of all spans in seconds; the most uncertain ones come first."""
 LEAST_SPEECH_S = 0.3
-"""With less detected speech there is nothing to be heard again."""
+"""Minimum detected speech of an uncertain span in seconds."""
 CONFIRMED = 0.6
-"""Agreement from which on both models heard the same, also where it looked like a loop."""
+"""Agreement at which Voxtral confirms a segment, even one that looked like a loop."""
 NEW_WORDS = 3
-"""So many words that only Voxtral heard make a segment of their own."""
+"""Minimum number of words only in Voxtral's text that form a new segment."""
 
 
 def uncertain_spans(transcript: MergedTranscript) -> list[TimeSpan]:
-    """Return the stretches that Whisper was unsure of and that hold something to be heard, in order."""
+    """Return the uncertain spans of Whisper's transcript that contain speech, in order."""
     speech = Speech(transcript.speech) if transcript.speech is not None else None
     unsure = [
         segment
@@ -30,7 +30,7 @@ def uncertain_spans(transcript: MergedTranscript) -> list[TimeSpan]:
         if segment.doubts and (speech is None or speech.within_s(segment.start_s, segment.end_s) >= LEAST_SPEECH_S)
     ]
     by_id = {segment.id: segment for segment in transcript.segments}
-    found = [(_worry(group), _stretch(group, by_id)) for group in _groups(unsure)]
+    found = [(_uncertainty(group), _stretch(group, by_id)) for group in _groups(unsure)]
     found += [
         (1.0, stretch) for start_s, end_s in speech_without_words(transcript) for stretch in _pieces(start_s, end_s)
     ]
@@ -41,31 +41,31 @@ def uncertain_spans(transcript: MergedTranscript) -> list[TimeSpan]:
 
 
 def apply_alternatives(transcript: MergedTranscript, readings: Sequence[AlternativeTranscript]) -> MergedTranscript:
-    """Return the transcript with what Voxtral heard in some stretches beside what Whisper heard there."""
+    """Return the transcript with Voxtral's alternatives for some of its spans."""
     by_id = {segment.id: segment for segment in transcript.segments}
     added: list[MergedSegment] = []
     for reading in readings:
         ours = [by_id[number] for number in reading.segments if number in by_id]
         if loops(plain(reading.text).split()):
-            continue  # Voxtral, too, falls into loops; nothing is to be learnt from one
+            continue  # Voxtral's text can be a loop too, which carries no information
         if not ours:
             added += _new_segment(reading)
         for segment in compared(ours, reading.text):
-            settled = _settled(segment)
+            settled = _resolve(segment)
             by_id[segment.id] = settled
             if settled.dropped and settled.second_reading:
                 span = AlternativeTranscript(start_s=segment.start_s, end_s=segment.end_s, text=settled.second_reading)
                 added += _new_segment(span)
-    return _with(transcript, [*by_id.values(), *added])
+    return _with_segments(transcript, [*by_id.values(), *added])
 
 
 def with_transcription(transcript: MergedTranscript, text: str) -> MergedTranscript:
-    """Return the transcript with Voxtral's own transcription of the whole episode beside it."""
+    """Return the transcript with Voxtral's transcription of the whole episode as the alternative."""
     segments = compared(transcript.segments, text)
-    heard = [place for place, segment in enumerate(segments) if segment.second_reading != "" and segment.text.strip()]
-    first, last = (heard[0], heard[-1]) if heard else (0, -1)
-    # Where nothing of the transcription belongs before or after, it may simply not have got that far.
-    settled = [_settled(segment) if first < place < last else segment for place, segment in enumerate(segments)]
+    matched = [place for place, segment in enumerate(segments) if segment.second_reading != "" and segment.text.strip()]
+    first, last = (matched[0], matched[-1]) if matched else (0, -1)
+    # Before its first and after its last match, the transcription may be incomplete rather than empty.
+    settled = [_resolve(segment) if first < place < last else segment for place, segment in enumerate(segments)]
     replaced = [
         new
         for segment in settled
@@ -74,7 +74,7 @@ def with_transcription(transcript: MergedTranscript, text: str) -> MergedTranscr
             AlternativeTranscript(start_s=segment.start_s, end_s=segment.end_s, text=segment.second_reading)
         )
     ]
-    return _with(transcript, [*settled, *replaced])
+    return _with_segments(transcript, [*settled, *replaced])
 
 
 def _groups(unsure: Sequence[MergedSegment]) -> Iterator[list[MergedSegment]]:
@@ -90,7 +90,7 @@ def _groups(unsure: Sequence[MergedSegment]) -> Iterator[list[MergedSegment]]:
 
 
 def _stretch(group: Sequence[MergedSegment], by_id: Mapping[int, MergedSegment]) -> TimeSpan:
-    """Return the audio of some neighbours: a little more than their words, nothing of the words around them."""
+    """Return the span of neighbouring segments, padded, but without the words around them."""
     before, after = by_id.get(group[0].id - 1), by_id.get(group[-1].id + 1)
     start_s = max(0.0, group[0].start_s - PAD_S, min(before.end_s, group[0].start_s) if before else 0.0)
     end_s = min(group[-1].end_s + PAD_S, start_s + LONGEST_S)
@@ -105,20 +105,20 @@ def _pieces(start_s: float, end_s: float) -> Iterator[TimeSpan]:
         yield TimeSpan(start_s=round(start_s + piece * each_s, 2), end_s=round(start_s + (piece + 1) * each_s, 2))
 
 
-def _worry(group: Sequence[MergedSegment]) -> float:
-    """Return the rank of a group: its number of doubts, and how improbable its words are."""
+def _uncertainty(group: Sequence[MergedSegment]) -> float:
+    """Return the uncertainty of a group: the largest number of doubts, plus the improbability of its words, 0 to 1."""
     words = [word.probability for segment in group for word in segment.words]
     doubts = max(len(segment.doubts) for segment in group)
     return doubts + 1 - (sum(words) / len(words) if words else 0.0)
 
 
-def _settled(segment: MergedSegment) -> MergedSegment:
-    """Return a segment with what both readings together say of whether it was said."""
+def _resolve(segment: MergedSegment) -> MergedSegment:
+    """Return a segment restored if Voxtral confirms it, or dropped if Voxtral has no text for an uncertain one."""
     agreement = segment.agreement or 0.0
     if segment.dropped and agreement >= CONFIRMED:
         return segment.model_copy(update={"dropped": ""})
-    heard_nothing = segment.second_reading == "" and segment.text.strip()
-    if heard_nothing and segment.doubts and not segment.dropped:
+    is_unconfirmed = segment.second_reading == "" and segment.text.strip()
+    if is_unconfirmed and segment.doubts and not segment.dropped:
         return segment.model_copy(
             update={"dropped": f"Whisper was unsure ({', '.join(segment.doubts)}), and Voxtral hears nothing there."}
         )
@@ -126,7 +126,7 @@ def _settled(segment: MergedSegment) -> MergedSegment:
 
 
 def _new_segment(reading: AlternativeTranscript) -> list[MergedSegment]:
-    """Return a segment of what only Voxtral heard; none of a few stray words."""
+    """Return a segment of Voxtral's text; none if it is only a few words."""
     words = reading.text.split()
     if len(words) < NEW_WORDS and len(reading.text.strip()) < 4 * NEW_WORDS:
         return []
@@ -148,8 +148,8 @@ def _new_segment(reading: AlternativeTranscript) -> list[MergedSegment]:
     ]
 
 
-def _with(transcript: MergedTranscript, segments: Sequence[MergedSegment]) -> MergedTranscript:
-    """Return the transcript with these segments in their order; Voxtral's get the numbers after Whisper's."""
+def _with_segments(transcript: MergedTranscript, segments: Sequence[MergedSegment]) -> MergedTranscript:
+    """Return the transcript with these segments, sorted by time; Voxtral's get the ids after Whisper's."""
     number = len(transcript.segments)
     numbered = []
     for segment in segments:

@@ -1,4 +1,4 @@
-"""Words that say nothing about a subject, of the languages most podcasts are in."""
+"""Stop words of English, German, French and Spanish."""
 
 _ENGLISH = """
 a about above actually after again against ah all also always am an and another any anyone anything are
@@ -42,4 +42,4 @@ vamos y ya yo
 """
 
 STOPWORDS = frozenset(f"{_ENGLISH} {_GERMAN} {_FRENCH} {_SPANISH}".split())
-"""Lower case. Some of one language's are words of another; in a search for a place that loss is small."""
+"""Lower case. Some are content words of another language, which costs little when a statement is located."""

@@ -1,7 +1,6 @@
-"""Timestamps of what Voxtral understood, from the times of Whisper's words.
+"""Timestamps of Voxtral's analysis, from the times of Whisper's words.
 
-A quote is searched letter by letter (rapidfuzz); a statement in other words is where most of its rare words
-stand close together.
+A quote is located by fuzzy string matching (rapidfuzz), a paraphrase by the densest cluster of its rare words.
 """
 
 from bisect import bisect_right
@@ -18,26 +17,26 @@ from pipeline.results.stopwords import STOPWORDS
 from pipeline.types import Analysis, Chapter, MergedTranscript, Timestamped
 
 ALIKE = 75.0
-"""Likeness in percent from which on a stretch of speech is the quote."""
+"""Minimum similarity in percent of a quote and its match."""
 MOST_PLACES = 60
-"""A word that is said more often than that tells nothing of the place."""
+"""Occurrences above which a word is not used to locate a quote."""
 CANDIDATES = 4
 SLACK = 4
 """Words by which a quote may be longer or shorter in the transcript."""
 CLOSE = 60
-"""Words within which a statement is made."""
+"""Maximum length in words of a statement's span."""
 TOLD_SHARE = 0.34
-"""Share of a statement's weight that has to be said at one place to be sure of it."""
+"""Minimum share of a statement's weight within its span."""
 STEM = 5
-"""Letters of a word that count when a statement is put in other words: *scatters* is *scattered*."""
+"""Letters of a word compared in a paraphrase: *scatters* matches *scattered*."""
 SNAP_S = 6.0
-"""How far a chapter may be moved to where a sentence begins."""
+"""Maximum shift in seconds of a chapter to the beginning of a sentence."""
 
 AnyAnchored = TypeVar("AnyAnchored", bound=Timestamped)
 
 
 def add_timestamps(analysis: Analysis, transcript: MergedTranscript) -> Analysis:
-    """Return an analysis whose chapters, quotes, key points, actions and answers have times."""
+    """Return the analysis with times of its chapters, quotes, key points, actions and answers."""
     index = Index(transcript)
     return analysis.model_copy(
         update={
@@ -51,7 +50,7 @@ def add_timestamps(analysis: Analysis, transcript: MergedTranscript) -> Analysis
 
 
 class Index:
-    """Finds words of an episode by their spelling."""
+    """An index of an episode's words by spelling and stem."""
 
     def __init__(self, transcript: MergedTranscript) -> None:
         self._texts: list[str] = []
@@ -72,7 +71,7 @@ class Index:
                 self._stems[text[:STEM]].append(place)
 
     def of_quote(self, text: str) -> tuple[float, float] | None:
-        """Return from when to when something is said word for word, or nearly so; None if it is not."""
+        """Return start and end in seconds of the best match of a quote; None if none is similar enough."""
         wanted = [unit.text for unit in units(text)]
         best: tuple[float, int, int] = (ALIKE, 0, 0)
         for start in self._candidates(wanted):
@@ -87,7 +86,7 @@ class Index:
         return self._times[best[1]][0], self._times[best[2] - 1][1]
 
     def of_statement(self, text: str) -> tuple[float, float] | None:
-        """Return from when to when that is talked about which a statement says; None where that is not clear."""
+        """Return start and end in seconds of the sentences that make a statement; None if that is uncertain."""
         weights = self._weights(text)
         hits = sorted((place, stem) for stem in weights for place in self._stems[stem])
         best, place_of_best = 0.0, (0, 0)
@@ -96,7 +95,7 @@ class Index:
         for last, (place, stem) in enumerate(hits):
             weight += weights[stem] if not inside[stem] else 0.0
             inside[stem] += 1
-            # Words at the edge that come again nearer to the others do not belong to this place.
+            # Drop a word at the edge of the span that occurs in it again.
             while place - hits[first][0] > CLOSE or (first < last and inside[hits[first][1]] > 1):
                 gone = hits[first][1]
                 inside[gone] -= 1
@@ -104,19 +103,19 @@ class Index:
                 first += 1
             if weight > best + 1e-9:
                 best, place_of_best = weight, (hits[first][0], hits[last][0])
-        told = sum(count > 0 for count in (len(self._stems[stem]) for stem in weights))
-        if told < 2 or best < TOLD_SHARE * sum(weights.values()):
+        found = sum(count > 0 for count in (len(self._stems[stem]) for stem in weights))
+        if found < 2 or best < TOLD_SHARE * sum(weights.values()):
             return None
         return self._sentences(*place_of_best)
 
     def sentence_start_s(self, near_s: float) -> float | None:
-        """Return when the sentence begins that begins nearest to a time; None if nothing is said."""
+        """Return the start in seconds of a sentence that is nearest to a time; None without any words."""
         starts = [self._times[place][0] for place in self._sentence_starts if place < len(self._times)]
         place = bisect_right(starts, near_s)
         return min(starts[max(0, place - 1) : place + 1], key=lambda start_s: abs(start_s - near_s), default=None)
 
     def _candidates(self, wanted: Sequence[str]) -> list[int]:
-        """Return the places where a quote may begin: those that most of its rarer words point to."""
+        """Return the likeliest first words of a quote, by the votes of its rarer words."""
         votes: defaultdict[int, float] = defaultdict(float)
         for offset, text in enumerate(wanted):
             places = self._places.get(text, [])
@@ -128,12 +127,12 @@ class Index:
         return [max(0, start) for start in best[:CANDIDATES]]
 
     def _weights(self, text: str) -> dict[str, float]:
-        """Return a statement's telling words and what each is worth: more, the rarer it is in the episode."""
+        """Return the stems of a statement with their weights, which are larger for rarer stems."""
         stems = {unit.text[:STEM] for unit in units(text) if unit.text not in STOPWORDS}
         return {stem: log(1 + len(self._texts) / (1 + len(self._stems.get(stem, ())))) for stem in stems}
 
     def _sentences(self, first: int, last: int) -> tuple[float, float]:
-        """Return when the sentences begin and end in which two places are."""
+        """Return start and end in seconds of the sentences from one word to another."""
         began = self._sentence_starts[bisect_right(self._sentence_starts, first) - 1]
         after = bisect_right(self._sentence_starts, last)
         ended = self._sentence_starts[after] if after < len(self._sentence_starts) else len(self._texts)
@@ -141,7 +140,7 @@ class Index:
 
 
 def _chapters(chapters: Sequence[Chapter], index: Index, audio_s: float) -> list[Chapter]:
-    """Return the chapters in order, each beginning with a sentence and ending where the next begins."""
+    """Return the chapters in order, each starting with a sentence if one is near, and ending at the next chapter."""
     starts = []
     for chapter in sorted(chapters, key=lambda chapter: chapter.start_s):
         near_s = index.sentence_start_s(chapter.start_s) if chapter.start_s > 0 else None
@@ -156,7 +155,7 @@ def _at(it: AnyAnchored, times: tuple[float, float] | None) -> AnyAnchored:
 
 
 def _words_between(words: Sequence[str], start: int, end: int) -> tuple[int, int]:
-    """Return the places of the words that the letters from `start` to `end` of the joined text touch."""
+    """Return first and end index of the words that overlap the characters `start` to `end` of the joined text."""
     began = ended = position = 0
     for place, word in enumerate(words):
         if position + len(word) <= start:

@@ -1,7 +1,7 @@
-"""Uncertain and suppressed segments of a transcript.
+"""Uncertain and dropped segments of a transcript.
 
-The signs are those that openai-whisper looks at (log probability, compression ratio, no-speech
-probability) and what its users report most: loops, and thanks for watching over silence.
+The criteria are those of openai-whisper (log probability, compression ratio, no-speech probability), and the
+hallucinations its users report most: loops, and "thanks for watching" over silence.
 """
 
 import re
@@ -17,18 +17,18 @@ UNSURE_WORDS = -0.35
 UNSURE_WINDOW = -1.0
 COMPRESSION_RATIO = 2.4
 SHORTEST_COMPRESSED = 40
-"""Characters below which a compression ratio says nothing."""
+"""Bytes below which the compression ratio is not used."""
 NO_SPEECH = 0.6
 LOOP_TIMES = 6
 LONGEST_LOOP = 8
-"""So many words are looked at as the body of a loop."""
+"""Maximum number of words that a loop repeats."""
 SAME_SEGMENTS = 4
-"""So many times the same segment in a row is a loop."""
+"""Number of identical segments in a row that form a loop."""
 LITTLE_SPEECH = 0.25
-"""Share of a segment in which speech was detected, below which it stands over silence or music."""
+"""Share of detected speech below which a segment is over silence or music."""
 LEAST_UNHEARD_S = 2.0
 NEARBY_S = 0.3
-"""A word accounts for speech this long before and after it; its times are no better."""
+"""Seconds of speech before and after a word that belong to it, given the accuracy of its times."""
 
 OVER_SILENCE = re.compile(
     r"(thank(s| you)( (very|so) much)?( (for|to) (watching|listening|your attention)( .*)?)?"
@@ -39,12 +39,12 @@ OVER_SILENCE = re.compile(
     r"|sottotitoli.*|legendas.*|obrigad[oa]( .*)?|продолжение следует|субтитры.*"
     r"|ご視聴ありがとうございました|谢谢观看|字幕.*)"
 )
-"""What Whisper is known to write where nobody speaks: the last lines of the videos that it learnt from."""
+"""Known hallucinations of Whisper over silence: the closing lines of videos in its training data."""
 _UNSPELLED = re.compile(r"[^\w\s'.-]|(?<!\w)[.-]|[.-](?!\w)")
 
 
 def flag_uncertain(transcript: Transcript) -> MergedTranscript:
-    """Return a transcript whose segments carry their marks of doubt; what is plainly no speech is dropped."""
+    """Return the transcript with the doubts of each segment; segments that are not speech are dropped."""
     merged = as_merged(transcript)
     speech = Speech(merged.speech) if merged.speech is not None else None
     segments = []
@@ -58,14 +58,14 @@ def flag_uncertain(transcript: Transcript) -> MergedTranscript:
 
 
 def as_merged(transcript: Transcript) -> MergedTranscript:
-    """Return a transcript in the form that takes in a second reading."""
+    """Return a transcript as a `MergedTranscript`."""
     if isinstance(transcript, MergedTranscript):
         return transcript
     return MergedTranscript.model_validate(transcript.model_dump(by_alias=True))
 
 
 class Speech:
-    """The spans of detected speech."""
+    """Spans of detected speech."""
 
     def __init__(self, spans: Sequence[tuple[float, float]]) -> None:
         self.spans = spans
@@ -83,7 +83,7 @@ class Speech:
 
 
 def speech_without_words(transcript: Transcript) -> list[tuple[float, float]]:
-    """Return the stretches of detected speech, in seconds, that no word accounts for."""
+    """Return the spans of detected speech, in seconds, without words."""
     words = [(word.start_s, word.end_s) for segment in transcript.segments for word in segment.words]
     words = sorted(words or [(segment.start_s, segment.end_s) for segment in transcript.segments])
     found = []
@@ -95,19 +95,19 @@ def speech_without_words(transcript: Transcript) -> list[tuple[float, float]]:
             found.append((free_s, start_s - NEARBY_S))
             free_s = max(free_s, end_s + NEARBY_S)
             if end_s + NEARBY_S > ended_s:
-                break  # it may reach into the next stretch
+                break  # it may extend into the next span
             place += 1
         found.append((free_s, ended_s))
     return [(start_s, end_s) for start_s, end_s in found if end_s - start_s >= LEAST_UNHEARD_S]
 
 
 def plain(text: str) -> str:
-    """Return a text as it is compared: small letters, no punctuation, single blanks."""
+    """Return a text normalized for comparison: lower case, no punctuation, single blanks."""
     return " ".join(_UNSPELLED.sub(" ", text.casefold().replace("’", "'")).split())
 
 
 def loops(words: Sequence[str]) -> bool:
-    """Whether the same one to `LONGEST_LOOP` words come `LOOP_TIMES` times in a row and are most of the text."""
+    """Return whether one to `LONGEST_LOOP` words repeat `LOOP_TIMES` times in a row and are most of the text."""
     for length in range(1, min(LONGEST_LOOP, len(words) // LOOP_TIMES) + 1):
         same = longest = 0
         for before, after in zip(words, words[length:], strict=False):
@@ -150,7 +150,7 @@ def _is_over_silence(segment: Segment, speech: Speech | None) -> bool:
 
 
 def _mean_log(segment: Segment) -> float:
-    """Return the mean log probability of the words; that of the window where there are none."""
+    """Return the mean log probability of the words, or that of the window if there are none."""
     if not segment.words:
         return segment.avg_logprob
     return sum(log(max(word.probability, 1e-4)) for word in segment.words) / len(segment.words)
@@ -162,7 +162,7 @@ def _compression(text: str) -> float:
 
 
 def _repeats(segments: Sequence[Segment]) -> list[bool]:
-    """Mark the segments that repeat the one before them in a run that is too long to be meant."""
+    """Return for each segment whether it repeats the one before it in a run of at least `SAME_SEGMENTS`."""
     texts = [plain(segment.text) for segment in segments]
     repeats = [False] * len(texts)
     start = 0

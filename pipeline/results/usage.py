@@ -14,7 +14,7 @@ def usage_stats(
     audio_s: float | None,
     opinion: SecondOpinion | None = None,
 ) -> UsageStats:
-    """Return the usage of the legs and the second opinion so far."""
+    """Return the usage of the legs and of the second opinion so far."""
     each = {leg: _of(outcome, record, audio_s) for leg, outcome in legs.items()}
     total_s = time.time() - record.submitted_at if record else 0.0
     again = _of_opinion(opinion, audio_s) if opinion else None

@@ -9,9 +9,9 @@ from pipeline.types import LEGS, Leg
 from pipeline.types.records import JobRecord
 
 BYTES_PER_S = 16_000.0
-"""Of MP3 at 128 kbit/s, until a job of this job store has said better."""
+"""Bytes per second of MP3 at 128 kbit/s, the default until a job of this job store has a known length."""
 RECENT = 200
-"""Jobs from which speeds are taken, the newest ones."""
+"""Number of newest jobs that speeds are measured from."""
 
 
 def open_records(job_store: JobStore) -> list[JobRecord]:
@@ -20,7 +20,7 @@ def open_records(job_store: JobStore) -> list[JobRecord]:
 
 
 def recent_records(job_store: JobStore) -> list[JobRecord]:
-    """Return the jobs that were submitted last."""
+    """Return the newest jobs by submission."""
     return [it for it in job_store.get_many(job_store.jobs()[-RECENT:]) if it]
 
 
@@ -29,33 +29,33 @@ def waiting(records: Iterable[JobRecord], bytes_per_s: float, now: float) -> lis
 
     Args:
         records: the jobs that have not ended.
-        bytes_per_s: how large a second of audio is; an episode's length is known only once a leg has begun.
+        bytes_per_s: mean size of a second of audio, as an episode's length is unknown until a leg has begun.
         now: seconds since the epoch.
     """
     found = []
-    for it in sorted(records, key=lambda it: it.submitted_at):
-        length_s = it.audio_s or it.spec.episode.size_bytes / bytes_per_s
-        open_legs = [leg for leg in it.spec.options.legs if it.legs[leg].outcome is None]
-        left_s = {leg: max(0.0, length_s - it.legs[leg].done_s) for leg in open_legs}
-        found.append(Backlog(now - it.submitted_at, left_s))
+    for record in sorted(records, key=lambda it: it.submitted_at):
+        length_s = record.audio_s or record.spec.episode.size_bytes / bytes_per_s
+        open_legs = [leg for leg in record.spec.options.legs if record.legs[leg].outcome is None]
+        left_s = {leg: max(0.0, length_s - record.legs[leg].done_s) for leg in open_legs}
+        found.append(Backlog(now - record.submitted_at, left_s))
     return found
 
 
 def bytes_per_s(records: Iterable[JobRecord]) -> float:
-    """Return the bytes of a second of audio, from jobs whose length is known."""
+    """Return the median bytes per second of audio, from jobs of known length."""
     found = [it.spec.episode.size_bytes / it.audio_s for it in records if it.audio_s]
     return median(found) if found else BYTES_PER_S
 
 
 def speeds(records: Sequence[JobRecord]) -> dict[Leg, float]:
-    """Return the seconds of audio that a host processes in a second, for each leg that has worked.
+    """Return the seconds of audio that a host processes in a second, for each leg with a measurement.
 
-    That is of the time at work as it was, waiting for the other leg included.
+    The measured time includes any wait for the other leg.
     """
     found: dict[Leg, float] = {}
     for leg in LEGS:
         ended = [it.legs[leg].outcome for it in records]
-        heard = [it for it in ended if it and it.status == "ok" and not it.reused and it.audio_s and it.work_s]
-        if heard:
-            found[leg] = sum(it.audio_s or 0.0 for it in heard) / sum(it.work_s for it in heard)
+        measured = [it for it in ended if it and it.status == "ok" and not it.reused and it.audio_s and it.work_s]
+        if measured:
+            found[leg] = sum(it.audio_s or 0.0 for it in measured) / sum(it.work_s for it in measured)
     return found

@@ -1,4 +1,4 @@
-"""The decision about the number of hosts: pure functions; the caller passes the time and the history."""
+"""The decision about the number of hosts, in pure functions of the cluster's state and the history."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,9 @@ class Backlog:
     """Jobs of about the same age that have not ended."""
 
     age_s: float
-    """Since they were submitted."""
+    """Seconds since their submission."""
     backlog_s: Mapping[Leg, float]
-    """Seconds of their audio that each leg has still to hear."""
+    """Seconds of audio left to each leg."""
     jobs: int = 1
 
 
@@ -23,13 +23,13 @@ class ClusterState:
     """The backlog and the hosts at one moment."""
 
     at: float
-    """Seconds since the epoch, or since any other moment, as long as it is always the same one."""
+    """Seconds since the epoch or any other fixed moment."""
     waiting: Sequence[Backlog]
     """Oldest first."""
     speeds: Mapping[Leg, float]
-    """Seconds of audio that one host hears in a second, with both legs at work; a leg that nobody runs is absent."""
+    """Seconds of audio that one host processes in a second, while both legs run; a leg without hosts is absent."""
     hosts: int
-    """Hosts that are there or on their way."""
+    """Hosts that run or start."""
 
     @property
     def jobs(self) -> int:
@@ -38,7 +38,7 @@ class ClusterState:
 
     @property
     def backlog_s(self) -> dict[Leg, float]:
-        """Seconds of audio that each leg has still to hear."""
+        """Seconds of audio left to each leg, in total."""
         return {leg: sum(it.backlog_s.get(leg, 0.0) for it in self.waiting) for leg in LEGS}
 
 
@@ -47,21 +47,21 @@ class Limits:
     """The target and the bounds."""
 
     drain_target_s: float
-    """In how many seconds from its submission a job is to be done."""
+    """Target seconds from the submission of a job to its end."""
     start_s: float
-    """Seconds from asking for a host until it works."""
+    """Seconds from the request of a host until it processes messages."""
     shrink_after_s: float
-    """Seconds for which fewer hosts must have been enough before there are fewer."""
+    """Seconds for which fewer hosts must have been enough before the number is reduced."""
     min_hosts: int
     max_hosts: int
     price_per_hour: float | None = None
-    """Of one host."""
+    """Price of one host."""
     budget_per_hour: float | None = None
-    """Most that all hosts may cost in an hour."""
+    """Maximum cost of all hosts per hour."""
 
     @property
     def ceiling(self) -> int:
-        """The most hosts that are allowed and can be paid for."""
+        """Maximum number of hosts within the limit and the budget."""
         if self.budget_per_hour is None or not self.price_per_hour:
             return self.max_hosts
         return min(self.max_hosts, int(self.budget_per_hour / self.price_per_hour + 1e-9))
@@ -82,21 +82,21 @@ class Decision:
     hosts: int
     reason: str
     history: tuple[Demand, ...]
-    """What is to be remembered until the next decision."""
+    """Demands to store for the next decision."""
 
 
 def decide(now: ClusterState, limits: Limits, history: Sequence[Demand] = ()) -> Decision:
     """Return the number of hosts.
 
-    More are wanted as soon as those that are there would be late for some job; fewer only when fewer have
-    been enough for `shrink_after_s` without a break, and then as many as the busiest moment of that time needed:
-    a host that is taken away hands over what it does, and one that starts costs without working.
+    It rises as soon as the present hosts would be late for some job. It falls only after fewer hosts have been enough
+    for all of `shrink_after_s`, to the highest demand of that time: a host that stops must requeue its messages, and
+    one that starts costs money before it processes any.
     """
     need = needed(now, limits)
     kept = (*(it for it in history if it.at > now.at - limits.shrink_after_s), Demand(now.at, need))
     calm = bool(history) and history[0].at <= now.at - limits.shrink_after_s
     steady = need if need >= now.hosts else min(now.hosts, max(it.hosts for it in kept)) if calm else now.hosts
-    # A budget that was cut, or a ceiling, counts at once.
+    # A lower budget or ceiling applies at once.
     hosts = max(limits.min_hosts, min(steady, limits.ceiling)) if limits.ceiling >= limits.min_hosts else limits.ceiling
     oldest = tuple(it for it in history if it.at <= now.at - limits.shrink_after_s)[-1:]
     return Decision(hosts, _reason(now, limits, need, hosts), (*oldest, *kept))
@@ -105,24 +105,24 @@ def decide(now: ClusterState, limits: Limits, history: Sequence[Demand] = ()) ->
 def needed(now: ClusterState, limits: Limits) -> int:
     """Return the number of hosts that complete each job within the target from its submission.
 
-    Jobs are done in the order in which they came. So up to each job's deadline all work has to be done that is
-    before it, and the tightest of these deadlines counts; no more hosts than there are jobs up to it can help.
+    Jobs run in the order of submission, so all earlier work has to be done by a job's deadline. The result is the
+    maximum over all deadlines, each limited to the number of jobs up to it, since more hosts would be idle.
     """
-    if not now.speeds:  # one host finds out
+    if not now.speeds:  # one host measures the speed
         return min(now.jobs, max(1, now.hosts)) if any(now.backlog_s.values()) else 0
     most = jobs = 0
     before = dict.fromkeys(now.speeds, 0.0)
-    for it in now.waiting:
-        jobs += it.jobs
-        before = {leg: heard_s + it.backlog_s.get(leg, 0.0) for leg, heard_s in before.items()}
-        most = max(most, min(jobs, _hosts_for(_host_s(before, now.speeds), it.age_s, now.hosts, limits)))
+    for entry in now.waiting:
+        jobs += entry.jobs
+        before = {leg: audio_s + entry.backlog_s.get(leg, 0.0) for leg, audio_s in before.items()}
+        most = max(most, min(jobs, _hosts_for(_host_s(before, now.speeds), entry.age_s, now.hosts, limits)))
     return most
 
 
 def _hosts_for(work_s: float, age_s: float, hosts: int, limits: Limits) -> int:
-    """Return the number of hosts for so much work until the deadline of a job of that age.
+    """Return the number of hosts that do the work, in seconds of one host, by the deadline of a job of this age.
 
-    Whoever has to start first has less time; for what is late, or cannot be had in time, a tenth of the target.
+    New hosts have less time, as they start first. The time left is at least a tenth of the target, for late jobs too.
     """
     least_s = limits.drain_target_s / 10
     left_s = max(limits.drain_target_s - age_s, least_s)
@@ -143,11 +143,11 @@ def _host_s(backlog_s: Mapping[Leg, float], speeds: Mapping[Leg, float]) -> floa
 
 def _reason(now: ClusterState, limits: Limits, need: int, hosts: int) -> str:
     work_s = host_seconds(now)
-    said = f"{now.jobs} jobs, {work_s / 3600:.2f} hours of one host's work, {limits.drain_target_s:g} s to do each job"
+    text = f"{now.jobs} jobs, {work_s / 3600:.2f} hours of one host's work, {limits.drain_target_s:g} s to do each job"
     if sum(now.backlog_s.values()) > 0 and not now.speeds:
-        said += "; no speed has been measured yet"
+        text += "; no speed has been measured yet"
     if hosts < need:
-        return f"{said}: {need} needed, and no more than {limits.ceiling} are allowed"
+        return f"{text}: {need} needed, and no more than {limits.ceiling} are allowed"
     if hosts > need and hosts == now.hosts:
-        return f"{said}: {need} needed; fewer than {hosts} when that has lasted {limits.shrink_after_s:g} s"
-    return f"{said}: {need} needed"
+        return f"{text}: {need} needed; fewer than {hosts} when that has lasted {limits.shrink_after_s:g} s"
+    return f"{text}: {need} needed"

@@ -11,41 +11,41 @@ GROUP = "asg:"
 
 
 class Driver(Protocol):
-    """Something that knows how many hosts there are and can be asked for another number."""
+    """A backend that returns the number of hosts and changes it."""
 
     def hosts(self) -> int | None:
-        """Return the number of hosts that run or start; None where the backend does not know.
+        """Return the number of hosts that run or start, or None if the backend does not know it.
 
         Raises:
-            ScalingError: it cannot be asked.
+            ScalingError: the backend cannot be reached.
         """
         ...
 
     def ask_for(self, hosts: int) -> int:
-        """Ask for that many, and return how many it will be.
+        """Request a number of hosts and return the number that the backend accepted.
 
         Raises:
-            ScalingError: it refuses.
+            ScalingError: the backend rejected the request.
         """
         ...
 
 
 class DryRunDriver:
-    """Asks nobody: what is wanted stands in the clock's log and in `duet scale`."""
+    """Changes nothing; beat's log and `duet scale` show the wanted number of hosts."""
 
     def hosts(self) -> int | None:
-        """Return None: it takes for granted that what it said was done."""
+        """Return None, so that the last wanted number counts as the present one."""
         return None
 
     def ask_for(self, hosts: int) -> int:
-        """Log the wanted number of hosts."""
+        """Return the wanted number unchanged."""
         return hosts
 
 
 class AutoScalingGroup:
-    """An EC2 Auto Scaling group, whose own least and greatest sizes hold in any case.
+    """An EC2 Auto Scaling group; its own minimum and maximum sizes always apply.
 
-    Credentials and region as boto3 takes them; the role needs `autoscaling:DescribeAutoScalingGroups` and
+    Credentials and region come from boto3's usual sources; the role needs `autoscaling:DescribeAutoScalingGroups` and
     `autoscaling:SetDesiredCapacity`.
     """
 
@@ -88,8 +88,8 @@ def driver(scale: str) -> Driver:
     """Return the driver that DUET_SCALE names.
 
     Raises:
-        SettingsError: it names none.
-        ScalingError: it cannot be reached.
+        SettingsError: the setting names no driver.
+        ScalingError: the driver's backend cannot be reached.
     """
     if scale == "print":
         return DryRunDriver()

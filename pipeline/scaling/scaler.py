@@ -1,4 +1,4 @@
-"""One look at what waits, and the number of hosts that follows from it, asked for and remembered in Redis."""
+"""The autoscaler: measures the backlog, decides the number of hosts, requests it and stores it in Redis."""
 
 import json
 import time
@@ -14,19 +14,19 @@ from pipeline.state.job_store import JobStore
 from pipeline.state.redis import readable_errors
 
 KEY = "duet:scale"
-"""What was decided last, and from what."""
+"""Redis key of the last decision and its history."""
 
 
 @dataclass(frozen=True)
 class ScalingStatus:
-    """The state at one look, and the decision."""
+    """The measured state of the cluster, and the decision."""
 
     cluster: ClusterState
     decision: Decision
 
 
 class Scaler:
-    """Decides by the settings, and has a driver do it."""
+    """Decides by the settings, and requests the hosts from a driver."""
 
     def __init__(self, job_store: JobStore, driver: Driver) -> None:
         self._job_store = job_store
@@ -34,14 +34,14 @@ class Scaler:
         self._limits = limits()
 
     def look(self) -> ScalingStatus:
-        """Return the state and the decision; the backend is not asked for hosts.
+        """Return the state and the decision without requesting hosts.
 
         Raises:
             BrokerError: the broker does not answer.
-            ScalingError: the driver cannot be asked how many there are.
+            ScalingError: the number of hosts cannot be read from the backend.
         """
         recent, at = recent_records(self._job_store), time.time()
-        before = self._remembered()
+        before = self._last_decision()
         asked = self._driver.hosts()
         now = ClusterState(
             at=at,
@@ -53,10 +53,10 @@ class Scaler:
         return ScalingStatus(now, decide(now, self._limits, history))
 
     def act(self) -> tuple[ScalingStatus, int]:
-        """Ask for as many hosts as there should be, and return what was seen and how many it will be.
+        """Request the decided number of hosts; return the state with the decision, and the accepted number.
 
         Raises:
-            BrokerError, ScalingError: as `look` does; or the driver refuses.
+            BrokerError, ScalingError: as for `look`, or the backend rejected the request.
         """
         look = self.look()
         hosts = self._driver.ask_for(look.decision.hosts)
@@ -65,7 +65,7 @@ class Scaler:
             self._job_store.redis.set(KEY, json.dumps(kept))
         return look, hosts
 
-    def _remembered(self) -> dict[str, Any]:
+    def _last_decision(self) -> dict[str, Any]:
         with readable_errors():
             kept = self._job_store.redis.get(KEY)
         found: dict[str, Any] = json.loads(kept) if kept else {}
@@ -73,10 +73,10 @@ class Scaler:
 
 
 def limits() -> Limits:
-    """Return the settings' limits.
+    """Return the limits from the settings.
 
     Raises:
-        SettingsError: there is a budget and no price.
+        SettingsError: a budget is set without a price.
     """
     own = settings()
     if own.scale_budget_per_hour is not None and not own.gpu_cost_per_hour:

@@ -17,20 +17,20 @@ __all__ = ["Found", "LocalFile", "Rejected", "Skipped", "Source", "find", "find_
 
 
 def find(place: str | Path) -> Iterator[Found]:
-    """Yield the episodes at a place, and what there is no episode, with the reason.
+    """Yield the sources at a place, and each skipped or rejected item with its reason.
 
     Args:
-        place: a file, a folder, a pattern such as `shows/**/*.mp3`, `s3://bucket/prefix`, or the address of
-            audio or of a podcast feed.
+        place: a file, a folder, a pattern such as `shows/**/*.mp3`, `s3://bucket/prefix`, or the URL of audio or
+            of a podcast feed.
 
     Raises:
-        AudioError: there is nothing there, or no audio in it.
+        AudioError: the place does not exist, or has no audio.
         AddressError, StorageError, TransientError: the place cannot be read.
-        UnexpectedError: something at the place is such that nobody foresaw it; what came before was yielded.
+        UnexpectedError: any other error; the sources before it were yielded.
     """
     skipped: list[Skipped] = []
     found_any = False
-    for found in _foreseen(str(place)):
+    for found in _with_duet_errors(str(place)):
         if found_any:
             yield found
         elif isinstance(found, Skipped):
@@ -46,7 +46,7 @@ def find(place: str | Path) -> Iterator[Found]:
 
 
 def find_all(places: Iterable[str | Path]) -> Iterator[Found]:
-    """Yield the sources at several places; a place that cannot be read is rejected and never stops the rest."""
+    """Yield the sources at several places; a place that cannot be read yields a `Rejected`."""
     for place in places:
         try:
             yield from find(place)
@@ -55,14 +55,14 @@ def find_all(places: Iterable[str | Path]) -> Iterator[Found]:
 
 
 def find_one(place: str | Path) -> Source:
-    """Return the one episode at a place.
+    """Return the only episode at a place.
 
     Raises:
-        AudioError: there is none, or there are several.
+        AudioError: the place has no episode, or several.
         AddressError, StorageError, TransientError: the place cannot be read.
     """
     if "://" not in str(place):
-        return LocalFile(Path(place))  # what is wrong with it shows when it is read
+        return LocalFile(Path(place))  # reading it raises the error, if any
     episodes = list(islice((it for it in find(place) if not isinstance(it, Skipped)), 2))
     if isinstance(episodes[0], Rejected):
         raise AudioError(episodes[0].reason)
@@ -71,8 +71,8 @@ def find_one(place: str | Path) -> Source:
     return episodes[0]
 
 
-def _foreseen(place: str) -> Iterator[Found]:
-    """Yield the sources at a place; every error is raised as one of ours."""
+def _with_duet_errors(place: str) -> Iterator[Found]:
+    """Yield the sources at a place; every error is raised as a `DuetError`."""
     try:
         yield from _found(place)
     except DuetError:

@@ -1,4 +1,4 @@
-"""Checks of where audio may be read from."""
+"""Access check of audio URIs."""
 
 from urllib.parse import urlsplit
 
@@ -8,12 +8,12 @@ from pipeline.storage.allowed_roots import ELSEWHERE, is_inside_a_root, is_place
 
 
 def check_source(uri: str) -> None:
-    """See that audio may be read from a URI.
+    """Check that audio may be read from a URI.
 
     Raises:
-        AudioError: it is outside of every allowed root, or of no kind that Duet reads.
-        AddressError: it is a web address that may not be reached.
-        TransientError: whether that address may be reached cannot be said now.
+        AudioError: the URI is outside of every allowed root, or its scheme is not supported.
+        AddressError: the URI is a web address that may not be connected to.
+        TransientError: the host of the web address cannot be resolved at the moment.
     """
     if urlsplit(uri).scheme in ("http", "https"):
         check_url(uri)

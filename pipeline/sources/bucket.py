@@ -1,4 +1,4 @@
-"""Episodes in a bucket: every object below a prefix that is audio."""
+"""Episodes in a bucket: the audio objects below a prefix."""
 
 import hashlib
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from pipeline.types.found import Rejected, Skipped
 from pipeline.types.ids import EPISODE_HEX_DIGITS, slug
 
 NEVER_AUDIO = frozenset([".json", ".txt", ".srt", ".vtt", ".md", ".html", ".xml", ".jpg", ".jpeg", ".png", ".pdf"])
-"""Of other endings the content is looked at, which takes a request each."""
+"""Suffixes skipped by name; other objects are checked by content, which costs one request each."""
 
 
 @dataclass(frozen=True)
 class BucketObject:
-    """Audio in a bucket, which the pools read where it is."""
+    """Audio in a bucket, which the pools read in place."""
 
     storage: S3Storage
     item: S3Object
@@ -33,13 +33,13 @@ class BucketObject:
         return f"{self.storage.uri}/{self.item.name}"
 
     def recall(self, digests: Digests) -> Episode | None:
-        """Return the episode if an object with this name and ETag has been read before."""
+        """Return the episode if an object with this name, ETag and size has been read before."""
         check_source(self.name)
         known = digests.get(self._key)
         return self._episode(*known) if known else None
 
     def read(self, digests: Digests) -> Episode:
-        """Return the episode; the bytes of a new object are read once, and kept nowhere."""
+        """Return the episode; the bytes of a new object are streamed once and not stored."""
         if known := self.recall(digests):
             return known
         digest = hashlib.sha256()
@@ -54,7 +54,7 @@ class BucketObject:
         return self.name
 
     def forget(self) -> None:
-        """Do nothing: reading it leaves nothing."""
+        """Do nothing, as reading an object caches no bytes."""
 
     @property
     def _key(self) -> str:
@@ -66,11 +66,11 @@ class BucketObject:
 
 
 def bucket_episodes(uri: str) -> Iterator[Found]:
-    """Yield the object at a URI, or what lies below it, page by page.
+    """Yield the object at a URI, or the objects below it, page by page.
 
     Raises:
-        AudioError: there is nothing.
-        StorageError: the bucket is not there or refuses.
+        AudioError: there is no such object.
+        StorageError: the bucket does not exist or denies access.
     """
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     if not bucket:
@@ -78,7 +78,7 @@ def bucket_episodes(uri: str) -> Iterator[Found]:
     if prefix and not prefix.endswith("/"):
         folder, _, name = prefix.rpartition("/")
         around = S3Storage(bucket, folder)
-        # Of all that begins with the name, the name itself is listed first.
+        # An exact match is listed before all other objects with this prefix.
         first = next(around.objects(name), None)
         if first and first.name == name:
             yield BucketObject(around, first) if first.size_bytes else _judged(around, first)

@@ -1,8 +1,7 @@
-"""A time limit for a whole exchange over HTTP, however slowly the other side sends.
+"""Time limit of a whole HTTP exchange, however slowly the server sends.
 
-A socket's own timeout begins anew with every byte, so a server that sends one byte now and then holds its client for
-as long as it likes. Here the sockets of an exchange are shut when its time is over, wherever it is: in the handshake,
-in a header, in the body.
+A socket's own timeout restarts with every byte, so a server that sends a byte now and then can block its client
+forever. The deadline shuts down the sockets of an exchange instead: in the handshake, in a header or in the body.
 """
 
 import os
@@ -17,9 +16,9 @@ _current: ContextVar["Deadline | None"] = ContextVar("deadline", default=None)
 
 
 class Deadline:
-    """The end of the exchanges that are made within the `with` block, in this thread, by a `PublicPoolManager`.
+    """The deadline of all exchanges of a `PublicPoolManager` within the `with` block, in this thread.
 
-    What is read after it ends as if the other side had closed the connection; `is_over` tells the two apart.
+    Reads after it end as if the server had closed the connection; `is_over` distinguishes the two cases.
     """
 
     def __init__(self, limit_s: float) -> None:
@@ -30,13 +29,13 @@ class Deadline:
         self._ends_at = time.monotonic() + limit_s
 
     def __enter__(self) -> Self:
-        """Begin to count."""
+        """Start the timer."""
         self._token: Token[Deadline | None] = _current.set(self)
         self.renew(self._limit_s)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let the connections be."""
+        """Stop watching the connections."""
         _current.reset(self._token)
         with self._lock:
             if self._timer:
@@ -46,16 +45,16 @@ class Deadline:
 
     @property
     def is_over(self) -> bool:
-        """Whether the time is over."""
+        """Whether the deadline has passed."""
         return self.left_s <= 0
 
     @property
     def left_s(self) -> float:
-        """Seconds that are left; 0 or less when it is over."""
+        """Remaining seconds; 0 or less when the deadline has passed."""
         return self._ends_at - time.monotonic()
 
     def renew(self, limit_s: float) -> None:
-        """Give so many seconds from now on, whatever was left."""
+        """Set the deadline to a number of seconds from now."""
         with self._lock:
             if self._timer:
                 self._timer.cancel()
@@ -65,9 +64,9 @@ class Deadline:
             self._timer.start()
 
     def watch(self, connection: socket.socket) -> None:
-        """Shut a connection down when the time is over.
+        """Shut a connection down at the deadline.
 
-        TLS takes the descriptor away from the socket that it wraps, so a copy is kept: both are one connection.
+        TLS detaches the descriptor of the socket that it wraps, so a duplicate of it is stored.
         """
         own = socket.socket(connection.family, connection.type, connection.proto, os.dup(connection.fileno()))
         with self._lock:
@@ -78,12 +77,12 @@ class Deadline:
     def _shut(self) -> None:
         with self._lock:
             if not self.is_over:
-                return  # it was renewed at this very moment
-            for it in self._sockets:
-                with suppress(OSError):  # the other side was faster
-                    it.shutdown(socket.SHUT_RDWR)
+                return  # renewed while the timer fired
+            for connection in self._sockets:
+                with suppress(OSError):  # already closed by the server
+                    connection.shutdown(socket.SHUT_RDWR)
 
 
 def current_deadline() -> Deadline | None:
-    """Return the deadline within which this thread is."""
+    """Return the deadline of this thread's current `with` block; None outside of one."""
     return _current.get()

@@ -1,4 +1,4 @@
-"""The digests of audio that has been read before, so that a folder of 10,000 files is not read twice."""
+"""Cache of the digests of audio, so that a folder of 10,000 files is not read twice."""
 
 import logging
 import sqlite3
@@ -9,10 +9,10 @@ logger = logging.getLogger(__name__)
 
 
 class Digests:
-    """Maps what identifies some bytes without reading them (such as inode, size and time) to their episode.
+    """A map from a file's identity, such as its inode, size and time, to its episode.
 
-    One file that threads and processes share. Where it cannot be written, everything is read again each time,
-    and a warning says so.
+    One SQLite file shared by threads and processes. If it cannot be written, a warning is logged, and all audio is
+    read again each time.
     """
 
     def __init__(self, file: Path) -> None:
@@ -25,25 +25,25 @@ class Digests:
             self._database = _open(":memory:")
 
     def get(self, key: str) -> tuple[str, int] | None:
-        """Return the episode's id and its size in bytes, or None where it is not known."""
+        """Return the episode's id and size in bytes; None if the key is unknown."""
         with self._lock:
             found = self._database.execute("SELECT episode, size_bytes FROM digests WHERE key = ?", (key,)).fetchone()
         return (str(found[0]), int(found[1])) if found else None
 
     def put(self, key: str, episode: str, size_bytes: int) -> None:
-        """Remember an episode."""
+        """Store an episode."""
         with self._lock:
             self._database.execute("INSERT OR REPLACE INTO digests VALUES (?, ?, ?)", (key, episode, size_bytes))
 
     def forget(self, episode: str) -> None:
-        """Forget where an episode's bytes were read."""
+        """Delete all entries of an episode."""
         with self._lock:
             self._database.execute("DELETE FROM digests WHERE episode = ?", (episode,))
 
 
 def _open(file: str) -> sqlite3.Connection:
     database = sqlite3.connect(file, timeout=30.0, isolation_level=None, check_same_thread=False)
-    # Losing the last entries in a power cut costs no more than reading those files again.
+    # Entries lost in a power cut only cost reading those files again.
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = OFF")
     database.execute(

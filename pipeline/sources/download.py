@@ -1,4 +1,4 @@
-"""Polite downloads: one file at a time from a host, resumed, within limits, not again what has not changed."""
+"""Resumable downloads with limits per host, size and time; an unchanged file is not downloaded again."""
 
 import contextlib
 import fcntl
@@ -39,15 +39,15 @@ TRIES = 4
 LONGEST_WAIT_S = 30.0
 OWN = "own-"
 LEFT_BEHIND_S = 24 * 3600
-"""Age of bytes that somebody took and has not removed, after which that one must be dead."""
+"""Age in seconds at which a caller's own copy counts as abandoned."""
 _interrupted = Event()
 
 
 class Download:
-    """The bytes at an address, in a folder of the cache; what is there already is not asked for again.
+    """The bytes at a URL, in a folder of the cache; bytes already there are not requested again.
 
-    One caller at a time is at work in the folder. Whoever needs the bytes for longer takes a name for them of its
-    own, so that nobody removes or replaces what another one reads.
+    A lock allows one caller at a time in the folder. A caller that needs the bytes for longer uses `take`, which
+    returns a path that no other caller removes or replaces.
     """
 
     def __init__(self, url: str) -> None:
@@ -59,11 +59,11 @@ class Download:
         self._version_file = self.folder / "version.json"
 
     def fetch(self, limit_bytes: int) -> Path:
-        """Bring the bytes here and return their path; they stay until `forget`, by whomever.
+        """Download the bytes and return their path, valid until any caller calls `forget`.
 
         Raises:
-            AddressError: the address is none, or not one that may be connected to.
-            AudioError: the server says that it is not to be had, or it is larger than the limit.
+            AddressError: the URL is invalid, or its host may not be connected to.
+            AudioError: the server refuses, or the file is too large or not complete in time.
             TransientError: the server does not answer, or not in time, after several tries.
         """
         with self._alone():
@@ -71,7 +71,7 @@ class Download:
             return self.body
 
     def take(self, limit_bytes: int) -> Path:
-        """Bring the bytes here and return a path that is the caller's, who removes it.
+        """Download the bytes and return a path of the caller's own, which the caller must remove.
 
         Raises:
             AddressError, AudioError, TransientError: as for `fetch`.
@@ -82,22 +82,22 @@ class Download:
             own = self.folder / f"{OWN}{uuid.uuid4().hex}"
             try:
                 os.link(self.body, own)
-            except OSError:  # a file system without links
+            except OSError:  # a file system without hard links
                 shutil.copyfile(self.body, own)
             return own
 
     def forget(self) -> None:
-        """Remove the bytes from the cache; those that somebody has taken stay with that one."""
+        """Remove the bytes from the cache, except paths returned by `take`."""
         with self._alone():
             for file in (self.body, self._part, self._version_file):
                 file.unlink(missing_ok=True)
-            (self.folder / "lock").unlink()  # who waits for it sees that it is another one now
-            with contextlib.suppress(OSError):  # somebody has taken the bytes, or waits
+            (self.folder / "lock").unlink()  # waiting callers detect the removal and lock a new file
+            with contextlib.suppress(OSError):  # not empty: another caller uses it
                 self.folder.rmdir()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Lock the folder, which may have been removed while the lock was waited for."""
+        """Lock the folder, again if it was removed while this caller waited for the lock."""
         while True:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -114,7 +114,7 @@ class Download:
                 return
 
     def _drop_left_behind(self) -> None:
-        """Remove what processes have taken and were killed with."""
+        """Remove paths of `take` that killed processes have left behind."""
         for own in self.folder.glob(f"{OWN}*"):
             if time.time() - own.lstat().st_ctime > LEFT_BEHIND_S:
                 own.unlink(missing_ok=True)
@@ -172,7 +172,7 @@ class Download:
                     raise TryLaterError(
                         f"{self._name} broke off after {written / 1e6:.1f} MB ({short(error)})."
                     ) from None
-        if deadline.is_over:  # what has no length seems to end there
+        if deadline.is_over:  # a body without a length seems complete
             raise AudioError(too_slow)
 
     def _conditions(self) -> dict[str, str]:
@@ -191,12 +191,12 @@ class Download:
         try:
             return Version(**json.loads(self._version_file.read_text()))
         except (OSError, ValueError, TypeError):
-            return Version()  # nothing there, or half written: it is fetched from its start
+            return Version()  # missing or incomplete: the download starts from the beginning
 
 
 @contextmanager
 def interrupted() -> Iterator[None]:
-    """End all running downloads of this process; later ones are possible again."""
+    """Abort all running downloads of this process within the `with` block."""
     _interrupted.set()
     try:
         yield
@@ -205,7 +205,7 @@ def interrupted() -> Iterator[None]:
 
 
 def _begins_at(response: Any) -> int | None:
-    """Return the first byte's position that a `Content-Range: bytes 100-199/200` names."""
+    """Return the position of the first byte in a header `Content-Range: bytes 100-199/200`."""
     return number(response.headers.get("content-range", "").removeprefix("bytes ").partition("-")[0])
 
 

@@ -1,4 +1,4 @@
-"""Episodes of a podcast feed, RSS or Atom, with what the feed says of each."""
+"""Episodes of a podcast feed, RSS or Atom, with their metadata."""
 
 import calendar
 import re
@@ -27,12 +27,12 @@ TRANSCRIPT = "{https://podcastindex.org/namespace/1.0}transcript"
 
 
 def feed_episodes(url: str) -> Iterator[Found]:
-    """Yield the enclosures of a feed, in its order; the feed is downloaded only when it has changed.
+    """Yield the enclosures of a feed, in its order; the feed is downloaded only if it has changed.
 
     Raises:
-        AddressError: the address is none, or not one that may be connected to.
-        AudioError: it is no feed, or it encloses no audio.
-        TransientError: its server does not answer.
+        AddressError: the URL is invalid, or its host may not be connected to.
+        AudioError: the response is not a feed, or the feed has no audio.
+        TransientError: the server does not answer.
     """
     file = Download(url).fetch(FEED_LIMIT_BYTES)
     feed = feedparser.parse(file.read_bytes(), sanitize_html=False)
@@ -49,7 +49,7 @@ def feed_episodes(url: str) -> Iterator[Found]:
 
 
 def _found(url: str, show: Any, entry: Any, transcripts: dict[str, list[PublishedFile]]) -> Found:
-    """Return the source of a feed's entry; any error becomes a rejection of this entry."""
+    """Return the source of a feed's entry; any error rejects this entry only."""
     name = well_formed(str(entry.get("title") or entry.get("id") or url))
     try:
         publication = _publication(url, show, entry, transcripts)
@@ -64,7 +64,7 @@ def _found(url: str, show: Any, entry: Any, transcripts: dict[str, list[Publishe
 
 
 def _audio_of(entry: Any) -> dict[str, str] | None:
-    """Return the first enclosure that is audio or video; many feeds say nothing but the address."""
+    """Return the first audio or video enclosure, by its media type or, as many feeds have none, its suffix."""
     for enclosure in entry.get("enclosures", []):
         media_type = enclosure.get("type", "")
         href = enclosure.get("href", "")
@@ -74,7 +74,7 @@ def _audio_of(entry: Any) -> dict[str, str] | None:
 
 
 def _address(base: str, href: str) -> str:
-    """Return an address as seen from the feed's; none where it is none."""
+    """Return a URL resolved against the feed's; empty if it is invalid."""
     try:
         address = urljoin(base, href.strip())
         parts = urlsplit(address)
@@ -106,13 +106,13 @@ def _publication(url: str, show: Any, entry: Any, transcripts: dict[str, list[Pu
 
 
 def _notes(entry: Any) -> str:
-    """Return the longest of what the feed tells of an episode, as HTML."""
-    told = [str(content.get("value", "")) for content in entry.get("content", [])]
-    return well_formed(max([*told, str(entry.get("summary", ""))], key=len))
+    """Return the longest description of an episode in the feed, as HTML."""
+    contents = [str(content.get("value", "")) for content in entry.get("content", [])]
+    return well_formed(max([*contents, str(entry.get("summary", ""))], key=len))
 
 
 def _transcripts(file: Path) -> dict[str, list[PublishedFile]]:
-    """Return every `<podcast:transcript>` by its item's guid: feedparser keeps the last one of an item only."""
+    """Return every `<podcast:transcript>` by its item's guid; feedparser returns only the last one of an item."""
     found: dict[str, list[PublishedFile]] = {}
     try:
         for _, item in ElementTree.iterparse(file):
@@ -121,12 +121,12 @@ def _transcripts(file: Path) -> dict[str, list[PublishedFile]]:
                 found[(item.findtext("guid") or "").strip()] = [it for it in own if it]
                 item.clear()
     except (ElementTree.ParseError, ValueError):
-        return {}  # feedparser reads feeds that are not well formed; its last one will do
+        return {}  # malformed XML, which feedparser accepts: the caller falls back to its last transcript
     return found
 
 
 def _published(url: str, attributes: Any) -> PublishedFile | None:
-    """Return a file that the feed names; None where it gives no address that could be one."""
+    """Return a file that the feed links to; None if its URL is missing or invalid."""
     try:
         address = urljoin(url, attributes.get("url") or "")
     except (AttributeError, ValueError):
@@ -142,7 +142,7 @@ def _published(url: str, attributes: Any) -> PublishedFile | None:
 
 
 def _date(parsed: Any) -> str | None:
-    """Return when an episode was published; None for a day that no calendar here has."""
+    """Return the publication date in ISO 8601; None if it is missing or out of range."""
     try:
         return iso(calendar.timegm(parsed)) if parsed else None
     except (ValueError, OverflowError, OSError):

@@ -1,4 +1,4 @@
-"""Episodes in files: one file, a folder with everything below it, or a pattern."""
+"""Episodes in local files: a file, a folder searched recursively, or a pattern."""
 
 import glob
 import os
@@ -21,20 +21,20 @@ from pipeline.types.ids import episode_id, slug
 from pipeline.types.text import well_formed
 
 RACY_S = 2.0
-"""A file changed so short a time ago may change again within the same tick of its clock."""
+"""Age in seconds below which a file may change again without a change of its modification time."""
 MARK = "result.json"
-"""A folder that holds it is one of our own results."""
+"""The manifest; a folder with it is one of Duet's results."""
 
 
 @dataclass(frozen=True)
 class LocalFile:
-    """Audio in a file that the pools can read where it is, or that goes along to a bucket."""
+    """Audio in a local file, which the pools read in place or from a copy in a bucket."""
 
     path: Path
 
     @property
     def name(self) -> str:
-        """The path as it was given or found; what of it is not UTF-8 is replaced."""
+        """The path as given or found, with characters replaced that are not UTF-8."""
         return well_formed(str(self.path))
 
     def recall(self, digests: Digests) -> Episode | None:
@@ -43,7 +43,7 @@ class LocalFile:
         return self._episode(*known) if known else None
 
     def read(self, digests: Digests) -> Episode:
-        """Return the episode, from one pass over the file's bytes if it is new or has changed."""
+        """Return the episode; a new or changed file is read once."""
         if known := self.recall(digests):
             return known
         before = self._stat()
@@ -59,11 +59,11 @@ class LocalFile:
         return self._episode(digest, before.st_size)
 
     def bring(self, storage: Storage, name: str) -> str:
-        """Upload the file where results go to a bucket; a folder's pools read it where it is."""
+        """Upload the file if the results go to a bucket; else the pools read it in place."""
         return bring_file(self.path, storage, name)
 
     def forget(self) -> None:
-        """Do nothing: reading it leaves nothing."""
+        """Do nothing, as reading a local file caches no bytes."""
 
     def _episode(self, digest: str, size_bytes: int) -> Episode:
         return Episode(id=digest, source=self.name, slug=slug(self.path.name), size_bytes=size_bytes)
@@ -84,10 +84,10 @@ class LocalFile:
 
 
 def bring_file(path: Path, storage: Storage, name: str) -> str:
-    """Return the URI from which the pools read a file: its own, or a copy where results go to a bucket.
+    """Return the URI of a file for the pools: its own, or that of an uploaded copy if results go to a bucket.
 
     Raises:
-        StorageError, TransientError: the bucket refuses.
+        StorageError, TransientError: the upload failed.
     """
     if storage.uri.startswith("file://"):
         return path.absolute().as_uri()
@@ -97,10 +97,10 @@ def bring_file(path: Path, storage: Storage, name: str) -> str:
 
 
 def local_episodes(place: str) -> Iterator[Found]:
-    """Yield a file, or what lies below a folder or matches a pattern, in the order of names.
+    """Yield a file, the files below a folder, or the matches of a pattern, in the order of names.
 
     Raises:
-        AudioError: there is no such path, or nothing matches the pattern.
+        AudioError: the path does not exist, or nothing matches the pattern.
     """
     path = Path(place).expanduser()
     if path.is_dir():
@@ -108,18 +108,18 @@ def local_episodes(place: str) -> Iterator[Found]:
     elif path.exists():
         yield LocalFile(path)
     elif glob.has_magic(place):
-        # Unlike Path.glob it takes a pattern that begins anywhere, and follows links.
+        # Unlike Path.glob, it accepts absolute patterns and follows links.
         matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207
         if not matches:
             raise AudioError(f"Nothing matches {place}; check the spelling.")
         for match in map(Path, matches):
-            # What a pattern names is meant: only folders are looked through by content.
-            yield from () if match.is_dir() and "**" in place else _one(match)
+            # `**` matches folders along with the files in them; searching those folders too would repeat the files.
+            yield from () if match.is_dir() and "**" in place else _from_match(match)
     else:
         raise AudioError(f"{path} is not there; check the spelling.")
 
 
-def _one(path: Path) -> Iterator[Found]:
+def _from_match(path: Path) -> Iterator[Found]:
     if _is_folder(path):
         yield from _below(path, set())
     else:
@@ -127,7 +127,7 @@ def _one(path: Path) -> Iterator[Found]:
 
 
 def _below(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Found]:
-    """Yield the files in a folder, then those in its subfolders; links are followed, each folder once."""
+    """Yield the files in a folder, then those in its subfolders, following links and visiting each folder once."""
     try:
         own = folder.stat()
         entries = sorted(folder.iterdir())
@@ -139,7 +139,7 @@ def _below(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Found]:
         return
     seen.add((own.st_dev, own.st_ino))
     if folder / MARK in entries:
-        return  # our own results, in the midst of the episodes
+        return  # results of Duet among the episodes
     folders = []
     for entry in entries:
         if entry.name.startswith("."):
@@ -153,7 +153,7 @@ def _below(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Found]:
 
 
 def _is_folder(path: Path) -> bool:
-    """Whether it is a folder; of a path that is too long for the system, what reads it has to say so."""
+    """Return whether a path is a folder; False if it is too long for the system, which reading it reports."""
     try:
         return path.is_dir()
     except OSError:
@@ -164,11 +164,11 @@ def _is_being_downloaded(path: Path) -> bool:
     try:
         return is_partial(path.name) or path.with_name(f"{path.name}.aria2").exists()
     except OSError:
-        return False  # no file can be called so: its name would be too long
+        return False  # the name with the suffix is too long for the system
 
 
 def _judged(path: Path) -> Found:
-    """Return the source of a file; any error becomes a rejection of this file."""
+    """Return the source of a file; any error rejects this file only."""
     name = str(path)
     try:
         if _is_being_downloaded(path):

@@ -1,4 +1,4 @@
-"""Asking a web server: politely, within a time limit, with a sentence for whatever is wrong."""
+"""HTTP client with limits on connections and time, and one-sentence errors."""
 
 import re
 from collections import defaultdict
@@ -20,7 +20,7 @@ from pipeline.sources.url_guard import PublicPoolManager, check_url
 AGENT = "Duet (podcast transcripts; asks once, resumes, and sends If-None-Match)"
 BUSY = {408, 425, 429, 500, 502, 503, 504}
 HEAD_TIMEOUTS = 2
-"""In so many times `download_timeout_s` a server must have answered with all that is no body, redirects and all."""
+"""Multiple of `download_timeout_s` within which a response must begin, including all redirects and headers."""
 AT_ONCE = 2
 """Connections to one host."""
 _turns: defaultdict[str, Semaphore] = defaultdict(lambda: Semaphore(AT_ONCE))
@@ -28,7 +28,7 @@ _turns_lock = Lock()
 
 
 class TryLaterError(Exception):
-    """A response that may be another one in a moment."""
+    """A failure that may succeed when retried after `wait_s` seconds."""
 
     def __init__(self, sentence: str, wait_s: float = 2.0) -> None:
         super().__init__(sentence)
@@ -37,7 +37,7 @@ class TryLaterError(Exception):
 
 @dataclass(frozen=True)
 class Version:
-    """The version of the bytes at an address, as the server names it."""
+    """The version of the bytes at a URL, by the headers of the server."""
 
     etag: str = ""
     last_modified: str = ""
@@ -45,30 +45,30 @@ class Version:
 
     @property
     def is_known(self) -> bool:
-        """Whether it tells anything at all."""
+        """Whether the server sent a version."""
         return bool(self.etag or self.last_modified)
 
     @property
     def validator(self) -> str:
-        """The header by which a request continues with exactly these bytes (RFC 9110, 13.1.5)."""
+        """The value of `If-Range` with which a request resumes exactly these bytes (RFC 9110, 13.1.5)."""
         return self.etag if self.etag and not self.etag.startswith("W/") else self.last_modified
 
 
 def version_of(url: str) -> Version:
-    """Ask a server what it has at an address, without fetching it; an empty version where it does not say.
+    """Return the version at a URL from a HEAD request; an empty version if that fails.
 
     Raises:
-        AddressError: the address is none, or not one that may be connected to.
+        AddressError: the URL is invalid, or its host may not be connected to.
     """
     try:
         with turn(url), response_of(url, {}, method="HEAD") as (response, _):
             return version_in(response) if response.status == 200 else Version()
     except (TryLaterError, AudioError):
-        return Version()  # fetching it will tell what is wrong
+        return Version()  # the download will raise the error
 
 
 def first_bytes(url: str, count: int) -> tuple[str, bytes]:
-    """Return the media type that a server claims for an address, and the first bytes there.
+    """Return the media type of a URL, as the server declares it, and its first bytes.
 
     Raises:
         AddressError, AudioError, TransientError: as for `Download.fetch`.
@@ -78,8 +78,8 @@ def first_bytes(url: str, count: int) -> tuple[str, bytes]:
             try:
                 head = response.read(count)
             except HTTPError as error:
-                raise TryLaterError(_why_not(url, deadline, error)) from None
-            if deadline.is_over:  # what has no length seems to end there
+                raise TryLaterError(_failure_sentence(url, deadline, error)) from None
+            if deadline.is_over:  # a body without a length seems complete
                 raise TryLaterError(_too_slow(url))
             return response.headers.get("content-type", ""), head
     except TryLaterError as error:
@@ -88,7 +88,7 @@ def first_bytes(url: str, count: int) -> tuple[str, bytes]:
 
 @contextmanager
 def turn(url: str) -> Iterator[None]:
-    """Wait until no more than so many others ask the same host."""
+    """Wait for one of the `AT_ONCE` connections to the URL's host, and reserve it within the `with` block."""
     host = "/".join(url.split("/", 3)[:3])
     with _turns_lock:
         places = _turns[host]
@@ -98,7 +98,7 @@ def turn(url: str) -> Iterator[None]:
 
 @contextmanager
 def response_of(url: str, headers: dict[str, str], method: str = "GET") -> Iterator[tuple[Any, Deadline]]:
-    """Yield an answer and the deadline under which it is read, which is that of an answer's head."""
+    """Yield a response and its deadline, which is that of the headers until it is renewed."""
     check_url(url)
     name = without_credentials(url)
     with Deadline(HEAD_TIMEOUTS * settings().download_timeout_s) as deadline:
@@ -124,21 +124,21 @@ def _asked(url: str, headers: dict[str, str], method: str, deadline: Deadline) -
         return _pool_manager(settings().download_timeout_s).request(
             method,
             url,
-            # No compression: the bytes are to be those that a range of them can go on with.
+            # No compression, because a ranged download resumes by the position in the file's own bytes.
             headers={"User-Agent": AGENT, "Accept-Encoding": "identity"} | headers,
             preload_content=False,
         )
     except MaxRetryError as error:
         if "redirect" in str(error.reason):
             raise AudioError(f"{name} sends from one address to the next without end.") from None
-        raise TryLaterError(_why_not(url, deadline, error.reason or error)) from None
+        raise TryLaterError(_failure_sentence(url, deadline, error.reason or error)) from None
     except ValueError:
         raise AudioError(f"{name} is, or sends on to, what is no address.") from None
     except HTTPError as error:
-        raise TryLaterError(_why_not(url, deadline, error)) from None
+        raise TryLaterError(_failure_sentence(url, deadline, error)) from None
 
 
-def _why_not(url: str, deadline: Deadline, error: BaseException) -> str:
+def _failure_sentence(url: str, deadline: Deadline, error: BaseException) -> str:
     return _too_slow(url) if deadline.is_over else f"{without_credentials(url)} does not answer ({short(error)})."
 
 
@@ -151,13 +151,13 @@ def _too_slow(url: str) -> str:
 def _pool_manager(timeout_s: float) -> PublicPoolManager:
     return PublicPoolManager(
         timeout=urllib3.Timeout(connect=min(10.0, timeout_s), read=timeout_s),
-        # Trying again is ours, with what is there already.
+        # `Download` retries itself, resuming at the bytes already there.
         retries=urllib3.Retry(connect=0, read=0, redirect=10, status=0, other=0, respect_retry_after_header=False),
     )
 
 
 def version_in(response: Any) -> Version:
-    """Return the version that a response names."""
+    """Return the version in the headers of a response."""
     return Version(
         etag=response.headers.get("etag", ""),
         last_modified=response.headers.get("last-modified", ""),
@@ -166,10 +166,10 @@ def version_in(response: Any) -> Version:
 
 
 def number(text: str | None) -> int | None:
-    """Return the number that a header holds, or None where it holds something else."""
+    """Return the number in a header; None if it is not a number."""
     return int(text) if text and re.fullmatch(r"\d{1,18}", text, re.ASCII) else None
 
 
 def short(error: BaseException) -> str:
-    """Return the end of an error's sentence, which is what went wrong."""
+    """Return the last part of an error's message, which names the cause."""
     return str(error).rpartition(": ")[2].rstrip(".") or type(error).__name__

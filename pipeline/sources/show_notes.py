@@ -1,4 +1,4 @@
-"""Names that a publisher spells out in an episode's title and notes, for Whisper to spell the same way."""
+"""Names in an episode's title and notes, for Whisper to spell the same way."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 MOST_NAMES = 20
 MOST_CHARACTERS = 300
-"""Of all names together: they are said before each window, and Whisper reads 223 tokens there."""
+"""Limit of all names together, which are in the prompt of each window; Whisper's prompt is limited to 223 tokens."""
 ADDRESS = re.compile(r"\S*(?://|www\.|@)\S*")
 SENTENCE_END = re.compile(r"(?<=[.!?:;|•])\s+|\n+|\s[-–—]\s|[\"“”()\[\]]")
 WORD = re.compile(r"[^\W\d_][\w&'’.-]*[^\W_]|[^\W\d_]")
@@ -14,10 +14,10 @@ LONGEST_ACRONYM = 6
 
 
 def names_in(title: str, notes: str) -> tuple[str, ...]:
-    """Return the names in an episode's title and notes, in the order they come in.
+    """Return the names in an episode's title and notes, in order of appearance.
 
-    A name is a run of words with capitals that stands within a sentence, or has a capital inside, and is never
-    written small. A heading in which every word has a capital tells nothing of its own.
+    A name is a run of capitalized words within a sentence, or with a capital inside, whose words are never in lower
+    case elsewhere. Headings in title case are ignored.
 
     Args:
         title: plain text.
@@ -59,7 +59,7 @@ def _is_name(word: str, small: set[str]) -> bool:
 
 
 def _is_heading(words: list[str]) -> bool:
-    """Whether every longer word has a capital, so that a capital says nothing."""
+    """Return whether every longer word is capitalized, as in a heading in title case."""
     longer = [word for word in words[1:] if len(word) > 3]
     return len(longer) > 2 and not any(word[0].islower() for word in longer)
 

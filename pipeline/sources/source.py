@@ -1,4 +1,4 @@
-"""The interface of a source: one episode's audio."""
+"""Interface of a source: one episode's audio."""
 
 from typing import Protocol
 
@@ -9,10 +9,10 @@ from pipeline.types.found import Rejected, Skipped
 
 
 class Source(Protocol):
-    """One episode's audio: a file, an object in a bucket, an address of the web.
+    """One episode's audio: a file, an object in a bucket, or a web address.
 
-    Each method raises `AudioError` where the audio is not to be had, `StorageError` where a bucket refuses,
-    and `TransientError` where it is likely to work a little later.
+    Each method raises `AudioError` if the audio is not available, `StorageError` if a bucket denies access, and
+    `TransientError` if a later retry is likely to succeed.
     """
 
     @property
@@ -21,19 +21,19 @@ class Source(Protocol):
         ...
 
     def recall(self, digests: Digests) -> Episode | None:
-        """Return the episode if its bytes have been read before and cannot have changed; else None."""
+        """Return the episode if its bytes have been read before and have not changed; else None."""
         ...
 
     def read(self, digests: Digests) -> Episode:
-        """Return the episode, from its bytes where they have not been read before."""
+        """Return the episode, reading its bytes if they have not been read before."""
         ...
 
     def bring(self, storage: Storage, name: str) -> str:
-        """Bring the audio to where the pools can read it, under that name if need be, and return its URI."""
+        """Return a URI from which the pools can read the audio, copying it to `name` in the storage if necessary."""
         ...
 
     def forget(self) -> None:
-        """Remove what reading it has left in the cache."""
+        """Remove the audio from the cache."""
         ...
 
 

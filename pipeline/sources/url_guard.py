@@ -1,7 +1,7 @@
-"""The guard of outside URLs: only public hosts, and those that a setting allows, are connected to.
+"""Guard against server-side request forgery: only public hosts, and those that a setting allows, are connected to.
 
-The look happens again at the moment of connecting, so a redirect, or a name that changes its address after it
-was looked at, leads nowhere else.
+Addresses are checked again at the moment of connecting. So neither a redirect nor a host that changes its address
+after the first check can bypass the guard.
 """
 
 import socket
@@ -21,32 +21,32 @@ from pipeline.settings import settings
 from pipeline.sources.deadline import current_deadline
 
 MOST_CHARACTERS = 4000
-"""Of an address."""
+"""Maximum length of a URL."""
 SCHEMES = {"http": 80, "https": 443}
 NAT64 = IPv6Network("64:ff9b::/96")
-"""Addresses that stand for an IPv4 address, in their last 32 bits (RFC 6052)."""
+"""Addresses with an embedded IPv4 address in their last 32 bits (RFC 6052)."""
 NOT_PUBLIC = tuple(
     ip_network(it)
     for it in (
-        "192.0.0.0/24",  # for protocols between machines of one network
-        "192.88.99.0/24",  # relays of 6to4, which are no more
-        "168.63.129.16/32",  # Azure's platform, seen from within its machines only
-        "::/96",  # IPv4 addresses in an old form
-        "::ffff:0:0:0/96",  # IPv4 addresses in the form of a translator (RFC 7915)
-        "64:ff9b:1::/48",  # IPv4 addresses, private ones too, of a network's own translator (RFC 8215)
-        "fec0::/10",  # private, in an old form
-        "3fff::/20",  # for documents (RFC 9637)
-        "5f00::/16",  # for routers among themselves (RFC 9602)
+        "192.0.0.0/24",  # IETF protocol assignments
+        "192.88.99.0/24",  # 6to4 relays, deprecated
+        "168.63.129.16/32",  # Azure's platform, reachable from its virtual machines only
+        "::/96",  # IPv4-compatible addresses, deprecated
+        "::ffff:0:0:0/96",  # IPv4-translated addresses (RFC 7915)
+        "64:ff9b:1::/48",  # local-use IPv4/IPv6 translation, private addresses included (RFC 8215)
+        "fec0::/10",  # site-local addresses, deprecated
+        "3fff::/20",  # documentation (RFC 9637)
+        "5f00::/16",  # segment routing (RFC 9602)
     )
 )
-"""Networks that `is_global` of some releases of Python 3.11 takes for public."""
+"""Networks that are public according to `is_global` of some releases of Python 3.11."""
 
 
 def check_url(url: str) -> None:
-    """See that a URL is one of http or https and that its host may be reached.
+    """Check that a URL is one of http or https and that its host may be connected to.
 
     Raises:
-        AddressError: it is something else, its host is not to be found, or one of its addresses is private.
+        AddressError: the URL is invalid, its host does not exist, or an address of the host is private.
         TransientError: the name server does not answer.
     """
     if len(url) > MOST_CHARACTERS:
@@ -62,13 +62,13 @@ def check_url(url: str) -> None:
 
 
 def permitted_addresses(host: str, port: int) -> list[str]:
-    """Return the addresses of a host, every one of which may be connected to.
+    """Return the addresses of a host after checking each of them.
 
     Raises:
-        AddressError: the host is not to be found, or one of its addresses is private.
+        AddressError: the host does not exist, or one of its addresses is private.
         TransientError: the name server does not answer.
     """
-    addresses = list(dict.fromkeys(_resolved(host, port)))
+    addresses = list(dict.fromkeys(_resolve(host, port)))
     for address in addresses:
         if not _is_permitted(host, ip_address(address.partition("%")[0])):
             raise AddressError(
@@ -79,9 +79,9 @@ def permitted_addresses(host: str, port: int) -> list[str]:
 
 
 class PublicPoolManager(urllib3.PoolManager):
-    """urllib3's pool manager that connects to permitted addresses only, after each redirect too.
+    """A urllib3 pool manager that connects to permitted addresses only, also after redirects.
 
-    A request raises what `permitted_addresses` raises, besides urllib3's own errors.
+    Requests raise the errors of `permitted_addresses` and of urllib3.
     """
 
     def __init__(self, **options: object) -> None:
@@ -91,26 +91,26 @@ class PublicPoolManager(urllib3.PoolManager):
 
 class _HTTP(HTTPConnection):
     def _new_conn(self) -> socket.socket:
-        return _connected(self)
+        return _connect(self)
 
     def request(self, *args: Any, **options: Any) -> None:
         _watch(self)
         super().request(*args, **options)
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 has it
-        return _in_time(super().getresponse())
+        return _require_in_time(super().getresponse())
 
 
 class _HTTPS(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
-        return _connected(self)
+        return _connect(self)
 
     def request(self, *args: Any, **options: Any) -> None:
         _watch(self)
         super().request(*args, **options)
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 has it
-        return _in_time(super().getresponse())
+        return _require_in_time(super().getresponse())
 
 
 class _HTTPPool(HTTPConnectionPool):
@@ -121,8 +121,8 @@ class _HTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _HTTPS
 
 
-def _connected(connection: HTTPConnection) -> socket.socket:
-    """Connect as urllib3 does, but to the very addresses that were looked at, and no longer than the deadline."""
+def _connect(connection: HTTPConnection) -> socket.socket:
+    """Connect like urllib3, but only to the checked addresses and within the deadline."""
     reason: OSError | None = None
     deadline = current_deadline()
     for address in permitted_addresses(connection.host, connection.port):
@@ -149,19 +149,19 @@ def _connected(connection: HTTPConnection) -> socket.socket:
 
 
 def _watch(connection: HTTPConnection) -> None:
-    """Put a connection that was kept from an earlier exchange under the deadline of this one."""
+    """Put a reused connection under the deadline of this exchange."""
     if (deadline := current_deadline()) and connection.sock is not None:
         deadline.watch(connection.sock)
 
 
-def _in_time(response: HTTPResponse) -> HTTPResponse:
-    """Refuse an answer of which the deadline has cut something off: a header that ends early is one to urllib3."""
+def _require_in_time(response: HTTPResponse) -> HTTPResponse:
+    """Raise `TimeoutError` for a response cut off by the deadline, since urllib3 accepts a truncated header."""
     if (deadline := current_deadline()) and deadline.is_over:
         raise TimeoutError
     return response
 
 
-def _resolved(host: str, port: int) -> list[str]:
+def _resolve(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
@@ -174,7 +174,7 @@ def _resolved(host: str, port: int) -> list[str]:
 
 
 def _is_permitted(host: str, address: IPv4Address | IPv6Address) -> bool:
-    inner = _embedded(address)
+    inner = _embedded_ipv4(address)
     if all(_is_public(it) for it in (address, *inner)):
         return True
     return any(_is_named(entry, host, address) for entry in settings().allowed_hosts)
@@ -185,8 +185,8 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
     return address.is_global and not address.is_multicast and not is_denied
 
 
-def _embedded(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
-    """Return the IPv4 addresses that an IPv6 address leads to by one of the ways between the two."""
+def _embedded_ipv4(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
+    """Return the IPv4 addresses embedded in an IPv6 address (mapped, 6to4, Teredo or NAT64)."""
     if isinstance(address, IPv4Address):
         return []
     ways = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]

@@ -1,4 +1,4 @@
-"""Episodes on the web: an address of audio, or what a feed encloses."""
+"""Episodes on the web: the URL of audio, or an enclosure of a feed."""
 
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -18,32 +18,32 @@ from pipeline.types.ids import episode_id, slug
 
 @dataclass(frozen=True)
 class WebAudio:
-    """Audio at an address of the web, which is downloaded here and brought to where the results go."""
+    """Audio at a URL, downloaded to the cache and copied beside the results."""
 
     url: str
     publication: Publication | None = None
     declared: str = ""
-    """What the feed says of the file, so that a new one under the same address is seen."""
+    """The file's length as declared in the feed, which detects a new file at the same URL."""
     _taken: list[Path] = field(default_factory=list, init=False, repr=False, compare=False)
-    """The download, under a name of our own, between `read` and `bring`."""
+    """This object's own path of the download, between `read` and `bring`."""
 
     @property
     def name(self) -> str:
-        """The address, as it may be shown."""
+        """The URL without credentials."""
         return without_credentials(self.url)[:MOST_CHARACTERS]
 
     def recall(self, digests: Digests) -> Episode | None:
-        """Return the episode if what the feed, or the server, says of its bytes has not changed.
+        """Return the episode if its version in the feed, or else on the server, has not changed.
 
-        A feed's word is enough: many hosts put other advertisements into the same episode for everybody who
-        asks, so its bytes differ each time.
+        The feed is sufficient: many hosts insert different advertisements for each request, so the bytes differ
+        each time.
         """
         key = self._key()
         known = digests.get(key) if key else None
         return self._episode(*known) if known else None
 
     def read(self, digests: Digests) -> Episode:
-        """Download the audio, going on where an earlier download broke off, and return the episode."""
+        """Download the audio, resuming an earlier download, and return the episode."""
         path = self._take()
         with path.open("rb") as audio:
             if reason := why_not_audio(urlsplit(self.url).path, audio.read(HEAD_BYTES)):
@@ -57,19 +57,19 @@ class WebAudio:
         return self._episode(digest, size_bytes)
 
     def bring(self, storage: Storage, name: str) -> str:
-        """Put the download beside the results, for the pools to read, and drop it from the cache."""
+        """Copy the download beside the results, remove it from the cache, and return its URI."""
         storage.put(name, self._taken[0] if self._taken else self._take())
         self.forget()
         return f"{storage.uri}/{name}"
 
     def forget(self) -> None:
-        """Remove the download from the cache; other users of the same bytes keep them."""
+        """Remove the download from the cache; paths of other users of the same bytes remain."""
         while self._taken:
             self._taken.pop().unlink(missing_ok=True)
         Download(self.url).forget()
 
     def _take(self) -> Path:
-        """Download the audio and return a path that nobody else removes; it goes with this object at the latest."""
+        """Download the audio and return this object's own path, which is removed with the object at the latest."""
         path = Download(self.url).take(settings().download_limit_bytes)
         finalize(self, path.unlink, missing_ok=True)
         while self._taken:

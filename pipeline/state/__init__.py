@@ -1,1 +1,1 @@
-"""All that Duet keeps in Redis: jobs, batches, workers, counters, webhooks that are due, API keys."""
+"""State in Redis: jobs, batches, the worker registry, counters, due webhooks and API keys."""

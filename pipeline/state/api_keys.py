@@ -1,4 +1,4 @@
-"""API keys: several, revocable, each with its limits; the broker keeps their digests and never a key."""
+"""API keys: several, revocable, each with its limits; Redis has their digests and never a key."""
 
 import hashlib
 import hmac
@@ -18,47 +18,47 @@ from pipeline.types import Model
 logger = logging.getLogger(__name__)
 KEYS = "duet:keys"
 OPEN = "duet:keys:open"
-"""There while somebody wants it so that this machine needs no key although there were some (`duet keys open`)."""
+"""Set by `duet keys open`: requests from the server's own machine need no key although there have been keys."""
 PREFIX = "duet"
 SECRET_BYTES = 32
-"""So much chance that nothing slower than SHA-256 is needed against guessing."""
+"""Number of random bytes in a key: enough that plain SHA-256 is safe against guessing."""
 
 
 class ApiKey(Model):
     """One API key; the key itself is not stored."""
 
     id: str
-    """The middle part of the key, by which it is named."""
+    """The public, middle part of the key."""
     name: str
-    """Whose it is, or what for."""
+    """Owner or purpose."""
     digest: str
     """SHA-256 of the whole key, in hex."""
     created_at: float
     revoked_at: float | None = None
     requests_per_minute: int | None = Field(default=None, ge=1)
-    """None: what DUET_SERVE_REQUESTS_PER_MINUTE says."""
+    """Requests a minute; None means DUET_SERVE_REQUESTS_PER_MINUTE."""
     at_once: int | None = Field(default=None, ge=1)
-    """None: what DUET_SERVE_AT_ONCE says."""
+    """Concurrent uploads; None means DUET_SERVE_AT_ONCE."""
 
     def fits(self, key: str) -> bool:
-        """Whether it is this key and has not been revoked; takes as long for every wrong one."""
+        """Return whether a key is this one and is not revoked, in constant time."""
         return hmac.compare_digest(self.digest, _digest(key)) and self.revoked_at is None
 
 
 def id_of(key: str) -> str:
-    """Return the part of a key by which it is named; empty where this is no key of ours."""
+    """Return the id in a key; empty if the text is not a key of Duet."""
     prefix, _, rest = key.partition("_")
     return rest.partition("_")[0] if prefix == PREFIX else ""
 
 
 class ApiKeyStore:
-    """The keys of a broker."""
+    """Reads and writes API keys in Redis."""
 
     def __init__(self, client: Any = None) -> None:
         self._redis: Any = client or connect()
 
     def add(self, name: str, requests_per_minute: int | None = None, at_once: int | None = None) -> tuple[ApiKey, str]:
-        """Make a key and return what is kept of it, and the key itself, which cannot be shown again."""
+        """Create a key. Return its stored record and the key itself, which cannot be recovered later."""
         name_of_key = secrets.token_hex(4)
         key = f"{PREFIX}_{name_of_key}_{secrets.token_urlsafe(SECRET_BYTES)}"
         kept = ApiKey(
@@ -76,20 +76,20 @@ class ApiKeyStore:
         return kept, key
 
     def all(self) -> list[ApiKey]:
-        """Return every key there ever was, oldest first."""
+        """Return all keys, revoked ones included, oldest first."""
         with readable_errors():
             return _read(self._redis.hvals(KEYS))
 
     def valid(self) -> list[ApiKey]:
-        """Return the keys that open something, oldest first."""
+        """Return the keys that are not revoked, oldest first."""
         with readable_errors():
             return valid_ones(self._redis.hvals(KEYS))
 
     def revoke(self, name: str) -> ApiKey:
-        """End the key with this id, or the only one with this name that is not revoked.
+        """Revoke the key with this id, or the only valid one with this name, and return its record.
 
         Raises:
-            SettingsError: there is none, or there are several.
+            SettingsError: there is no such key, or there are several.
         """
         found = [it for it in self.valid() if name in (it.id, it.name)]
         if len(found) != 1:
@@ -101,10 +101,10 @@ class ApiKeyStore:
         return revoked
 
     def open(self) -> None:
-        """Allow requests of the server's own machine without a key, as before the first key.
+        """Allow requests from the server's own machine without a key, as before the first key.
 
         Raises:
-            SettingsError: there is a key that is valid, so somebody wants one to be needed.
+            SettingsError: there is a valid key, which implies that a key is required.
         """
 
         def note(pipe: Any) -> None:
@@ -116,18 +116,18 @@ class ApiKeyStore:
             pipe.set(OPEN, f"{time.time():.0f}")
 
         with readable_errors():
-            self._redis.transaction(note, KEYS)  # a key that is added meanwhile wins
+            self._redis.transaction(note, KEYS)  # retried when a key is added meanwhile, which then raises
 
 
 class ApiKeysSeen:
-    """Whether a server of this machine ever saw a key; a broker that lost its memory must not open what was closed."""
+    """This machine's record that keys have existed, so that a broker that lost its data does not end their need."""
 
     def __init__(self) -> None:
         self._mark = settings().state_dir / "keys-seen"
         self.any = self._mark.exists()
 
     def note(self, *, count: int, is_opened: bool) -> None:
-        """Note how many keys the broker has, revoked ones too, and whether this machine is to need none."""
+        """Record the number of keys, revoked ones included, and whether `duet keys open` has ended their need."""
         if not (count or is_opened) or self.any is not is_opened:
             return
         self.any = not is_opened
@@ -150,7 +150,7 @@ def _read(texts: Iterable[str]) -> list[ApiKey]:
 
 
 def valid_ones(texts: Iterable[str]) -> list[ApiKey]:
-    """Return those of some kept keys that open something, oldest first."""
+    """Return the keys that are not revoked among stored records, oldest first."""
     return [it for it in _read(texts) if it.revoked_at is None]
 
 

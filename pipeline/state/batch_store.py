@@ -1,6 +1,6 @@
-"""Batches in Redis: what was submitted together, so that a client that left can come back.
+"""The batch store: batches in Redis, so that a client can reconnect to its batch.
 
-A batch holds references only, a few hundred bytes an episode; the states are those of the job store's jobs.
+A batch consists of references, a few hundred bytes an episode; the states of its jobs are in the job store.
 """
 
 import json
@@ -22,7 +22,7 @@ from pipeline.types.text import well_formed
 INDEX = "duet:batches"
 PAGE = 500
 OWNER_TTL_S = 60
-"""How long a client may be silent while it submits a batch, by the broker's own time; then it counts as lost."""
+"""Seconds without renewal, by the broker's time, after which the submitter of a batch counts as lost."""
 OWNER_RENEW_S = 15.0
 
 
@@ -35,7 +35,7 @@ class BatchStore:
     def create(self, places: Sequence[str], destination: str, options: dict[str, Any]) -> BatchRecord:
         """Open a batch and return it; its id begins with the time, so that ids sort.
 
-        Its client is to say within `OWNER_TTL_S` that it is there (`renew`), and to go on saying so.
+        The submitter must call `renew` at least every `OWNER_TTL_S` seconds.
         """
         now = time.time()
         batch = f"{datetime.fromtimestamp(now):%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
@@ -54,10 +54,10 @@ class BatchStore:
         return record
 
     def get(self, batch: str) -> BatchRecord:
-        """Return a batch by its id, by the start of it, or the newest one for `last`.
+        """Return a batch by its id or a prefix of it, or the newest one for `last`.
 
         Raises:
-            BatchError: there is none, or several begin so.
+            BatchError: no batch matches, or several do.
         """
         known = self.ids()
         if batch == "last" and known:
@@ -86,19 +86,19 @@ class BatchStore:
             return list(self.redis.zrange(INDEX, 0, -1))
 
     def add(self, batch: str, entries: Sequence[Entry]) -> None:
-        """Write down episodes."""
+        """Add submitted episodes to a batch."""
         self._append(batch, "jobs", entries)
 
     def reject(self, batch: str, rejected: Sequence[Rejected]) -> None:
-        """Write down what could not be submitted."""
+        """Add rejected sources to a batch."""
         self._append(batch, "rejected", rejected)
 
     def skip(self, batch: str, skipped: Sequence[Skipped]) -> None:
-        """Write down what is no episode."""
+        """Add skipped sources to a batch."""
         self._append(batch, "skipped", skipped)
 
     def close(self, batch: str, *, abandoned: bool = False) -> None:
-        """Write down that no more will be submitted; `abandoned`: though there was more."""
+        """Close a batch to submission; `abandoned`: its submitter was lost before the end."""
         now = time.time()
         with readable_errors(), self.redis.pipeline() as pipe:
             pipe.hset(_key(batch), mapping={"closed_at": now} | ({"abandoned_at": now} if abandoned else {}))
@@ -106,14 +106,14 @@ class BatchStore:
             pipe.execute()
 
     def renew(self, batch: str) -> None:
-        """Renew the client's ownership of a batch; one that was taken for lost meanwhile opens it again."""
+        """Renew the submitter's ownership of a batch; reopens a batch that was closed as abandoned."""
         with readable_errors(), self.redis.pipeline() as pipe:
             pipe.set(_owner_key(batch), _owner(), ex=OWNER_TTL_S)
             pipe.hdel(_key(batch), "closed_at", "abandoned_at")
             pipe.execute()
 
     def close_abandoned(self) -> list[str]:
-        """Close the batches whose client is gone, and return their ids."""
+        """Close the batches whose submitter is lost, and return their ids."""
         closed = []
         ids = self.ids()
         for first in range(0, len(ids), PAGE):
@@ -130,21 +130,21 @@ class BatchStore:
         return closed
 
     def cancel(self, batch: str) -> None:
-        """Write down that the batch is cancelled, so that a client that still submits it stops."""
+        """Mark a batch as cancelled, so that its submitter stops."""
         self._note(batch, "cancelled_at")
 
     def is_cancelled(self, batch: str) -> bool:
-        """Whether somebody has cancelled the batch."""
+        """Return whether a batch is cancelled."""
         with readable_errors():
             return bool(self.redis.hexists(_key(batch), "cancelled_at"))
 
     def created_before(self, before: float) -> list[str]:
-        """Return the ids of the batches that were opened by then, oldest first."""
+        """Return the ids of the batches that were created by then, oldest first."""
         with readable_errors():
             return list(self.redis.zrangebyscore(INDEX, "-inf", before))
 
     def remove(self, batch: str) -> None:
-        """Forget a batch; its jobs stay as they are."""
+        """Remove a batch; its jobs stay."""
         with readable_errors(), self.redis.pipeline() as pipe:
             pipe.delete(_key(batch), *(f"{_key(batch)}:{of}" for of in ("jobs", "rejected", "skipped", "owner")))
             pipe.zrem(INDEX, batch)
@@ -153,9 +153,9 @@ class BatchStore:
     def forget(self, jobs: Collection[str]) -> int:
         """Remove jobs from all closed batches, and return the number of removed entries.
 
-        A batch that is still submitted is followed by the places of its entries, so they stay until it goes by its age.
+        Clients follow a batch under submission by the indices of its entries, so its entries stay until it expires.
         """
-        struck = 0
+        removed = 0
         for batch in self.ids():
             key = f"{_key(batch)}:jobs"
             with readable_errors():
@@ -164,13 +164,13 @@ class BatchStore:
                 texts = [text for text in self.redis.lrange(key, 0, -1) if json.loads(text)["job"] in jobs]
                 for text in texts:
                     self.redis.lrem(key, 1, text)
-            struck += len(texts)
+            removed += len(texts)
             if texts and not any(self.count(batch, of) for of in ("jobs", "rejected")):
                 self.remove(batch)
-        return struck
+        return removed
 
     def entries(self, batch: str, first: int = 0) -> Iterator[Entry]:
-        """Yield the episodes from the one with that index on, page by page, those added meanwhile too."""
+        """Yield the episodes starting at index `first`, page by page, including those added meanwhile."""
         return (Entry(**it) for it in self._pages(batch, "jobs", first))
 
     def rejected(self, batch: str, first: int = 0) -> Iterator[Rejected]:
@@ -214,5 +214,5 @@ def _owner_key(batch: str) -> str:
 
 
 def _owner() -> str:
-    """Return the submitting process, for people who look into Redis."""
+    """Return host and pid of the submitter, for debugging in Redis."""
     return f"{socket.gethostname()} {os.getpid()}"

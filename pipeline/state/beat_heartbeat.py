@@ -7,21 +7,21 @@ if TYPE_CHECKING:
     import redis
 
 KEPT_S = 60
-"""How long a mark lasts, by the broker's own time: several times what passes between two things that are sent."""
+"""Seconds, by the broker's time, after which a heartbeat expires: several times the interval between two tasks."""
 
 
 def beat_now(client: "redis.Redis") -> None:
-    """Note that this machine's clock goes."""
+    """Record a heartbeat of this machine's beat."""
     for key in (_key(None), _key(socket.gethostname())):
         client.set(key, socket.gethostname(), ex=KEPT_S)
 
 
 def last_beat(client: "redis.Redis", host: str | None) -> tuple[str, float] | None:
-    """Return on which machine the clock left its newest mark and how many seconds ago; None where all are gone.
+    """Return the machine of beat's last heartbeat and its age in seconds, or None if it has expired.
 
     Args:
-        client: of what keeps the state.
-        host: whose clock is asked for; None: anyone's.
+        client: a client of the state Redis.
+        host: the machine whose beat is meant; None means any machine.
     """
     with client.pipeline() as pipe:
         pipe.get(_key(host))

@@ -1,7 +1,7 @@
-"""Counters and histograms whose values lie in one Redis hash, so that they outlive every process.
+"""Counters and histograms with values in one Redis hash, so that they outlive every process.
 
-Whoever makes something happen adds its counts in the same script that writes it down (`pipeline/state/job_store.py`):
-what is written once is counted once, however often a task runs.
+The script that records an event also adds its counts (`pipeline/state/job_store.py`), so that an event that is
+recorded once is counted once, however often a task runs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,25 +11,25 @@ from math import inf
 
 KEY = "duet:metrics"
 Counts = dict[str, float]
-"""What is to be added to which field of the hash."""
+"""Amounts to add, by field of the hash."""
 Labels = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Counter:
-    """Something that is counted, for each value that its labels may have."""
+    """A counter with one series for each combination of label values."""
 
     name: str
     help: str
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Each label and all the values it may have: there is a series for each, from the start."""
+    """Label names and their possible values; each combination has a series from the start."""
 
     def by(self, amount: float = 1.0, **labels: str) -> Counts:
         """Return the counts that add an amount."""
         return {self.field_of(self._values(labels)): amount}
 
     def series(self) -> Iterator[Labels]:
-        """Yield the values of the labels of every series."""
+        """Yield the label values of every series."""
         return product(*self.labels.values())
 
     def field_of(self, values: Labels) -> str:
@@ -44,24 +44,24 @@ class Counter:
 
 @dataclass(frozen=True)
 class Histogram(Counter):
-    """A quantity that is seen many times."""
+    """A histogram of observed values."""
 
     bounds: tuple[float, ...] = ()
-    """The upper ends of its buckets, rising; one without an end comes last."""
+    """Upper bounds of its buckets, ascending, without the last, infinite one."""
 
     @property
     def buckets(self) -> tuple[float, ...]:
-        """The upper ends of all buckets."""
+        """Upper bounds of all buckets."""
         return (*self.bounds, inf)
 
     def of(self, value: float, **labels: str) -> Counts:
-        """Return the counts that add a value that was seen."""
+        """Return the counts that add an observed value."""
         values = self._values(labels)
         bucket = next(bound for bound in self.buckets if value <= bound)
         return {self.bucket_field(values, bucket): 1.0, self.sum_field(values): value}
 
     def bucket_field(self, values: Labels, bound: float) -> str:
-        """Return the field that counts the values of one bucket alone."""
+        """Return the field of one bucket's own count; it is not cumulative."""
         return f"{self.field_of(values)} le={bound:g}"
 
     def sum_field(self, values: Labels) -> str:

@@ -1,7 +1,7 @@
-"""The scripts by which Redis moves a job: each is done as a whole or not at all."""
+"""The Redis scripts that change a job; each is atomic."""
 
 # KEYS: job, index, open, counts. ARGV: job, attempt to follow, now, spec, then count, amount, ...
-# Only the caller who saw the newest attempt wins.
+# Only a caller that names the newest attempt begins the next one.
 BEGIN = """
 local attempt = tonumber(redis.call('HGET', KEYS[1], 'attempt') or '0')
 if attempt ~= tonumber(ARGV[2]) then return 0 end
@@ -15,8 +15,8 @@ for at = 5, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[4], ARGV[at], ARGV[at + 
 return 1
 """
 # KEYS: job, open, counts, webhooks, due. ARGV: attempt, state ('' for none), rank, job, the field that must be new for
-# the counts to count ('' for any), index of the last count, then count, amount, ..., then field, value, ...
-# A final state is never left, and a job whose manifest is being written can no longer be cancelled.
+# the counts to be added ('' for none), index of the last count, then count, amount, ..., then field, value, ...
+# A final state never changes, and a job whose manifest is being written can no longer be cancelled.
 ADVANCE = """
 if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
 local rank = tonumber(redis.call('HGET', KEYS[1], 'rank'))
@@ -48,8 +48,8 @@ redis.call('ZADD', KEYS[2], ARGV[3], ARGV[5])
 return 1
 """
 
-# KEYS: job, index, open, then whatever else is kept of it. ARGV: job, attempt, latest end.
-# Only what has ended, and not later than that, goes; it makes room, so it works where memory is full, too.
+# KEYS: job, index, open, then the job's other keys. ARGV: job, attempt, latest end.
+# Removes only a job that ended by then. It frees memory, so Redis allows it when its memory is full, too.
 REMOVE = """
 local attempt = redis.call('HGET', KEYS[1], 'attempt')
 if attempt then

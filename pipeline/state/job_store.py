@@ -1,6 +1,6 @@
-"""Job states: one Redis hash a job, changed only forwards.
+"""The job store: one Redis hash a job, whose state only moves forwards.
 
-Storage is the truth for results; the job store is the truth for work in flight.
+Storage is authoritative for results, the job store for work in flight.
 """
 
 import time
@@ -21,19 +21,19 @@ from pipeline.types.records import RANKS, JobRecord
 
 INDEX = "duet:jobs"
 OPEN = "duet:jobs:open"
+"""Set of the jobs that have not ended, so that the sweeper need not read every job."""
 JOB_PREFIX = "duet:job:"
-"""Before a job's id: the key of its hash, and the channel on which its changes are published."""
-"""The jobs that have not ended, so that a sweeper need not look at all there ever were."""
+"""Prefix of the key of a job's hash, which is also the channel on which its changes are published."""
 SEGMENTS_KEPT_S = 3600
 RECHECK_S = 2.0
-"""A publication can be lost with its connection, so a waiting client looks for itself this often."""
+"""Seconds after which a waiter reads the job again: a published change can be lost with its connection."""
 
 
 class JobStore:
-    """Reads and moves the states of jobs."""
+    """Reads and changes the states of jobs."""
 
     def __init__(self, client: "redis.Redis | None" = None) -> None:
-        # redis-py types every answer as bytes or str; ours are str (`decode_responses`).
+        # redis-py types every response as bytes or str; these are str (`decode_responses`).
         self.redis: Any = client or connect()
         self._begin = self.redis.register_script(BEGIN)
         self._advance = self.redis.register_script(ADVANCE)
@@ -41,12 +41,12 @@ class JobStore:
         self._remove = self.redis.register_script(REMOVE)
 
     def begin(self, spec: JobSpec) -> bool:
-        """Open attempt `spec.attempt`; False when somebody else has begun it already."""
+        """Begin attempt `spec.attempt`. Return False if another client has begun it already."""
         (has_begun,) = self.begin_many([spec])
         return has_begun
 
     def begin_many(self, specs: Sequence[JobSpec]) -> list[bool]:
-        """Do what `begin` does for each of several jobs, by one round trip."""
+        """Begin an attempt of each job in one round trip, as `begin` does."""
         counts = _flat(metric_events.submitted())
         with readable_errors(), self.redis.pipeline(transaction=False) as pipe:
             for spec in specs:
@@ -56,7 +56,7 @@ class JobStore:
             return [bool(won) for won in pipe.execute()]
 
     def note_sent(self, specs: Sequence[JobSpec]) -> None:
-        """Write down that several jobs are on the queues, by one round trip."""
+        """Record in one round trip that the messages of several jobs have been sent."""
         with readable_errors(), self.redis.pipeline(transaction=False) as pipe:
             for spec in specs:
                 own = _move(spec.job, spec.attempt, "", 0, {"sent_at": time.time()})
@@ -64,7 +64,7 @@ class JobStore:
             pipe.execute()
 
     def adopt(self, spec: JobSpec, result: EpisodeResult) -> None:
-        """Write down a job that was done before this job store's time, unless it knows of it already."""
+        """Record a job that ended before this job store existed, unless it is recorded already."""
         outcomes = [part for leg, it in result.legs.items() for part in (f"{leg}.outcome", it.model_dump_json())]
         fields = ["reason", result.reason, *outcomes]
         own = [spec.attempt, result.state.value, time.time(), spec.model_dump_json(), spec.job, *fields]
@@ -72,32 +72,32 @@ class JobStore:
             self._adopt([_key(spec.job), INDEX], own)
 
     def advance(self, spec: JobSpec, state: JobState, counts: Counts | None = None, **fields: object) -> bool:
-        """Move a job forwards to a state; False when it is there or further already, or in a newer attempt.
+        """Move a job forwards to a state. Return False if it has reached it already or a newer attempt has begun.
 
         Args:
             spec: the job.
             state: the new state.
-            counts: what is counted if the job is moved, besides its end.
-            fields: what is written down with it.
+            counts: further counts to add if the job is moved; its end is counted anyway.
+            fields: fields to write along with the state.
         """
         return self._move(spec.job, spec.attempt, state, fields, counts or {})
 
     def fail(self, job: str, attempt: int, reason: str, counts: Counts) -> bool:
-        """End a job as failed of which only id and attempt are known; False when it has ended already."""
+        """End a job as failed by its id and attempt alone. Return False if it has ended already."""
         return self._move(job, attempt, JobState.FAILED, {"reason": reason, "ended_at": time.time()}, counts)
 
     def note(self, spec: JobSpec, **fields: object) -> bool:
-        """Write fields of a job that has not ended; False when it has."""
+        """Write fields of a job. Return False if it has ended already."""
         return self._apply(spec.job, _move(spec.job, spec.attempt, "", 0, fields))
 
     def note_leg(self, spec: JobSpec, leg: Leg, counts: Counts | None = None, /, **fields: object) -> bool:
-        """Write fields of one leg of a job that has not ended; False when it has.
+        """Write fields of one leg of a job. Return False if the job has ended already.
 
         Args:
             spec: the job.
             leg: the leg.
-            counts: what is counted if the first of the fields was not there: a task that runs twice counts once.
-            fields: what is written.
+            counts: counts to add if the first of the fields is new, so that a task that runs twice counts once.
+            fields: the fields.
         """
         named = {f"{leg}.{name}": value for name, value in fields.items()}
         return self._apply(spec.job, _move(spec.job, spec.attempt, "", 0, named, next(iter(named)), counts))
@@ -109,21 +109,21 @@ class JobStore:
         return JobRecord.from_hash(fields) if fields else None
 
     def get_many(self, jobs: Iterable[str]) -> list[JobRecord | None]:
-        """Return the records of jobs, in their order, by one round trip."""
+        """Return the records of jobs, in their order, in one round trip."""
         with readable_errors(), self.redis.pipeline(transaction=False) as pipe:
             for job in jobs:
                 pipe.hgetall(_key(job))
             return [JobRecord.from_hash(fields) if fields else None for fields in pipe.execute()]
 
     def fields(self, jobs: Iterable[str], names: Sequence[str]) -> list[dict[str, str | None]]:
-        """Return some fields of each job as they are written, in their order, by one round trip."""
+        """Return the named fields of each job as stored, in the order of the jobs, in one round trip."""
         with readable_errors(), self.redis.pipeline(transaction=False) as pipe:
             for job in jobs:
                 pipe.hmget(_key(job), names)
             return [dict(zip(names, values, strict=True)) for values in pipe.execute()]
 
     def states(self, jobs: Sequence[str]) -> list[JobState | None]:
-        """Return the state of each job, in their order, by one round trip; None where it is not known."""
+        """Return the states of jobs, in their order, in one round trip; None for an unknown job."""
         with readable_errors(), self.redis.pipeline(transaction=False) as pipe:
             for job in jobs:
                 pipe.hget(_key(job), "state")
@@ -140,12 +140,12 @@ class JobStore:
             return list(self.redis.smembers(OPEN))
 
     def submitted_before(self, before: float, first: int, count: int) -> list[str]:
-        """Return the ids of so many jobs that were submitted by then, oldest first, from the one with that index on."""
+        """Return up to `count` ids of jobs submitted by `before`, oldest first, starting at index `first`."""
         with readable_errors():
             return list(self.redis.zrangebyscore(INDEX, "-inf", before, start=first, num=count))
 
     def remove(self, jobs: Sequence[tuple[str, int]], ended_before: float, keys: Sequence[Sequence[str]]) -> list[bool]:
-        """Forget jobs, each with its attempt and other keys, that have ended by then; False for each that stays."""
+        """Remove jobs, given with attempt and other keys, that ended by then. Return False for each that stays."""
         with readable_errors(), self.redis.pipeline(transaction=False) as pipe:
             for (job, attempt), others in zip(jobs, keys, strict=True):
                 segments = (f"{_key(job)}:segments.{number}" for number in range(1, attempt + 1))
@@ -154,11 +154,11 @@ class JobStore:
             return [bool(is_gone) for is_gone in pipe.execute()]
 
     def seal(self, spec: JobSpec) -> bool:
-        """Protect a job that is about to end from being cancelled; False when it has ended already."""
+        """Protect a job that is about to end from cancellation. Return False if it has ended already."""
         return self.note(spec, sealed=1)
 
     def add_segments(self, spec: JobSpec, segments: Sequence[Segment]) -> None:
-        """Publish segments to readers of the running job; they expire after a while."""
+        """Publish segments to readers of the running job; they expire after `SEGMENTS_KEPT_S`."""
         key = f"{_key(spec.job)}:segments.{spec.attempt}"
         with readable_errors(), self.redis.pipeline() as pipe:
             pipe.rpush(key, *(segment.model_dump_json() for segment in segments))
@@ -167,13 +167,13 @@ class JobStore:
             pipe.execute()
 
     def segments(self, spec: JobSpec, first: int) -> list[Segment]:
-        """Return the segments from the one with that index on that are there by now."""
+        """Return the segments that exist so far, starting at index `first`."""
         with readable_errors():
             found = self.redis.lrange(f"{_key(spec.job)}:segments.{spec.attempt}", first, -1)
         return [Segment.from_json(text) for text in found]
 
     def changes(self, job: str) -> Iterator[JobRecord | None]:
-        """Yield a job's record now, and again whenever something may have changed."""
+        """Yield a job's record now and whenever it may have changed."""
         with readable_errors(), self.redis.pubsub(ignore_subscribe_messages=True) as changes:
             changes.subscribe(_key(job))
             while True:
@@ -181,10 +181,10 @@ class JobStore:
                 changes.get_message(timeout=RECHECK_S)
 
     def wait(self, job: str, reached: JobState, timeout_s: float | None = None) -> JobRecord:
-        """Return a job's record once it is in that state or further.
+        """Return a job's record once it has reached a state or a later one.
 
         Raises:
-            WaitTimeoutError: it was not in the time given.
+            WaitTimeoutError: the job has not reached it in time.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with readable_errors(), self.redis.pubsub(ignore_subscribe_messages=True) as changes:
@@ -200,7 +200,7 @@ class JobStore:
                 changes.get_message(timeout=left_s)
 
     def count(self, counts: Counts) -> None:
-        """Count something that is written nowhere else."""
+        """Add counts of an event that no job records."""
         with readable_errors(), self.redis.pipeline() as pipe:
             for field, amount in counts.items():
                 pipe.hincrbyfloat(COUNTED, field, amount)

@@ -1,4 +1,4 @@
-"""Waiting for jobs in asyncio: four connections to the broker for each event loop, however many wait."""
+"""The waiter of jobs for asyncio: four connections to the state Redis for each event loop, however many wait."""
 
 import asyncio
 import contextlib
@@ -18,16 +18,16 @@ from pipeline.types.records import RANKS, JobRecord
 from pipeline.types.redis_url import for_redis_py
 
 CONNECTIONS = 4
-"""One that listens, the others to look."""
+"""Number of connections: one subscribes to changes, the others read jobs."""
 
 
 def connect_async(url: str, connections: int, *, timeout_s: float | None = 20.0) -> Any:
-    """Return a client for asyncio of what keeps the state of the work; it connects when it is used.
+    """Return an asyncio client of the state Redis; it connects when it is used.
 
     Args:
-        url: in the canonical form.
-        connections: how many it may have at once; who needs another one waits,
-        timeout_s: and for how long; None: for as long as it takes.
+        url: its address in the canonical form.
+        connections: largest number of connections at once; a request beyond it waits for a free one.
+        timeout_s: longest wait for a free connection in seconds; None means no limit.
     """
     pool = redis.asyncio.BlockingConnectionPool.from_url(
         for_redis_py(url), decode_responses=True, max_connections=connections, timeout=timeout_s
@@ -47,11 +47,11 @@ class JobWaiter:
         self._error: Exception | None = None
 
     async def wait(self, job: str, reached: JobState, timeout_s: float | None) -> JobRecord:
-        """Return a job's record once it is in that state or further.
+        """Return a job's record once it has reached a state or a later one.
 
         Raises:
-            WaitTimeoutError: it was not in the time given.
-            BrokerError: the broker does not answer.
+            WaitTimeoutError: the job has not reached it in time.
+            BrokerError: the broker does not respond.
         """
         event = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -95,13 +95,13 @@ class JobWaiter:
                 while self._waiting:
                     message = await changes.get_message(timeout=RECHECK_S)
                     if message:
-                        self._ring_for(message["channel"].removeprefix(JOB_PREFIX))
+                        self._wake(message["channel"].removeprefix(JOB_PREFIX))
         except RedisError as error:
             self._error = error
             for job in list(self._waiting):
-                self._ring_for(job)
+                self._wake(job)
 
-    def _ring_for(self, job: str) -> None:
+    def _wake(self, job: str) -> None:
         for event in self._waiting.get(job, ()):
             event.set()
 
@@ -118,6 +118,6 @@ _waiters: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, JobWaiter]] = W
 
 
 def job_waiter() -> JobWaiter:
-    """Return the bell of the running event loop."""
+    """Return the waiter of jobs of the running event loop."""
     own = _waiters.setdefault(asyncio.get_running_loop(), {})
     return own.setdefault(state_url(), JobWaiter(state_url()))

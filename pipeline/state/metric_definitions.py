@@ -8,17 +8,17 @@ from pipeline.types import FINAL_STATES, Leg
 
 LEGS: tuple[str, ...] = get_args(Leg)
 STEPS = ("whisper", "voxtral", "opinion", "merge", "rescue", "conclude")
-"""The steps of a job, as its task ids name them."""
+"""The steps of a job, by their names in task ids."""
 UNEXPECTED, LOST, MEMORY = "unexpected", "lost", "memory"
 RETRY_CAUSES = ("transient", LOST, MEMORY, "vanished")
-"""A passing error; a process that was lost; memory that ran out; a message that was nowhere."""
+"""A transient error; a lost process; exhausted memory; a message that was in no queue and reserved by no worker."""
 WAIT_BOUNDS_S = (1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 21600, 86400)
 WORK_BOUNDS_S = (1, 2.5, 5, 10, 30, 60, 150, 300, 600, 1200, 1800, 3600, 7200, 21600)
 FACTOR_BOUNDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the reason by which a failure is counted: one for each class of error, never a sentence."""
+    """Return the `reason` label of a failure: one for each class of error, never a message."""
     if isinstance(error, MemoryError):
         return MEMORY
     return _REASONS.get(type(error), UNEXPECTED) if isinstance(error, errors.DuetError) else UNEXPECTED

@@ -1,4 +1,4 @@
-"""Counts of an episode's events."""
+"""The counts of each event of an episode."""
 
 from pipeline.state.counters import Counts
 from pipeline.state.metric_definitions import (
@@ -19,17 +19,17 @@ from pipeline.types import JobState, Leg, LegOutcome
 
 
 def submitted() -> Counts:
-    """An attempt was put to work."""
+    """Return the counts of a submitted attempt."""
     return SUBMITTED.by()
 
 
 def leg_began(leg: Leg, waited_s: float) -> Counts:
-    """A leg is at work for the first time, so long after it was submitted."""
+    """Return the counts of a leg's first start, with its wait in seconds since submission."""
     return WAIT_S.of(max(0.0, waited_s), leg=leg)
 
 
 def leg_ended(outcome: LegOutcome, reason: str = LOST) -> Counts:
-    """A leg has ended; the reason is looked at where it failed."""
+    """Return the counts of a leg's end; the reason counts only if it failed."""
     leg = outcome.leg
     if outcome.reused:
         return OUTCOMES.by(leg=leg, status="reused")
@@ -46,25 +46,25 @@ def leg_ended(outcome: LegOutcome, reason: str = LOST) -> Counts:
 
 
 def step_failed(step: str, reason: str) -> Counts:
-    """A step other than a leg ended failed."""
+    """Return the counts of a failed step other than a leg."""
     return FAILURES.by(step=step, reason=reason)
 
 
 def step_retried(step: str, cause: str) -> Counts:
-    """A step is begun once more."""
+    """Return the counts of a step's retry."""
     return RETRIES.by(step=step, cause=cause)
 
 
 def episode_ended(state: JobState) -> Counts:
-    """An episode has ended."""
+    """Return the counts of an episode's end."""
     return ENDED.by(state=state.value)
 
 
 def episode_took(seconds: float) -> Counts:
-    """An episode that was not cancelled took so long in all."""
+    """Return the counts of the total seconds of an episode that was not cancelled."""
     return EPISODE_S.of(max(0.0, seconds))
 
 
 def webhook(result: str) -> Counts:
-    """Somebody was told of an episode, or was to be."""
+    """Return the counts of a webhook delivery's result."""
     return WEBHOOKS.by(result=result)

@@ -1,4 +1,4 @@
-"""Pool status: one hash for each worker, so that no machine reports for another."""
+"""Pool status: one hash for each worker, so that each machine reports only its own."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pipeline.state.worker_registry import INDEX, is_lost, state_key, worker_key
 from pipeline.types.pools import LOADING, POOLS, UNAVAILABLE
 
 BEST_FIRST = ("ready", "idle", UNAVAILABLE, LOADING, "failed")
-"""Which status speaks for a pool that has several workers: one that can do its work is enough."""
+"""Order of statuses; a pool with several workers has its best worker's status, since one working worker is enough."""
 
 
 @dataclass(frozen=True)
@@ -17,18 +17,18 @@ class WorkerState:
     """The status that one living worker reports; docs/device.md lists the fields."""
 
     worker: str
-    """Its id on the list of workers."""
+    """Id in the worker registry."""
     pool: str
     fields: dict[str, str]
 
     @property
     def node(self) -> str:
-        """Its name as Celery knows it, `<pool>@<host>`."""
+        """Celery's node name, `<pool>@<host>`."""
         return self.worker.rpartition(".")[0]
 
     @property
     def status(self) -> str:
-        """One of `STATUSES`; a worker that has said nothing yet is loading."""
+        """One of `STATUSES`; `loading` until the worker reports."""
         return self.fields.get("status", LOADING)
 
 
@@ -46,26 +46,26 @@ def worker_states(url: str | None = None) -> list[WorkerState]:
 
 
 def best(states: Iterable[WorkerState]) -> WorkerState | None:
-    """Return the worker that can do most, the newest of those that are alike; None where there is none."""
+    """Return the worker with the best status, the newest of equals, or None if there are no workers."""
     return min(states, key=lambda it: (_rank(it.status), -float(it.fields.get("since", 0.0)), it.worker), default=None)
 
 
 def pool_states(url: str | None = None) -> dict[str, dict[str, str]]:
-    """Return for each pool the status of its best worker."""
+    """Return the status of each pool's best worker."""
     states = [it for it in worker_states(url) if it.fields]
     by_pool = {pool: best(it for it in states if it.pool == pool) for pool in POOLS}
     return {pool: state.fields for pool, state in by_pool.items() if state}
 
 
 def ready_pools(url: str | None = None) -> dict[str, dict[str, str]]:
-    """Return the same for the pools of which a worker has loaded its model, or failed to."""
+    """Return the status of each pool that is no longer loading its model."""
     return {pool: state for pool, state in pool_states(url).items() if state.get("status") != LOADING}
 
 
 def forget_ended(url: str) -> None:
-    """Forget what workers have said that are all known to have ended, and what one was about to load.
+    """Remove the status and load locks of workers, all of which are known to have ended.
 
-    Nobody gives a turn back that was killed while it loaded, and the next one would wait for it.
+    A worker that is killed while it loads a model does not release its lock, and the next one would wait for it.
     """
     with readable_errors(), connect(url) as client:
         keys = [state_key(worker) for worker in client.smembers(INDEX)]
@@ -75,7 +75,7 @@ def forget_ended(url: str) -> None:
 
 
 def loading_key(device_id: str) -> str:
-    """Return the Redis key of the turn to load a model onto a device."""
+    """Return the Redis key of the lock for loading a model onto a device."""
     return f"duet:device:{device_id}:loading"
 
 

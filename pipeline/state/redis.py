@@ -1,6 +1,6 @@
-"""The broker and the Redis or Valkey that keeps the state: their addresses and connections.
+"""Addresses and connections of the broker and of the state Redis (or Valkey).
 
-They are one and the same, unless the broker can carry messages and nothing else (SQS).
+They are one server, unless the broker is SQS, which carries messages only.
 """
 
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from pipeline.state.refusals import RefusedError, refusal, refusing
 from pipeline.types.redis_url import SQS, canonical, for_redis_py, without_secrets
 
 EMBEDDED_URL_FILE = "broker.url"
-"""In the state folder while an embedded stack runs: how to reach its Valkey."""
+"""File in the state folder with the address of the embedded Valkey while it runs."""
 
 
 def broker_url() -> str:
     """Return the broker's URL in its canonical form (pipeline/types/redis_url.py).
 
     Raises:
-        BrokerError: none is configured and no embedded one runs, or it is not one that Duet can use.
+        BrokerError: none is configured and no embedded one runs, or Duet cannot use it.
     """
     if configured := settings().broker_url:
         return canonical(configured, "DUET_BROKER_URL")
@@ -34,7 +34,7 @@ def broker_url() -> str:
 
 
 def keeps_state(url: str) -> bool:
-    """Whether a broker also keeps states and results: Redis and Valkey do."""
+    """Return whether a broker also stores states and results, as Redis and Valkey do."""
     return url.partition("://")[0] != SQS
 
 
@@ -42,7 +42,7 @@ def state_url() -> str:
     """Return the address of the Redis with states, results, locks and the worker registry, in the canonical form.
 
     Raises:
-        BrokerError: the broker keeps none and no other place is configured, or two places are.
+        BrokerError: the broker stores no state and no other server is configured, or two servers are.
     """
     broker, configured = broker_url(), settings().state_url
     configured = canonical(configured, "DUET_STATE_URL") if configured else None
@@ -56,10 +56,10 @@ def state_url() -> str:
 
 
 def connect(url: str | None = None, *, patient: bool = False) -> "redis.Redis":
-    """Return a client of what keeps the state of the work; it connects when it is used.
+    """Return a client of the state Redis; it connects when it is used.
 
-    A person who submits wants to know at once that the broker is not there; a leg that has worked for an
-    hour waits about a minute for it (`patient`) before its end is lost.
+    Clients fail at once in a broker outage. A leg that has worked for an hour retries for about a minute (`patient`)
+    before its outcome is lost.
     """
     url = url or state_url()
     try:
@@ -78,11 +78,11 @@ def connect(url: str | None = None, *, patient: bool = False) -> "redis.Redis":
 
 
 def unreachable(error: BaseException) -> BrokerError:
-    """Return the sentence for a broker that does not answer, or answers that it will not."""
+    """Return the error for a broker that does not respond or rejects commands."""
     where = without_secrets(state_url())
     cause: BaseException | None = error
     while cause:
-        # kombu's pooled connections raise the server's answer as it is.
+        # kombu's pooled connections raise the server's error unchanged.
         refused = refusal(cause) if isinstance(cause, redis.ResponseError) else cause
         if isinstance(refused, RefusedError):
             return BrokerError(f"The broker at {where} refuses: {refused}.")
@@ -94,7 +94,7 @@ def unreachable(error: BaseException) -> BrokerError:
 
 @contextmanager
 def readable_errors() -> Iterator[None]:
-    """Turn what redis-py raises for a broker that is not there into a `BrokerError`."""
+    """Convert redis-py's connection errors to `BrokerError`."""
     try:
         yield
     except (redis.ConnectionError, redis.TimeoutError) as error:

@@ -1,8 +1,8 @@
-"""Redis answers that mean "not now": to all who use it they are the same as a broker that is away.
+"""Redis error replies about the server instead of the command, raised as connection errors.
 
-A replica after a failover refuses to write (READONLY), a full memory takes nothing new (OOM), a full disk stops it
-all (MISCONF). Workers wait for the end of that as they do for a broker that does not answer, on a new connection,
-which leads to the new primary; clients say it in a sentence.
+After a failover a replica rejects writes (READONLY); with full memory Redis rejects new data (OOM), and with a full
+disk all writes (MISCONF). Workers then wait as in a broker outage and reconnect, which leads to the new primary.
+Clients report it in one sentence.
 """
 
 from typing import Any
@@ -12,11 +12,11 @@ from redis import exceptions
 
 
 class RefusedError(redis.ConnectionError):
-    """The broker is there and does not do what it is asked now; the message says why and what to do."""
+    """The broker responds but rejects commands for now; the message has the reason and the remedy."""
 
 
 def refusal(error: exceptions.ResponseError) -> RefusedError | None:
-    """Return the refusal in an answer that is about the server and not about the command."""
+    """Return the error for a reply that is about the server; None for one that is about the command."""
     text = str(error)
     if isinstance(error, exceptions.OutOfMemoryError):
         return RefusedError("its memory is full (OOM); raise its maxmemory, or remove what is not needed any more")
@@ -34,10 +34,10 @@ def refusal(error: exceptions.ResponseError) -> RefusedError | None:
 
 
 class _Refusing:
-    """A connection of redis-py that raises such an answer as what it is."""
+    """A mixin of redis-py's connections that raises such replies as `RefusedError`."""
 
     def read_response(self, *args: Any, **options: Any) -> Any:
-        """Return the answer."""
+        """Return the server's reply."""
         try:
             return super().read_response(*args, **options)  # type: ignore[misc]
         except exceptions.ResponseError as error:
@@ -45,10 +45,10 @@ class _Refusing:
 
 
 class _RefusingLater:
-    """The same for asyncio."""
+    """A mixin of redis-py's asyncio connections that raises such replies as `RefusedError`."""
 
     async def read_response(self, *args: Any, **options: Any) -> Any:
-        """Return the answer."""
+        """Return the server's reply."""
         try:
             return await super().read_response(*args, **options)  # type: ignore[misc]
         except exceptions.ResponseError as error:
@@ -56,12 +56,12 @@ class _RefusingLater:
 
 
 def refusing(connection: type[Any]) -> type[Any]:
-    """Return a class of connections that knows such answers."""
+    """Return a subclass of a connection class that raises such replies as `RefusedError`."""
     if issubclass(connection, _Refusing):
         return connection
     return type(connection.__name__, (_Refusing, connection), {})
 
 
 def refusing_later(connection: type[Any]) -> type[Any]:
-    """Return a class of connections for asyncio that knows such answers."""
+    """Return a subclass of an asyncio connection class that raises such replies as `RefusedError`."""
     return type(connection.__name__, (_RefusingLater, connection), {})

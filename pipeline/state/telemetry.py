@@ -13,27 +13,27 @@ from pipeline.state.redis import connect, readable_errors
 
 DEVICES, POOLS = "duet:telemetry:devices", "duet:telemetry:pools"
 KEPT_S = 300
-"""Samples of a clock that has stopped are forgotten after a while."""
+"""Seconds after which samples expire if beat has stopped."""
 
 
 class DeviceSample(BaseModel):
-    """One card, as NVML sees it; what other programs take of it is in it."""
+    """One card's usage by NVML, that of other programs included."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str
-    """UUID, as nvidia-smi writes it."""
+    """UUID in nvidia-smi's notation."""
     name: str
     at: float
     """Seconds since the epoch."""
     memory_used_bytes: int
     memory_total_bytes: int
     utilisation: float
-    """Share of the last moments in which a kernel ran, 0 to 1."""
+    """Share of NVML's last sample period in which a kernel ran, 0 to 1."""
 
 
 class PoolSample(BaseModel):
-    """One pool's process, as it says of itself."""
+    """One pool's status, as its process reports it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,13 +42,13 @@ class PoolSample(BaseModel):
     device: str = ""
     at: float
     busy_s: float = 0.0
-    """Seconds at work since the process began, those of the leg at work included."""
+    """Seconds at work since the process began, including the running leg."""
     busy_share: float = 0.0
-    """Share of the time since the last sample in which it was at work, 0 to 1."""
+    """Share of the time since the last sample that was spent at work, 0 to 1."""
     share_bytes: int = 0
-    """What the plan gives it."""
+    """Bytes that the memory plan allots to it."""
     peak_bytes: int = 0
-    """The most its tensors have held; on a CPU the most the process has."""
+    """Peak bytes of its tensors; on a CPU, of the process."""
 
 
 class Telemetry(BaseModel):
@@ -89,7 +89,7 @@ def read() -> Telemetry:
 
 
 def holders(device_id: str) -> list[tuple[int, int]]:
-    """Return pid and bytes of each process that holds memory of a card; none where NVML does not say."""
+    """Return pid and bytes of each process with memory on a card; empty if NVML does not report them."""
     with _nvml() as nvml:
         if nvml is None or not device_id.startswith("GPU-"):
             return []
@@ -100,7 +100,7 @@ def holders(device_id: str) -> list[tuple[int, int]]:
 
 def _pool(name: str, state: dict[str, str], now: float, last: PoolSample | None) -> PoolSample:
     busy_s = float(state.get("busy_s", 0.0)) + (now - float(state["busy_since"]) if "busy_since" in state else 0.0)
-    # A process that began anew has worked less than the last one.
+    # Less work than in the last sample means that the process was restarted.
     new_s = busy_s - last.busy_s if last and last.busy_s <= busy_s else busy_s
     since = last.at if last else float(state.get("began_at", now))
     return PoolSample(
@@ -136,7 +136,7 @@ def _device(nvml: Any, card: Any, now: float) -> DeviceSample:
 
 @contextmanager
 def _nvml() -> Iterator[ModuleType | None]:
-    """Yield NVML's module, or None where neither package nor driver is."""
+    """Yield NVML's module, or None without its package or driver."""
     try:
         import pynvml
     except ImportError:

@@ -20,12 +20,12 @@ logger = logging.getLogger(__name__)
 
 
 def send_due(job_store: JobStore) -> int:
-    """Put all that is due into the queues of the hosts and return how many messages those were.
+    """Queue the deliveries of all due events, and return the number of new deliveries.
 
-    What is struck off only afterwards may be told twice, under the same id.
+    A due event is removed after its deliveries are queued, so a crash in between may repeat them under the same ids.
 
     Raises:
-        BrokerError, redis.RedisError: the broker does not answer.
+        BrokerError, redis.RedisError: the broker does not respond.
     """
     sent, queue = 0, WebhookQueue(job_store.redis)
     for due in job_store.redis.smembers(DUE):
@@ -37,7 +37,7 @@ def send_due(job_store: JobStore) -> int:
 
 
 def send_due_if_possible(job_store: JobStore) -> None:
-    """Queue all that is due; where the broker does not answer, beat does so later."""
+    """Queue the deliveries of all due events. In a broker outage only log it: beat tries again later."""
     try:
         send_due(job_store)
     except (BrokerError, redis.RedisError) as error:
@@ -47,7 +47,7 @@ def send_due_if_possible(job_store: JobStore) -> None:
 def _deliveries(job_store: JobStore, job: str, attempt: int, state: JobState) -> list[Delivery]:
     event, record = event_of(state), job_store.get(job)
     if event is None or record is None or record.spec.attempt != attempt:
-        return []  # a newer attempt has begun, whose end is told
+        return []  # a newer attempt has begun and has its own events
     body = _body(event, state, record)
     return [
         Delivery(id=_id(job, attempt, event, url), url=url, body=body) for url in urls_of(job_store.redis, job, event)

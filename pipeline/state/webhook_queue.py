@@ -1,8 +1,8 @@
-"""Webhook deliveries in Redis until they are accepted or given up; each host has a queue of its own.
+"""Queues of webhook deliveries in Redis, one for each host, until they are accepted or dropped.
 
-One thing at a time is told to a host, whichever workers there are, and a host that does not answer is left alone
-for a while: so one that is slow or dead costs a thread now and then, and never keeps another host waiting. Times are
-Redis's own, so no two machines need agree on them.
+A host gets one delivery at a time from all workers together, and none for a while after it did not respond. So a slow
+or dead host occupies at most one thread and never delays another host. Times are Redis's own, so that machines need
+not agree on them.
 """
 
 import uuid
@@ -16,45 +16,45 @@ from pipeline.settings import settings
 from pipeline.types import Model
 
 HOSTS = "duet:webhooks:hosts"
-"""Hosts by when something is to be told to them next."""
+"""Sorted set of hosts by the time of their next delivery."""
 MESSAGES = "duet:webhooks:messages"
-"""What is to be told, by its id."""
+"""Hash of the queued deliveries by id."""
 BELL = "duet:webhooks:bell"
-"""The channel that says that there is something to tell."""
+"""Channel on which a new delivery is published."""
 TURN_S = 60.0
-"""How long a turn lasts at most: whoever takes one and dies gives it up then."""
+"""Longest duration of a turn in seconds, after which the turn of a dead process expires."""
 GROWTH = 4.0
 MOST_WAIT_S = 3600.0
 MOST_SILENCE_S = 60.0
-"""A host that does not answer is asked again at least this often, as long as there is something to tell it."""
+"""Longest pause in seconds of a host that does not respond, while it has deliveries."""
 KEPT_S = 24 * 3600.0
-"""Age at which something is given up, however often it was tried: a host that is gone must not fill Redis."""
+"""Age in seconds at which a delivery is dropped whatever its tries, so that a dead host does not fill Redis."""
 
 
 class Delivery(Model):
-    """One message to one address; a receiver recognises a duplicate by its id."""
+    """One delivery to one address; a receiver recognizes a duplicate by its id."""
 
     id: str
     url: str
     body: str
     """JSON: `type`, `timestamp`, `data`."""
     tries: int = Field(default=0, ge=0)
-    """How often it was told, and not understood."""
+    """Number of failed tries."""
 
     @property
     def host(self) -> str:
-        """The host and port that it goes to."""
+        """Host and port of the address."""
         return urlsplit(self.url).netloc.rpartition("@")[2].lower()
 
 
 @dataclass(frozen=True)
 class Turn:
-    """The right to tell one thing to a host, while nobody else tells it anything."""
+    """The exclusive right to make one delivery to a host."""
 
     delivery: Delivery
     token: str
     is_too_old: bool
-    """Whether it has waited for longer than it is kept."""
+    """Whether the delivery is older than `KEPT_S`."""
 
 
 _NOW = """
@@ -104,8 +104,8 @@ local following = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
 return {'', following and tostring(following - now) or ''}
 """
 )
-# KEYS: hosts, messages, bell. ARGV: host, id, token, message to tell again ('' for none), in how many seconds,
-# milliseconds for which nothing is told to the host.
+# KEYS: hosts, messages, bell. ARGV: host, id, token, message to retry ('' for none), seconds until the retry,
+# milliseconds of the host's pause.
 _END = (
     _NOW
     + """
@@ -132,7 +132,7 @@ end
 
 
 class WebhookQueue:
-    """The queues of all hosts."""
+    """The queues of webhook deliveries of all hosts."""
 
     def __init__(self, client: Any) -> None:
         self.redis = client
@@ -141,12 +141,12 @@ class WebhookQueue:
         self._end = client.register_script(_END)
 
     def add(self, delivery: Delivery) -> bool:
-        """Queue a delivery; False when it is queued already."""
+        """Queue a delivery. Return False if it is queued already."""
         keys, own = [HOSTS, MESSAGES, BELL], [delivery.host, delivery.id, delivery.model_dump_json()]
         return bool(self._add(keys, own))
 
     def take(self) -> Turn | float | None:
-        """Return whose turn it is; else the seconds until somebody's is, or None where there is nothing to tell."""
+        """Return the next turn, or the seconds until there is one, or None if there are no deliveries."""
         token = uuid.uuid4().hex
         text, number = self._take([HOSTS, MESSAGES], [token, int(TURN_S * 1000)])
         if text:
@@ -154,17 +154,16 @@ class WebhookQueue:
         return float(number) if number else None
 
     def end(self, turn: Turn, *, is_silent: bool = False) -> None:
-        """End a turn: its delivery is accepted, or given up.
+        """End a turn whose delivery is accepted or dropped.
 
         Args:
             turn: the turn.
-            is_silent: the host did not answer: nothing is told to it for a while, the longer the more often in a row
-                that was so.
+            is_silent: the host did not respond; it is paused, longer with each time in a row.
         """
         self._close(turn, "", 0.0, self._pause_s(turn, is_silent))
 
     def postpone(self, turn: Turn, *, is_silent: bool = False) -> float:
-        """End a turn after which the same is to be told again, and return in how many seconds at the soonest."""
+        """End a turn whose delivery is to be retried, and return the seconds until the retry at the earliest."""
         delivery = turn.delivery.model_copy(update={"tries": turn.delivery.tries + 1})
         delay_s, pause_s = _wait_s(delivery.tries, MOST_WAIT_S), self._pause_s(turn, is_silent)
         self._close(turn, delivery.model_dump_json(), delay_s, pause_s)
@@ -186,5 +185,5 @@ class WebhookQueue:
 
 
 def _wait_s(times: int, most_s: float) -> float:
-    """Return the seconds to wait after so many times in a row."""
+    """Return the backoff in seconds after that many failures in a row."""
     return float(min(settings().webhook_backoff_s * GROWTH ** min(times - 1, 20), most_s))

@@ -1,4 +1,4 @@
-"""The workers of the cpu pool that have a secret to sign webhooks with; without any, none could be delivered."""
+"""The workers of the cpu pool that can sign webhooks; without one, no webhook could be delivered."""
 
 from pipeline.errors import SettingsError
 from pipeline.settings import settings
@@ -6,15 +6,15 @@ from pipeline.state.redis import connect, readable_errors
 from pipeline.state.worker_registry import INDEX, WorkerRegistry
 
 SIGNERS = "duet:webhooks:signers"
-"""By a worker's id, whether it has a secret: 1 or 0."""
+"""Hash of worker ids: 1 for a worker with a secret, 0 for one without."""
 POOL = "cpu"
 
 
 def say_whether_signed(worker: str) -> None:
-    """Note of a worker that starts whether it has a secret, and forget those that are gone.
+    """Record whether a starting worker has a secret, and remove the workers that are no longer registered.
 
     Raises:
-        BrokerError: the broker does not answer.
+        BrokerError: the broker does not respond.
     """
     with readable_errors(), connect() as client:
         here = client.smembers(INDEX)
@@ -25,15 +25,15 @@ def say_whether_signed(worker: str) -> None:
 
 
 def check_signed() -> None:
-    """See that webhooks will be signed, as far as it can be known: a worker may have one that starts only later.
+    """Check that a worker can sign webhooks; passes with no workers, since one with a secret may start later.
 
     Raises:
-        SettingsError: each worker that would send them has said that it has no secret.
-        BrokerError: the broker does not answer.
+        SettingsError: no running worker of the cpu pool has a secret.
+        BrokerError: the broker does not respond.
     """
     with readable_errors(), connect() as client:
-        said = client.hgetall(SIGNERS)
-        senders = [said.get(it.id) for it in WorkerRegistry(client).all() if it.pool == POOL]
+        signers = client.hgetall(SIGNERS)
+        senders = [signers.get(it.id) for it in WorkerRegistry(client).all() if it.pool == POOL]
     if senders and set(senders) == {"0"}:
         raise SettingsError(
             "Nobody would be told: webhooks are signed, and no worker of the cpu pool has a secret; set "

@@ -1,7 +1,7 @@
-"""Webhook subscriptions, and events that are due for delivery.
+"""Webhook subscriptions and due events, in Redis.
 
-Both lie in Redis. The script that moves a job notes in the same step that somebody is to be told
-(`pipeline/state/job_scripts.py`), so that nothing is forgotten with a process.
+The script that moves a job also records the due event (`pipeline/state/job_scripts.py`), so that no event is lost
+with a process.
 """
 
 from collections.abc import Iterable
@@ -12,20 +12,20 @@ from pipeline.errors import AddressError
 from pipeline.types import FINAL_STATES, JobState
 
 DUE = "duet:webhooks:due"
-"""Moves of jobs of which somebody is to be told: `<job> <attempt> <state>`."""
+"""Set of due events: `<job> <attempt> <state>`."""
 MOST_HOOKS = 10
-"""Of one job, for both events together: each end of a job is one request to every one of them."""
+"""Largest number of subscriptions of one job, for both events together: each event is one request to each of them."""
 Event = Literal["episode.transcribed", "episode.completed"]
 
 
 @dataclass(frozen=True)
 class Webhooks:
-    """The addresses that are told of a job; they are no part of what is asked for, so not of the job's id."""
+    """The webhook addresses of a job; they are not options, so the job's id does not depend on them."""
 
     on_transcribed: str | None = None
-    """Told as soon as the transcript is there."""
+    """Address of `episode.transcribed`, sent as soon as there is a transcript."""
     on_completed: str | None = None
-    """Told when the job has ended, however it did."""
+    """Address of `episode.completed`, sent when the job has ended in any final state."""
 
     @property
     def wanted(self) -> list[str]:
@@ -38,18 +38,18 @@ class Webhooks:
 
 
 def hooks_key(job: str) -> str:
-    """Return the Redis key of who is told of a job."""
+    """Return the Redis key of a job's subscriptions."""
     return f"duet:job:{job}:webhooks"
 
 
 def event_of(state: JobState) -> Event | None:
-    """Return the event that reaching a state is."""
+    """Return the event of reaching a state, or None."""
     if state in FINAL_STATES:
         return "episode.completed"
     return "episode.transcribed" if state is JobState.TRANSCRIBED else None
 
 
-# KEYS: webhooks of a job. ARGV: how many there may be, then `<event> <url>` ...
+# KEYS: webhooks of a job. ARGV: their largest number, then `<event> <url>` ...
 _REGISTER = """
 local new = 0
 for at = 2, #ARGV do new = new + 1 - redis.call('SISMEMBER', KEYS[1], ARGV[at]) end
@@ -60,10 +60,10 @@ return 1
 
 
 def check_room(client: Any, job: str, hooks: Webhooks) -> None:
-    """See that a job has room for more addresses to be told of it.
+    """Check that a job can have more subscriptions.
 
     Raises:
-        AddressError: it has as many as a job may have.
+        AddressError: it would have more than `MOST_HOOKS`.
     """
     if not hooks.wanted:
         return
@@ -79,7 +79,7 @@ def register(client: Any, jobs: Iterable[str], hooks: Webhooks) -> list[str]:
     """Subscribe addresses to events of the given jobs; existing subscriptions stay.
 
     Returns:
-        the jobs that have no room for them.
+        the jobs that were not subscribed to because they have too many subscriptions.
     """
     jobs = list(jobs)
     if not hooks.wanted:
@@ -92,7 +92,7 @@ def register(client: Any, jobs: Iterable[str], hooks: Webhooks) -> list[str]:
 
 
 def note_due(client: Any, reached: Iterable[tuple[str, int, JobState]]) -> None:
-    """Note that somebody is to be told of the states that attempts of jobs have reached."""
+    """Record due events for states that attempts of jobs have reached."""
     with client.pipeline() as pipe:
         for job, attempt, state in reached:
             if event_of(state):
@@ -101,6 +101,6 @@ def note_due(client: Any, reached: Iterable[tuple[str, int, JobState]]) -> None:
 
 
 def urls_of(client: Any, job: str, event: Event) -> list[str]:
-    """Return the addresses that are told of an event of a job."""
+    """Return the addresses that are subscribed to an event of a job."""
     found = (wanted.partition(" ") for wanted in client.smembers(hooks_key(job)))
     return sorted(url for name, _, url in found if name == event)

@@ -1,4 +1,4 @@
-"""Storage of results: one small interface over `file:///folder` and `s3://bucket/prefix`."""
+"""Storage of results: one interface over `file:///folder` and `s3://bucket/prefix`."""
 
 import os
 from contextlib import AbstractContextManager
@@ -20,17 +20,16 @@ CONTENT_TYPES = {
 
 
 class Storage(Protocol):
-    """A place that holds objects by name; a name is a relative path with `/` between its parts.
+    """A store of objects by name; a name is a relative path with `/` between its parts.
 
-    Each method raises `StorageError` when storage refuses and `TransientError` when it is likely to work
-    a little later.
+    Each method raises `StorageError` if storage rejects the request, and `TransientError` if a retry is likely to work.
     """
 
     uri: str
-    """Where this is, without a slash at its end."""
+    """Address of the store, without a trailing slash."""
 
     def put(self, name: str, data: bytes | Path) -> None:
-        """Write an object, all of it or nothing, in place of an older one."""
+        """Write an object atomically, replacing an older one."""
         ...
 
     def get(self, name: str) -> bytes:
@@ -38,15 +37,15 @@ class Storage(Protocol):
         ...
 
     def exists(self, name: str) -> bool:
-        """Return whether there is such an object."""
+        """Return whether the object exists."""
         ...
 
     def tag(self, name: str) -> str | None:
-        """Return a tag that changes with the object's bytes; None when there is no such object."""
+        """Return a tag that changes with the object's bytes, or None if there is no such object."""
         ...
 
     def folders(self) -> list[str]:
-        """Return the names of the folders right below, sorted."""
+        """Return the names of the immediate subfolders, sorted."""
         ...
 
     def list(self, prefix: str = "") -> list[str]:
@@ -54,23 +53,23 @@ class Storage(Protocol):
         ...
 
     def delete(self, name: str) -> None:
-        """Remove an object; it is no error when there is none."""
+        """Remove an object; a missing one is no error."""
         ...
 
     def local_path(self, name: str) -> Path:
-        """Return the path of a file on this machine that holds the object; not to be written to."""
+        """Return the path of a local file with the object's bytes; it must not be written to."""
         ...
 
     def held_path(self, name: str) -> AbstractContextManager[Path]:
-        """Yield the path of a file on this machine that holds the object and stays until the context ends."""
+        """Yield the path of a local file with the object's bytes, which stays until the context ends."""
         ...
 
     def forget_copies(self, name: str) -> int:
-        """Remove this machine's copies of the object that nobody uses, and return how many those were."""
+        """Remove this machine's unused copies of the object, and return their number."""
         ...
 
     def check_writable(self) -> None:
-        """Write and remove a small object, so that trouble shows before the work is done."""
+        """Write and remove a small object, so that an error is raised before the work is done."""
         ...
 
 
@@ -78,7 +77,7 @@ def open_storage(uri: str) -> Storage:
     """Return the storage at a URI.
 
     Raises:
-        StorageError: the URI is of no kind that Duet knows.
+        StorageError: Duet does not support this kind of URI.
     """
     parts = urlsplit(uri)
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
@@ -88,7 +87,7 @@ def open_storage(uri: str) -> Storage:
     if uri.startswith("s3://"):
         from pipeline.storage.s3 import S3Storage
 
-        # A key may hold what ends the path of other URIs, such as # and ?.
+        # Keys may contain # and ?, which end the path of other URIs.
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
         if bucket:
             return S3Storage(bucket, prefix.strip("/"))
@@ -96,10 +95,10 @@ def open_storage(uri: str) -> Storage:
 
 
 def as_uri(place: str | Path) -> str:
-    """Return a folder's path or a URI as a URI without a slash at its end.
+    """Return a folder's path or a URI as a URI without a trailing slash.
 
     Raises:
-        StorageError: it is empty: that would be the folder which the process happens to be in.
+        StorageError: it is empty, which would mean the working directory.
     """
     text = str(place)
     if not text.strip():
@@ -110,16 +109,16 @@ def as_uri(place: str | Path) -> str:
 
 
 def path_of(uri: str) -> Path:
-    """Return the path that a `file:` URI names, byte for byte: names of files need not be UTF-8."""
+    """Return the path of a `file:` URI, byte for byte: file names need not be UTF-8."""
     return Path(os.fsdecode(unquote_to_bytes(os.fsencode(urlsplit(uri).path))))
 
 
 def join(uri: str, *names: str) -> str:
-    """Return the URI of something below a URI, whatever characters the names have; S3's keys stand as they are."""
+    """Return a URI with names appended; they are quoted in a `file:` URI and unchanged in an S3 key."""
     quoted = [quote(os.fsencode(name)) for name in names] if uri.startswith("file:") else names
     return "/".join([uri.rstrip("/"), *quoted])
 
 
 def content_type(name: str) -> str:
-    """Return the media type of an object by its ending."""
+    """Return the media type of an object by its extension."""
     return CONTENT_TYPES.get(Path(name).suffix.lower(), "application/octet-stream")

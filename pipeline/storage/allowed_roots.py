@@ -1,4 +1,4 @@
-"""The places that jobs may write to and read from (DUET_ALLOWED_ROOTS)."""
+"""The folders and prefixes that jobs may read from and write to (DUET_ALLOWED_ROOTS)."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -11,10 +11,10 @@ ELSEWHERE = "name one that is inside, or add this one to DUET_ALLOWED_ROOTS"
 
 
 def check_destination(uri: str) -> None:
-    """See that results may go to a URI.
+    """Check that results may be written to a URI.
 
     Raises:
-        StorageError: it is outside of every allowed root, or of no kind that Duet writes to.
+        StorageError: it is outside of every allowed root, or Duet does not support this kind of URI.
     """
     if not is_place(uri):
         raise StorageError(
@@ -25,7 +25,7 @@ def check_destination(uri: str) -> None:
 
 
 def is_place(uri: str) -> bool:
-    """Whether a URI names a folder or a file of this machine, or something in a bucket."""
+    """Return whether a URI is the address of a local folder or file, or of a bucket or object."""
     if uri.startswith("s3://"):
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         return bool(bucket) and not {".", ".."} & set(key.split("/")) and "\0" not in uri
@@ -36,7 +36,7 @@ def is_place(uri: str) -> bool:
 
 
 def is_inside_a_root(uri: str) -> bool:
-    """Whether a URI is inside of one of the roots that jobs may use, or there is no such limit."""
+    """Return whether a URI is inside of one of the allowed roots, or none are set."""
     roots = settings().allowed_roots
     return not roots or any(_is_inside(uri, root) for root in roots)
 
@@ -44,7 +44,7 @@ def is_inside_a_root(uri: str) -> bool:
 def _is_inside(uri: str, root: str) -> bool:
     if uri.startswith("s3://") or root.startswith("s3://"):
         return f"{uri.rstrip('/')}/".startswith(f"{root.rstrip('/')}/")
-    # A link, or `..`, that begins inside and leads outside is outside.
+    # Resolved, so that a link or `..` inside of a root cannot lead outside.
     return _path(uri).resolve().is_relative_to(_path(root).resolve())
 
 

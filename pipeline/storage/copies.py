@@ -1,7 +1,7 @@
-"""Copies of a bucket's objects on this machine: within a limit, and the least recently used one goes first.
+"""Local cache of a bucket's objects, with a size limit; the least recently used copy is removed first.
 
-Who reads a copy holds a shared lock on it, which ends with its process whatever happens; a copy that is held is never
-removed. When a copy was last used is its time of access, set by hand as many file systems do not.
+A reader has a shared lock on its copy, which ends with its process; a locked copy is never removed. The time of last
+use is the access time, set explicitly because many file systems do not update it.
 """
 
 import fcntl
@@ -16,9 +16,9 @@ from pathlib import Path, PurePosixPath
 
 UNFINISHED = ".part"
 LITTER_S = 24 * 3600.0
-"""A download that has not grown for so long was left by a process that was killed."""
+"""Seconds without growth after which an unfinished download counts as abandoned by a killed process."""
 EARLIER = "objects"
-"""Where copies were kept before, and where a model's files are kept until they have their folder."""
+"""Folder of copies by earlier versions of Duet, and of a model's files until they are linked into their folder."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ class Copies:
         self._limit_bytes = limit_bytes
 
     def path(self, uri: str, tag: str) -> Path:
-        """Return the path of a version of an object once it has been fetched."""
+        """Return the path of the copy of a version of an object, whether or not it exists."""
         version = hashlib.sha256(tag.encode()).hexdigest()[:16]
         return self.folder / f"{key_of(uri)}-{version}{PurePosixPath(uri).suffix}"
 
     def mark_used(self, path: Path) -> bool:
-        """Note that a copy is used now; False when it is not there."""
+        """Set a copy's time of last use to now. Return False if it does not exist."""
         try:
             os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
         except FileNotFoundError:
@@ -57,7 +57,7 @@ class Copies:
 
     @contextmanager
     def held(self, path: Path) -> Iterator[bool]:
-        """Protect a copy from removal meanwhile; yields False when it was removed just before."""
+        """Protect a copy from removal until the context ends; yields False if it has been removed already."""
         try:
             file = path.open("rb")
         except FileNotFoundError:
@@ -68,8 +68,8 @@ class Copies:
             yield _is_at(path, file.fileno())
 
     def make_room(self, size_bytes: int = 0) -> None:
-        """Remove copies that nobody uses until as many bytes more are within the limit, and fit onto the disk."""
-        with self._alone():
+        """Remove unused copies until `size_bytes` more are within the limit and fit onto the disk."""
+        with self._lock():
             found = sorted(self._all(), key=lambda it: it.used_at)
             free_bytes = shutil.disk_usage(self.folder).free
             over = sum(it.size_bytes for it in found) + size_bytes - self._limit_bytes
@@ -81,14 +81,14 @@ class Copies:
                     over -= copy.size_bytes
 
     def forget(self, uri: str) -> int:
-        """Remove every version of an object that nobody uses, and return how many those were."""
+        """Remove the unused copies of every version of an object, and return their number."""
         return self.forget_all({key_of(uri): float("inf")})
 
     def forget_all(self, forgotten: Mapping[str, float]) -> int:
-        """Remove the copies that nobody uses of some objects, each by its key, that were made until a time each."""
+        """Remove unused copies by object key, if made by the time given for each, and return their number."""
         if not self.folder.is_dir():
             return 0
-        with self._alone():
+        with self._lock():
             return sum(_remove(it) for it in self._all() if it.made_at <= forgotten.get(it.key, float("-inf")))
 
     def _all(self) -> Iterator[_Copy]:
@@ -103,12 +103,12 @@ class Copies:
             with suppress(FileNotFoundError):
                 known = path.stat()
                 used_at = max(known.st_atime, known.st_mtime)
-                # A file of a model that is in use has a second name in the model's folder.
+                # A model's file that is in use has a second link in the model's folder.
                 if known.st_nlink == 1 and time.time() - used_at > LITTER_S:
                     yield _Copy(path, known.st_size, used_at, known.st_mtime)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _lock(self) -> Iterator[None]:
         """Prevent other processes from removing copies at the same time."""
         self.folder.mkdir(parents=True, exist_ok=True)
         folder = os.open(self.folder, os.O_RDONLY)
@@ -125,7 +125,7 @@ def key_of(uri: str) -> str:
 
 
 def _remove(copy: _Copy) -> bool:
-    """Remove a copy unless somebody uses it, still writes it, or owns it alone."""
+    """Remove a copy. Return False if it is in use, still being written or belongs to another user."""
     if UNFINISHED in copy.path.name and copy.used_at:
         return False
     try:
@@ -138,7 +138,7 @@ def _remove(copy: _Copy) -> bool:
 
 
 def _is_at(path: Path, descriptor: int) -> bool:
-    """Whether an open file is still the one of that name: it may have been removed before it was locked."""
+    """Return whether an open file still has that path: it may have been removed before it was locked."""
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:

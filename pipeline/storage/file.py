@@ -1,4 +1,4 @@
-"""Storage in a folder."""
+"""Storage in a local folder."""
 
 import errno
 import io
@@ -18,20 +18,20 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class FileStorage:
-    """Objects as files below a folder; a write is a rename, so a reader never sees half of one."""
+    """Objects as files below a folder; a write ends with a rename, so a reader never sees a partial file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.uri = folder.absolute().as_uri().rstrip("/")
 
     def put(self, name: str, data: bytes | Path) -> None:
-        """Write a file beside its place, then rename it there."""
+        """Write a temporary file beside the target, then rename it."""
         target = self._path(name)
         unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
-        source = self._opened(data) if isinstance(data, Path) else io.BytesIO(data)
+        source = self._open(data) if isinstance(data, Path) else io.BytesIO(data)
         with self._readable_errors(name), source:
             try:
-                with self._created(unfinished) as file:
+                with self._create(unfinished) as file:
                     shutil.copyfileobj(source, file)
                     file.flush()
                     os.fsync(file.fileno())
@@ -45,12 +45,12 @@ class FileStorage:
             return self._path(name).read_bytes()
 
     def exists(self, name: str) -> bool:
-        """Return whether the file is there."""
+        """Return whether the file exists."""
         with self._readable_errors(name):
             return self._path(name).is_file()
 
     def tag(self, name: str) -> str | None:
-        """Return the file's size and its time of change."""
+        """Return the file's size and modification time."""
         if not self.exists(name):
             return None
         with self._readable_errors(name):
@@ -58,7 +58,7 @@ class FileStorage:
         return f"{known.st_size}-{known.st_mtime_ns}"
 
     def folders(self) -> list[str]:
-        """Return the names of the folders right below; none where this folder is not there itself."""
+        """Return the names of the immediate subfolders; empty if the folder itself does not exist."""
         with self._readable_errors(""):
             try:
                 return sorted(entry.name for entry in os.scandir(self.folder) if entry.is_dir())
@@ -75,7 +75,7 @@ class FileStorage:
         return sorted(name for name in names if name.startswith(prefix) and not name.endswith(".part"))
 
     def delete(self, name: str) -> None:
-        """Remove a file, and the folders above it that are empty then."""
+        """Remove a file, and the folders above it that become empty."""
         path = self._path(name)
         with self._readable_errors(name):
             path.unlink(missing_ok=True)
@@ -85,7 +85,7 @@ class FileStorage:
             try:
                 folder.rmdir()
             except OSError:
-                break  # not empty, or gone already: both are as they should be
+                break  # not empty, or removed already: neither is an error
 
     def local_path(self, name: str) -> Path:
         """Return the file's own path."""
@@ -99,7 +99,7 @@ class FileStorage:
         yield self.local_path(name)
 
     def forget_copies(self, name: str) -> int:
-        """Remove nothing: a folder's files are copied nowhere."""
+        """Return 0: a folder's files have no copies."""
         return 0
 
     def check_writable(self) -> None:
@@ -107,19 +107,19 @@ class FileStorage:
         self.put(PROBE, b"")
         self.delete(PROBE)
 
-    def _opened(self, path: Path) -> IO[bytes]:
+    def _open(self, path: Path) -> IO[bytes]:
         try:
             return path.open("rb")
         except OSError as error:
             raise StorageError(f"{path} cannot be read: {error.strerror}.") from None
 
-    def _created(self, path: Path) -> IO[bytes]:
+    def _create(self, path: Path) -> IO[bytes]:
         for _ in range(MKDIR_TRIES):
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 return path.open("xb")
             except FileNotFoundError:
-                continue  # somebody has just cleared the folder away
+                continue  # another process has just removed the folder
         raise StorageError(f"No folder can be made at {path.parent}; choose another folder.")
 
     def _path(self, name: str) -> Path:

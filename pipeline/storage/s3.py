@@ -1,4 +1,4 @@
-"""Storage in an S3 bucket, on AWS or any server that speaks S3."""
+"""Storage in an S3 bucket, on AWS or any S3-compatible server."""
 
 import hashlib
 import os
@@ -32,7 +32,7 @@ class S3Object:
     """An object in a listing."""
 
     name: str
-    """Below the storage's prefix."""
+    """Name relative to the storage's prefix."""
     tag: str
     size_bytes: int
     changed_at: float
@@ -40,10 +40,10 @@ class S3Object:
 
 
 class S3Storage:
-    """Objects under a prefix of a bucket; S3 shows an object only when all of it has arrived.
+    """Objects under a prefix of a bucket; S3 shows an object only when its upload is complete.
 
-    boto3 does the multipart uploads, the checksums (CRC32 unless the environment asks for another) and a
-    first round of retries; what fails still is a `TransientError` when the server is to blame.
+    boto3 does multipart uploads, checksums (CRC32 unless the environment selects another) and the first retries. A
+    server or network error after them is raised as a `TransientError`.
     """
 
     def __init__(self, bucket: str, prefix: str = "") -> None:
@@ -67,7 +67,7 @@ class S3Storage:
             return self.client.get_object(Bucket=self.bucket, Key=self._key(name))["Body"].read()
 
     def exists(self, name: str) -> bool:
-        """Ask for the object's head."""
+        """Return whether the object exists, by a HEAD request."""
         return self.tag(name) is not None
 
     def tag(self, name: str) -> str | None:
@@ -76,7 +76,7 @@ class S3Storage:
         return known[0] if known else None
 
     def folders(self) -> list[str]:
-        """Return the common prefixes up to the next `/`, page by page."""
+        """Return the names of the common prefixes up to the next `/`, sorted."""
         pages = self.client.get_paginator("list_objects_v2")
         with self._readable_errors(""):
             found = [
@@ -87,7 +87,7 @@ class S3Storage:
         return sorted(found)
 
     def list(self, prefix: str = "") -> list[str]:
-        """Return the names that begin with a prefix, page by page."""
+        """Return the names that begin with a prefix, sorted."""
         return sorted(item.name for item in self.objects(prefix))
 
     def objects(self, prefix: str = "") -> Iterator[S3Object]:
@@ -106,14 +106,14 @@ class S3Storage:
             return self.client.get_object(Bucket=self.bucket, Key=self._key(name), Range=wanted)["Body"].read()
 
     def part(self, it: S3Object, first: int, count: int) -> Iterator[bytes]:
-        """Yield some of an object's bytes in blocks; of another version than the one listed, none."""
+        """Yield a byte range of an object in blocks; raises StorageError if its version is not the listed one."""
         wanted = f"bytes={first}-{first + count - 1}"
         with self._readable_errors(it.name):
             answer = self.client.get_object(Bucket=self.bucket, Key=self._key(it.name), Range=wanted, IfMatch=it.tag)
             yield from answer["Body"].iter_chunks(BLOCK_BYTES)
 
     def blocks(self, name: str) -> Iterator[bytes]:
-        """Yield an object's bytes in blocks, so that memory does not grow with its size."""
+        """Yield an object's bytes in blocks, so that memory use does not depend on its size."""
         with self._readable_errors(name):
             yield from self.client.get_object(Bucket=self.bucket, Key=self._key(name))["Body"].iter_chunks(BLOCK_BYTES)
 
@@ -123,11 +123,11 @@ class S3Storage:
             self.client.delete_object(Bucket=self.bucket, Key=self._key(name))
 
     def local_path(self, name: str) -> Path:
-        """Download into the cache, once for each content, and return the path there; it may go when it is not held."""
+        """Download a version into the cache once, and return its path; use `held_path` to prevent its removal."""
         with self._readable_errors(name):
             known = self._head(name)
             if known is None:
-                self.client.head_bucket(Bucket=self.bucket)  # of an object alone, S3 says "not there" in either case
+                self.client.head_bucket(Bucket=self.bucket)  # a HEAD of an object has 404 for a missing bucket, too
                 raise StorageError(f"{self.uri}/{name} is not there.")
             tag, size_bytes = known
             copies = self._copies()
@@ -139,7 +139,7 @@ class S3Storage:
 
     @contextmanager
     def held_path(self, name: str) -> Iterator[Path]:
-        """Yield the path of a copy that stays while it is held."""
+        """Yield the path of a cached copy, which is not removed before the context ends."""
         copies = self._copies()
         while True:
             copy = self.local_path(name)
@@ -147,10 +147,10 @@ class S3Storage:
                 if is_there:
                     yield copy
                     break
-        copies.make_room()  # as much as the limit allows is kept for whoever is next
+        copies.make_room()  # the copy in use may have exceeded the limit
 
     def forget_copies(self, name: str) -> int:
-        """Remove the copies of an object in this machine's cache, and return how many those were."""
+        """Remove the unused copies of an object in this machine's cache, and return their number."""
         with self._readable_errors(name):
             return self._copies().forget(f"{self.uri}/{name}")
 
@@ -163,7 +163,7 @@ class S3Storage:
             unfinished.unlink(missing_ok=True)
 
     def _head(self, name: str) -> tuple[str, int] | None:
-        """Return the ETag of an object and its size in bytes; None when there is no such object."""
+        """Return the ETag of an object and its size in bytes, or None if there is no such object."""
         with self._readable_errors(name):
             try:
                 found = self.client.head_object(Bucket=self.bucket, Key=self._key(name))
@@ -177,7 +177,7 @@ class S3Storage:
         return Copies(settings().cache_dir, settings().cache_limit_bytes)
 
     def cached_path(self, name: str, tag: str) -> Path:
-        """Return the path of a version of a model's file until the model has its folder."""
+        """Return the cache path of a version of a model's file, before it is linked into the model's folder."""
         key = hashlib.sha256(f"{self.uri}/{name}\n{tag}".encode()).hexdigest()
         return settings().cache_dir / EARLIER / key[:2] / f"{key[2:34]}{PurePosixPath(name).suffix}"
 
@@ -196,7 +196,7 @@ class S3Storage:
 
 
 def _client() -> "S3Client":
-    """Return a client for the environment as it is now; making one takes a quarter of a second, so it is kept."""
+    """Return a client for the current environment; cached, since creating one takes a quarter of a second."""
     environment = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
     return _client_for(environment, settings().s3_endpoint_url, settings().s3_timeout_s)
 
@@ -209,7 +209,7 @@ def _client_for(environment: tuple[tuple[str, str], ...], endpoint: str | None, 
         retries={"mode": "standard", "max_attempts": 4},
         connect_timeout=min(5.0, timeout_s),
         read_timeout=timeout_s,
-        # Virtual-host addressing needs a name server that knows every bucket; other servers rarely have one.
+        # Virtual-host addressing needs a DNS name for every bucket, which servers other than AWS rarely have.
         s3={"addressing_style": "path" if endpoint else "auto"},
     )
     region = own.get("AWS_REGION") or own.get("AWS_DEFAULT_REGION") or ("us-east-1" if endpoint else None)

@@ -1,4 +1,4 @@
-"""Errors of S3 in sentences."""
+"""Conversion of S3 errors to Duet's errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,15 +37,15 @@ DAMAGED = {"BadDigest", "IncompleteBody", "XAmzContentChecksumMismatch", "XAmzCo
 
 @contextmanager
 def readable_errors(where: str, endpoint: str) -> Iterator[None]:
-    """Turn what boto3 raises into errors of ours.
+    """Convert boto3's errors to Duet's.
 
     Args:
-        where: the object's address, for the sentence.
-        endpoint: the server's address, for the sentence.
+        where: the object's address, for the message.
+        endpoint: the server's address, for the message.
 
     Raises:
-        StorageError: S3 refuses.
-        TransientError: the server is to blame, or the network.
+        StorageError: S3 rejects the request.
+        TransientError: the server or the network fails.
     """
     try:
         yield

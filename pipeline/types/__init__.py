@@ -1,4 +1,4 @@
-"""The values of Duet: frozen models with units in their names."""
+"""The data types of Duet: frozen models with units in their field names."""
 
 from pipeline.types.analysis import (
     ActionItem,

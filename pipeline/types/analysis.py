@@ -6,78 +6,78 @@ from pipeline.types.model import Model
 
 
 class Timestamped(Model):
-    """Something that is said at one place of the episode; without times where that place was not found."""
+    """A statement with its times in the episode; None if they were not found."""
 
     start_s: float | None = None
     end_s: float | None = None
 
 
 class Chapter(Model):
-    """A stretch of the episode that is about one thing."""
+    """A chapter of the episode with one subject."""
 
     start_s: float
     end_s: float | None = None
     title: str
     gist: str = ""
-    """What it is about, in a sentence."""
+    """Summary in one sentence."""
 
 
 class KeyPoint(Timestamped):
-    """A statement that a listener should remember."""
+    """A statement worth remembering."""
 
     text: str
 
 
 class ActionItem(Timestamped):
-    """Something that someone is to do."""
+    """A task that is mentioned in the episode."""
 
     text: str
     owner: str | None = None
-    """Who is to do it, where that is said."""
+    """Person responsible, if mentioned."""
 
 
 class Sentiment(Model):
-    """The mood of the episode, and what makes it so."""
+    """The sentiment of the episode and its reason."""
 
     label: Literal["positive", "neutral", "negative", "mixed"]
     reason: str
 
 
 class Mention(Model):
-    """A person or an organisation that is spoken of."""
+    """A person or an organisation that is mentioned."""
 
     name: str
     kind: Literal["person", "organisation"]
     role: str = ""
-    """Who or what that is, in a few words."""
+    """Description in a few words."""
 
 
 class Quote(Timestamped):
-    """Words worth repeating, as the model heard them."""
+    """A quotation, as the model transcribed it."""
 
     text: str
     speaker: str | None = None
 
 
 class CustomAnswer(Timestamped):
-    """A question of the listener's own, and its answer."""
+    """A question of the user and its answer."""
 
     question: str
     answer: str | None
-    """None: the episode does not say."""
+    """The answer; None if the episode has none."""
 
 
 class Analysis(Model):
-    """Voxtral's analysis, or in its place an outline of the transcript."""
+    """Voxtral's analysis, or an outline of the transcript in its place."""
 
     source: Literal["voxtral", "outline"]
     model: str
     summary: str
-    """A paragraph; empty where there is no sound at all."""
+    """Summary in a paragraph; empty for an episode without sound."""
     summary_sentence: str = ""
     title: str = ""
     language: str = ""
-    """ISO 639 code of the language that is spoken most."""
+    """ISO 639 code of the most spoken language."""
     chapters: tuple[Chapter, ...] = ()
     topics: tuple[str, ...] = ()
     key_points: tuple[KeyPoint, ...] = ()
@@ -86,15 +86,15 @@ class Analysis(Model):
     people_and_organisations: tuple[Mention, ...] = ()
     quotes: tuple[Quote, ...] = ()
     answers: tuple[CustomAnswer, ...] = ()
-    """To the questions of `Options.questions`, in their order."""
+    """Answers to `Options.questions`, in their order."""
     translation: str | None = None
-    """The summary in the language that was asked for."""
+    """The summary in the language of `Options.translate_to`."""
     reply: str | None = None
     transcription: str | None = None
-    """The episode word for word as Voxtral heard it, where a full second opinion was asked for."""
+    """Voxtral's transcript of the episode, for a full second opinion."""
     sections: int = 1
-    """In how many pieces the episode was heard."""
+    """Number of sections in which the episode was analyzed."""
     heard_s: float
-    """How much of the episode, from its start, the analysis is based on, in seconds."""
+    """Seconds of the episode, from its start, that the analysis is based on."""
     truncated: bool = False
-    """Whether any answer was cut before the model ended it."""
+    """Whether an answer was truncated before the model ended it."""

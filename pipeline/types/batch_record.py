@@ -10,11 +10,11 @@ class Entry:
 
     job: str
     source: str
-    """What the person called it, this time."""
+    """Source that the user gave in this batch."""
     uri: str
     size_bytes: int
     was_done: bool = False
-    """Whether its results were there before."""
+    """Whether its results existed before the submission."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class BatchRecord:
     destination: str
     options: dict[str, Any]
     closed_at: float | None = None
-    """When the last was submitted that will be; None while it still grows."""
+    """End of the submission; None while episodes are added."""
     cancelled_at: float | None = None
     abandoned_at: float | None = None
-    """When its client was found to be gone before it had submitted everything."""
+    """Time at which its submitter was found lost before the end of the submission."""
 
     @property
     def is_submitted(self) -> bool:
-        """Whether no more episodes will come."""
+        """Whether no more episodes will be added."""
         return self.closed_at is not None or self.cancelled_at is not None

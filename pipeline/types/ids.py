@@ -1,4 +1,4 @@
-"""Names that anyone can derive again: the episode from its bytes, the job from episode and options."""
+"""Reproducible ids: an episode's from its bytes, a job's from the episode, the options and the destination."""
 
 import hashlib
 import json
@@ -21,12 +21,12 @@ def episode_id(audio: BufferedReader) -> str:
 def job_id(episode: str, options: Options, destination: str) -> str:
     """Return `<episode>-<8 hex digits of the options and the destination>`.
 
-    The destination is part of it: the same episode sent elsewhere must arrive there too.
+    The destination is part of it, so that the same episode with another destination is another job.
     """
     asked = json.dumps([options.to_message(), destination.rstrip("/")], sort_keys=True)
     return f"{episode}-{hashlib.sha256(asked.encode()).hexdigest()[:OPTIONS_HEX_DIGITS]}"
 
 
 def slug(name: str) -> str:
-    """Return a file's stem made safe for a folder on any system and for an S3 key."""
+    """Return a file's stem as a name that is safe for a folder on any system and for an S3 key."""
     return slugify(Path(name).stem, max_length=60, word_boundary=True) or "episode"

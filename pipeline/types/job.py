@@ -1,4 +1,4 @@
-"""Jobs: options, state, specification."""
+"""Jobs: states, options and specifications."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -23,7 +23,7 @@ class JobState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing happens to the job after this state."""
+        """Whether the job never leaves this state."""
         return self in FINAL_STATES
 
 
@@ -38,12 +38,12 @@ def _in_order(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
 
 
 def _cut(most: int) -> Callable[[object], object]:
-    """Return a validator that truncates texts from outside; what a user types is refused instead."""
+    """Return a validator that truncates a feed's texts; a user's own input is rejected instead."""
     return lambda text: text[:most] if isinstance(text, (str, tuple, list)) else text
 
 
 def _without_long(files: object) -> object:
-    """Leave out files at addresses that are too long: half of one leads nowhere."""
+    """Return the files without those whose URL is too long, since a truncated URL is useless."""
     if not isinstance(files, (tuple, list)):
         return files
     urls = [it.get("url") if isinstance(it, dict) else getattr(it, "url", "") for it in files]
@@ -51,29 +51,29 @@ def _without_long(files: object) -> object:
 
 
 MOST_TEXT = 500
-"""Characters of a feed's texts: each goes with both legs of each episode through the broker."""
+"""Characters of the longest text of a feed; each text is in the messages of both legs of every episode."""
 MOST_URL = 2000
 MOST_FILES = 20
 MOST_TERMS = 200
 MOST_TERM = 100
 Text = Annotated[str, BeforeValidator(_cut(MOST_TEXT))]
 ShownUrl = Annotated[str, AfterValidator(lambda url: without_credentials(url)[:MOST_URL])]
-"""An address that is told and not asked: without user, password and query."""
+"""A URL for display, not for requests: without user, password and query."""
 Term = Annotated[str, Field(max_length=MOST_TERM)]
 OwnQuestion = Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class Options(Model):
-    """The options of a job; every field changes the result and so the job's id."""
+    """The options of a job; every field changes the result and therefore the job's id."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
-    """The spoken language as an ISO 639-1 code; detected when it is not given."""
+    """The spoken language as an ISO 639-1 code; detected if unset."""
     mixed_languages: bool = False
     """Detect the language of every window of up to 30 s, for an episode in several languages."""
     task: Literal["transcribe", "translate"] = "transcribe"
-    """`transcribe` keeps the spoken language, `translate` translates into English."""
+    """Task of Whisper: `transcribe` in the spoken language, or `translate` into English."""
     vocabulary: Annotated[tuple[Term, ...], Field(max_length=MOST_TERMS)] = ()
     """A name or term of the episode, in its correct spelling."""
     questions: Annotated[tuple[OwnQuestion, ...], Field(max_length=20)] = ()
@@ -81,14 +81,14 @@ class Options(Model):
     translate_to: Annotated[str, Field(pattern=r"^[^\W\d_][\w ()-]{1,39}$")] | None = None
     """The language, by name or code, into which Voxtral translates the summary."""
     reply: bool = False
-    """Have Voxtral write a reply to the episode, as a listener would."""
+    """Add a reply to the episode, which Voxtral writes as a listener would."""
     second_opinion: Literal["full", "doubtful", "off"] = "doubtful"
     """The spans that Voxtral transcribes too, for comparison: all, or those where Whisper was uncertain."""
     legs: Annotated[tuple[Leg, ...], Field(min_length=1), AfterValidator(_in_order)] = LEGS
     """The legs to run: `whisper` for the transcript, `voxtral` for the analysis; both by default."""
 
     def of_leg(self, leg: Leg) -> dict[str, object]:
-        """Return the options that a leg's work depends on; a new option touches both until it is said here."""
+        """Return the options that a leg's work depends on; all but `WHISPER_ONLY` and `VOXTRAL_ONLY` affect both."""
         others = {"whisper": VOXTRAL_ONLY, "voxtral": WHISPER_ONLY}[leg]
         if leg == "voxtral" and self.second_opinion == "full":
             others = others - {"language"}
@@ -100,67 +100,67 @@ VOXTRAL_ONLY = frozenset({"questions", "translate_to", "reply", "second_opinion"
 
 
 class PublishedFile(Model):
-    """A file that a publisher offers beside an episode's audio."""
+    """A file that a publisher provides with an episode."""
 
     url: ShownUrl
     media_type: Text = ""
-    """Such as `text/vtt` or `application/json+chapters`."""
+    """Media type, such as `text/vtt` or `application/json+chapters`."""
     language: Text | None = None
 
 
 class Publication(Model):
-    """The feed's description of an episode."""
+    """A feed's description of an episode."""
 
     feed: ShownUrl
-    """The feed's address."""
+    """URL of the feed."""
     show: Text = ""
     title: Text = ""
     guid: Text = ""
     link: Annotated[str, AfterValidator(lambda url: without_user(url) if len(url) <= MOST_URL else "")] = ""
-    """The episode's page."""
+    """URL of the episode's page."""
     published_at: str | None = None
-    """ISO 8601, in UTC."""
+    """Time of publication in ISO 8601, in UTC."""
     season: int | None = None
     number: int | None = None
     """The episode's number within its season or show."""
     names: Annotated[tuple[Text, ...], BeforeValidator(_cut(MOST_TERMS))] = ()
-    """Names in its title and notes; Whisper is told of them as of `Options.vocabulary`."""
+    """Names in its title and notes; they are used for Whisper's prompt like `Options.vocabulary`."""
     transcripts: Annotated[tuple[PublishedFile, ...], BeforeValidator(_without_long)] = ()
-    """The publisher's own (`<podcast:transcript>`)."""
+    """The publisher's transcripts (`<podcast:transcript>`)."""
     chapters: PublishedFile | None = None
-    """The publisher's own (`<podcast:chapters>`)."""
+    """The publisher's chapters (`<podcast:chapters>`)."""
 
 
 class Episode(Model):
-    """One piece of audio, named by its bytes."""
+    """One audio file, identified by the digest of its bytes."""
 
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
     """First 16 hex digits of the SHA-256 of the audio's bytes."""
     source: Annotated[str, AfterValidator(without_credentials)]
-    """Where the person pointed: a path or URI, as shown in tables; of a web address, without user and query."""
+    """Path or URI that the user gave, as shown in tables; a web address is without user and query."""
     slug: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100)]
     """The file's name made safe for a folder."""
     size_bytes: Annotated[int, Field(ge=0)]
     publication: Publication | None = None
-    """What the feed said that it came from."""
+    """The feed's description, if the episode is from a feed."""
 
 
 class JobSpec(Model):
-    """All that a task needs to know: references, never payloads."""
+    """The input of every task of a job; it has references, never payloads."""
 
     job: Annotated[str, Field(pattern=r"^[0-9a-f]{16}-[0-9a-f]{8}$")]
     attempt: Annotated[int, Field(ge=1)]
     episode: Episode
     options: Options
     audio_uri: str
-    """Where the pools read the audio."""
+    """URI from which the pools read the audio."""
     uri: str
-    """The folder of this episode at its destination."""
+    """URI of the episode's folder at the destination."""
     priority: Annotated[int, Field(ge=0, le=9)] = 5
-    """0 is served first."""
+    """Priority, 0 to 9; 0 is served first."""
     fresh: bool = False
-    """Whether to do all of it again, also what an earlier attempt has done."""
+    """Whether to repeat the work that an earlier attempt has done."""
 
     def task_id(self, leg: str) -> str:
-        """Return `<job>.<leg>.<attempt>`: readable in Flower, derivable by anyone."""
+        """Return `<job>.<leg>.<attempt>`, which is readable in Flower and needs no lookup."""
         return f"{self.job}.{leg}.{self.attempt}"

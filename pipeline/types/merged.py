@@ -1,4 +1,4 @@
-"""The transcript of which both models' readings are part."""
+"""The merged transcript of both models."""
 
 from typing import Literal
 
@@ -6,10 +6,10 @@ from pipeline.types.transcript import Segment, Transcript, Word
 
 
 class MergedWord(Word):
-    """A word, and whether the other model heard it too."""
+    """A word with the agreement of the other model."""
 
     agreement: float | None = None
-    """How alike both models heard it, 0 to 1; None where only one was asked."""
+    """Similarity of both models' transcripts, 0 to 1; None if only one model transcribed it."""
 
 
 class MergedSegment(Segment):
@@ -17,19 +17,19 @@ class MergedSegment(Segment):
 
     words: tuple[MergedWord, ...] = ()
     source: Literal["whisper", "voxtral"] = "whisper"
-    """Whose reading the text is; Voxtral's words share their segment's time evenly."""
+    """Model that the text is from; Voxtral's words divide their segment's time evenly."""
     agreement: float | None = None
-    """How alike both models heard it, 0 to 1; None where only one was asked."""
+    """Similarity of both models' transcripts, 0 to 1; None if only one model transcribed it."""
     doubts: tuple[str, ...] = ()
-    """What makes Whisper's reading uncertain, each in a few words."""
+    """Reasons why Whisper's transcript is uncertain, each in a few words."""
     second_reading: str | None = None
-    """What Voxtral heard there, where that differs."""
+    """Voxtral's alternative transcript, if it differs."""
     dropped: str = ""
-    """Why this is no part of the text, in a sentence; empty where it is."""
+    """Reason why the segment is suppressed, in one sentence; empty if it is part of the text."""
 
 
 class MergedTranscript(Transcript):
-    """The transcript after the merge; `text` consists of the segments that are not suppressed."""
+    """The transcript after the merge; `text` has the segments that are not suppressed."""
 
     segments: tuple[MergedSegment, ...]
 
@@ -39,12 +39,12 @@ class MergedTranscript(Transcript):
         return tuple(segment for segment in self.segments if not segment.dropped)
 
     def with_segments(self, segments: "list[MergedSegment]") -> "MergedTranscript":
-        """Return the same transcript with other segments, and the text that they make."""
+        """Return a copy with other segments and their text."""
         text = "".join(segment.text for segment in segments if not segment.dropped).strip()
         return self.model_copy(update={"segments": tuple(segments), "text": text})
 
     def as_heard(self) -> Transcript:
-        """Return Whisper's transcript as it was: its own segments and fields, nothing else."""
+        """Return Whisper's transcript before the merge: its own segments and fields only."""
         own = tuple(segment for segment in self.segments if segment.source == "whisper")
         fields = {name: getattr(self, name) for name in Transcript.model_fields}
         text = "".join(segment.text for segment in own).strip()

@@ -1,4 +1,4 @@
-"""The form of every value: frozen, with units in its names, and JSON that reads back."""
+"""The base class of Duet's data types."""
 
 from typing import Any, Self
 
@@ -6,19 +6,19 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Model(BaseModel):
-    """A value: frozen, no unknown fields, written with its aliases."""
+    """A frozen value with JSON that reads back; unknown fields are invalid, and fields are written by their aliases."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
 
     def to_json(self) -> bytes:
-        """Return the JSON that goes to storage, UTF-8, indented."""
+        """Return the JSON for storage, indented, in UTF-8."""
         return (self.model_dump_json(indent=1) + "\n").encode()
 
     def to_message(self) -> dict[str, Any]:
-        """Return the plain dict that goes into a Celery message."""
+        """Return the plain dict for a Celery message."""
         return self.model_dump(mode="json")
 
     @classmethod
     def from_json(cls, data: bytes | str) -> Self:
-        """Read what `to_json` wrote; raises pydantic.ValidationError when it is something else."""
+        """Return the value in JSON from `to_json`; raises pydantic.ValidationError for other data."""
         return cls.model_validate_json(data)

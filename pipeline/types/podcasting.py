@@ -1,4 +1,4 @@
-"""Values of Podcasting 2.0.
+"""Transcripts and chapters in the formats of Podcasting 2.0.
 
 https://github.com/Podcastindex-org/podcast-namespace: transcripts/transcripts.md, chapters/jsonChapters.md
 """
@@ -11,7 +11,7 @@ from pipeline.types.model import Model
 
 
 class PlayerSegment(Model):
-    """Words that a player shows together."""
+    """A text that a player shows at once."""
 
     start_s: Annotated[float, Field(alias="startTime")]
     end_s: Annotated[float, Field(alias="endTime")]
@@ -19,7 +19,7 @@ class PlayerSegment(Model):
 
 
 class PlayerTranscript(Model):
-    """`transcript.podcast.json`."""
+    """The content of `transcript.podcast.json`."""
 
     version: Literal["1.0.0"] = "1.0.0"
     segments: tuple[PlayerSegment, ...]
@@ -33,9 +33,9 @@ class PlayerChapter(Model):
 
 
 class PlayerChapters(Model):
-    """`chapters.json`."""
+    """The content of `chapters.json`."""
 
     version: Literal["1.2.0"] = "1.2.0"
     title: str | None = None
-    """Left out where the episode has none."""
+    """Title of the episode; omitted if it has none."""
     chapters: tuple[PlayerChapter, ...]

@@ -1,12 +1,12 @@
 """The worker pools: names, sizes and statuses."""
 
 POOL_VARIABLE = "DUET_POOL"
-"""Tells a worker process which pool it is of."""
+"""Environment variable with the pool of a worker process."""
 POOLS = {"whisper": 1, "voxtral": 1, "cpu": 2}
-"""Each pool and its number of processes: one for each model, so that it is loaded once."""
+"""Number of processes of each pool; one for a model, so that it is loaded once."""
 
 LOADING = "loading"
-"""The status of a pool whose model is not there yet."""
+"""The status of a pool that is loading its model."""
 UNAVAILABLE = "unavailable"
-"""The status of a pool whose model could not be had just now, and is asked for again at a later episode."""
+"""The status of a pool whose model could not be loaded for now; a later episode tries again."""
 STATUSES = (LOADING, "ready", "idle", UNAVAILABLE, "failed")

@@ -1,4 +1,4 @@
-"""Records of a job while it is at work, and for as long as it is kept."""
+"""Records of jobs in the job store."""
 
 import time
 from typing import Any
@@ -9,10 +9,10 @@ from pipeline.types.job import FINAL_STATES, JobSpec, JobState, Leg
 from pipeline.types.result import LegOutcome
 
 RANKS = {JobState.SUBMITTED: 0, JobState.RUNNING: 1, JobState.TRANSCRIBED: 2} | dict.fromkeys(FINAL_STATES, 3)
-"""How far each state is; a job never goes back."""
+"""Order of the states; a job's rank never decreases."""
 
 SEND_GRACE_S = 10.0
-"""A job that was begun and not sent for this long was left by a client that died: it is sent again."""
+"""Seconds after which a job that was begun and not sent counts as left by a dead client, and is sent again."""
 
 
 class LegRecord(BaseModel):
@@ -21,21 +21,21 @@ class LegRecord(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     started_at: float | None = None
-    """When this attempt was first at it."""
+    """Time of this attempt's first start of the leg."""
     ended_at: float | None = None
     done_s: float = 0.0
     total_s: float = 0.0
     text: str = ""
-    """The last line that was heard."""
+    """The last transcribed line."""
     seen_at: float | None = None
-    """When the leg was last seen at work."""
+    """Time of the leg's last progress report."""
     fresh_starts: int = 0
-    """How often it was begun in a fresh process because memory had run out."""
+    """Number of restarts in a new process after memory ran out."""
     outcome: LegOutcome | None = None
     losses: int = 0
-    """How often in a row its process was lost without getting on."""
+    """Number of losses of its process in a row without progress."""
     pieces: int = 0
-    """Checkpoints that were there at the last loss."""
+    """Number of checkpoints at the last loss."""
 
 
 class JobRecord(BaseModel):
@@ -51,27 +51,27 @@ class JobRecord(BaseModel):
     ended_at: float | None = None
     reason: str = ""
     resends: int = 0
-    """How often the sweeper had to send something of it again."""
+    """Number of messages that the sweeper has sent again."""
     endings: int = 0
-    """How often a merge of it was begun since one last ended by itself."""
+    """Number of merges begun since one last ended by itself."""
     opinion_asked_at: float | None = None
-    """When Voxtral was asked to hear once more what Whisper was unsure of; both legs have ended then."""
+    """Time of the request for a second opinion on the uncertain spans; both legs have ended then."""
     legs: dict[Leg, LegRecord]
 
     @property
     def audio_s(self) -> float | None:
-        """Length of the episode in seconds, as soon as a leg knows it."""
+        """Length of the episode in seconds; None until a leg has determined it."""
         ended = [leg.outcome.audio_s for leg in self.legs.values() if leg.outcome and leg.outcome.audio_s]
         return max(ended, default=None) or max((leg.total_s for leg in self.legs.values()), default=0.0) or None
 
     @property
     def was_never_sent(self) -> bool:
-        """Whether its client wrote it down and was lost before it sent the messages."""
+        """Whether its submitter began it and was lost before it sent the messages."""
         return self.sent_at is None and time.time() - self.submitted_at > SEND_GRACE_S
 
     @classmethod
     def from_hash(cls, fields: dict[str, str]) -> "JobRecord":
-        """Read the hash of a job."""
+        """Return the record in a job's hash."""
         legs: dict[str, dict[str, Any]] = {"whisper": {}, "voxtral": {}}
         own: dict[str, Any] = {}
         for name, value in fields.items():

@@ -1,4 +1,4 @@
-"""The address of a Redis or Valkey: one form for kombu, Celery and redis-py, whichever of theirs a person writes."""
+"""Addresses of Redis or Valkey: one canonical form for the notations of kombu, Celery and redis-py."""
 
 import re
 import ssl
@@ -17,14 +17,14 @@ _NO = ("false", "no", "0", "off")
 
 
 def canonical(url: str, setting: str) -> str:
-    """Return an address as kombu and redis-py both take it; its password may be written with any characters.
+    """Return an address in a form for kombu and redis-py; its password may have any characters, unquoted.
 
     Args:
-        url: what a person wrote.
-        setting: where, for the sentence.
+        url: the user's input.
+        setting: name of its setting, for the message.
 
     Raises:
-        BrokerError: it is none, or one of what Duet cannot use; the sentence has no password in it.
+        BrokerError: the address is invalid or not supported; the message has no password.
     """
     scheme, separator, rest = url.strip().partition("://")
     scheme = scheme.lower()
@@ -60,14 +60,14 @@ def canonical(url: str, setting: str) -> str:
 
 
 def for_redis_py(url: str) -> str:
-    """Return a canonical address as redis-py writes that of a socket; all others are the same there."""
+    """Return a canonical address in redis-py's notation, which differs for sockets only."""
     if not url.startswith("redis+socket://"):
         return url
     return url.replace("redis+socket://", "unix://", 1).replace("?virtual_host=", "?db=")
 
 
 def for_celery(url: str) -> tuple[str, dict[str, Any] | None]:
-    """Return a canonical address without what it says of TLS, and that as Celery, kombu and Flower take it."""
+    """Return a canonical address without its TLS options, and these options for Celery, kombu and Flower, or None."""
     if not url.startswith("rediss://"):
         return url, None
     address, _, query = url.partition("?")
@@ -80,13 +80,13 @@ def for_celery(url: str) -> tuple[str, dict[str, Any] | None]:
 
 
 def without_secrets(url: str) -> str:
-    """Return a canonical address as it may be shown."""
+    """Return a canonical address without user, password and query."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"
 
 
 def passwords(url: str) -> set[str]:
-    """Return the password of an address in every way in which it may be written; nothing where there is none."""
+    """Return the notations of an address's password: as written, unquoted and quoted; empty without a password."""
     try:
         password = urlsplit(canonical(url, "")).password
     except (BrokerError, ValueError):
@@ -95,9 +95,9 @@ def passwords(url: str) -> set[str]:
 
 
 def _split(rest: str, scheme: str) -> tuple[str, str] | None:
-    """Return the quoted user and password, and the host part; None where they cannot be told apart.
+    """Return the quoted user and password, and the host part; None if they cannot be separated.
 
-    A password may have an @ in it, or what else has a meaning; it ends at the first @ that a place follows.
+    A password may contain an @ or other reserved characters; it ends at the first @ that a valid host part follows.
     """
     fits = (lambda it: it.startswith("/")) if scheme in SOCKET else _PLACE.fullmatch
     if fits(rest):
@@ -121,7 +121,7 @@ def _certificates(text: str, url: str, setting: str) -> str:
 
 
 def _unusable(url: str, setting: str, why: str) -> BrokerError:
-    """Return the sentence, with the address as it was given but for what may be secret."""
+    """Return the error for an unusable address, which it shows without user, password and query."""
     scheme, separator, rest = url.strip().partition("://") if "://" in url else ("", "", url.strip())
     _, at, place = rest.rpartition("@")
     shown = f"{scheme}{separator}{'***@' if at else ''}{place.partition('?')[0]}"

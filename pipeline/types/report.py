@@ -7,40 +7,40 @@ from pipeline.types.model import Model
 
 
 class ReportedEpisode(Model):
-    """One episode of the batch; what is not known, or not of this batch, is null."""
+    """One episode of the batch; an unknown value, or one from another batch, is null."""
 
     episode: str | None
     job: str | None
     source: str
     status: JobState
     audio_s: float | None
-    """Its length."""
+    """Seconds of audio."""
     transcript_s: float | None
-    """From submitting to the transcript."""
+    """Seconds from submission to the transcript."""
     total_s: float | None
-    """From submitting to the end."""
+    """Seconds from submission to the end."""
     uri: str | None
-    """The folder of its results."""
+    """URI of the folder of its results."""
     reason: str
-    """What is missing or went wrong."""
+    """Missing parts, or the reason of the failure."""
 
 
 class LeftOut(Model):
-    """Something that was found and is no episode."""
+    """A source that is no episode."""
 
     source: str
     reason: str
 
 
 class BatchReport(Model):
-    """`batch.json`: what became of a batch, the failures first."""
+    """`batch.json`: the outcome of a batch, with the failures first."""
 
     schema_version: Literal["1.0"] = "1.0"
     batch: str
     created_at: str
     written_at: str
     places: tuple[str, ...]
-    """What was asked for."""
+    """Sources that the user gave."""
     destination: str
     options: dict[str, Any]
     states: dict[JobState, int]

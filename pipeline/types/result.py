@@ -12,32 +12,32 @@ from pipeline.types.usage import UsageStats
 
 
 class LegOutcome(Model):
-    """The outcome of one leg, as a value, so that the other leg's work is never lost."""
+    """The outcome of one leg; a failure is a value, not an exception, so that the other leg's work is not lost."""
 
     leg: Leg
     status: Literal["ok", "failed", "skipped"]
     reason: str = ""
-    """Why it is not ok, in a sentence a person can act on."""
+    """Reason why it is not ok, in one sentence for the user."""
     flaws: tuple[str, ...] = ()
-    """What is wrong with a result that is there all the same; any makes the job `partial`."""
+    """Flaws of an existing result; any of them makes the job `partial`."""
     audio_s: float | None = None
     work_s: float = 0.0
-    """Seconds at work, loading of models and waiting in the queue not counted."""
+    """Seconds at work, without loading of models and waiting in the queue."""
     model: str = ""
     model_digest: str = ""
-    """SHA-256 of the weights; empty where they are on a server, or nothing ran."""
+    """SHA-256 of the weights; empty if they are on a server or no model ran."""
     device: str = ""
     """`cpu`, `cuda:0 (NVIDIA L4)`, or the URL of a server."""
     settings: dict[str, str] = Field(default_factory=dict)
-    """The settings of that worker that the outcome depends on."""
+    """Settings of the worker that the outcome depends on."""
     tries: int = 1
-    """How often this attempt began the leg; more than once after a transient error or a killed process."""
+    """Number of starts of the leg in this attempt; more than one after a transient error or a killed process."""
     reused: bool = False
     """Whether an earlier attempt had already done the work."""
 
 
 class EpisodeResult(Model):
-    """`result.json`: the manifest and merged result, written last, the proof that all else is there."""
+    """`result.json`: the manifest and the merged result; written last, so its existence implies all other files."""
 
     schema_version: Literal["2.0"] = "2.0"
     job: str
@@ -49,22 +49,22 @@ class EpisodeResult(Model):
     audio_s: float | None = None
     language: str | None = None
     analysis: Analysis | None = None
-    """What Voxtral understood; or, marked `source="outline"`, what the transcript alone could give."""
+    """Voxtral's analysis, or an outline of the transcript (`source="outline"`)."""
     legs: dict[Leg, LegOutcome] = Field(default_factory=dict)
     missing: tuple[str, ...] = ()
-    """What a complete episode has and this one has not, each with its reason."""
+    """Missing parts of the result, each with its reason."""
     files: dict[str, str] = Field(default_factory=dict)
-    """Name in the episode's folder → SHA-256 of its bytes."""
+    """SHA-256 of each file, by its name in the episode's folder."""
     audio: str | None = None
-    """Where the audio is, as a relative URL from the episode's folder; None where it is not to be had there."""
+    """URL of the audio, relative to the episode's folder; None if it cannot be reached from there."""
     submitted_at: str
     transcribed_at: str | None = None
     ended_at: str | None = None
     figures: UsageStats = UsageStats()
     transcript: MergedTranscript | None = None
-    """What was said, as both models heard it, with what was left out and why."""
+    """The merged transcript, including the suppressed segments and their reasons."""
 
     @property
     def text(self) -> str:
-        """The text."""
+        """The transcript's text; empty without a transcript."""
         return self.transcript.text if self.transcript else ""

@@ -1,4 +1,4 @@
-"""Voxtral's transcription of spans where Whisper was uncertain."""
+"""Second opinions: Voxtral's transcripts of spans where Whisper was uncertain."""
 
 from typing import Literal
 
@@ -6,30 +6,30 @@ from pipeline.types.model import Model
 
 
 class TimeSpan(Model):
-    """A stretch of the episode that is to be heard once more."""
+    """An uncertain span of the episode, to be transcribed again."""
 
     start_s: float
     end_s: float
     segments: tuple[int, ...] = ()
-    """Ids of the segments it is about; none where speech was detected and Whisper heard nothing."""
+    """Ids of its segments; empty for detected speech without a segment."""
 
 
 class AlternativeTranscript(TimeSpan):
-    """A span and Voxtral's text of it."""
+    """An uncertain span with Voxtral's transcript of it."""
 
     text: str
 
 
 class SecondOpinion(Model):
-    """The outcome of the second opinion."""
+    """The outcome of a second opinion."""
 
     status: Literal["ok", "failed", "skipped"]
     reason: str = ""
-    """Why it is not ok, in a sentence a person can act on."""
+    """Reason why it is not ok, in one sentence for the user."""
     readings: tuple[AlternativeTranscript, ...] = ()
     model: str = ""
     device: str = ""
     waited_s: float | None = None
-    """Seconds from asking until it was at work."""
+    """Seconds from the request to its start."""
     work_s: float = 0.0
     tries: int = 1

@@ -9,9 +9,9 @@ class Submitted:
 
     new: int = 0
     done: int = 0
-    """Whose results were there already."""
+    """Sources with results from before."""
     under_way: int = 0
-    """At work already, since an earlier submission or for somebody else."""
+    """Sources with a running job of an earlier submission or another client."""
     rejected: int = 0
     skipped: int = 0
     read_bytes: int = 0

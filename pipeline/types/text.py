@@ -1,14 +1,14 @@
-"""Text that comes from outside: names of files, feeds, what servers say. It may hold anything."""
+"""Sanitizing of untrusted text: file names, feeds and server responses."""
 
 import re
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters but for tab and line feed, what turns the direction of a line, and halves of characters."""
+"""Control characters except tab and line feed, line separators, bidirectional controls and lone surrogates."""
 
 
 def well_formed(text: str) -> str:
-    """Return a text that can be written as UTF-8; what of a name is not UTF-8 is replaced, as file managers do."""
+    """Return a text that can be encoded as UTF-8; other bytes of a file name are replaced, as in file managers."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -17,5 +17,5 @@ def well_formed(text: str) -> str:
 
 
 def safe(text: str) -> str:
-    """Return a text that a terminal shows and does not obey: a name may hold what clears it or fills its clipboard."""
+    """Return a text without terminal control sequences, which could clear a screen or set the clipboard."""
     return _UNSAFE.sub(REPLACEMENT, text)

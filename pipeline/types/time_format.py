@@ -1,4 +1,4 @@
-"""Times as people and captions write them."""
+"""Formatting of times for display, captions and JSON."""
 
 from datetime import UTC, datetime
 

@@ -1,7 +1,6 @@
 """Whisper's transcript.
 
-Whisper's own JSON is the transcript's form on disk, so these carry aliases: `start_s` in Python, `start`
-in the file.
+The file format is openai-whisper's JSON, so fields have aliases: `start_s` in Python, `start` in the file.
 """
 
 import math
@@ -16,7 +15,7 @@ UNSURE_LOGPROB = -10.0
 
 
 def _or_when_not_a_number(doubtful: float) -> Callable[[object], object]:
-    """Return a validator that replaces NaN, which JSON cannot hold, with a doubtful score."""
+    """Return a validator that replaces NaN and infinity, which JSON does not have, with a doubtful score."""
 
     def read(score: object) -> object:
         return doubtful if score is None or (isinstance(score, float) and not math.isfinite(score)) else score
@@ -30,7 +29,7 @@ LogProbability = Annotated[float, BeforeValidator(_or_when_not_a_number(UNSURE_L
 
 
 class Word(Model):
-    """One word and when it is said."""
+    """One word with its times."""
 
     word: str
     start_s: float = Field(alias="start")
@@ -39,7 +38,7 @@ class Word(Model):
 
 
 class Segment(Model):
-    """A stretch of speech, in the fields of openai-whisper's JSON."""
+    """A segment of speech, with the fields of openai-whisper's JSON."""
 
     id: int
     seek: int = 0
@@ -53,24 +52,24 @@ class Segment(Model):
     no_speech_prob: Probability = 0.0
     words: tuple[Word, ...] = ()
     language: str | None = None
-    """The language spoken here, where the episode was said to have several."""
+    """Language of the segment, with `Options.mixed_languages`."""
 
 
 class Transcript(Model):
-    """Whisper's transcript in openai-whisper's JSON format, and how it was made."""
+    """Whisper's transcript in openai-whisper's JSON format, with facts about the audio and the model."""
 
     text: str
     language: str
-    """The spoken language, `und` where nothing was said."""
+    """The spoken language; `und` without speech."""
     language_probability: Probability = 1.0
-    """How sure the language is, 0 to 1; 1 where it was given."""
+    """Probability of the language, 0 to 1; 1 if it was given."""
     segments: tuple[Segment, ...]
     audio_s: float
-    """Seconds of audio that could be decoded."""
+    """Seconds of decoded audio."""
     expected_s: float = 0.0
-    """Seconds of audio that the file's header promises; 0.0 where it promises nothing."""
+    """Seconds of audio by the file's header; 0.0 if it has no duration."""
     speech: tuple[tuple[float, float], ...] | None = None
-    """Where speech was detected, as pairs of start and end in seconds; None where nobody looked."""
+    """Detected speech as pairs of start and end in seconds; None without speech detection."""
     broken_frames: int = 0
-    """Packets that could not be decoded and were skipped."""
+    """Number of packets that were skipped because they could not be decoded."""
     model: str

@@ -1,4 +1,4 @@
-"""Usage of an episode: times, devices, money."""
+"""Usage of an episode: times, devices and cost."""
 
 from pydantic import Field
 
@@ -10,13 +10,13 @@ class LegUsage(Model):
     """The usage of one leg."""
 
     waited_s: float | None = None
-    """Seconds from submitting until the leg was first at work; None where it never was."""
+    """Seconds from submission to the leg's first start; None if it never started."""
     work_s: float = 0.0
-    """Seconds at work, loading of models and waiting in the queue not counted."""
+    """Seconds at work, without loading of models and waiting in the queue."""
     real_time_factor: float | None = None
     """Work divided by the audio's length: 0.1 is ten times faster than real time."""
     gpu_s: float = 0.0
-    """Seconds of the work that were spent on a CUDA device."""
+    """Seconds of work on a CUDA device."""
 
 
 class UsageStats(Model):
@@ -24,16 +24,16 @@ class UsageStats(Model):
 
     legs: dict[Leg, LegUsage] = Field(default_factory=dict)
     second_opinion: LegUsage | None = None
-    """What hearing the doubtful places once more took; None where that was not done."""
+    """Usage of the second opinion; None if there was none."""
     merge_s: float = 0.0
-    """Seconds of the last merge, writing the results included, the manifest itself not."""
+    """Seconds of the last merge, including the writing of all results but the manifest."""
     total_s: float = 0.0
-    """Seconds from submitting to the end."""
+    """Seconds from submission to the end."""
     real_time_factor: float | None = None
-    """The total divided by the audio's length."""
+    """`total_s` divided by the audio's length."""
     gpu_s: float = 0.0
-    """Seconds on CUDA devices of all that was done. Pools that share one device are counted each."""
+    """Seconds of all work on CUDA devices; pools that share a device are counted each."""
     gpu_cost_per_hour: float | None = None
-    """What an hour of the device costs (`DUET_GPU_COST_PER_HOUR`), in whatever money."""
+    """Price of an hour of the device in any currency (`DUET_GPU_COST_PER_HOUR`)."""
     estimated_cost: float | None = None
-    """`gpu_s` at that price: at most what the episode cost, as pools that share a device are counted each."""
+    """Cost of `gpu_s` at that price; an upper bound, since pools that share a device are counted each."""

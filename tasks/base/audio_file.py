@@ -18,12 +18,12 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def local_audio(spec: JobSpec) -> Iterator[Path]:
-    """Yield the path of the audio, fetched into the cache when it is in a bucket, where it stays meanwhile.
+    """Yield the path of the audio; an object in a bucket is downloaded to the cache and not evicted meanwhile.
 
     Raises:
-        AudioError: the path is not visible on this machine, or is one that jobs may not read.
-        AddressError: it is a web address that may not be reached.
-        StorageError: the bucket refuses.
+        AudioError: the path does not exist on this machine, or jobs may not read it.
+        AddressError: jobs may not reach this web address.
+        StorageError: the bucket rejects the request.
     """
     check_source(spec.audio_uri)
     parts = urlsplit(spec.audio_uri)
@@ -43,7 +43,7 @@ def local_audio(spec: JobSpec) -> Iterator[Path]:
 
 
 def _clear_forgotten() -> None:
-    """Remove copies of what was forgotten on another machine; who cannot ask now asks after the next episode."""
+    """Remove copies of audio that was removed on another machine; a failure is retried after the next episode."""
     try:
         clear_forgotten(connect())
     except (BrokerError, OSError) as error:

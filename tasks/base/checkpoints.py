@@ -1,4 +1,4 @@
-"""Checkpoints: finished work of an earlier attempt or a redelivered leg, which is not done twice."""
+"""Checkpoints: stored results that an earlier attempt or delivery of a leg has finished."""
 
 import json
 from typing import Any
@@ -14,9 +14,9 @@ OPINION = "opinion.json"
 
 
 class StoredCheckpoints:
-    """Pieces of one leg's work under the episode's work folder; their keys say what they depend on.
+    """Pieces of one leg's work under the episode's work folder; their keys encode the inputs they depend on.
 
-    What is there is listed once: an engine asks for every piece, and most are not there.
+    The folder is listed only once, because an engine looks up every piece and most do not exist.
     """
 
     def __init__(self, storage: Storage, spec: JobSpec, leg: Leg) -> None:
@@ -45,24 +45,24 @@ class StoredCheckpoints:
 
 
 def save_outcome(storage: Storage, spec: JobSpec, outcome: LegOutcome) -> None:
-    """Remember that a leg of this job ended well."""
+    """Store the outcome of a leg if it succeeded."""
     if outcome.status == "ok":
         storage.put(outcome_name(work_folder(spec), outcome.leg), outcome.to_json())
 
 
 def finished_outcome(storage: Storage, spec: JobSpec, leg: Leg) -> LegOutcome | None:
-    """Return the outcome of a leg that has ended well and whose product is there; else None."""
+    """Return the outcome of a leg that has succeeded and whose product exists, else None."""
     outcome = _saved_outcome(storage, spec, leg) or (None if spec.fresh else _merged_outcome(storage, spec, leg))
     return outcome.model_copy(update={"reused": True}) if outcome else None
 
 
 def save_opinion(storage: Storage, spec: JobSpec, opinion: SecondOpinion) -> None:
-    """Store the outcome of the second opinion, for the merge."""
+    """Store the second opinion for the merge."""
     storage.put(f"{work_folder(spec)}{OPINION}", opinion.to_json())
 
 
 def saved_opinion(storage: Storage, spec: JobSpec) -> SecondOpinion | None:
-    """Return the stored second opinion; None where there is none that can be read."""
+    """Return the stored second opinion, or None if it is missing or invalid."""
     try:
         return SecondOpinion.from_json(storage.get(f"{work_folder(spec)}{OPINION}"))
     except (StorageError, ValidationError):
@@ -70,9 +70,9 @@ def saved_opinion(storage: Storage, spec: JobSpec) -> SecondOpinion | None:
 
 
 def _merged_outcome(storage: Storage, spec: JobSpec, leg: Leg) -> LegOutcome | None:
-    """Return a leg's outcome in the public manifest, if that asked the same of this leg; its product becomes our own.
+    """Copy a leg's product from the public manifest if the leg's options are the same, and return its outcome there.
 
-    The digest tells whether the product that is there is that manifest's.
+    The product's digest must be the one in that manifest.
     """
     manifest = read_manifest(storage)
     if manifest is None or manifest.options.of_leg(leg) != spec.options.of_leg(leg):
@@ -90,4 +90,4 @@ def _saved_outcome(storage: Storage, spec: JobSpec, leg: Leg) -> LegOutcome | No
     try:
         return LegOutcome.from_json(storage.get(outcome_name(work_folder(spec), leg)))
     except (StorageError, ValidationError):
-        return None  # nothing usable there: the leg is done from its start
+        return None  # missing or invalid: the leg starts from the beginning

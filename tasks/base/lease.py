@@ -1,4 +1,4 @@
-"""The right to run a leg: one process has it at a time, for as long as that process and its worker live."""
+"""Leases: the exclusive right of one process to run a leg while that process and its worker live."""
 
 import os
 import uuid
@@ -8,7 +8,7 @@ from pipeline.messaging.app import VISIBILITY_MARGIN_S
 from pipeline.settings import settings
 from pipeline.state.worker_registry import WORKER_VARIABLE, is_lost, is_running, leases_key, pid_of, worker_key
 
-# KEYS: lease, those of our worker. ARGV: what is there now ('' for nothing), what to write, seconds until it is litter.
+# KEYS: lease, our worker's leases. ARGV: expected token ('' for none), new token, seconds until both keys expire.
 _SWAP = """
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
@@ -23,13 +23,13 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 
 
 class Lease:
-    """The lease of one leg of one attempt; it lasts as long as the process that holds it.
+    """The lease of one leg of one attempt; it lasts as long as its owner process.
 
-    A message may come twice: by the visibility timeout, from a worker that was given up too early, from a
-    sweeper. Who holds the lease runs the leg; who does not waits.
+    A message may be delivered twice: after the visibility timeout, after a worker was declared lost too early, or by
+    the sweeper. Only the owner of the lease runs the leg; other processes requeue the message.
 
-    Its worker's parent process vouches for it: that one sees its child end, whatever the child is busy with, and
-    strikes the lease off its worker's list (`workers/runtime/heartbeat.py`). A worker that is lost vouches for nothing.
+    The worker's parent process notices the end of its child, even a busy one, and removes the child's lease from the
+    worker's list (`workers/runtime/heartbeat.py`). A lease is valid while it is on the list of a worker that lives.
     """
 
     def __init__(self, client: Any, task_id: str) -> None:
@@ -40,32 +40,32 @@ class Lease:
         self._swap = client.register_script(_SWAP)
         self._release = client.register_script(_RELEASE)
         self.was_left_behind = False
-        """Whether the last holder ended without giving it back, and nobody had told it to."""
+        """Whether the last owner ended without releasing it, although its worker was not stopping."""
 
     def acquire(self) -> bool:
-        """Acquire the lease; False when a living process holds it."""
+        """Acquire the lease; return False if a living process owns it."""
         holder = self._redis.get(self._key) or ""
         if holder and self._is_at_work(holder):
             return False
-        self.was_left_behind = bool(holder) and not self._was_told_to_stop(holder.partition(" ")[0])
-        return self._take(holder)
+        self.was_left_behind = bool(holder) and not self._is_stopping(holder.partition(" ")[0])
+        return self._replace_owner(holder)
 
     def is_held(self) -> bool:
-        """Whether the lease is still ours; one that was lost with the broker's memory is acquired again."""
-        return self._take(self._token) or self._take("")
+        """Whether this process still owns the lease; acquires it again if the broker has lost its data."""
+        return self._replace_owner(self._token) or self._replace_owner("")
 
     def must_hand_over(self) -> bool:
-        """Whether our worker is stopping."""
-        return self._was_told_to_stop(self._worker)
+        """Whether this process's worker is stopping."""
+        return self._is_stopping(self._worker)
 
     def release(self) -> None:
-        """Give it back."""
+        """Release the lease."""
         self._release([self._key, leases_key(self._worker)], [self._token])
 
-    def _was_told_to_stop(self, worker: str) -> bool:
+    def _is_stopping(self, worker: str) -> bool:
         return bool(self._redis.hget(worker_key(worker), "stopping") == "1")
 
-    def _take(self, holder: str) -> bool:
+    def _replace_owner(self, holder: str) -> bool:
         litter_after_s = settings().leg_time_limit_s + VISIBILITY_MARGIN_S
         return bool(self._swap([self._key, leases_key(self._worker)], [holder, self._token, litter_after_s]))
 
@@ -76,5 +76,5 @@ class Lease:
         with self._redis.pipeline() as pipe:
             pipe.hget(worker_key(worker), "missed")
             pipe.sismember(leases_key(worker), holder)
-            missed, is_vouched_for = pipe.execute()
-        return bool(is_vouched_for) and not is_lost(missed)
+            missed, is_listed = pipe.execute()
+        return bool(is_listed) and not is_lost(missed)

@@ -24,17 +24,17 @@ logger = logging.getLogger(__name__)
 REPORT_INTERVAL_S = 0.5
 LOOKS_UNHEARD = 2
 MAX_LOSSES = 4
-"""A leg whose process was lost so often in a row, without getting on, is what ends it."""
+"""Consecutive process losses without progress after which the leg itself is taken to be the cause."""
 
 
 class Stop(Enum):
-    """The reason for which a leg stops before its end."""
+    """The reason for stopping a leg before its end."""
 
     CANCELLED = auto()
     HANDOVER = auto()
-    """The worker stops; another one goes on."""
+    """The worker is stopping; another one resumes the leg."""
     LEASE_LOST = auto()
-    """The worker was given up and another one has begun."""
+    """The worker was declared lost, and another one has started the leg."""
 
 
 class LegRun:
@@ -57,7 +57,7 @@ class LegRun:
         self._confirmed_at = time.monotonic()
         self.stop: Stop | None = None
         self.reason = LOST
-        """By what the leg's failure is counted, should it fail."""
+        """The reason label of the failure metric, should the leg fail."""
         self._last_text = ""
 
     @cached_property
@@ -74,24 +74,24 @@ class LegRun:
         """Publish the progress, at most twice a second.
 
         Raises:
-            CancelledError: the leg is to stop; `stop` says why.
+            CancelledError: the leg must stop; `stop` has the reason.
         """
         if time.monotonic() - self._looked_at < REPORT_INTERVAL_S and done_s < total_s:
             return
-        self._tell({"done_s": round(done_s, 2), "total_s": round(total_s, 2), "text": self._last_text})
+        self._update({"done_s": round(done_s, 2), "total_s": round(total_s, 2), "text": self._last_text})
         if self.stop:
             raise CancelledError("The job was cancelled.")
 
     def is_cancelled(self) -> bool:
-        """Whether the leg is to stop (`stop` has the reason); checks at most twice a second."""
+        """Whether the leg must stop (`stop` has the reason); checks at most twice a second."""
         if time.monotonic() - self._looked_at >= REPORT_INTERVAL_S:
-            self._tell({})
+            self._update({})
         return self.stop is not None
 
     def losses_in_a_row(self) -> int:
-        """Return the number of consecutive losses of the leg's process where they are too many, else 0.
+        """Return the number of consecutive losses of the leg's process if it reaches MAX_LOSSES, else 0.
 
-        One that gets further each time is not what ends its process: machines that are taken away are.
+        A leg that makes progress each time is not the cause of the losses: its machines are being taken away.
         """
         if not self._lease.was_left_behind:
             return 0
@@ -104,7 +104,7 @@ class LegRun:
         return losses if losses >= MAX_LOSSES else 0
 
     def may_start_afresh(self) -> bool:
-        """Whether the leg may start once more in a fresh process after memory ran out; this use is counted."""
+        """Whether the leg may restart in a fresh process after an out-of-memory error; counts the restart."""
         record = self._job_store.get(self.spec.job)
         before = record.legs[self.leg].fresh_starts if record else 0
         self._job_store.note_leg(self.spec, self.leg, fresh_starts=before + 1)
@@ -114,21 +114,21 @@ class LegRun:
         return True
 
     def on_segments(self, segments: Sequence[Segment]) -> None:
-        """Publish segments to readers of the running job."""
+        """Publish segments to clients that follow the running job."""
         self._last_text = segments[-1].text.strip()
         try:
             self._job_store.add_segments(self.spec, segments)
         except BrokerError as error:
             logger.warning("%s The segments are in the transcript all the same.", error)
 
-    def _tell(self, progress: dict[str, float | str]) -> None:
-        while not self._is_told(progress):
-            # A worker that nobody hears is given up after a while, so its leg must not go on all the same.
+    def _update(self, progress: dict[str, float | str]) -> None:
+        while not self._try_update(progress):
+            # A worker without a heartbeat is declared lost after a while, so its leg must pause until Redis answers.
             if time.monotonic() - self._confirmed_at < settings().sweep_interval_s * LOOKS_UNHEARD:
                 break
         self._looked_at = time.monotonic()
 
-    def _is_told(self, progress: dict[str, float | str]) -> bool:
+    def _try_update(self, progress: dict[str, float | str]) -> bool:
         try:
             if not self._job_store.note_leg(self.spec, self.leg, seen_at=time.time(), **progress):
                 self.stop = Stop.CANCELLED

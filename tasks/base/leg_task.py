@@ -1,4 +1,4 @@
-"""The leg task: one run of one leg, with its lease, states and retries, and the outcome as a value."""
+"""The leg task: runs a leg under its lease, with states and retries, and returns its outcome."""
 
 import time
 from collections.abc import Callable
@@ -34,21 +34,20 @@ LegBody = Callable[[LegRun], LegOutcome]
 class LegTask(Task):  # type: ignore[misc]  # celery has no types
     """A task of the chord's header; its function calls `run_leg`.
 
-    It returns a `LegOutcome` instead of raising, but for Celery's own control flow, so that the callback always runs
-    and the other leg's work is never thrown away.
+    It returns a `LegOutcome` and raises only the exceptions of Celery's control flow, so that the callback always runs
+    and the other leg's work is never lost.
     """
 
     abstract = True
     typing = False
     max_retries = None
-    """Not Celery but `LegRun.losses_in_a_row` bounds what kills its process: Celery does not see a whole
-    worker go."""
+    """`LegRun.losses_in_a_row` limits the losses of the process: Celery does not count the loss of a whole worker."""
     default_retry_delay = 0
-    """Seconds before a leg is tried again whose process was killed. Celery would have one worker keep the message for
-    that time, and then until it is free; without a delay whoever is free takes it."""
+    """Seconds before the retry of a leg after its process was killed. With a delay, Celery would reserve the message on
+    one worker for that time and until that worker is idle; without, any idle worker receives it."""
     Request = "workers.runtime.lost_process:LeasedRequest"
     resultrepr_maxsize = 4096
-    """Of an outcome with its reason, for Flower."""
+    """Characters of an outcome with its reason in Flower."""
 
 
 def run_leg(task: Task, message: dict[str, Any], leg: Leg, body: LegBody) -> dict[str, Any]:
@@ -57,11 +56,11 @@ def run_leg(task: Task, message: dict[str, Any], leg: Leg, body: LegBody) -> dic
     Args:
         task: the task at work.
         message: a `JobSpec` as a dict.
-        leg: which of the job's legs it is.
-        body: does the work; what it raises becomes an outcome.
+        leg: the leg to run.
+        body: does the work; its exceptions become outcomes.
 
     Raises:
-        celery.exceptions.Ignore, celery.exceptions.Reject, celery.exceptions.Retry: the message comes again.
+        celery.exceptions.Ignore, celery.exceptions.Reject, celery.exceptions.Retry: the message will be redelivered.
     """
     try:
         spec = admit(message)
@@ -75,13 +74,13 @@ def run_leg(task: Task, message: dict[str, Any], leg: Leg, body: LegBody) -> dic
             requeue(task, countdown=settings().sweep_interval_s)
         try:
             run = LegRun(spec, leg, job_store, lease, ProgressPublisher(task))
-            return _noted_outcome(task, run, job_store, body).to_message()
+            return _run_and_record(task, run, job_store, body).to_message()
         finally:
             lease.release()
 
 
-def _noted_outcome(task: Task, run: LegRun, job_store: JobStore, body: LegBody) -> LegOutcome:
-    """Return the leg's outcome, and record its start and end in the job store."""
+def _run_and_record(task: Task, run: LegRun, job_store: JobStore, body: LegBody) -> LegOutcome:
+    """Run the leg, record its start and end in the job store, and return its outcome."""
     spec, started = run.spec, time.monotonic()
     if run.leg not in spec.options.legs:
         outcome = _skipped(run.leg, "It was not asked for.")
@@ -101,7 +100,7 @@ def _noted_outcome(task: Task, run: LegRun, job_store: JobStore, body: LegBody) 
 
 
 def _outcome(task: Task, run: LegRun, body: LegBody) -> LegOutcome:
-    """Return the outcome of the body, or of an earlier attempt, or what an error amounts to."""
+    """Return the outcome of the body or of an earlier attempt; an error becomes a failed outcome."""
     try:
         if finished := finished_outcome(run.storage, run.spec, run.leg):
             return finished
@@ -113,14 +112,14 @@ def _outcome(task: Task, run: LegRun, body: LegBody) -> LegOutcome:
     except (Ignore, Reject, BrokerError):
         raise
     except CancelledError as error:
-        return _stopped(task, run, str(error))
+        return _handle_stop(task, run, str(error))
     except Exception as error:
         run.reason = reason_of(error)
         return _failed(run.leg, _sentence(task, run, error))
 
 
 def _sentence(task: Task, run: LegRun, error: Exception) -> str:
-    """Return the reason in words; after an error that may pass, the leg is begun once more instead."""
+    """Return the reason in one sentence; retries the leg instead after a transient error."""
     match error:
         case TransientError():
             if has_tries_left(task):
@@ -133,16 +132,16 @@ def _sentence(task: Task, run: LegRun, error: Exception) -> str:
     return sentence_for(error, f"{run.leg} of {run.spec.job}")
 
 
-def _stopped(task: Task, run: LegRun, reason: str) -> LegOutcome:
+def _handle_stop(task: Task, run: LegRun, reason: str) -> LegOutcome:
     if run.stop is Stop.HANDOVER:
         requeue(task, priority=FIRST)
     if run.stop is Stop.LEASE_LOST:
-        raise Ignore  # another process does it now
+        raise Ignore  # another process has the lease and runs the leg
     return _skipped(run.leg, reason)
 
 
 def _out_of_memory(run: LegRun, error: DeviceMemoryError) -> str:
-    """Restart this process, whose memory may be fragmented, with a smaller batch; but only once."""
+    """Restart this process once with a smaller batch, as its memory may be fragmented; then return the reason."""
     if run.may_start_afresh():
         logger.warning("%s A fresh process goes on.", error)
         record_oom()
@@ -159,9 +158,9 @@ def _skipped(leg: Leg, reason: str) -> LegOutcome:
 
 
 def _note_start(job_store: JobStore, spec: JobSpec, leg: Leg) -> bool:
-    """Write down when this attempt was first at the leg; False when the job has ended.
+    """Record the first start of the leg in this attempt; return False if the job has ended.
 
-    A leg that is tried again did not wait until now.
+    A retry keeps the first start, which the waiting time is measured by.
     """
     record, now = job_store.get(spec.job), time.time()
     if record is None or record.spec.attempt != spec.attempt:

@@ -1,4 +1,4 @@
-"""Publishes a leg's progress: as Celery's state of the task, and as an event for Flower."""
+"""Progress of a leg, published as the task's Celery state and as an event for Flower."""
 
 from celery import Task
 
@@ -6,14 +6,14 @@ from pipeline.monitoring.flower.task_format import PROGRESS, PROGRESS_EVENT, pro
 
 
 class ProgressPublisher:
-    """Publishes the progress of one run of one leg; an event is sent for each whole percent, not for each report."""
+    """Publishes the progress of one run of a leg; sends an event only when the whole percentage changes."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
         self._percent = -1
 
     def __call__(self, progress: dict[str, float | str]) -> None:
-        """Publish `done_s` and `total_s`, in seconds of audio, and the last text.
+        """Publish `done_s` and `total_s`, in seconds of audio, and the text of the last segment.
 
         Raises:
             kombu.exceptions.OperationalError, redis.RedisError: the broker does not answer.

@@ -1,4 +1,4 @@
-"""The reasons of outcomes, in words."""
+"""Failure reasons of outcomes, each in one sentence."""
 
 from celery.utils.log import get_task_logger
 
@@ -9,11 +9,11 @@ PROCESS_LOST = "The process at work was ended before it was done"
 
 
 def sentence_for(error: Exception, what: str) -> str:
-    """Return the sentence of an error of ours; any other is logged with its traceback.
+    """Return one sentence for an error; one that is not a `DuetError` is also logged with its traceback.
 
     Args:
-        error: what was raised.
-        what: what failed because of it, for the log.
+        error: the exception.
+        what: the name of the failed work, for the log.
     """
     if isinstance(error, DuetError):
         return str(error)

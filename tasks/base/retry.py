@@ -23,15 +23,15 @@ MAX_BACKOFF_S = 120.0
 
 
 def has_tries_left(task: Task) -> bool:
-    """Whether the task may be tried once more."""
+    """Whether the task may be retried."""
     return bool(task.request.retries < settings().retry_limit)
 
 
 def try_later(task: Task, error: TransientError) -> NoReturn:
-    """Put the task back into its queue for a while that doubles with every try.
+    """Retry the task after a delay that doubles with every try.
 
     Raises:
-        celery.exceptions.Retry: always; it is how Celery is told.
+        celery.exceptions.Retry: always, as Celery's control flow requires.
     """
     delay_s = min(settings().retry_backoff_s * 2**task.request.retries, MAX_BACKOFF_S)
     logger.warning("%s Trying again in %.0f s.", error, delay_s)
@@ -40,15 +40,15 @@ def try_later(task: Task, error: TransientError) -> NoReturn:
 
 
 def requeue(task: Task, **options: float) -> NoReturn:
-    """Put the task back into its queue as if this run had not been.
+    """Requeue the task without counting this run as a try.
 
     Args:
-        task: the task at work.
-        options: `priority`, or `countdown` in seconds; the rest stays as it was.
+        task: the running task.
+        options: `priority`, or `countdown` in seconds; all others stay unchanged.
 
     Raises:
-        celery.exceptions.Ignore: always; it is how Celery is told that this run has no result.
-        celery.exceptions.Reject: instead, when the broker does not take the message: it keeps the one it has.
+        celery.exceptions.Ignore: the message was requeued; this run has no result.
+        celery.exceptions.Reject: the broker did not accept the new message; the old one is requeued.
     """
     again = task.signature_from_request(task.request, retries=task.request.retries)
     try:
@@ -59,14 +59,14 @@ def requeue(task: Task, **options: float) -> NoReturn:
 
 
 def exit_for_restart() -> NoReturn:
-    """End this process at once; Celery starts another, and gives it the message again."""
+    """Exit this process at once; Celery starts another one, and the message is redelivered."""
     logging.shutdown()
     os._exit(EX_TEMPFAIL)
 
 
 @contextmanager
 def reject_on_broker_outage() -> Iterator[None]:
-    """Reject the task's message during a broker outage, so that it comes again; finished work is in storage.
+    """Reject the task's message during a broker outage, so that it is redelivered; finished work is in storage.
 
     Raises:
         celery.exceptions.Reject: the broker has not answered for about a minute.

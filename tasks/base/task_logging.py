@@ -1,6 +1,6 @@
-"""Logs start and end of every task and records its trace span.
+"""Logs the start and end of every task and records its trace span.
 
-The ids of tasks are `<job>.<step>.<attempt>`, so each line of a task, of whatever library, says whose it is.
+Task ids are `<job>.<step>.<attempt>`; these three are added to every log line of a task, those of libraries too.
 """
 
 import time
@@ -19,13 +19,13 @@ from pipeline.types.ids import EPISODE_HEX_DIGITS
 
 logger = structlog.stdlib.get_logger("duet.tasks")
 TOLD = ("status", "state", "reason", "work_s", "audio_s", "model", "device", "reused")
-"""What is said of a task's result; nothing of it was said in an episode."""
+"""Fields of a task's result that are logged; none of them contains text of an episode."""
 MARKER = "__duet_began_at"
 
 
 @dataclass(frozen=True)
 class TaskIdentity:
-    """Of which attempt of which job a task is."""
+    """The job, step and attempt of a task."""
 
     job: str
     step: str
@@ -33,7 +33,7 @@ class TaskIdentity:
 
     @classmethod
     def of(cls, task_id: str) -> "TaskIdentity | None":
-        """Read a task's id; None where it is another kind of task."""
+        """Parse a task's id; return None for other kinds of tasks."""
         job, _, rest = task_id.partition(".")
         step, _, attempt = rest.partition(".")
         return cls(job, step, int(attempt)) if step in STEPS and attempt.isdigit() else None
@@ -42,12 +42,12 @@ class TaskIdentity:
 @task_prerun.connect  # type: ignore[untyped-decorator]
 def log_start(task_id: str, task: Any, **_: Any) -> None:
     """Log the start of a task, and add its job, leg and attempt to all log lines until its end."""
-    whose = TaskIdentity.of(task_id)
-    if whose is None:
+    ids = TaskIdentity.of(task_id)
+    if ids is None:
         return
     setattr(task.request, MARKER, time.time())
     structlog.contextvars.bind_contextvars(
-        job=whose.job, episode=whose.job[:EPISODE_HEX_DIGITS], leg=whose.step, attempt=whose.attempt
+        job=ids.job, episode=ids.job[:EPISODE_HEX_DIGITS], leg=ids.step, attempt=ids.attempt
     )
     logger.info("task_started", tries=task.request.retries + 1)
 
@@ -55,40 +55,40 @@ def log_start(task_id: str, task: Any, **_: Any) -> None:
 @task_postrun.connect  # type: ignore[untyped-decorator]
 def log_end(task_id: str, task: Any, retval: Any, state: str | None = None, **_: Any) -> None:
     """Log the end of a task, and add its span to its job's trace."""
-    whose = TaskIdentity.of(task_id)
-    if whose is None:
+    ids = TaskIdentity.of(task_id)
+    if ids is None:
         return
-    began_at, now = getattr(task.request, MARKER, time.time()), time.time()
+    started_at, now = getattr(task.request, MARKER, time.time()), time.time()
     result = retval if isinstance(retval, dict) else {}
-    told = {name: value for name in TOLD if (value := result.get(name))}
+    fields = {name: value for name in TOLD if (value := result.get(name))}
     try:
         logger.info(
             "task_finished" if state == "SUCCESS" else (state or "left").lower(),
-            took_s=round(now - began_at, 3),
-            **told,
+            took_s=round(now - started_at, 3),
+            **fields,
         )
         if tracing.is_on():
-            _trace(whose, began_at, now, told | {"task_state": state or ""})
+            _trace(ids, started_at, now, fields | {"task_state": state or ""})
     finally:
         structlog.contextvars.clear_contextvars()
 
 
 @worker_process_shutdown.connect  # type: ignore[untyped-decorator]
 def flush_spans(**_: Any) -> None:
-    """Send the spans that wait."""
+    """Send the buffered spans."""
     tracing.flush()
 
 
-def _trace(whose: TaskIdentity, began_at: float, now: float, told: dict[str, Any]) -> None:
-    own = {"job": whose.job, "episode": whose.job[:EPISODE_HEX_DIGITS], "leg": whose.step, "attempt": whose.attempt}
-    error = str(told.get("reason", "failed")) if "failed" in (told.get("status"), told.get("state")) else ""
-    name = STEPS[whose.step][0].removeprefix("tasks.")
-    tracing.add_span(name, whose.job, whose.attempt, began_at, now, own | told, error)
-    if told.get("state") in FINAL_STATES:
+def _trace(ids: TaskIdentity, started_at: float, now: float, fields: dict[str, Any]) -> None:
+    own = {"job": ids.job, "episode": ids.job[:EPISODE_HEX_DIGITS], "leg": ids.step, "attempt": ids.attempt}
+    error = str(fields.get("reason", "failed")) if "failed" in (fields.get("status"), fields.get("state")) else ""
+    name = STEPS[ids.step][0].removeprefix("tasks.")
+    tracing.add_span(name, ids.job, ids.attempt, started_at, now, own | fields, error)
+    if fields.get("state") in FINAL_STATES:
         try:
-            record = JobStore().get(whose.job)
+            record = JobStore().get(ids.job)
         except BrokerError as trouble:
             logger.warning("the trace has no root", trouble=str(trouble))
             return
         if record:
-            tracing.add_span(tracing.ROOT, whose.job, whose.attempt, record.submitted_at, now, own | told, error)
+            tracing.add_span(tracing.ROOT, ids.job, ids.attempt, record.submitted_at, now, own | fields, error)

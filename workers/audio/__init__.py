@@ -1,1 +1,1 @@
-"""Audio: any audio or video file as 16 kHz mono float32, decoded in a process of its own."""
+"""Audio decoding: any audio or video file as 16 kHz mono float32, decoded in a separate process."""

@@ -1,8 +1,8 @@
-"""An episode's sound: any audio or video file as 16 kHz mono float32, block by block.
+"""Audio of an episode: any audio or video file as 16 kHz mono float32, block by block.
 
-The decoding itself is done by `workers.audio.decoder_process` in a process of its own, which costs 0.2 s a file. A pool
-holds a model that takes longer to load than any file to decode, and a file from a stranger must not be able to end it;
-nor may it find what the pool knows: keys, the broker's address, the network that it is in.
+`workers.audio.decoder_process` decodes the file in a separate process, which costs 0.2 s per file. The model of a pool
+takes longer to load than any file to decode, so an untrusted file must not be able to crash the pool. Nor may it get
+access to the pool's keys, the broker's address, or its network.
 """
 
 import logging
@@ -30,16 +30,16 @@ logger = logging.getLogger(__name__)
 Samples = NDArray[np.float32]
 """Mono audio, shape (samples,), float32 in [-1, 1], at `SAMPLE_RATE_HZ`."""
 STALL_S = 120.0
-"""Without a sign of life of the decoder for this long, the file leads it nowhere."""
+"""Seconds without a message of the decoder after which the file is rejected."""
 PIPE_BYTES = 1 << 16
 INHERITED = ("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH")
-"""All that the decoder is told of its surroundings: where its own code lies, if that is not where it is installed."""
+"""The decoder's only environment variables: the paths of its code, if that is not in the installation."""
 FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-"""Ends of a decoder that have nothing to do with the file."""
+"""Signals that end a decoder for reasons unrelated to the file."""
 
 
 class DecoderProcess:
-    """A decoder's process at work on one file, and the messages that it sends."""
+    """A process that decodes one file, and the stream of its messages."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -59,19 +59,19 @@ class DecoderProcess:
         """Return the kind and the content of the next message.
 
         Raises:
-            AudioError: the file crashed the decoder, holds it up without end, or has it say what no decoder says.
-            TransientError: the decoder was ended by somebody.
+            AudioError: the file crashed the decoder, stalled it, or made it send an invalid message.
+            TransientError: the decoder was ended from outside.
         """
         head = self._read(5)
         kind, length = head[:1], int.from_bytes(head[1:], "little")
         if length > MAX_MESSAGE_BYTES:
-            raise self._nonsense(f"a message of {length} bytes")
+            raise self._protocol_error(f"a message of {length} bytes")
         content = self._read(length)
         if kind == KEPT:
             _tell_once(content.decode("utf-8", "replace"))
             return self.receive()
         if kind == SOUND and length % 2:
-            raise self._nonsense("half a sample")
+            raise self._protocol_error("half a sample")
         return kind, content
 
     def _read(self, size: int) -> bytes:
@@ -85,18 +85,18 @@ class DecoderProcess:
                 )
             part = os.read(self._pipe.fileno(), min(size - len(read), PIPE_BYTES))
             if not part:
-                raise self._death()
+                raise self._exit_error()
             read += part
         return bytes(read)
 
-    def _nonsense(self, what: str) -> AudioError:
+    def _protocol_error(self, what: str) -> AudioError:
         self.close()
         return AudioError(
             f"{self.path.name} made the decoder send {what}; it is damaged, or made to do harm: "
             "convert it to MP3, or leave it out."
         )
 
-    def _death(self) -> AudioError | TransientError:
+    def _exit_error(self) -> AudioError | TransientError:
         code = self._process.wait()
         self.close()
         if -code in FROM_OUTSIDE:
@@ -110,14 +110,14 @@ class DecoderProcess:
 class AudioFile:
     """An audio file that is decoded as it is read, so that memory does not grow with its length.
 
-    Frames that cannot be decoded are skipped and counted: a damaged episode is worth what is left of it.
+    Frames that cannot be decoded are skipped and counted, so that the rest of a damaged episode is transcribed.
     """
 
     def __init__(self, path: Path) -> None:
         """Start decoding.
 
         Raises:
-            AudioError: there is no such file, it is empty, or it is no audio.
+            AudioError: the file is missing, empty, or not audio.
         """
         self.path = path
         self.broken_frames = 0
@@ -133,14 +133,14 @@ class AudioFile:
         if kind != HEADER:
             raise self._unusable(content)
         self.expected_s = _length_s(content)
-        """Length that the file's header claims, in seconds; 0.0 where it claims none."""
+        """Length in seconds according to the file's header; 0.0 if it has none."""
 
     def blocks(self) -> Iterator[Samples]:
-        """Yield the decoded audio in order, in blocks as the codec gives them; once.
+        """Yield the decoded audio in order, block by block; can be iterated once.
 
         Raises:
-            AudioError: nothing in the file can be decoded, it does harm, or it is longer than allowed.
-            TransientError: the decoder was ended by somebody.
+            AudioError: nothing in the file can be decoded, it crashed the decoder, or it is longer than allowed.
+            TransientError: the decoder was ended from outside.
         """
         try:
             while True:
@@ -170,10 +170,10 @@ class AudioFile:
 
 
 def load(path: Path) -> Samples:
-    """Return a whole file's audio as one array: 4 bytes a sample, 3.8 MB a minute.
+    """Return a whole file's audio as one array: 4 bytes per sample, 3.8 MB per minute.
 
     Raises:
-        AudioError: the file is not there, is empty, or nothing in it can be decoded.
+        AudioError: the file is missing, empty, or has no decodable audio.
     """
     return np.concatenate(list(AudioFile(path).blocks()))
 

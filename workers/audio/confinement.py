@@ -1,6 +1,6 @@
-"""A process that gives up what it does not need, before it reads what a stranger made.
+"""Confinement of a process, which drops its privileges before it reads an untrusted file.
 
-What the kernel does not let it give up, as in many containers, it keeps, and says so. Nothing here is undone.
+Restrictions that the kernel refuses, as in many containers, are skipped and reported. Nothing here is undone.
 """
 
 import ctypes
@@ -18,14 +18,14 @@ LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 4
 LANDLOCK_QUERY_VERSION, LANDLOCK_RULE_PATH_BENEATH = 1, 1
 READ_FILE, READ_DIR = 1 << 2, 1 << 3
 FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
-"""From which version of Landlock on it knows how many rights: to read, write, execute, remove, ..."""
+"""Number of file rights (read, write, execute, remove, ...) by the first version of Landlock that has them."""
 NETWORK_SINCE, SCOPES_SINCE = 4, 6
 ALL = 0b11
-"""To bind and to connect; sockets without a file, and signals."""
+"""All network rights (bind and connect), and all scopes (abstract Unix sockets and signals)."""
 
 
 class Refused(Exception):
-    """The kernel does not let the process give something up."""
+    """The kernel refused a restriction."""
 
 
 class _PathBeneath(ctypes.Structure):
@@ -34,14 +34,14 @@ class _PathBeneath(ctypes.Structure):
 
 
 def confine(readable: Sequence[Path] = (), libc: Any = None) -> list[str]:
-    """Give up new privileges, the network, capabilities and all files that are not open yet.
+    """Drop new privileges, the network, capabilities and access to all files that are not open yet.
 
     Args:
-        readable: folders whose files may still be read, such as those of code that is imported when it is needed.
-        libc: the C library; another one for tests.
+        readable: folders whose files remain readable, such as those of code that is imported later.
+        libc: the C library; replaced in tests.
 
     Returns:
-        what could not be given up, each with the kernel's reason.
+        The restrictions that failed, each with the kernel's reason.
     """
     if not sys.platform.startswith("linux"):
         return [f"anything: {sys.platform} is not known here"]
@@ -52,13 +52,13 @@ def confine(readable: Sequence[Path] = (), libc: Any = None) -> list[str]:
         "capabilities": _no_capabilities,
         "files": partial(_no_files, readable),
     }
-    kept = []
+    failed = []
     for what, step in steps.items():
         try:
             step(kernel)
         except (Refused, AttributeError) as error:  # a C library may lack a function
-            kept.append(f"{what} ({error})")
-    return kept
+            failed.append(f"{what} ({error})")
+    return failed
 
 
 def _no_new_privileges(kernel: Any) -> None:
@@ -66,7 +66,7 @@ def _no_new_privileges(kernel: Any) -> None:
 
 
 def _no_network(kernel: Any) -> None:
-    """Move to a network that has nothing in it; in a user namespace of its own, because that needs no privileges.
+    """Enter an empty network namespace, with a new user namespace because that needs no privileges.
 
     From there, neither the memory nor the environment of processes outside can be read.
     """

@@ -1,7 +1,7 @@
-"""The decoder's process, `python -m workers.audio.decoder_process NAME < FILE`: samples go to its standard output.
+"""The decoder process, `python -m workers.audio.decoder_process NAME < FILE`, which writes samples to standard output.
 
-PyAV (https://pyav.basswood-io.com) carries FFmpeg's libraries, so no ffmpeg binary is needed. They are a large
-body of C that reads what strangers made; here they may use up or crash nothing but this process, and find neither
+PyAV (https://pyav.basswood-io.com) bundles FFmpeg's libraries, so no ffmpeg binary is needed. They are a large body of
+C code that parses untrusted files. Here they can exhaust or crash only this process, which has access to neither
 secrets nor a network (`workers.audio.confinement`).
 """
 
@@ -23,51 +23,51 @@ from workers.audio.confinement import confine
 SAMPLE_RATE_HZ = 16_000
 MEMORY_BYTES = 1 << 30
 CPU_S = 3600
-"""A day of audio takes a tenth of it."""
+"""CPU seconds; a day of audio takes a tenth of them."""
 FILES = 64
 RATES_HZ = (4_000, 768_000)
-"""Sound of a lower rate holds no speech, and grows to a multiple of its size on its way to 16 kHz."""
+"""Hz, lowest and highest. A lower rate cannot carry speech, and multiplies in size when resampled to 16 kHz."""
 MAX_CHANNELS = 64
 CONTAINERS = (
     "3gp,aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dsf,dts,eac3,flac,flv,loas,matroska,mov,mp3,mpeg,mpegts,ogg,"
     "oma,tta,w64,wav,webm,wv"
 )
-"""Forms that hold sound. Others name further files or addresses, such as playlists, and are not opened."""
+"""Container formats with audio. Others, such as playlists, refer to further files or addresses and are not opened."""
 MAX_BROKEN_IN_A_ROW = 10_000
-"""Minutes of damage, behind which nothing is to be expected that belongs to what was before."""
+"""Packets, which are minutes of damage; audio after that is not expected to belong to the audio before."""
 OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "none"}
-"""The file is open; no other is opened."""
+"""FFmpeg options: the file is open already, and no other may be opened."""
 
 KEPT, HEADER, SOUND, BROKEN, END = b"K", b"H", b"S", b"B", b"E"
-"""What a message is: what the process could not give up; the length that the header claims as JSON; 16-bit samples;
-nothing, for a packet that was left out; and why there is no more, empty when that is as it should be."""
+"""Kinds of messages: KEPT has the restrictions that failed, HEADER the length in the header as JSON, SOUND 16-bit
+samples, and END an error, empty on success. BROKEN is empty and stands for a skipped packet."""
 READ_BYTES = 1 << 18
 MAX_MESSAGE_BYTES = 1 << 18
-"""No message is longer; whoever reads them need not take more."""
+"""Maximum length of a message; the reader may reject longer ones."""
 BLOCK_BYTES = SAMPLE_RATE_HZ // 2
-"""A quarter of a second."""
+"""Bytes of a quarter of a second."""
 BREAKS = (FFmpegError, ValueError, NotImplementedError, OSError)
-"""What PyAV raises for damage; OSError where a damaged file has it seek to where no file has anything."""
+"""Exceptions of PyAV for damage; OSError if a damaged file causes a seek to an impossible position."""
 Send = Callable[[bytes, bytes], None]
 
 
 class UnusableError(Exception):
-    """The file is of no use; the message goes on after the file's name."""
+    """The file cannot be used; the message continues a sentence that starts with the file's name."""
 
 
 class Input(io.FileIO):
-    """An open file under its name, whose ending is a hint where the content leaves doubts."""
+    """An open file with its name, whose extension is a hint for ambiguous content."""
 
     def __init__(self, descriptor: int, name: str) -> None:
         super().__init__(descriptor, "rb")
-        self.name = name  # of what is opened by its number, it would be the number
+        self.name = name  # FileIO uses the descriptor as the name
 
 
 class Resampler:
-    """Frames of any rate, layout and format to 16 kHz mono; these may change between frames, as in spliced files.
+    """A converter of frames to 16 kHz mono; rate, layout and format may change between frames, as in spliced files.
 
-    Through 16-bit integers, as `whisper.load_audio` does: mixing to mono then keeps the loudness and clips,
-    which FFmpeg does not do for floats.
+    It converts through 16-bit integers, as `whisper.load_audio` does: mixing to mono then preserves the loudness and
+    clips, which FFmpeg does not do for floats.
     """
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class Resampler:
         self._kind: tuple[int, str, str] | None = None
 
     def resample(self, frame: av.AudioFrame) -> list[bytes]:
-        """Return the resampled samples that are complete."""
+        """Return the complete resampled samples."""
         _check(frame.sample_rate, frame.layout.nb_channels)
         kind = (frame.sample_rate, frame.layout.name, frame.format.name)
         done = self.rest() if kind != self._kind else []
@@ -85,14 +85,14 @@ class Resampler:
         return done + [_samples(part) for part in self._resampler.resample(frame)]
 
     def rest(self) -> list[bytes]:
-        """Return the remaining samples, and reset."""
-        held = self._resampler.resample(None) if self._resampler else []
+        """Return the remaining samples, and reset the converter."""
+        remaining = self._resampler.resample(None) if self._resampler else []
         self._resampler = None
-        return [_samples(part) for part in held]
+        return [_samples(part) for part in remaining]
 
 
 def decode(file: Input, send: Send) -> None:
-    """Send a file's header, its sound, and its end; what cannot be decoded in it is left out."""
+    """Send a file's header, audio and end; undecodable packets are skipped."""
     try:
         with av.open(file, "r", buffer_size=READ_BYTES, metadata_errors="ignore", options=dict(OPTIONS)) as container:
             if not container.streams.audio:
@@ -109,7 +109,7 @@ def decode(file: Input, send: Send) -> None:
 
 
 def _send_sound(container: av.container.InputContainer, send: Send) -> None:
-    """Send what can be decoded of the first audio track."""
+    """Send the decodable audio of the first audio track."""
     reason: Exception = ValueError("it has no sound in it")
     block = Block(send)
     resampler = Resampler()
@@ -143,7 +143,7 @@ def _send_sound(container: av.container.InputContainer, send: Send) -> None:
 
 
 class Block:
-    """Sound that is gathered until it is worth a message."""
+    """A buffer that collects samples into messages of BLOCK_BYTES or more."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -151,14 +151,14 @@ class Block:
         self.sent_bytes = 0
 
     def add(self, parts: Iterable[bytes]) -> None:
-        """Add samples."""
+        """Add samples, and send the buffer when it is full."""
         for part in parts:
             self._held += part
             if len(self._held) >= BLOCK_BYTES:
                 self.flush()
 
     def flush(self) -> None:
-        """Send what is there."""
+        """Send the buffered samples."""
         if self._held:
             for begin in range(0, len(self._held), MAX_MESSAGE_BYTES):
                 self._send(SOUND, bytes(self._held[begin : begin + MAX_MESSAGE_BYTES]))
@@ -189,14 +189,14 @@ def _short(error: Exception) -> str:
 
 
 def limit_resources() -> None:
-    """Bound what this process may use; a limit that the system does not know is left out."""
+    """Limit the resources of this process; limits that the system does not support are skipped."""
     limits = {
         resource.RLIMIT_AS: MEMORY_BYTES,
         resource.RLIMIT_CPU: CPU_S,
         resource.RLIMIT_NOFILE: FILES,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_NPROC: 0,  # neither processes nor threads; the system does not hold root to it
+        resource.RLIMIT_NPROC: 0,  # no processes or threads; not enforced for root
     }
     for kind, most in limits.items():
         hard = resource.getrlimit(kind)[1]
@@ -206,7 +206,7 @@ def limit_resources() -> None:
 
 
 def writer(descriptor: int) -> Send:
-    """Return a function that writes messages: what it is in one byte, its length in four, its bytes."""
+    """Return a function that writes messages: the kind in one byte, the length in four bytes, the content."""
 
     def send(kind: bytes, content: bytes) -> None:
         left = memoryview(kind + len(content).to_bytes(4, "little") + content)
@@ -217,14 +217,14 @@ def writer(descriptor: int) -> Send:
 
 
 def main(name: str) -> None:
-    """Decode what is open as standard input."""
-    kept = confine([Path(str(module.__file__)).parent for module in (os, av)])
+    """Decode the file on standard input."""
+    failed = confine([Path(str(module.__file__)).parent for module in (os, av)])
     limit_resources()
-    # Gone is the one who reads, when a job is cancelled: then there is nothing to do any more.
+    # When a job is cancelled, the reader is gone and nothing is left to do.
     with contextlib.suppress(BrokenPipeError):
         send = writer(sys.stdout.fileno())
-        if kept:
-            send(KEPT, ", ".join(kept).encode())
+        if failed:
+            send(KEPT, ", ".join(failed).encode())
         decode(Input(sys.stdin.fileno(), name), send)
 
 

@@ -1,4 +1,4 @@
-"""The memory plan of a device that both pools share: one pure function, and what it is fed with."""
+"""The memory plan of a device that both pools share: one pure function and its inputs."""
 
 from workers.memory.cards import CARDS, Card
 from workers.memory.plan import Plan, VoxtralAllocation, WhisperAllocation, plan

@@ -1,7 +1,7 @@
 """Memory of activations and caches, tensor by tensor.
 
-`tests/unit/test_activations.py` runs the real engines at their real sizes over tensors without data, counts
-what is alive at once, and compares.
+`tests/unit/test_activations.py` runs the real engines at full size on tensors without data and compares the
+peak of live tensors.
 """
 
 from math import ceil
@@ -9,31 +9,31 @@ from math import ceil
 from workers.memory.geometry import VoxtralGeometry, WhisperGeometry
 
 NUMBER_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 4}
-"""Of each number that flows; int8 has float32 around its products."""
+"""Bytes per activation value; int8 has float32 around its products."""
 QUANTIZED_BYTES = {"int8": 1.0, "nf4": 0.516}
-"""Of each number in fewer bits; nf4's are half a byte, and the scales of 64 numbers, themselves in 8 bits."""
+"""Bytes per quantized weight; nf4 has half a byte, and one 8-bit scale per 64 weights."""
 POSITIONS = 1500
 TEXT_CONTEXT = 448
 BEAMS = 5
 AGAIN = 8
-"""One window in so many is decoded again by beams while the batch is held; where more are, the batch is halved."""
+"""Windows of which one is decoded again by beam search within the batch's memory; if more are, the batch is halved."""
 _ENCODER_TENSORS = 15
-"""Of (positions, width), alive at once where Whisper's encoder needs most: inside a layer's wide half."""
+"""Tensors of (positions, width) alive at the peak of Whisper's encoder, which is inside the MLP of a layer."""
 _ALIGNMENT_BYTES = 2 * 10 * 128 * POSITIONS * 4
-"""Attention that the words' times are read from: ten heads, 30 s of speech, float32, and a copy that joins them."""
+"""Bytes of the attention scores for word timing: ten heads, 30 s of speech, float32, and a concatenated copy."""
 _STORING_TENSORS = 5
-"""Of (positions, width): keys and values of one window on their way into the cache."""
+"""Tensors of (positions, width): keys and values of one window while they are stored in the cache."""
 TOKENS_PER_CHUNK = 375
 CHUNK_S = 30.0
 CHUNKS_AT_ONCE = 8
 SPARE_TOKENS = 1024
-"""Set aside in the cache for question and answer."""
+"""Tokens reserved in the KV cache for question and answer."""
 _PREFILL_WIDTHS = 8
 _PREFILL_INTERMEDIATES = 3
 
 
 def whisper_bytes(model: WhisperGeometry, precision: str, batch: int) -> int:
-    """Return the peak of a batch of windows of 30 s: encoding them, or decoding, whichever is more."""
+    """Return the peak memory of a batch of windows of 30 s: the larger of encoding and decoding."""
     number = NUMBER_BYTES[precision]
     features = POSITIONS * model.width * number
     mel = 2 * POSITIONS * model.mels * 4
@@ -47,12 +47,12 @@ def whisper_bytes(model: WhisperGeometry, precision: str, batch: int) -> int:
 
 
 def whisper_loading_bytes(model: WhisperGeometry, precision: str) -> int:
-    """Return the memory of loading besides the weights: joined matrices exist beside the old ones."""
+    """Return the memory of loading besides the weights: fused matrices exist beside the original ones."""
     return model.parameters * NUMBER_BYTES[precision] // 3
 
 
 def voxtral_bytes(model: VoxtralGeometry, precision: str, section_s: float, rows: int) -> int:
-    """Return the peak of so many parallel sections: encoding chunks, or prefilling the audio."""
+    """Return the peak memory of `rows` parallel sections: the larger of encoding chunks and prefilling the audio."""
     number = NUMBER_BYTES[precision]
     chunks = ceil(section_s / CHUNK_S)
     tokens = rows * chunks * TOKENS_PER_CHUNK

@@ -1,4 +1,4 @@
-"""Smaller choices that fit where a plan does not."""
+"""Smaller models and settings that fit a device where a plan does not."""
 
 from dataclasses import dataclass
 
@@ -20,11 +20,11 @@ class _Voxtral:
     model: VoxtralGeometry | None
     quantize: str | None
     settings: tuple[str, ...] = ()
-    """What a person sets for it, where it is not what was asked for."""
+    """Settings that the user must change for this choice; empty for the requested one."""
 
 
 def shortage(made: Plan) -> str:
-    """Return the sentence for a plan that does not fit."""
+    """Return the sentence about the memory that a plan lacks."""
     needed = made.card.total_bytes - made.left_bytes
     models = [share.model for share in (made.whisper, made.voxtral) if share]
     verb = "need" if len(models) > 1 else "needs"
@@ -37,9 +37,9 @@ def shortage(made: Plan) -> str:
 def smaller(
     card: Card, whisper: WhisperGeometry, voxtral: VoxtralGeometry | None, quantize: str | None = None
 ) -> list[str]:
-    """Return the settings with which it fits, what gives up least first.
+    """Return the settings that fit, ordered from the smallest reduction.
 
-    For each way to run Voxtral the largest Whisper that fits beside it.
+    Each way to run Voxtral is combined with the largest Whisper that fits beside it.
     """
     found: list[str] = []
     whispers = [whisper, *(it for it in map(whisper_geometry, WHISPER_SIZES) if it.parameters < whisper.parameters)]

@@ -10,30 +10,30 @@ from workers.memory.pressure import MOST_IN_A_ROW
 
 logger = logging.getLogger(__name__)
 _SIGNS = ("out of memory", "can't allocate memory", "ALLOC_FAILED")
-"""What errors say that are no OutOfMemoryError: the CPU's allocator, and libraries that want workspaces."""
+"""Messages of other errors than OutOfMemoryError: the CPU's allocator, and libraries that allocate workspaces."""
 
 
 class BatchLimit:
-    """The largest batch of this process; smaller after memory ran out, for as long as the process lives."""
+    """The maximum batch size of this process, permanently reduced when memory runs out."""
 
     def __init__(self, size: int) -> None:
         self.size = size
         self._in_a_row = 0
 
     def reset_failures(self) -> None:
-        """Note that a batch was done."""
+        """Reset the count of consecutive failures after a successful batch."""
         self._in_a_row = 0
 
     def halve(self, count: int, what: str) -> int:
-        """Return half of what did not fit, from now on the most that is done at once.
+        """Return half of the failed batch's size, which is also the maximum size from now on.
 
-        To be called outside of the `except` block: the error's traceback keeps what did not fit alive.
+        Must be called outside of the `except` block, because the error's traceback references the failed tensors.
 
         Raises:
-            DeviceMemoryError: this is the second time in a row, or there is nothing to halve.
+            DeviceMemoryError: this is the second failure in a row, or the batch cannot be halved.
         """
         self._in_a_row += 1
-        figures = _figures()  # before memory is given back
+        figures = _figures()  # before memory is released
         if uses_cuda():
             torch.cuda.empty_cache()
         logger.warning("Memory ran out over %d %s%s.", count, what, figures)
@@ -45,7 +45,7 @@ class BatchLimit:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether an error says that memory ran out."""
+    """Return whether an error reports that memory ran out."""
     return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in _SIGNS)
 
 
@@ -53,5 +53,5 @@ def _figures() -> str:
     if not uses_cuda():
         return ""
     free, total = torch.cuda.mem_get_info()
-    held = torch.cuda.memory_reserved()
-    return f" (it holds {held / GIB:.1f} GiB; {free / GIB:.1f} of the device's {total / GIB:.1f} GiB are free)"
+    reserved = torch.cuda.memory_reserved()
+    return f" (it holds {reserved / GIB:.1f} GiB; {free / GIB:.1f} of the device's {total / GIB:.1f} GiB are free)"

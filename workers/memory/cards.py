@@ -1,4 +1,4 @@
-"""Devices: the published cards, any number of bytes, and the one in this machine."""
+"""Devices of a memory plan: published cards, cards of any size, and the device of this machine."""
 
 import re
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ _PRECISIONS = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf
 
 @dataclass(frozen=True)
 class Card:
-    """A device as the plan sees it."""
+    """A device of a memory plan."""
 
     name: str
     total_bytes: float
-    """What torch reports as its total memory: the published figure less what the driver keeps."""
+    """Total memory reported by torch: the published figure less the driver's memory."""
     voxtral_precision: str = "bf16"
-    """`fp16` on a card that only emulates bfloat16, `fp32` on a CPU."""
+    """Precision of Voxtral: `fp16` on a card that only emulates bfloat16, `fp32` on a CPU."""
     whisper_precision: str = "fp16"
     is_cuda: bool = True
 
@@ -38,14 +38,14 @@ CARDS = {
     "h100": Card("H100 80 GB", 79.1 * GIB),
     "h200": Card("H200", 139.7 * GIB),
 }
-"""By the names of the command line."""
+"""Published cards by their names on the command line."""
 
 
 def named(text: str) -> Card:
-    """Return the published card of that name, or one of so many bytes (`16e9`, `15GB`, `14.6GiB`).
+    """Return the published card of a name, or a card of a size in bytes (`16e9`, `15GB`, `14.6GiB`).
 
     Raises:
-        SettingsError: it is neither.
+        SettingsError: the text is neither.
     """
     if card := CARDS.get(text.lower()):
         return card
@@ -59,7 +59,7 @@ def named(text: str) -> Card:
 
 
 def of(place: ComputeDevice) -> Card:
-    """Return the device of a place."""
+    """Return the card of a compute device."""
     if place.device.type == "cuda":
         properties = torch.cuda.get_device_properties(place.device)
         return Card(properties.name, properties.total_memory, _PRECISIONS[place.dtype])
@@ -68,7 +68,7 @@ def of(place: ComputeDevice) -> Card:
 
 
 def free_bytes(place: ComputeDevice) -> float:
-    """Return a device's free memory, as it is now; without an answer from the system, no end of it."""
+    """Return a device's current free memory; infinity if the system does not report it."""
     if place.device.type == "cuda":
         return float(torch.cuda.mem_get_info(place.device)[0])
     return _machine_bytes("MemAvailable")

@@ -1,7 +1,7 @@
 """Priority of the fast leg on the device that both pools share.
 
-While the fast leg computes, the slow one waits between its steps, but never more than `PATIENCE` times as
-long as its last step took: so it gets on all the same, and takes at most a sixth of the device.
+While the fast leg computes, the slow leg waits between its steps, for at most `PATIENCE` times the duration of its
+last step. It thus makes progress all the same, and uses at most a sixth of the device.
 """
 
 import logging
@@ -22,26 +22,26 @@ from workers.pool_reporter import pool_reporter
 logger = logging.getLogger(__name__)
 PATIENCE = 5.0
 BUSY_MS = 60_000
-"""A fast leg that says nothing for so long is taken for dead."""
+"""Milliseconds after which a fast leg without a sign of life is considered dead."""
 POLL_S = 0.005
 
 
 def device_priority(device: torch.device) -> "DevicePriority | NoDevicePriority":
-    """Return the turns on a device for this process: none for one that is of no pool."""
+    """Return the priority of this process on a device; NoDevicePriority outside of a pool."""
     return DevicePriority(identity(device)) if pool_reporter().pool else NoDevicePriority()
 
 
 class DevicePriority:
-    """The turns on one device, as the processes of one machine or many see them: a key in Redis.
+    """The priority on one device, shared by processes of one or more machines through a key in Redis.
 
-    A broker that is away keeps nobody from work.
+    A broker outage blocks no process.
     """
 
     def __init__(self, device_id: str, client: Any = None) -> None:
         self._key = f"duet:device:{device_id}:fast"
         self._redis: Any = client or connect()
-        self._stepped_s = time.monotonic()
-        self._is_away = False
+        self._last_step_s = time.monotonic()
+        self._is_broker_down = False
         self._at_work = 0
         self._counting = threading.Lock()
 
@@ -60,32 +60,32 @@ class DevicePriority:
                     self._try(lambda: self._redis.delete(self._key))
 
     def yield_to_fast_leg(self) -> None:
-        """Wait while somebody goes first; to be called before each step."""
+        """Wait while the fast leg uses the device; must be called before each step."""
         began_s = time.monotonic()
-        most_s = PATIENCE * (began_s - self._stepped_s)
+        most_s = PATIENCE * (began_s - self._last_step_s)
         while time.monotonic() - began_s < most_s and self._try(lambda: self._redis.exists(self._key)):
             time.sleep(POLL_S)
-        self._stepped_s = time.monotonic()
+        self._last_step_s = time.monotonic()
 
     def _try(self, ask: Callable[[], Any]) -> Any:
         try:
             answer = ask()
         except (BrokerError, redis.RedisError) as error:
-            if not self._is_away:  # once, not at every token
+            if not self._is_broker_down:  # logged once, not at every token
                 logger.warning("%s The device is shared without turns meanwhile.", error)
-            self._is_away = True
+            self._is_broker_down = True
             return None
-        self._is_away = False
+        self._is_broker_down = False
         return answer
 
 
 class NoDevicePriority:
-    """Of a process that has the device to itself."""
+    """The priority of a process with exclusive use of the device."""
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Go first."""
+        """Do nothing."""
         yield
 
     def yield_to_fast_leg(self) -> None:
-        """Wait for nobody."""
+        """Return at once."""

@@ -1,4 +1,4 @@
-"""The shapes of the models, and how many numbers their weights are."""
+"""Shapes and parameter counts of the models."""
 
 import json
 import re
@@ -24,7 +24,7 @@ _WIDTHS = {
 }
 """Width, heads and layers of openai-whisper's sizes, from its model card and checkpoints."""
 WHISPER_SIZES = ("large-v3", "turbo", "medium", "small", "base", "tiny")
-"""The sizes of today, largest first."""
+"""Current sizes, largest first."""
 MINI, SMALL = "mistralai/Voxtral-Mini-3B-2507", "mistralai/Voxtral-Small-24B-2507"
 _SMALL_TEXT = {
     "hidden_size": 5120,
@@ -35,12 +35,12 @@ _SMALL_TEXT = {
     "head_dim": 128,
     "vocab_size": 131_072,
 }
-"""Mistral Small's, of which Voxtral Small is made; Mini is what transformers' VoxtralConfig has by default."""
+"""Text configuration of Mistral Small, the base of Voxtral Small; VoxtralConfig in transformers defaults to Mini's."""
 
 
 @dataclass(frozen=True)
 class WhisperGeometry:
-    """A Whisper: what its memory depends on."""
+    """The dimensions of a Whisper model that determine its memory."""
 
     name: str
     parameters: int
@@ -51,17 +51,17 @@ class WhisperGeometry:
 
 @dataclass(frozen=True)
 class VoxtralGeometry:
-    """A Voxtral: what its memory depends on."""
+    """The dimensions of a Voxtral model that determine its memory."""
 
     name: str
     parameters: int
     linear: int
-    """How many of them are in the language model's layers, the part that can do with fewer bits."""
+    """Parameters in the language model's layers, the part that can be quantized."""
     audio_width: int
     width: int
     intermediate: int
     cache_numbers: int
-    """Numbers that the cache keeps for each token."""
+    """Values per token in the KV cache."""
 
 
 @lru_cache
@@ -69,7 +69,7 @@ def whisper_geometry(name: str) -> WhisperGeometry:
     """Return the geometry of one of openai-whisper's names, or of a checkpoint's path.
 
     Raises:
-        WeightsError: there is no such name or file, or the file is no checkpoint.
+        WeightsError: there is no such name or file, or the file is not a checkpoint.
     """
     dims = whisper_dimensions(name)
     return WhisperGeometry(
@@ -81,8 +81,8 @@ def whisper_geometry(name: str) -> WhisperGeometry:
 def voxtral_geometry(model: str) -> VoxtralGeometry:
     """Return the geometry of `mini`, `small`, or of a folder that has a config.json.
 
-    The weights of a hub id or a bucket are not fetched for this: such a name is taken for Small where it
-    says so, and otherwise for Mini.
+    The weights of a hub id or a bucket are not downloaded for this: a name that contains "small" counts as
+    Small, any other as Mini.
 
     Raises:
         WeightsError: the folder's config.json cannot be read.
@@ -107,7 +107,7 @@ def whisper_dimensions(name: str) -> ModelDimensions:
     """Return the dimensions of one of openai-whisper's names, or of a checkpoint's path.
 
     Raises:
-        WeightsError: there is no such name or file, or the file is no checkpoint.
+        WeightsError: there is no such name or file, or the file is not a checkpoint.
     """
     size, _, rest = name.partition("-") if name.startswith("large") else name.partition(".")
     if name in ("turbo", "large-v3-turbo"):
@@ -131,7 +131,7 @@ def _of_checkpoint(path: Path) -> ModelDimensions:
         raise WeightsError(f"DUET_WHISPER_MODEL={str(path)!r} is neither a file nor one of {known}.")
     try:
         return ModelDimensions(**torch.load(path, map_location="meta", weights_only=True)["dims"])
-    except Exception as error:  # torch raises whatever the damage happens to trip
+    except Exception as error:  # torch raises various exceptions for damaged files
         raise WeightsError(f"{path} is no openai-whisper checkpoint ({type(error).__name__}: {error}).") from error
 
 
@@ -146,9 +146,9 @@ def _voxtral_config(model: str) -> Any:
 
 
 def _transformers() -> Any:
-    """Return the library, typed, but not so that strict checking gets through it.
+    """Return the transformers library as Any, because its types do not pass strict checking.
 
-    It takes seconds to import, which a fast leg without a slow one beside it need not pay.
+    The import takes seconds, which a fast leg without a slow leg on the same device avoids.
     """
     import transformers
 
@@ -158,7 +158,7 @@ def _transformers() -> Any:
 def _whisper_parameters(dims: ModelDimensions) -> int:
     """Return the number of parameters of `whisper.model.Whisper`.
 
-    Its layers on the meta device would say the same, after two seconds of imports that nothing else needs.
+    Its layers on the meta device yield the same number, but need two seconds of imports that nothing else uses.
     """
     width, text_width = dims.n_audio_state, dims.n_text_state
     convolutions = 3 * dims.n_mels * width + width + 3 * width**2 + width

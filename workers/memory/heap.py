@@ -1,4 +1,4 @@
-"""Release of free memory that the C library's heap keeps."""
+"""Release of free memory in the C library's heap."""
 
 import ctypes
 from collections.abc import Callable
@@ -15,10 +15,10 @@ _TRIM = _trim()
 
 
 def release_free_pages() -> None:
-    """Give the system back the pages that no allocation uses; where the C library is not glibc, do nothing.
+    """Return unused heap pages to the system; do nothing if the C library is not glibc.
 
-    Tensors of ever new sizes leave gaps that none of the next ones fits, and glibc gives back only what lies at a
-    heap's end: https://man7.org/linux/man-pages/man3/malloc_trim.3.html
+    Tensors of varying sizes leave gaps that no later tensor fits, and glibc by itself releases only the end of a
+    heap: https://man7.org/linux/man-pages/man3/malloc_trim.3.html
     """
     if _TRIM is not None:
         _TRIM(0)

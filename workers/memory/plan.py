@@ -1,4 +1,4 @@
-"""The memory plan of a device: one pure function that `duet plan` prints and both pools obey."""
+"""The memory plan of a device: one pure function whose result `duet plan` prints and both pools apply."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
@@ -16,12 +16,12 @@ from workers.memory.cards import Card
 from workers.memory.geometry import VoxtralGeometry, WhisperGeometry
 
 CONTEXT_BYTES = GIB // 2
-"""Of each process beside what torch allocates: the CUDA context and its kernels, or Python and the libraries."""
+"""Bytes per process besides torch's allocations: the CUDA context and its kernels, or Python and the libraries."""
 SLACK = 1.1
-"""On what the work needs: the allocator's rounding and gaps, the libraries' workspaces."""
+"""Factor on the working memory for the allocator's rounding and gaps and the libraries' workspaces."""
 CHUNK_S = 30.0
 LONGEST_S = 1500.0
-"""25 minutes are 18,750 audio tokens, which leaves a transcription its room in the context of 32,768."""
+"""Seconds. 25 minutes are 18,750 audio tokens, which leave room for a transcription in the context of 32,768."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class BatchSizes:
     batch: int
     """Windows that Whisper decodes together."""
     section_s: float
-    """Seconds of audio that Voxtral hears at once."""
+    """Seconds of audio in a section for Voxtral."""
     rows: int
-    """Sections of that length that Voxtral answers side by side."""
+    """Sections of that length in one batch of Voxtral."""
 
     def __le__(self, other: "BatchSizes") -> bool:
-        """Whether this is not more of anything."""
+        """Return whether no size is larger than the other's."""
         return self.batch <= other.batch and self.section_s <= other.section_s and self.rows <= other.rows
 
 
@@ -52,15 +52,15 @@ STEPS = (
     BatchSizes(32, 1500, 4),
     BatchSizes(32, 1500, 8),
 )
-"""What memory is worth most for, in this order. More than eight rows gain little: decoding is then no longer
-bound by reading the weights."""
+"""Batch sizes in the order in which memory gains most. More than eight rows gain little, because decoding is then no
+longer limited by reading the weights."""
 CPU_STEPS = STEPS[:6]
-"""On a CPU the time is what is short, not the memory."""
+"""Steps on a CPU, where time is the limit and not memory."""
 
 
 @dataclass(frozen=True)
 class MemoryAllocation(ABC):
-    """The memory of one pool."""
+    """The memory allocation of one pool."""
 
     model: str
     precision: str
@@ -69,12 +69,12 @@ class MemoryAllocation(ABC):
 
     @property
     def allocated_bytes(self) -> int:
-        """Bytes of its tensors at most: the limit that the pool sets."""
+        """Maximum bytes of the tensors, which the pool sets as its limit."""
         return self.weights_bytes + self.work_bytes
 
     @property
     def bytes(self) -> int:
-        """All of it, the process's own overhead included."""
+        """Total bytes, including the overhead of the process."""
         return self.allocated_bytes + CONTEXT_BYTES
 
     @abstractmethod
@@ -83,40 +83,40 @@ class MemoryAllocation(ABC):
 
     @abstractmethod
     def reduced(self, halvings: int) -> Self:
-        """Return the share for less work at once, after memory ran out."""
+        """Return the allocation with smaller batches, after memory ran out."""
 
 
 @dataclass(frozen=True)
 class WhisperAllocation(MemoryAllocation):
-    """The memory of the fast leg's pool."""
+    """The memory allocation of the fast leg's pool."""
 
     batch: int
-    """Windows that are decoded together."""
+    """Windows decoded together."""
 
     def at_once(self) -> dict[str, float]:
         """Return the batch sizes by their names."""
         return {"batch": self.batch}
 
     def reduced(self, halvings: int) -> Self:
-        """Return the share for less work at once, after memory ran out."""
+        """Return the allocation with smaller batches, after memory ran out."""
         return replace(self, batch=max(1, self.batch >> halvings))
 
 
 @dataclass(frozen=True)
 class VoxtralAllocation(MemoryAllocation):
-    """The memory of the slow leg's pool."""
+    """The memory allocation of the slow leg's pool."""
 
     section_s: float
-    """Seconds of audio that are heard at once."""
+    """Seconds of audio in a section."""
     rows: int
-    """Sections of that length that are answered side by side."""
+    """Sections of that length in one batch."""
 
     def at_once(self) -> dict[str, float]:
         """Return the batch sizes by their names."""
         return {"section_s": self.section_s, "rows": self.rows}
 
     def reduced(self, halvings: int) -> Self:
-        """Return the share for less work at once, after memory ran out: fewer rows, then shorter sections."""
+        """Return the allocation with fewer rows and then shorter sections, after memory ran out."""
         rows, section_s = self.rows, self.section_s
         for _ in range(halvings):
             if rows > 1:
@@ -128,7 +128,7 @@ class VoxtralAllocation(MemoryAllocation):
 
 @dataclass(frozen=True)
 class Plan:
-    """The shares of a device; where they do not fit it, they are the smallest there are."""
+    """The allocations on a device; the smallest possible ones if they do not fit."""
 
     card: Card
     whisper: WhisperAllocation
@@ -136,12 +136,12 @@ class Plan:
 
     @property
     def left_bytes(self) -> float:
-        """Bytes that are not allocated; negative where the plan does not fit."""
+        """Bytes that are not allocated; negative if the plan does not fit."""
         return self.card.total_bytes - self.whisper.bytes - (self.voxtral.bytes if self.voxtral else 0)
 
     @property
     def fits(self) -> bool:
-        """Whether both models can work on this device at once."""
+        """Whether both models fit on the device at once."""
         return self.left_bytes >= 0
 
 
@@ -152,14 +152,14 @@ def plan(
     quantize: str | None = None,
     section_s: float | None = None,
 ) -> Plan:
-    """Return the shares of a device: the largest of the steps that fits, and what is left put to use.
+    """Return the plan of a device: the largest step that fits, enlarged into the remaining memory.
 
     Args:
         card: the device.
         whisper: the fast leg's model.
-        voxtral: the slow leg's model; None where it does not run on this device.
-        quantize: `int8` or `nf4` for Voxtral's weights in fewer bits.
-        section_s: the length of Voxtral's sections where a person has fixed it.
+        voxtral: the slow leg's model; None if it does not run on this device.
+        quantize: quantization of Voxtral's weights, `int8` or `nf4`.
+        section_s: fixed length of Voxtral's sections in seconds; None selects it.
     """
 
     def planned(sizes: BatchSizes) -> Plan:
@@ -170,7 +170,7 @@ def plan(
     if not fitting:
         return planned(steps[0])
     best, most = steps[fitting[-1]], steps[min(fitting[-1] + 1, len(steps) - 1)]
-    for larger in (_longer, _fuller, _wider):
+    for larger in (_lengthen_sections, _enlarge_batch, _add_row):
         while (next_one := larger(best)) <= most and planned(next_one).fits:
             best = next_one
     return planned(best)
@@ -180,15 +180,15 @@ def _steps(card: Card) -> tuple[BatchSizes, ...]:
     return STEPS if card.is_cuda else CPU_STEPS
 
 
-def _longer(sizes: BatchSizes) -> BatchSizes:
+def _lengthen_sections(sizes: BatchSizes) -> BatchSizes:
     return replace(sizes, section_s=sizes.section_s + CHUNK_S)
 
 
-def _fuller(sizes: BatchSizes) -> BatchSizes:
+def _enlarge_batch(sizes: BatchSizes) -> BatchSizes:
     return replace(sizes, batch=sizes.batch + 1)
 
 
-def _wider(sizes: BatchSizes) -> BatchSizes:
+def _add_row(sizes: BatchSizes) -> BatchSizes:
     return replace(sizes, rows=sizes.rows + 1)
 
 

@@ -1,4 +1,4 @@
-"""Memory pressure of a pool, remembered across its processes."""
+"""Memory pressure of a pool, recorded in Redis across its processes."""
 
 from contextlib import suppress
 
@@ -9,13 +9,13 @@ from pipeline.state.redis import connect
 from workers.pool_reporter import pool_reporter
 
 MOST_IN_A_ROW = 2
-"""So often the work is halved, in a row, before the process is taken for spoilt."""
+"""Consecutive out-of-memory failures after which the process is replaced instead of halving its batches."""
 REMEMBERED_S = 3600
-"""How long fresh processes begin with less at once."""
+"""Seconds for which new processes start with smaller batches."""
 
 
 def oom_halvings() -> int:
-    """Return the number of halvings with which a fresh process starts, from recent out-of-memory restarts."""
+    """Return the number of halvings with which a new process starts, from recent out-of-memory restarts."""
     if not pool_reporter().pool:
         return 0
     with suppress(BrokerError, redis.RedisError), connect() as client:
@@ -24,7 +24,7 @@ def oom_halvings() -> int:
 
 
 def record_oom() -> None:
-    """Record that this process ran out of memory, so that fresh ones start with smaller batches for a while."""
+    """Record that this process ran out of memory, so that new ones start with smaller batches for a while."""
     with suppress(BrokerError, redis.RedisError), connect() as client, client.pipeline() as pipe:
         pipe.incr(_key())
         pipe.expire(_key(), REMEMBERED_S)

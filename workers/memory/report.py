@@ -1,4 +1,4 @@
-"""The plan as a person reads it, and as a program does."""
+"""Reports of a memory plan: a table for the user, and JSON."""
 
 from dataclasses import asdict
 from typing import Any
@@ -12,11 +12,11 @@ from workers.memory.alternatives import shortage
 from workers.memory.plan import CONTEXT_BYTES, MemoryAllocation, Plan
 
 WINDOW_S = 30.0
-"""What Whisper hears at once at the most."""
+"""Seconds of Whisper's longest input."""
 
 
 def table(made: Plan, instead: list[str]) -> RenderableType:
-    """Return the table of a plan, and below it what to choose where it does not fit."""
+    """Return the table of a plan, with the alternatives below it if it does not fit."""
     grid = Table(box=None, pad_edge=False)
     grid.add_column("pool")
     grid.add_column("model", no_wrap=True)
@@ -49,10 +49,10 @@ def to_json(made: Plan, instead: list[str]) -> dict[str, Any]:
 
 
 def _short(made: Plan, instead: list[str]) -> list[RenderableType]:
-    told: list[RenderableType] = [Text(f"\nIt does not fit: {shortage(made)}", style="red")]
+    lines: list[RenderableType] = [Text(f"\nIt does not fit: {shortage(made)}", style="red")]
     if instead:
-        return [*told, Text("What does:"), *(Text(f"  {settings}") for settings in instead)]
-    return [*told, Text("Nothing smaller does either; use a larger device.")]
+        return [*lines, Text("What does:"), *(Text(f"  {settings}") for settings in instead)]
+    return [*lines, Text("Nothing smaller does either; use a larger device.")]
 
 
 def _cells(share: MemoryAllocation) -> list[str]:

@@ -12,12 +12,12 @@ from workers.memory.plan import Plan, plan
 
 
 class NoRoomError(EngineError):
-    """A model and its work do not fit the device."""
+    """A model and its working memory do not fit the device."""
 
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """A device and the models that shall share it."""
+    """A device and the models that share it."""
 
     card: Card
     whisper: WhisperGeometry
@@ -26,11 +26,11 @@ class PlanRequest:
     section_s: float | None = None
 
     def plan(self) -> Plan:
-        """Return the shares."""
+        """Return the plan."""
         return plan(self.card, self.whisper, self.voxtral, self.quantize, self.section_s)
 
     def obeyed(self) -> Plan:
-        """Return the shares that the pools keep to: Whisper's alone where both do not fit.
+        """Return the plan that the pools apply: Whisper alone if both models do not fit.
 
         Raises:
             NoRoomError: not even Whisper fits.
@@ -43,7 +43,7 @@ class PlanRequest:
         return made
 
     def refusal(self) -> str:
-        """Return the sentence for a plan that does not fit: its figures, and the alternatives."""
+        """Return the error sentence of a plan that does not fit, with figures and alternatives."""
         instead = [f"set {settings}" for settings in self.instead()[:3]]
         return f"{alternatives.shortage(self.plan())} To make it fit, {', or '.join(instead) or 'use a larger device'}."
 
@@ -61,11 +61,11 @@ def plan_request(
 ) -> PlanRequest:
     """Return the request of the settings, with the given overrides.
 
-    Both pools of a machine ask this with the same settings, so that they obey the same plan.
+    Both pools of a machine call this with the same settings, so that they apply the same plan.
 
     Raises:
         SettingsError: `gpu` is neither a published card nor a number of bytes.
-        EngineError: the device is not there, or a model's shape is not to be had.
+        EngineError: the device or a model's shape is not available.
     """
     card = cards.named(gpu) if gpu else cards.of(choose(settings.device))
     bits = quantize or settings.voxtral_quantize
@@ -78,8 +78,8 @@ def plan_request(
     )
 
 
-def _voxtral(settings: Settings, said: str | None, card: Card) -> VoxtralGeometry | None:
-    if said is not None:
-        return None if said == "off" else voxtral_geometry({"mini": MINI, "small": SMALL}.get(said, said))
+def _voxtral(settings: Settings, name: str | None, card: Card) -> VoxtralGeometry | None:
+    if name is not None:
+        return None if name == "off" else voxtral_geometry({"mini": MINI, "small": SMALL}.get(name, name))
     here = settings.voxtral == "on" or (settings.voxtral == "auto" and card.is_cuda)
     return voxtral_geometry(settings.voxtral_model) if here and not settings.voxtral_url else None

@@ -1,4 +1,4 @@
-"""A process's share of the device: taken alone, checked before, limited after."""
+"""Device reservation of a process: exclusive while a model loads, checked before, and limited afterwards."""
 
 import logging
 import threading
@@ -26,9 +26,9 @@ from workers.pool_reporter import pool_reporter
 logger = logging.getLogger(__name__)
 TICK_S = 0.5
 ROOM_WAIT_S = 15.0
-"""A driver may take a moment to give back what a process that was killed had of its card."""
+"""Seconds to wait for memory; a driver may take a moment to release the memory of a killed process."""
 TURN_S = 20
-"""After so long without a sign the process that was loading is taken for dead."""
+"""Seconds after which a loading process without a sign of life is considered dead."""
 _PAGE_BYTES = 4096
 _STATM = Path("/proc/self/statm")
 
@@ -37,11 +37,11 @@ _STATM = Path("/proc/self/statm")
 def reserve_device(place: ComputeDevice, share: MemoryAllocation) -> Iterator[None]:
     """Reserve the device while a model is loaded, and limit this process to its allocation from then on.
 
-    Two processes that load at once would each count the other's memory as taken by a stranger. How much is
-    loaded is said twice a second.
+    Two processes that load at once would each count the other's memory as foreign. The progress of loading is
+    published twice a second.
 
     Raises:
-        NoRoomError: somebody else has taken the share; the message has the figures.
+        NoRoomError: other processes use the memory; the message has the figures.
     """
     pool_reporter().update(
         status=LOADING,
@@ -53,7 +53,7 @@ def reserve_device(place: ComputeDevice, share: MemoryAllocation) -> Iterator[No
         precision=share.precision,
         **share.at_once(),
     )
-    with _turn(identity(place.device)) as lock:
+    with _loading_lock(identity(place.device)) as lock:
         _wait_for_room(place, share)
         limit(place, share)
         over = threading.Event()
@@ -67,7 +67,7 @@ def reserve_device(place: ComputeDevice, share: MemoryAllocation) -> Iterator[No
 
 
 def check_room(place: ComputeDevice, share: MemoryAllocation) -> None:
-    """Raise NoRoomError where less is free than the share's tensors take."""
+    """Raise NoRoomError if less memory is free than the tensors of the allocation need."""
     free_bytes, card = cards.free_bytes(place), cards.of(place)
     if free_bytes >= share.allocated_bytes:
         return
@@ -80,7 +80,7 @@ def check_room(place: ComputeDevice, share: MemoryAllocation) -> None:
 
 
 def _wait_for_room(place: ComputeDevice, share: MemoryAllocation) -> None:
-    """In a pool, whose last process may just have been ended, give what else holds the memory a moment to go."""
+    """Check the free memory; in a pool, whose last process may just have ended, wait a moment for its release."""
     deadline = time.monotonic() + (ROOM_WAIT_S if pool_reporter().pool else 0.0)
     while True:
         try:
@@ -100,22 +100,22 @@ def limit(place: ComputeDevice, share: MemoryAllocation) -> None:
 
 
 def peak_bytes() -> int:
-    """Return the most memory that this process has held: on its card, or where it uses none, at all."""
+    """Return the peak memory of this process: on its GPU, or its resident memory if it uses none."""
     if uses_cuda():
         return torch.cuda.max_memory_reserved()
     return getrusage(RUSAGE_SELF).ru_maxrss * 1024
 
 
 def release_cached_memory() -> None:
-    """Give memory that is kept for later back to the device and to the system, for other processes."""
+    """Release cached memory to the device and to the system, for other processes."""
     if uses_cuda():
         torch.cuda.empty_cache()
     heap.release_free_pages()
 
 
 @contextmanager
-def _turn(device_id: str) -> Iterator[Any]:
-    """Wait until nobody else loads a model onto the device; yields the lock, or None where there is no broker."""
+def _loading_lock(device_id: str) -> Iterator[Any]:
+    """Wait until no other process loads a model onto the device; yield the lock, or None without a broker."""
     if not pool_reporter().pool:
         yield None
         return
@@ -148,7 +148,7 @@ def _watch(place: ComputeDevice, share: MemoryAllocation, lock: Any, over: threa
 
 
 def held_bytes(place: ComputeDevice) -> int:
-    """Return the memory that this process holds on a device now; 0 where the system does not say."""
+    """Return the memory that this process uses on a device now; 0 if the system does not report it."""
     if place.device.type == "cuda":
         return torch.cuda.memory_allocated(place.device)
     return int(_STATM.read_text("ascii").split()[1]) * _PAGE_BYTES if _STATM.exists() else 0

@@ -1,1 +1,1 @@
-"""Model weights on this machine: where they come from, and that they are the right ones."""
+"""Model weights on this machine: their sources and their verification."""

@@ -1,4 +1,4 @@
-"""Reading CTranslate2's binary format, and Whisper's tensors out of it under openai-whisper's names.
+"""A reader of CTranslate2's binary format, and the conversion of its Whisper tensors to openai-whisper's names.
 
 The layout is that of `ctranslate2/specs/model_spec.py` (https://github.com/OpenNMT/CTranslate2, version 6).
 """
@@ -24,7 +24,7 @@ def read_variables(data: bytes) -> dict[str, NDArray[Any]]:
     """Return the variables of a model file by name, without copying them.
 
     Raises:
-        WeightsError: it is another version of the format, or it ends too soon.
+        WeightsError: the file has another version of the format, or is truncated.
     """
     try:
         return _Reader(data).variables()
@@ -33,7 +33,7 @@ def read_variables(data: bytes) -> dict[str, NDArray[Any]]:
 
 
 def whisper_checkpoint(variables: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    """Return the dict that openai-whisper keeps in its `.pt` files: `dims` and `model_state_dict` (fp16).
+    """Return the content of openai-whisper's `.pt` files: `dims` and `model_state_dict` (fp16).
 
     CTranslate2 fuses q, k and v into `self_attention/linear_0`, and k and v of the cross-attention into
     `attention/linear_1`; Whisper's keys have no bias.

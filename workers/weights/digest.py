@@ -1,4 +1,4 @@
-"""By which digest a result names the weights that made it."""
+"""Digests of model weights, written into results."""
 
 import os
 import uuid
@@ -11,10 +11,9 @@ SUFFIXES = (".safetensors", ".bin", ".pt")
 
 
 def digest_of(weights: Path) -> str:
-    """Return the SHA-256 of a file; for a folder, that of the digests of the weights in it by their names.
+    """Return the SHA-256 of a file; for a folder, that of the digests and names of the weight files in it.
 
-    Reading gigabytes takes a while, so it is done once and kept in Duet's cache, until a size or a time of
-    change is another.
+    Reading gigabytes takes a while, so digests are cached until a file's size or modification time changes.
     """
     if weights.is_file():
         return _of_file(weights)
@@ -26,16 +25,16 @@ def digest_of(weights: Path) -> str:
 def _of_file(path: Path) -> str:
     known = path.stat()
     state = f"{path.absolute()} {known.st_size} {known.st_mtime_ns}"
-    kept = settings().cache_dir / "digests" / sha256(state.encode()).hexdigest()
-    if kept.is_file():
-        return kept.read_text("ascii")
+    cached = settings().cache_dir / "digests" / sha256(state.encode()).hexdigest()
+    if cached.is_file():
+        return cached.read_text("ascii")
     with path.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = kept.with_name(f"{kept.name}.{uuid.uuid4().hex[:8]}.{os.getpid()}")
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = cached.with_name(f"{cached.name}.{uuid.uuid4().hex[:8]}.{os.getpid()}")
         unfinished.write_text(digest, "ascii")
-        unfinished.replace(kept)
+        unfinished.replace(cached)
     except OSError:
-        pass  # then it is computed again next time, which only takes time
+        pass  # without a cache the digest is computed again next time
     return digest

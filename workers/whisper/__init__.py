@@ -1,4 +1,4 @@
-"""The fast leg's engine: speech to text on openai-whisper's weights, in batches of windows."""
+"""The Whisper engine of the fast leg: batched transcription with openai-whisper's weights."""
 
 from workers.whisper.engine import FinishedWindow, WhisperEngine
 

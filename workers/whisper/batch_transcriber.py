@@ -1,4 +1,4 @@
-"""One batch of windows through the model: encode, decode, decode again what a guard trips, word times."""
+"""Transcription of one batch of windows: encoding, decoding, fallback decoding, word timing."""
 
 import hashlib
 from collections.abc import Sequence
@@ -30,19 +30,19 @@ class DecodingOptions:
     """Decoding options: accuracy against speed."""
 
     silence_s: float = 4.0
-    """Silence that the model hears after a window, as much as fits into 30 s: from 4 s on it errs no less with more."""
+    """Seconds of silence after a window, as much as fits into 30 s; more than 4 s does not reduce errors."""
     second_silence_s: float = 3.0
-    """The same for a second look: its audio is short, and little of it is believed."""
+    """The same for a second pass, whose audio is short and whose results are filtered strictly."""
     beams: int = 5
-    """Texts that are followed at once where a guard is tripped; 0: none."""
+    """Beams of the beam search after a failed check; 0 disables it."""
     second_look: bool = True
-    """Whether speech that got no words is heard once more on its own."""
+    """Whether speech without words is transcribed a second time on its own."""
     temperatures: tuple[float, ...] = TEMPERATURES
-    """What is tried after that, in this order."""
+    """Fallback temperatures after the beam search, in order."""
 
 
 class BatchTranscriber:
-    """The model, in a form that hears batches of windows."""
+    """A Whisper model prepared for the transcription of batches of windows."""
 
     def __init__(self, model: Whisper, precision: Precision, decoding_options: DecodingOptions) -> None:
         self.precision, self.decoding_options = precision, decoding_options
@@ -56,7 +56,7 @@ class BatchTranscriber:
         self.alignment_heads = list(zip(layers, heads, strict=True))
 
     def prompt(self, code: str, options: Options) -> Prompt:
-        """Return the prompt before each window in this language."""
+        """Return the prompt of the windows in a language."""
         tokenizer = self.tokenizer(code, options.task)
         if not options.vocabulary:
             return Prompt(tokenizer)
@@ -69,11 +69,11 @@ class BatchTranscriber:
 
     @torch.inference_mode()
     def start_batch(self, batch: Sequence[Window], silence_s: float | None = None) -> DecoderState:
-        """Encode windows and return what the decoder needs of them.
+        """Encode windows and return their decoder state.
 
         Args:
             batch: the windows.
-            silence_s: silence after each, in seconds; None: as much as `decoding_options` says.
+            silence_s: silence after each, in seconds; None uses that of `decoding_options`.
         """
         return DecoderState(
             self.decoder, self.encode(batch, self.decoding_options.silence_s if silence_s is None else silence_s)
@@ -98,40 +98,40 @@ class BatchTranscriber:
     def transcribe_batch(
         self, batch: Sequence[Window], state: DecoderState, codes: Sequence[str], options: Options
     ) -> list[list[Segment]]:
-        """Return the segments of each window; none for a window in which the model hears no speech.
+        """Return the segments of each window; none for a window that the model classifies as silence.
 
         Args:
             batch: the windows.
-            state: of the same windows.
-            codes: the language of each.
-            options: what a person asked for.
+            state: decoder state of the windows.
+            codes: language of each window.
+            options: the options of the job.
         """
         if not options.mixed_languages:
             return self._transcribe_twice(batch, state, self.prompt(codes[0], options))
-        heard: list[list[Segment]] = [[] for _ in batch]
+        transcribed: list[list[Segment]] = [[] for _ in batch]
         for code in sorted(set(codes)):
             rows = [row for row, spoken in enumerate(codes) if spoken == code]
             part = state if len(rows) == len(batch) else state.of(rows)
             found = self._transcribe_twice([batch[row] for row in rows], part, self.prompt(code, options))
             for row, own in zip(rows, found, strict=True):
-                heard[row] = [segment.model_copy(update={"language": code}) for segment in own]
-        return heard
+                transcribed[row] = [segment.model_copy(update={"language": code}) for segment in own]
+        return transcribed
 
     def _transcribe_twice(self, batch: Sequence[Window], state: DecoderState, prompt: Prompt) -> list[list[Segment]]:
-        """Transcribe speech without words once more on its own, and keep the text where no guard trips."""
-        heard = self._transcribe(batch, state, prompt)
+        """Transcribe windows, and then speech without words on its own; its text must pass stricter checks."""
+        transcribed = self._transcribe(batch, state, prompt)
         missed = [
             (row, part)
             for row, window in enumerate(batch)
-            for part in gaps.uncovered_speech(window, [word for segment in heard[row] for word in segment.words])
+            for part in gaps.uncovered_speech(window, [word for segment in transcribed[row] for word in segment.words])
         ]
         parts = [part for _, part in missed]
         if not parts or not self.decoding_options.second_look:
-            return heard
+            return transcribed
         found = self._transcribe(parts, self.start_batch(parts, self.decoding_options.second_silence_s), prompt)
         for (row, part), extra in zip(missed, found, strict=True):
-            heard[row] = gaps.merge_segments(heard[row], gaps.filter_second_pass(part, extra))
-        return heard
+            transcribed[row] = gaps.merge_segments(transcribed[row], gaps.filter_second_pass(part, extra))
+        return transcribed
 
     def _transcribe(self, batch: Sequence[Window], state: DecoderState, prompt: Prompt) -> list[list[Segment]]:
         decoded = decode(self.decoder, prompt, state)
@@ -157,14 +157,14 @@ class BatchTranscriber:
     def _decode_fallback(
         self, batch: Sequence[Window], features: Sequence[Tensor], prompt: Prompt, decoded: list[Decoded]
     ) -> list[Decoded]:
-        """Decode the windows that trip a guard again, each until one way passes; keep the best."""
+        """Decode windows that failed a check by beam search, then by fallback temperatures; return the best results."""
 
-        def tripped(one: Decoded) -> str:
+        def failed_check(one: Decoded) -> str:
             text = prompt.tokenizer.decode([token for token in one.tokens if token < prompt.tokenizer.eot])
             return guards.reason_to_retry(one, text.strip())
 
         best = list(decoded)
-        todo = [row for row, one in enumerate(decoded) if tripped(one)]
+        todo = [row for row, one in enumerate(decoded) if failed_check(one)]
         tries: list[float] = [*([0.0] if self.decoding_options.beams else []), *self.decoding_options.temperatures]
         for temperature in tries:
             if not todo:
@@ -178,7 +178,7 @@ class BatchTranscriber:
                 results = decode(self.decoder, prompt, state, temperature=temperature, seeds=seeds)
             passed = []
             for row, result in zip(todo, results, strict=True):
-                if not tripped(result):
+                if not failed_check(result):
                     best[row] = result
                     passed.append(row)
                 elif _rank(result, prompt.tokenizer) > _rank(best[row], prompt.tokenizer):
@@ -188,7 +188,7 @@ class BatchTranscriber:
 
 
 def _rank(one: Decoded, tokenizer: Tokenizer) -> tuple[bool, float]:
-    """Order results of which none passes: a loop is worst, then the less sure."""
+    """Return the sort key of a failed result: loops are lowest, then results by avg_logprob."""
     text = tokenizer.decode([token for token in one.tokens if token < tokenizer.eot]).strip()
     looped = loops(one.tokens) or guards.ratio(text) > guards.COMPRESSION_RATIO
     return not looped, one.avg_logprob

@@ -1,4 +1,4 @@
-"""Beam search, for the windows that greedy decoding got wrong."""
+"""Beam search for windows whose greedy decoding failed a check."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,18 +13,18 @@ from workers.whisper.logit_filters import LogitFilters
 from workers.whisper.repetition import ends_in_loop
 
 Path = tuple[tuple[int, ...], tuple[float, ...]]
-"""Tokens, and the logarithm of each one's probability."""
+"""Tokens and their log-probabilities."""
 
 
 @dataclass
 class _Search:
-    """The texts that are followed for one window."""
+    """The live and the finished beams of one window."""
 
     live: list[Path]
     done: list[Path] = field(default_factory=list)
 
     def goes_on(self, beams: int) -> bool:
-        """Whether to continue: too few texts have ended, and the likeliest is in no loop."""
+        """Return whether to continue: too few beams have ended, and the most probable one does not loop."""
         return len(self.done) < beams and bool(self.live) and not ends_in_loop(self.live[0][0])
 
     def best(self) -> Path:
@@ -34,13 +34,13 @@ class _Search:
 
 @torch.inference_mode()
 def search(decoder: Decoder, prompt: Prompt, features: Sequence[Tensor], beams: int = 5) -> list[Decoded]:
-    """Decode windows with as many texts followed at once as there are beams; one that loops is given up.
+    """Decode windows by beam search; the search of a window ends early if its most probable beam loops.
 
     Args:
         decoder: the model's decoder.
-        prompt: what comes before the text of every window.
-        features: of each window, shape (positions, width).
-        beams: texts that are followed for each window.
+        prompt: the tokens before the text of every window.
+        features: features of each window, shape (positions, width).
+        beams: number of beams per window.
     """
     state = DecoderState(decoder, features, copies=beams)
     logits, no_speech = start(decoder, prompt, state)

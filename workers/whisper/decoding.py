@@ -1,4 +1,4 @@
-"""From the audio's features to tokens: greedy, or sampled where a temperature is given."""
+"""Greedy and temperature-sampled decoding of audio features to tokens."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,24 +20,24 @@ class Decoded:
     tokens: tuple[int, ...]
     """Text and timestamps, without the prompt and the end token."""
     logprobs: tuple[float, ...]
-    """Natural logarithm of each token's probability among those that might have come."""
+    """Log-probability (natural logarithm) of each token after the logit filters."""
     avg_logprob: float
-    """Mean of the logarithms, the end token's included, as openai-whisper has it."""
+    """Mean log-probability including the end token, as in openai-whisper."""
     no_speech_prob: float
     temperature: float
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """The tokens that a window's text is decoded after."""
+    """The tokens that precede the text of a window."""
 
     tokenizer: Tokenizer
     context: tuple[int, ...] = ()
-    """Text said to have come before: names and terms to be spelled as here."""
+    """Preceding text that shows the spelling of names and terms."""
 
     @property
     def tokens(self) -> list[int]:
-        """All tokens before the first that is decoded."""
+        """All tokens before the first decoded token."""
         before = [self.tokenizer.sot_prev, *self.context] if self.context else []
         return [*before, *self.tokenizer.sot_sequence]
 
@@ -48,7 +48,7 @@ class Prompt:
 
 
 def start(decoder: Decoder, prompt: Prompt, state: DecoderState) -> tuple[Tensor, list[float]]:
-    """Read the prompt for every window; return the first logits and the no-speech probabilities."""
+    """Prefill the prompt for every window; return the first logits and the no-speech probabilities."""
     tokens = prompt.tokens
     hidden, _ = decoder.prefill([tokens] * len(state.lengths), state, remember=True)
     first = decoder.logits(torch.stack([window[-1] for window in hidden]))
@@ -66,15 +66,14 @@ def decode(
     temperature: float = 0.0,
     seeds: Sequence[int] = (),
 ) -> list[Decoded]:
-    """Decode a batch of windows together; rows that are done, or go round in a loop, are left out of further steps.
+    """Decode a batch of windows together; finished and looping rows are excluded from further steps.
 
     Args:
         decoder: the model's decoder.
-        prompt: what comes before the text of every window.
-        state: the caches, filled with the windows' features.
-        temperature: 0 takes the most probable token, more draws among them.
-        seeds: one for each window where a temperature is given, so that a window's text does not
-            depend on its neighbours.
+        prompt: the tokens before the text of every window.
+        state: KV caches filled with the windows' features.
+        temperature: 0 selects the most probable token; a higher value samples.
+        seeds: one per window if sampling, so that a window's text does not depend on the rest of the batch.
     """
     tokenizer, count, begin = prompt.tokenizer, len(state.lengths), len(prompt.tokens)
     logits, no_speech = start(decoder, prompt, state)

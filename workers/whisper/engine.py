@@ -1,4 +1,4 @@
-"""The fast leg's engine: an audio file in, a transcript out, window after window."""
+"""The Whisper engine of the fast leg, which transcribes an audio file window by window."""
 
 import json
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -24,29 +24,29 @@ from workers.whisper.language import Language, LanguageDetector, longest
 from workers.whisper.windows import Window, WindowingOptions, windows
 
 FORMAT = 2
-"""Goes into every checkpoint's key: what another version of the engine left is not read."""
+"""Version of the checkpoints, part of every key; checkpoints of other versions are ignored."""
 FIRST_BATCHES = (1, 4)
-"""Windows in the first batches: fewer than later, so that the first text is out soon."""
+"""Windows in the first batches, fewer than later so that the first text is published early."""
 
 
 @dataclass(frozen=True)
 class FinishedWindow:
-    """A window that is done."""
+    """A window with its transcription."""
 
     window: Window
     key: str
     language: Language
-    """In which it was heard."""
+    """Language in which the window was transcribed."""
     detected: Language | None
-    """What it seemed to be in by itself, where that was asked."""
+    """Language detected in the window itself; None if it was not analyzed."""
     segments: tuple[Segment, ...]
-    """Numbered from 0 within the window; times in the episode."""
+    """Segments numbered from 0 within the window, with times in the episode."""
     resumed: bool
-    """Whether it was read from a checkpoint."""
+    """Whether the result was loaded from a checkpoint."""
 
 
 class WhisperEngine:
-    """Transcribes audio files with one Whisper model on one device."""
+    """A transcriber of audio files with one Whisper model on one device."""
 
     def __init__(
         self,
@@ -63,14 +63,14 @@ class WhisperEngine:
         """Prepare the model's weights.
 
         Args:
-            model: openai-whisper's model on the device where it is to run; it is not needed afterwards.
-            name: its name, as written into results.
-            digest: SHA-256 of its weights, as written into results.
-            precision: arithmetic; None chooses it by the device.
-            batch_size: windows that are decoded together; None chooses it by the device.
-            windowing: how windows are cut.
-            decoding_options: how much is done to hear right.
-            priority: who else works on the device; None: nobody.
+            model: openai-whisper's model on the target device; not needed after construction.
+            name: name of the model, written into results.
+            digest: SHA-256 of the weights, written into results.
+            precision: numeric precision; None selects it by the device.
+            batch_size: windows decoded together; None selects it by the device.
+            windowing: options of speech detection and windowing.
+            decoding_options: accuracy against speed.
+            priority: priority on a shared device; None for exclusive use.
         """
         self.model = name
         self.digest = digest
@@ -96,32 +96,32 @@ class WhisperEngine:
 
         Args:
             audio: any audio or video file.
-            options: what a person asked for.
-            report: is told of the seconds done after every batch.
-            checkpoints: where finished windows are kept; None keeps none.
-            on_segments: is given the segments, in order, as soon as they are known.
+            options: the options of the job.
+            report: called with the finished seconds after every batch.
+            checkpoints: store of finished windows; None stores none.
+            on_segments: called with new segments, in order, as soon as they are known.
 
         Raises:
-            AudioError: the file holds no audio that can be decoded.
+            AudioError: the file has no decodable audio.
         """
         file = AudioFile(audio)
         every: list[Segment] = []
         speech: list[tuple[float, float]] = []
-        heard: list[tuple[Language, float]] = []
+        seen: list[tuple[Language, float]] = []
         report(0.0, file.expected_s)
         stream = prefetch(windows(file.blocks(), self.windowing), 2 * self.batch_limit.size)
         with closing(stream), closing(self.finished(stream, options, checkpoints)) as results:
             for finished in results:
                 speech += finished.window.speech()
                 if finished.segments:
-                    heard.append((finished.language, finished.window.length_s))
+                    seen.append((finished.language, finished.window.length_s))
                 new = [segment.model_copy(update={"id": len(every) + i}) for i, segment in enumerate(finished.segments)]
                 every += new
                 if new and on_segments is not None:
                     on_segments(new)
                 report(finished.window.end_s, max(file.expected_s, file.decoded_s))
         report(file.decoded_s, file.decoded_s)
-        spoken = longest(heard) if heard else Language(options.language or "und", 1.0 if options.language else 0.0)
+        spoken = longest(seen) if seen else Language(options.language or "und", 1.0 if options.language else 0.0)
         return Transcript(
             text="".join(segment.text for segment in every).strip(),
             language=spoken.code,
@@ -137,12 +137,12 @@ class WhisperEngine:
     def finished(
         self, stream: Iterable[Window], options: Options, checkpoints: Checkpoints | None = None
     ) -> Generator[FinishedWindow]:
-        """Yield the windows of a stream in order, each as soon as its batch is done.
+        """Yield the finished windows of a stream in order, each as soon as its batch is done.
 
         Args:
             stream: windows in the order of the episode.
-            options: what a person asked for.
-            checkpoints: asked for each window before it is decoded, and told of it afterwards.
+            options: the options of the job.
+            checkpoints: read before a window is decoded, and written afterwards.
         """
         waiting, detector, settings = iter(stream), LanguageDetector(options), self.settings(options)
 
@@ -166,27 +166,27 @@ class WhisperEngine:
         options: Options,
         checkpoints: Checkpoints | None,
     ) -> list[FinishedWindow]:
-        """Return a batch's results, read from checkpoints where they are there."""
+        """Return a batch's results; those in checkpoints are loaded instead of computed."""
         done: dict[str, FinishedWindow] = {}
         keys = [window.key(settings) for window in batch]
         for window, key in zip(batch, keys, strict=True):
             saved = checkpoints.load(key) if checkpoints else None
             if saved is not None:
-                done[key] = _resumed(window, key, saved)
+                done[key] = _from_checkpoint(window, key, saved)
                 detector.add(done[key].detected, window.length_s)
         todo = [(window, key) for window, key in zip(batch, keys, strict=True) if key not in done]
         if todo:
             with self.priority.hold():
-                heard = self._hear(todo, detector, options)
+                results = self._hear(todo, detector, options)
             heap.release_free_pages()
-            for result in heard:
+            for result in results:
                 done[result.key] = result
                 if checkpoints:
-                    checkpoints.save(result.key, _to_save(result))
+                    checkpoints.save(result.key, _to_checkpoint(result))
         return [done[key] for key in keys]
 
     def settings(self, options: Options) -> str:
-        """Return the settings on which a window's result depends besides its audio, as JSON."""
+        """Return the settings that determine a window's result besides its audio, as JSON."""
         return json.dumps(
             {
                 "format": FORMAT,
@@ -202,21 +202,21 @@ class WhisperEngine:
         self, batch: list[tuple[Window, str]], detector: LanguageDetector, options: Options
     ) -> list[FinishedWindow]:
         own = [window for window, _ in batch]
-        fitting = self._fitting(own, detector, options)
-        if fitting is None:
+        result = self._try_transcribe(own, detector, options)
+        if result is None:
             middle = self.batch_limit.halve(len(batch), "windows")
             return self._hear(batch[:middle], detector, options) + self._hear(batch[middle:], detector, options)
         self.batch_limit.reset_failures()
-        spoken, detected, heard = fitting
+        spoken, detected, transcribed = result
         return [
             FinishedWindow(window, key, language, one, tuple(segments), resumed=False)
-            for (window, key), language, one, segments in zip(batch, spoken, detected, heard, strict=True)
+            for (window, key), language, one, segments in zip(batch, spoken, detected, transcribed, strict=True)
         ]
 
-    def _fitting(
+    def _try_transcribe(
         self, batch: list[Window], detector: LanguageDetector, options: Options
     ) -> tuple[Sequence[Language], Sequence[Language | None], Sequence[list[Segment]]] | None:
-        """Return each window's language, what was detected of it, and its segments; None where memory ran out."""
+        """Return each window's language, its detected language and its segments; None if memory ran out."""
         try:
             state = self.transcriber.start_batch(batch)
             detected = self.transcriber.languages(batch, state) if detector.is_undecided else [None] * len(batch)
@@ -230,11 +230,11 @@ class WhisperEngine:
             )
         except RuntimeError as error:
             if is_out_of_memory(error):
-                return None  # with the error goes its traceback, which keeps what did not fit alive
+                return None  # outside the handler the traceback is freed, which references the tensors
             raise
 
 
-def _to_save(result: FinishedWindow) -> dict[str, Any]:
+def _to_checkpoint(result: FinishedWindow) -> dict[str, Any]:
     return {
         "language": asdict(result.language),
         "detected": asdict(result.detected) if result.detected else None,
@@ -242,7 +242,7 @@ def _to_save(result: FinishedWindow) -> dict[str, Any]:
     }
 
 
-def _resumed(window: Window, key: str, saved: dict[str, Any]) -> FinishedWindow:
+def _from_checkpoint(window: Window, key: str, saved: dict[str, Any]) -> FinishedWindow:
     segments = tuple(Segment.model_validate(segment) for segment in saved["segments"])
     detected = Language(**saved["detected"]) if saved["detected"] else None
     return FinishedWindow(window, key, Language(**saved["language"]), detected, segments, resumed=True)

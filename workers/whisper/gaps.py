@@ -1,4 +1,4 @@
-"""A second look at speech that got no words: the model ends some windows before their speech ends."""
+"""The second pass over speech without words, because the model ends some windows before their speech ends."""
 
 from collections.abc import Sequence
 
@@ -11,27 +11,27 @@ from workers.whisper.vad import FRAME_S
 from workers.whisper.windows import Window
 
 SPEECH = 0.5
-"""Probability from which on a frame counts as speech that should have words."""
+"""Minimum probability of a frame of speech that should have words."""
 SHORTEST_S = 1.0
-"""Less speech than this without words is breath, or a word's own edge."""
+"""Seconds; less speech than this without words is breath, or the edge of a word."""
 REACH_S = 0.25
-"""A word accounts for speech this long before and after it; its times are no better."""
+"""Seconds before and after a word that it covers too, because its times are not more precise."""
 LONGEST_WORD_S = 1.2
-"""More of a word than this is not the word, but what it was stretched over."""
+"""Seconds that a word covers at most; the rest of a longer word is other sound that it was stretched over."""
 JOINED_S = 0.6
 PAD_S = 0.3
 LOGPROB = -0.5
-"""What is heard on a second look has to be surer than usual: short audio invites inventions."""
+"""Minimum avg_logprob of a second pass, higher than usual because short audio causes hallucinations."""
 CHARACTERS_PER_S = 25.0
-"""Nobody speaks faster; a text that would have to be was not said there."""
+"""Characters per second of the fastest speech; a text that would need more is a hallucination."""
 
 
 def uncovered_speech(window: Window, words: Sequence[Word]) -> list[Window]:
-    """Return the parts of a window with speech that none of the words accounts for.
+    """Return the parts of a window with speech that no word covers.
 
     Args:
         window: the window.
-        words: what was heard in it, times in the episode.
+        words: the words of the window, with times in the episode.
     """
     times = np.array([window.episode_s(frame * FRAME_S) for frame in range(len(window.chances))])
     open_frames = window.chances >= SPEECH
@@ -47,7 +47,7 @@ def uncovered_speech(window: Window, words: Sequence[Word]) -> list[Window]:
 
 
 def filter_second_pass(part: Window, heard: Sequence[Segment]) -> list[Segment]:
-    """Return the segments of a second pass over a part, or none where they may be made up."""
+    """Return the segments of a second pass over a part, or none if they may be hallucinated."""
     spoken = sum(len(segment.text) for segment in heard) <= CHARACTERS_PER_S * part.length_s
     sure = all(
         segment.avg_logprob > LOGPROB
@@ -59,7 +59,7 @@ def filter_second_pass(part: Window, heard: Sequence[Segment]) -> list[Segment]:
 
 
 def merge_segments(segments: Sequence[Segment], extra: Sequence[Segment]) -> list[Segment]:
-    """Return the segments with others put in where they were said; one that spans the place is split."""
+    """Return the segments with extra ones inserted by time; a segment around an insertion is split."""
     result = list(segments)
     for new in extra:
         split: list[Segment] = []
@@ -77,7 +77,7 @@ def _of(segment: Segment, words: tuple[Word, ...]) -> Segment:
             "start_s": words[0].start_s,
             "end_s": words[-1].end_s,
             "text": "".join(word.word for word in words),
-            "tokens": (),  # where they divide is not known any more
+            "tokens": (),  # the position of the split among the tokens is unknown
             "words": words,
         }
     )

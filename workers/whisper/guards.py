@@ -1,4 +1,4 @@
-"""Signs that a window was not heard right: the tests of `whisper.transcribe`, for each window."""
+"""The quality checks of `whisper.transcribe`, applied to each window of a batch."""
 
 from whisper.utils import compression_ratio
 
@@ -11,16 +11,16 @@ LOGPROB = -1.0
 
 
 def silent(decoded: Decoded) -> bool:
-    """Whether the model itself classifies the window as silence."""
+    """Return whether the model itself classifies the window as silence."""
     return decoded.no_speech_prob > NO_SPEECH and decoded.avg_logprob <= LOGPROB
 
 
 def reason_to_retry(decoded: Decoded, text: str) -> str:
-    """Return the guard that the window trips, or an empty string.
+    """Return the name of the failed check, or an empty string.
 
     Args:
-        decoded: what was decoded.
-        text: the text of its tokens.
+        decoded: the decoded tokens and scores.
+        text: the text of the tokens.
     """
     if silent(decoded):
         return ""
@@ -34,5 +34,5 @@ def reason_to_retry(decoded: Decoded, text: str) -> str:
 
 
 def ratio(text: str) -> float:
-    """Return the compression ratio of a text by zlib; a loop has a high one."""
+    """Return the zlib compression ratio of a text; a loop has a high one."""
     return float(compression_ratio(text)) if text else 0.0

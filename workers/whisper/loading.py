@@ -1,4 +1,4 @@
-"""The transcriber that the settings ask for."""
+"""Loading of the transcriber that the settings select."""
 
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from workers.whisper.engine import WhisperEngine
 
 
 def load_transcriber(settings: Settings) -> Transcriber:
-    """Load the model that the settings name, ready to be used.
+    """Return a transcriber with the model of the settings loaded.
 
     Raises:
-        EngineError: the model or the device is not to be had.
+        EngineError: the model or the device is not available.
     """
     place = choose(settings.device)
     share = plan_request(settings).obeyed().whisper.reduced(oom_halvings())

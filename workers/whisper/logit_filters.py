@@ -1,4 +1,4 @@
-"""The logit filters of `whisper.decoding`, for all rows at once."""
+"""The logit filters of `whisper.decoding`, vectorized over all rows."""
 
 import torch
 from torch import Tensor
@@ -8,9 +8,9 @@ MAX_INITIAL_TIMESTAMP = 50  # the first timestamp is 1.00 s at most, in steps of
 
 
 class LogitFilters:
-    """Masks logits as whisper.decoding's SuppressBlank, SuppressTokens and ApplyTimestampRules do.
+    """The combination of SuppressBlank, SuppressTokens and ApplyTimestampRules of whisper.decoding.
 
-    It keeps what it needs of each row's past, so no row's tokens are read again.
+    The required history of each row is stored, so no row's tokens are read again.
     """
 
     def __init__(self, tokenizer: Tokenizer, vocabulary: int, rows: int, device: torch.device) -> None:
@@ -30,7 +30,7 @@ class LogitFilters:
         self.steps = torch.arange(vocabulary - self.begin, device=device)
 
     def apply(self, logits: Tensor) -> None:
-        """Set the logits, shape (rows, vocabulary), of tokens that may not come next to minus infinity."""
+        """Set the logits, shape (rows, vocabulary), of tokens that are not allowed next to minus infinity."""
         logits += self.never
         times = logits[:, self.begin :]
         if self.sampled == 0:
@@ -56,6 +56,6 @@ class LogitFilters:
         self.latest_timestamp = torch.where(tokens >= self.begin, tokens, self.latest_timestamp)
 
     def select(self, rows: Tensor) -> None:
-        """Go on with these rows only, in this order; a row may come twice."""
+        """Restrict the filters to these rows, in this order; a row may occur twice."""
         self.last, self.before_last = self.last[rows], self.before_last[rows]
         self.latest_timestamp = self.latest_timestamp[rows]

@@ -1,14 +1,14 @@
-"""Loops: the same few tokens again and again, which is what a lost model says and no person."""
+"""Detection of loops: short token sequences that a failing model repeats without end."""
 
 from collections.abc import Sequence
 
 REPEATS = 6
-"""So many times the same few tokens in a row is a loop, not speech."""
+"""Consecutive repetitions of the same few tokens that are a loop and not speech."""
 LONGEST_LOOP = 8  # tokens
 
 
 def loops(tokens: Sequence[int]) -> bool:
-    """Whether the same one to LONGEST_LOOP tokens come REPEATS times in a row anywhere."""
+    """Return whether the same one to LONGEST_LOOP tokens occur REPEATS times in a row anywhere."""
     for length in range(1, LONGEST_LOOP + 1):
         same = 0
         for before, after in zip(tokens, tokens[length:], strict=False):
@@ -19,5 +19,5 @@ def loops(tokens: Sequence[int]) -> bool:
 
 
 def ends_in_loop(tokens: Sequence[int]) -> bool:
-    """Whether they come so at the end: what follows would be thrown away, and need not be decoded."""
+    """Return whether the tokens end in a loop; later tokens would be discarded and need not be decoded."""
     return loops(tokens[-LONGEST_LOOP * REPEATS :])

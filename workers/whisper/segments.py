@@ -1,4 +1,4 @@
-"""From a window's tokens to segments in the episode's time, with their words."""
+"""Conversion of a window's tokens to segments and words with times in the episode."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from workers.whisper.guards import ratio
 from workers.whisper.windows import Window
 from workers.whisper.word_timing import TimedWord, median_length_s
 
-STEP_S = 0.02  # what a timestamp token counts
+STEP_S = 0.02  # unit of a timestamp token
 
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of text between two timestamps, in seconds from the window's start."""
+    """The text between two timestamps, in seconds from the window's start."""
 
     start_s: float
     end_s: float
     tokens: tuple[int, ...]
-    """Text only."""
+    """Text tokens only."""
 
 
 def spans(tokens: Sequence[int], begin: int, length_s: float) -> list[Span]:
@@ -30,7 +30,7 @@ def spans(tokens: Sequence[int], begin: int, length_s: float) -> list[Span]:
     Args:
         tokens: text and timestamps.
         begin: the token of the timestamp 0.00.
-        length_s: the window's length; text whose end the model left open ends there.
+        length_s: the window's length, used as the end of text without a closing timestamp.
     """
     found: list[Span] = []
     text: list[int] = []
@@ -50,7 +50,7 @@ def spans(tokens: Sequence[int], begin: int, length_s: float) -> list[Span]:
 
 
 def segments(window: Window, decoded: Decoded, words: Sequence[TimedWord], tokenizer: Tokenizer) -> list[Segment]:
-    """Return the segments of a window, numbered from 0, times in the episode."""
+    """Return the segments of a window, numbered from 0, with times in the episode."""
     compression = ratio(tokenizer.decode(list(decoded.tokens)).strip())
     median_s = median_length_s(words)
     left = list(words)
@@ -64,7 +64,7 @@ def segments(window: Window, decoded: Decoded, words: Sequence[TimedWord], token
         text = tokenizer.decode(list(span.tokens))
         if not text.strip():
             continue
-        start_s, end_s = _fitted(span, own, median_s)
+        start_s, end_s = _trim_edge_words(span, own, median_s)
         timed = _timed(window, own)
         result.append(
             Segment(
@@ -84,8 +84,8 @@ def segments(window: Window, decoded: Decoded, words: Sequence[TimedWord], token
     return result
 
 
-def _fitted(span: Span, words: list[TimedWord], median_s: float) -> tuple[float, float]:
-    """Shorten a first or last word that took in a pause the timestamps know of; return the span's times."""
+def _trim_edge_words(span: Span, words: list[TimedWord], median_s: float) -> tuple[float, float]:
+    """Shorten a first or last word that includes a pause known from the timestamps; return the span's times."""
     if not words:
         return span.start_s, span.end_s
     first, last = words[0], words[-1]

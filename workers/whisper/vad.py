@@ -1,6 +1,6 @@
-"""Voice activity detection: silero-vad's network (https://github.com/snakers4/silero-vad), many frames at once.
+"""Voice activity detection with silero-vad's network (https://github.com/snakers4/silero-vad), many frames per call.
 
-The wheel's TorchScript model takes one frame of 32 ms a call. Here its own weights run as one
+The wheel's TorchScript model accepts one frame of 32 ms per call. Here its weights run as one
 convolution over a block of frames and one recurrent pass, with the same probabilities.
 """
 
@@ -19,12 +19,12 @@ from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
 
 FRAME_SAMPLES = 512
 FRAME_S = FRAME_SAMPLES / SAMPLE_RATE_HZ
-CONTEXT_SAMPLES = 64  # of the frame before, which the network wants in front of each
+CONTEXT_SAMPLES = 64  # of the previous frame, prepended to each frame as network input
 STRIDES = (1, 2, 2, 1)
 
 
 class SpeechDetector:
-    """Gives each frame of a stream its probability of speech."""
+    """A speech detector for the frames of a stream, with the network's state between calls."""
 
     def __init__(self) -> None:
         self._basis, self._layers, self._recurrent, self._last = _network()
@@ -33,7 +33,7 @@ class SpeechDetector:
 
     @torch.inference_mode()
     def probabilities(self, samples: Samples) -> NDArray[np.float32]:
-        """Return the probability of speech in each frame that follows those of the last call.
+        """Return the speech probability of each frame; the frames continue those of the last call.
 
         Args:
             samples: a whole number of frames, shape (frames * FRAME_SAMPLES,).

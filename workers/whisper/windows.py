@@ -1,4 +1,4 @@
-"""Windows: stretches of at most 30 s with the speech of an episode, cut where nobody speaks."""
+"""Windows of at most 30 s with the speech of an episode, cut at pauses."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -11,10 +11,10 @@ from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
 from workers.whisper.vad import FRAME_S, FRAME_SAMPLES, SpeechDetector
 
 CLEAR = 0.5
-"""Probability from which on a frame is speech without a doubt."""
+"""Minimum probability of clear speech in a frame."""
 JOINED_S = 0.3
-"""Shorter pauses are part of speech."""
-BLOCK_FRAMES = 256  # frames that go through the detector at once: 8.2 s
+"""Seconds; shorter pauses are part of speech."""
+BLOCK_FRAMES = 256  # frames per call of the speech detector: 8.2 s
 
 
 @dataclass(frozen=True)
@@ -22,26 +22,26 @@ class WindowingOptions:
     """Options of speech detection and windowing."""
 
     threshold: float = 0.35
-    """Probability from which on a frame begins speech."""
+    """Minimum probability of a frame that starts speech."""
     release: float = 0.15
     """Probability below which speech ends."""
     pad_s: float = 0.4
-    """Audio kept before and after speech, in seconds, so that no word loses its edge."""
+    """Audio included before and after speech, in seconds, so that no word is clipped."""
     longest_s: float = 26.0
-    """Longest window, in seconds. The model hears 30, but drops a last sentence that ends close to that."""
+    """Maximum window length in seconds. The model accepts 30 s, but drops a last sentence that ends close to that."""
     first_s: float = 10.0
-    """Longest first window, in seconds: short, so that the first text is out soon."""
+    """Maximum length of the first window in seconds; short, so that the first text is published early."""
     search_s: float = 12.0
-    """How far back from a full window's end a pause is looked for, in seconds; half the window at most."""
+    """Seconds before a full window's end that are searched for a pause; half the window at most."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """Speech that the model hears at once; longer silences in it are taken out."""
+    """Speech that the model transcribes in one pass; longer silences are removed."""
 
     samples: Samples
     pieces: tuple[tuple[float, float], ...]
-    """Where each piece without a gap begins: (seconds in the window, seconds in the episode)."""
+    """Start of each contiguous piece: (seconds in the window, seconds in the episode)."""
     chances: NDArray[np.float32]
     """Probability of speech in each frame, shape (frames,)."""
 
@@ -61,7 +61,7 @@ class Window:
         return len(self.samples) / SAMPLE_RATE_HZ
 
     def part(self, first: int, after: int) -> "Window":
-        """Return the frames from `first` up to `after` as a window of their own."""
+        """Return the frames from `first` up to `after` as a separate window."""
         start_s = first * FRAME_S
         inside = [piece for piece in self.pieces if start_s < piece[0] < after * FRAME_S]
         own = [(offset_s - start_s, place_s) for offset_s, place_s in inside]
@@ -83,18 +83,17 @@ class Window:
         return found
 
     def key(self, settings: str) -> str:
-        """Return 32 hex digits that name this audio, at this place, heard with these settings."""
+        """Return 32 hex digits that identify this audio, its position and the settings."""
         digest = hashlib.sha256(self.samples.tobytes())
         digest.update(f"{self.pieces}|{settings}".encode())
         return digest.hexdigest()[:32]
 
     def episode_s(self, window_s: float, *, closing: bool = False) -> float:
-        """Return the time in the episode of a time in the window.
+        """Return the episode time of a time in the window.
 
         Args:
             window_s: seconds from the window's start.
-            closing: whether something ends then; at a place where a silence was taken out, that is
-                before the silence, and not after it.
+            closing: whether the time is an end; at a removed silence, it is then mapped to the silence's start.
         """
         window_s = min(max(window_s, 0.0), self.length_s)
         began_s, place_s = self.pieces[0]
@@ -105,19 +104,19 @@ class Window:
 
 
 def windows(blocks: Iterable[Samples], windowing: WindowingOptions) -> Iterator[Window]:
-    """Yield the windows of a stream of audio as soon as each is complete.
+    """Yield the windows of an audio stream, each as soon as it is complete.
 
     Args:
         blocks: 16 kHz mono, of any lengths.
-        windowing: how to cut.
+        windowing: options of speech detection and windowing.
     """
     detector, splitter = SpeechDetector(), WindowSplitter(windowing)
-    for frames in _in_frames(blocks):
+    for frames in _split_blocks(blocks):
         yield from splitter.feed(frames, detector.probabilities(frames))
     yield from splitter.finish()
 
 
-def _in_frames(blocks: Iterable[Samples]) -> Iterator[Samples]:
+def _split_blocks(blocks: Iterable[Samples]) -> Iterator[Samples]:
     size = BLOCK_FRAMES * FRAME_SAMPLES
     waiting: list[Samples] = []
     count = 0
@@ -133,18 +132,18 @@ def _in_frames(blocks: Iterable[Samples]) -> Iterator[Samples]:
 
 
 class WindowSplitter:
-    """Cuts a stream of frames into windows; holds no more than a window and a block of audio."""
+    """Splitter of a stream of frames into windows; buffers at most one window and one block of audio."""
 
     def __init__(self, windowing: WindowingOptions) -> None:
         self.windowing = windowing
         self._pad = round(windowing.pad_s / FRAME_S)
-        self._longest = int(min(windowing.first_s, windowing.longest_s) / FRAME_S)  # of the window that is growing
+        self._longest = int(min(windowing.first_s, windowing.longest_s) / FRAME_S)  # frames, of the current window
         self._speaking = False
         self._seen = 0  # frames fed so far
-        self._decided = 0  # frames of which it is known whether they are kept
-        self._spoken: list[int] = []  # frames of speech not older than a pad before `_decided`
+        self._decided = 0  # frames already added to a window or dropped
+        self._spoken: list[int] = []  # speech frames at most a pad older than `_decided`
         self._recent: dict[int, tuple[Samples, float]] = {}  # undecided frames
-        self._kept: list[tuple[int, Samples, float]] = []  # frames of the window that is growing
+        self._kept: list[tuple[int, Samples, float]] = []  # frames of the current window
 
     def feed(self, samples: Samples, probabilities: NDArray[np.float32]) -> Iterator[Window]:
         """Add frames with their speech probabilities; yield the completed windows."""
@@ -159,7 +158,7 @@ class WindowSplitter:
         yield from self._decide(self._seen - self._pad)
 
     def finish(self) -> Iterator[Window]:
-        """Yield the rest at the end of the stream."""
+        """Yield the remaining windows at the end of the stream."""
         yield from self._decide(self._seen)
         if self._kept:
             yield self._window(len(self._kept))
@@ -177,9 +176,9 @@ class WindowSplitter:
         self._decided = max(self._decided, until)
 
     def _best_cut(self) -> int:
-        """Return the number of frames for the window: up to the clearest pause near its end.
+        """Return the number of frames up to the clearest pause near the window's end.
 
-        A silence that was taken out is the clearest; else the half second with least speech in it.
+        The clearest pause is a removed silence, or else the half second with the least speech.
         """
         first = self._longest - min(int(self.windowing.search_s / FRAME_S), self._longest // 2)
         frames = np.array([frame for frame, _, _ in self._kept])

@@ -1,7 +1,7 @@
-"""Word timing: one pass over the texts of a whole batch, by dynamic time warping of the cross-attention.
+"""Word timing by dynamic time warping of the cross-attention, in one decoder pass over a batch.
 
-The method is that of `whisper.timing`: certain heads of the decoder attend to the audio of the token
-at hand; dynamic time warping turns their weights into a monotonic alignment.
+The method is that of `whisper.timing`: the alignment heads of the decoder attend to the audio of the
+current token, and dynamic time warping turns their weights into a monotonic alignment.
 """
 
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ LONGEST_MEDIAN_S = 0.7
 
 @dataclass
 class TimedWord:
-    """A word and when it is said, in seconds from the window's start."""
+    """A word with its start and end, in seconds from the window's start."""
 
     text: str
     start_s: float
     end_s: float
     probability: float
     tokens: int
-    """How many of the text's tokens it is made of."""
+    """Number of text tokens in the word."""
 
 
 @torch.inference_mode()
@@ -46,16 +46,16 @@ def align(
     chances: Sequence[Sequence[float]],
     lengths_s: Sequence[float],
 ) -> list[list[TimedWord]]:
-    """Return the words of a batch of windows.
+    """Return the timed words of each window of a batch.
 
     Args:
         decoder: the model's decoder.
         tokenizer: splits tokens into words.
-        state: the caches that the windows were decoded with.
-        heads: (layer, head) pairs that follow the audio.
+        state: KV caches from decoding the windows.
+        heads: (layer, head) pairs of the alignment heads.
         texts: tokens of each window without timestamps.
-        chances: the probability of each of the tokens, 0 to 1.
-        lengths_s: how much of each window is audio and not padding, in seconds.
+        chances: probability of each token, 0 to 1.
+        lengths_s: audio length of each window without padding, in seconds.
     """
     before = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
     spoken = [row for row, text in enumerate(texts) if text]
@@ -64,15 +64,15 @@ def align(
     _, scores = decoder.prefill([[*before, *text, tokenizer.eot] for text in texts], state, heads=heads)
     words: list[list[TimedWord]] = [[] for _ in texts]
     for row in spoken:
-        heard = max(1, min(scores[row].shape[2], round(lengths_s[row] * POSITIONS_PER_S)))
-        cost = _cost(scores[row][:, :, :heard])[len(before) - 1 : -1]
+        positions = max(1, min(scores[row].shape[2], round(lengths_s[row] * POSITIONS_PER_S)))
+        cost = _cost(scores[row][:, :, :positions])[len(before) - 1 : -1]
         starts = _token_starts(cost.cpu().numpy()) / POSITIONS_PER_S
         words[row] = _words(tokenizer, list(texts[row]), chances[row], starts.tolist())
     return words
 
 
 def _cost(scores: Tensor) -> Tensor:
-    """Return minus the heads' mean attention, normalised over tokens and smoothed over time."""
+    """Return the negated mean attention of the heads, normalized over tokens and smoothed over time."""
     weights = scores.softmax(dim=-1)
     deviation, mean = torch.std_mean(weights, dim=-2, keepdim=True, unbiased=False)
     return -_median_of_7((weights - mean) / deviation.clamp_min(1e-12)).mean(dim=0)
@@ -81,8 +81,8 @@ def _cost(scores: Tensor) -> Tensor:
 def _median_of_7(x: Tensor) -> Tensor:
     """Return the running median over the last dimension, reflected at the ends.
 
-    Thirteen exchanges find the median of seven (N. Devillard, Fast median search, 1998); whole
-    tensors are exchanged, so that nothing is sorted.
+    Thirteen exchanges of whole tensors yield the median of seven without sorting (N. Devillard, Fast
+    median search, 1998).
     """
     if x.shape[-1] <= 3:
         return x
@@ -100,7 +100,7 @@ _EXCHANGES = (
 
 @numba.njit(nogil=True, cache=True)
 def _token_starts(cost: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return the position where the cheapest monotonic path enters each row, shape (rows,)."""
+    """Return the position at which the cheapest monotonic path enters each row, shape (rows,)."""
     rows, columns = cost.shape
     total = np.full((rows + 1, columns + 1), np.inf, np.float32)
     total[0, 0] = 0
@@ -138,7 +138,7 @@ def _words(tokenizer: Tokenizer, tokens: list[int], chances: Sequence[float], st
 
 
 def _shorten(words: list[TimedWord]) -> None:
-    """Shorten words beside the end of a sentence: a pause there is given to one of them."""
+    """Shorten words next to the end of a sentence, because the alignment adds the pause there to one of them."""
     longest = 2 * median_length_s(words)
     for before, word in pairwise(words):
         if word.end_s - word.start_s > longest > 0:
@@ -149,13 +149,13 @@ def _shorten(words: list[TimedWord]) -> None:
 
 
 def median_length_s(words: Sequence[TimedWord]) -> float:
-    """Return the median length of the words that have one, in seconds, LONGEST_MEDIAN_S at most."""
+    """Return the median of the nonzero word lengths in seconds, LONGEST_MEDIAN_S at most."""
     lengths = [word.end_s - word.start_s for word in words if word.end_s > word.start_s]
     return min(LONGEST_MEDIAN_S, float(np.median(lengths))) if lengths else 0.0
 
 
 def _joined(words: list[TimedWord]) -> list[TimedWord]:
-    """Join punctuation to the word it belongs to; its own times are dropped."""
+    """Join punctuation to its word, and drop the times of the punctuation."""
     joined: list[TimedWord] = []
     opening: TimedWord | None = None
     for word in words:

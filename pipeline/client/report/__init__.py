@@ -1,6 +1,6 @@
-"""`batch.html` and `batch.json`: what became of a batch, the failures first.
+"""The report of a batch, `batch.html` and `batch.json`, with the failures first.
 
-The page is one file that opens without a network; its links lead to the episodes' folders beside it.
+The page is a single file that works offline; its links are relative to the episodes' folders beside it.
 """
 
 import time
@@ -37,10 +37,10 @@ WORST_FIRST = (
 
 
 def write_report(batch: str, job_store: JobStore) -> str:
-    """Write both files at the batch's destination, in place of those of an earlier batch, and return the page's URI.
+    """Write both files to the batch's destination, replacing those of earlier batches; return the page's URI.
 
     Raises:
-        StorageError, TransientError: the destination refuses.
+        StorageError, TransientError: the destination rejects the request, or cannot answer at the moment.
         BrokerError: the broker does not answer.
     """
     batches = BatchStore(job_store.redis)
@@ -96,7 +96,7 @@ def _html(batches: BatchStore, record: BatchRecord, rows: list[EpisodeRow]) -> s
 
 
 def _files(row: EpisodeRow) -> frozenset[str]:
-    """Return the names of what an episode has left; none where that cannot be said now."""
+    """Return the names of the files in an episode's folder; empty if it cannot be listed."""
     try:
         return frozenset(open_storage(row.uri).list()) if row.uri else frozenset()
     except DuetError:

@@ -1,4 +1,4 @@
-"""The parts of the report's page that are made from its rows."""
+"""Rows, counts and plot points of the report's page."""
 
 import html
 from collections import Counter
@@ -11,7 +11,7 @@ from pipeline.types import LEGS, Leg
 from pipeline.types.time_format import hms
 
 LINKS = {"notes.md": "notes", "player.html": "listen", "transcript.txt": "transcript"}
-"""What an episode may have left, and how a link to it is called."""
+"""File names of results, with the labels of their links."""
 
 
 def counts(rows: Iterable[EpisodeRow]) -> dict[str, int]:
@@ -37,7 +37,7 @@ def title(row: EpisodeRow) -> str:
 
 
 def table_row(row: EpisodeRow, destination: str, files: frozenset[str]) -> str:
-    """Return a row of the table with links to those of an episode's files that are there."""
+    """Return a row of the table with links to the episode's existing files."""
     cells = [
         f'<th scope="row">{html.escape(title(row))}{_links(row, destination, files)}</th>',
         _figure("length", hms(row.audio_s) if row.audio_s else ""),
@@ -51,7 +51,7 @@ def table_row(row: EpisodeRow, destination: str, files: frozenset[str]) -> str:
 
 
 def _figure(name: str, text: str) -> str:
-    """Return a cell that carries its column's name, for narrow screens."""
+    """Return a cell with its column's name as an attribute, for narrow screens."""
     return f'<td data-name="{name}">{text}</td>' if text else "<td></td>"
 
 
@@ -60,13 +60,13 @@ def _links(row: EpisodeRow, destination: str, files: frozenset[str]) -> str:
         return ""
     folder = quote(row.uri.removeprefix(destination).lstrip("/")) if not row.uri.startswith("file:") else _below(row)
     links: Sequence[str] = [
-        f'<a href="{html.escape(folder)}/{name}">{said}</a>' for name, said in LINKS.items() if name in files
+        f'<a href="{html.escape(folder)}/{name}">{label}</a>' for name, label in LINKS.items() if name in files
     ]
     return f" <small>{' '.join(links)}</small>" if links else ""
 
 
 def _below(row: EpisodeRow) -> str:
-    """Return the last part of a `file://` URI, which is quoted already."""
+    """Return the last part of a `file://` URI, which is already quoted."""
     return (row.uri or "").rpartition("/")[2]
 
 

@@ -1,4 +1,4 @@
-"""A plot of lengths against times as SVG, both axes logarithmic: episodes are minutes or hours long."""
+"""A plot of lengths against times as SVG; both axes are logarithmic, as episodes last from minutes to hours."""
 
 import html
 import math
@@ -10,9 +10,9 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 16, 12, 46
 TICKS_S = (0.1, 1, 10, 60, 600, 3600, 6 * 3600, 24 * 3600)
 TICK_NAMES = ("0.1 s", "1 s", "10 s", "1 min", "10 min", "1 h", "6 h", "24 h")
 MARGIN = 1.4
-"""Factor by which an axis goes beyond its last point."""
+"""Factor by which an axis extends beyond its last point."""
 SPEEDS = (1, 10, 100)
-"""Times the speed of listening at which a line is drawn."""
+"""Multiples of real time at which a line is drawn."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Plot:
         self.y = _Axis([it.work_s for it in self.points], HEIGHT - BOTTOM, TOP)
 
     def svg(self) -> str:
-        """Return the SVG element; a sentence where there is nothing to plot."""
+        """Return the SVG element, or a sentence if there is nothing to plot."""
         if not self.points:
             return "<p>No leg has worked in this batch, so there is nothing to plot.</p>"
         parts = [*self._grid(), *self._speeds(), *self._dots()]
@@ -59,7 +59,7 @@ class Plot:
                 yield f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{name}</text>'
 
     def _speeds(self) -> Iterator[str]:
-        """Yield a line for each speed, cut where it leaves the plot."""
+        """Yield a line for each speed, clipped to the plot."""
         for speed in SPEEDS:
             first = max(self.x.low, self.y.low * speed)
             last = min(self.x.high, self.y.high * speed)
@@ -71,13 +71,13 @@ class Plot:
 
     def _dots(self) -> Iterator[str]:
         for it in self.points:
-            said = html.escape(f"{it.name}: {it.audio_s:.0f} s, {it.leg} {it.work_s:.1f} s")
+            tooltip = html.escape(f"{it.name}: {it.audio_s:.0f} s, {it.leg} {it.work_s:.1f} s")
             x, y = self.x.at(it.audio_s), self.y.at(it.work_s)
-            yield f'<circle class="{it.leg}" cx="{x:.1f}" cy="{y:.1f}" r="4"><title>{said}</title></circle>'
+            yield f'<circle class="{it.leg}" cx="{x:.1f}" cy="{y:.1f}" r="4"><title>{tooltip}</title></circle>'
 
 
 class _Axis:
-    """Maps values to places; at least a factor of ten long, so that points that are alike are not torn apart."""
+    """Maps values to coordinates; spans at least a factor of ten, so that similar points stay close together."""
 
     def __init__(self, values: list[float], begin: float, end: float) -> None:
         low, high = min(values, default=1.0) / MARGIN, max(values, default=1.0) * MARGIN

@@ -1,1 +1,1 @@
-"""An end for data: what ended long ago leaves Redis by itself, and what a person wants gone goes at once."""
+"""Retention of data: removal of old jobs from Redis by age, and of any episode on request."""

@@ -1,6 +1,6 @@
-"""Removal of ended jobs from Redis, with their batches and inbox entries whose file is gone.
+"""Removal of ended jobs from Redis, with their batches and the inbox entries of deleted files.
 
-Results stay where they are; a job that is submitted again is found to be done by its `result.json`.
+Results stay; a job that is submitted again is found to be done by its `result.json`.
 """
 
 import logging
@@ -34,16 +34,16 @@ class RetiredCounts:
 
 
 @dataclass(frozen=True)
-class _Ended:
+class _EndedJob:
     job: str
     attempt: int
     ended_at: float
     spec: JobSpec | None
-    """None where it is of another version of Duet: then it is in Redis alone that it goes."""
+    """None if it is of another version of Duet; then the job is removed only from Redis."""
 
 
 def retire(job_store: JobStore, keep_s: float, now: float, time_limit_s: float = 120.0) -> RetiredCounts:
-    """Forget what has ended so many seconds ago; what is not done in time is done at the next call.
+    """Remove the jobs that ended `keep_s` seconds ago; the next call continues after `time_limit_s`.
 
     Raises:
         BrokerError: the broker does not answer.
@@ -58,9 +58,9 @@ def _retire_jobs(job_store: JobStore, before: float, keep_s: float, deadline: fl
         page = job_store.submitted_before(before, stays, PAGE)
         if not page:
             break
-        ended = [it for it in _ended(job_store, page) if it.ended_at <= before]
+        ended = [it for it in _read_ended(job_store, page) if it.ended_at <= before]
         with ThreadPoolExecutor(THREADS) as threads:
-            is_clear = threads.map(lambda it: _is_clear(it, gives_up=it.ended_at <= before - keep_s), ended)
+            is_clear = threads.map(lambda it: _clear_files(it, gives_up=it.ended_at <= before - keep_s), ended)
         cleared = [it for it, done in zip(ended, is_clear, strict=True) if done]
         keys = [result_keys(it.job, it.attempt) for it in cleared]
         removed = sum(job_store.remove([(it.job, it.attempt) for it in cleared], before, keys))
@@ -69,12 +69,12 @@ def _retire_jobs(job_store: JobStore, before: float, keep_s: float, deadline: fl
     return gone
 
 
-def _ended(job_store: JobStore, jobs: Sequence[str]) -> list[_Ended]:
+def _read_ended(job_store: JobStore, jobs: Sequence[str]) -> list[_EndedJob]:
     found = []
     for job, fields in zip(jobs, job_store.fields(jobs, FIELDS), strict=True):
         if fields["state"] in STATES or fields["state"] is None:
             ended_at = float(fields["ended_at"] or fields["submitted_at"] or 0.0)
-            found.append(_Ended(job, int(fields["attempt"] or 0), ended_at, _spec(job, fields["spec"])))
+            found.append(_EndedJob(job, int(fields["attempt"] or 0), ended_at, _spec(job, fields["spec"])))
     return found
 
 
@@ -86,8 +86,8 @@ def _spec(job: str, text: str | None) -> JobSpec | None:
         return None
 
 
-def _is_clear(ended: _Ended, *, gives_up: bool) -> bool:
-    """Remove what only another attempt could use; False where storage does not answer, and that may pass."""
+def _clear_files(ended: _EndedJob, *, gives_up: bool) -> bool:
+    """Remove the files that only another attempt could use; return False after a transient storage error."""
     if ended.spec is None:
         return True
     try:

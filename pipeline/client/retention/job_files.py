@@ -1,4 +1,4 @@
-"""Files of a job besides its results: uploads, work files in storage, copies on this machine."""
+"""Files of a job besides its results: uploads, work files in storage and copies on this machine."""
 
 import re
 import shutil
@@ -18,25 +18,25 @@ from pipeline.storage.copies import EARLIER, Copies
 from pipeline.types import LEGS, JobSpec
 
 UPLOADS = "uploads"
-"""The folder beside results in which `duet serve` keeps what was sent to it, each file in a folder of its own."""
+"""Folder beside the results with the uploads of `duet serve`, each in its own folder."""
 DOWNLOAD_KEPT_S = 7 * 24 * 3600.0
-"""For so long a download that broke off waits for whoever goes on with it."""
+"""Seconds for which an interrupted download can be resumed."""
 THREADS = 8
 _OWN_FOLDER = re.compile(r"[0-9a-f]{32}")
 
 
 def upload_of(spec: JobSpec) -> Path | None:
-    """Return the file that was uploaded for a job, if its audio is one; nobody else's file is taken for one."""
+    """Return the path of a job's audio if it was uploaded to `duet serve`; never that of a user's own file."""
     parts = urlsplit(spec.audio_uri)
     path = path_of(spec.audio_uri)
     folder = path.parent.parent
     is_upload = parts.scheme == "file" and folder.name == UPLOADS and _OWN_FOLDER.fullmatch(path.parent.name)
-    # The server's results lie beside its uploads, in a folder for each kind of order.
+    # The server's results are beside its uploads, in a folder per set of options.
     return path if is_upload and folder.parent == path_of(spec.uri).parent.parent else None
 
 
 def remove_upload(spec: JobSpec) -> bool:
-    """Remove the file that was uploaded for a job; False when there is none."""
+    """Remove the file that was uploaded for a job; return False if there is none."""
     path = upload_of(spec)
     if path is None or not path.is_file():
         return False
@@ -45,35 +45,35 @@ def remove_upload(spec: JobSpec) -> bool:
 
 
 def work_files(storage: Storage, job: str) -> list[str]:
-    """Return the names of all work files of a job, those of attempts that began afresh too.
+    """Return the names of all work files of a job, including those of forced attempts.
 
     Raises:
-        StorageError, TransientError: storage refuses, or does not answer now.
+        StorageError, TransientError: storage rejects the request, or cannot answer at the moment.
     """
     return [name for name in storage.list(f"{WORK}{job}") if PurePosixPath(name).parts[1].partition(".")[0] == job]
 
 
 def clear_work(spec: JobSpec) -> int:
-    """Remove the copy of the audio and the checkpoints of a job that has ended, and return how many files those were.
+    """Remove the audio and the checkpoints of an ended job from its work files, and return their number.
 
-    What its legs wrote, and its result, stay.
+    The products of its legs and its result stay.
 
     Raises:
-        StorageError, TransientError: storage refuses, or does not answer now.
+        StorageError, TransientError: storage rejects the request, or cannot answer at the moment.
     """
     check_destination(spec.uri)
     storage = open_storage(spec.uri)
-    return delete_all(storage, [name for name in work_files(storage, spec.job) if _is_of_no_use(name)])
+    return delete_all(storage, [name for name in work_files(storage, spec.job) if _is_disposable(name)])
 
 
 def delete_all(storage: Storage, names: Iterable[str]) -> int:
-    """Remove objects, several at once, and return how many those were."""
+    """Remove objects in parallel, and return their number."""
     with ThreadPoolExecutor(THREADS) as threads:
         return sum(1 for _ in threads.map(storage.delete, names))
 
 
 def clear_copies(spec: JobSpec) -> int:
-    """Remove this machine's copies of an episode's audio that nobody uses, and return how many those were.
+    """Remove this machine's unused copies of an episode's audio, and return their number.
 
     Raises:
         StorageError: the cache cannot be written.
@@ -93,20 +93,20 @@ def clear_copies(spec: JobSpec) -> int:
 
 
 def clear_cache(now: float) -> None:
-    """Remove what this machine's cache holds of audio that nobody is likely to ask for again.
+    """Remove copies beyond the limit and abandoned downloads from this machine's cache.
 
-    Those are copies beyond the limit, and downloads that broke off and that nobody has gone on with.
+    A download is abandoned after DOWNLOAD_KEPT_S seconds without a change.
     """
     cache = settings().cache_dir
     if (cache / "audio").is_dir() or (cache / EARLIER).is_dir():
         Copies(cache, settings().cache_limit_bytes).make_room()
     for folder in (cache / "downloads").glob("*"):
-        with suppress(OSError):  # somebody has gone on with it, or removed it
+        with suppress(OSError):  # another process has resumed or removed it
             if now - max(it.stat().st_mtime for it in (folder, *folder.iterdir())) > DOWNLOAD_KEPT_S:
                 shutil.rmtree(folder)
 
 
-def _is_of_no_use(name: str) -> bool:
-    """Whether a work file is audio, or a piece of a leg's work, which only another attempt could use."""
+def _is_disposable(name: str) -> bool:
+    """Whether a work file is audio or a checkpoint, which only another attempt could use."""
     parts = PurePosixPath(name).parts[2:]
     return parts[0].partition(".")[0] == "audio" or (len(parts) > 1 and parts[0] in LEGS)

@@ -1,4 +1,4 @@
-"""The Redis keys that Celery and the leases leave of a job, besides those of the job store."""
+"""The Redis keys of a job that Celery and its leases write, besides those of the job store."""
 
 from celery.backends.base import KeyValueStoreBackend
 
@@ -7,18 +7,18 @@ from pipeline.types import JobSpec
 from pipeline.types.records import JobRecord
 
 GROUP_ENDINGS = (".j", ".t", ".s", ".c")
-"""Of a chord's keys, some of which never expire."""
+"""Suffixes of a chord's keys, some of which never expire."""
 _RESULT: str = KeyValueStoreBackend.task_keyprefix
 _GROUP: str = KeyValueStoreBackend.group_keyprefix
 
 
 def result_keys(job: str, attempt: int) -> list[str]:
-    """Return the keys of Celery's results of all attempts of a job, and of the chord's counters."""
+    """Return the keys of Celery's results and chord counters of all attempts of a job."""
     return [key for number in range(1, attempt + 1) for key in (*_results(job, number), *_counts(job, number))]
 
 
 def counting_keys(record: JobRecord) -> list[str]:
-    """Return the chord's counters of a cancelled job whose legs are still to be skipped."""
+    """Return the keys of the chord counters of a cancelled job with legs that are not skipped yet."""
     are_skipped = any(leg.outcome is None for leg in record.legs.values())
     return _counts(record.spec.job, record.spec.attempt) if are_skipped else []
 

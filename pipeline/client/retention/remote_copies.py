@@ -1,4 +1,4 @@
-"""Copies of forgotten audio on other machines: each removes its own when it next fetches something, or looks."""
+"""Removal of copies of audio on other machines: each removes its own after its next download or check."""
 
 import time
 from typing import Any
@@ -8,11 +8,11 @@ from pipeline.state.redis import readable_errors
 from pipeline.storage.copies import Copies, key_of
 
 FORGOTTEN = "duet:forgotten"
-"""What the copies of forgotten audio are called, without saying whose, and when that was."""
+"""Sorted set of hashed names of removed audio's copies, by the time of removal."""
 
 
 def note_forgotten(client: Any, uri: str) -> None:
-    """Ask every machine to remove its copies of an object that were made until now.
+    """Request every machine to remove its copies of an object made until now.
 
     Raises:
         BrokerError: the broker does not answer.
@@ -25,7 +25,7 @@ def note_forgotten(client: Any, uri: str) -> None:
 
 
 def clear_forgotten(client: Any) -> int:
-    """Remove this machine's copies of what was forgotten anywhere, and return how many those were.
+    """Remove this machine's copies of audio that was removed on any machine, and return their number.
 
     Raises:
         BrokerError: the broker does not answer.

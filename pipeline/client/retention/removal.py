@@ -1,4 +1,4 @@
-"""Removal on request: results, uploads, work files, copies, and everything in Redis about an episode."""
+"""Removal on request of an episode's results, uploads, work files, copies and data in Redis."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -23,47 +23,47 @@ from pipeline.types import JobSpec
 from pipeline.types.records import JobRecord
 
 OURS = frozenset({MANIFEST, TRANSCRIPT, ANALYSIS, *(form.file for form in FORMATS.values())})
-"""The names of the files that Duet leaves in an episode's folder; others are somebody else's."""
+"""Names of the files that Duet writes to an episode's folder; other files are never removed."""
 PAGE = 500
 COUNTING_S = 7 * 24 * 3600
-"""For so long Celery may still count the legs of a job that was cancelled and whose messages wait in a queue."""
+"""Seconds for which Celery may still count the legs of a cancelled job with queued messages."""
 
 
 @dataclass(frozen=True)
 class RemovalCounts:
-    """Numbers of removed things, or of things to be removed."""
+    """Numbers of removed items, or of items to remove."""
 
     jobs: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
-    """Of episodes of which nothing of Duet's is left."""
+    """Folders of episodes without any file of Duet's left."""
     files: int = 0
-    """Results and work files in storage."""
+    """Number of results and work files in storage."""
     uploads: int = 0
     copies: int = 0
-    """Of audio, in this machine's cache."""
+    """Number of audio files in this machine's cache."""
     batch_entries: int = 0
     left: tuple[str, ...] = ()
-    """Files in those folders that are not Duet's, and stay."""
+    """Files in those folders that are not Duet's and stay."""
 
 
 @dataclass(frozen=True)
 class RemovalPlan:
-    """The things to be removed; nothing is removed yet."""
+    """The items to remove; nothing is removed yet."""
 
     records: tuple[JobRecord, ...] = ()
     folders: tuple[str, ...] = ()
-    """Of episodes all of whose results go."""
+    """Folders of episodes to remove all results from."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether there is nothing to remove."""
         return not self.records and not self.folders
 
 
 class Remover:
-    """Finds what belongs to an episode or a job, and removes it.
+    """Finds the data of an episode or a job, and removes it.
 
-    A job at work is never removed: it would write its results all the same.
+    A running job is never removed, as it would still write its results.
     """
 
     def __init__(self, job_store: JobStore) -> None:
@@ -74,12 +74,12 @@ class Remover:
         return self._job_store.jobs()
 
     def job_named(self, start: str) -> str | None:
-        """Return the id of the one job that begins so; None where there is none, or several."""
+        """Return the id of the only job with this prefix, or None if none or several match."""
         found = [job for job in self._jobs if job.startswith(start)]
         return found[0] if len(found) == 1 else None
 
     def of_job(self, job: str) -> RemovalPlan:
-        """Return the plan of a job, with its episode's folder if the results there are its own."""
+        """Return the plan of a job, with its episode's folder if that has the job's own results."""
         record = self._job_store.get(job)
         if record is None:
             return RemovalPlan()
@@ -92,7 +92,7 @@ class Remover:
         return RemovalPlan((record,), (record.spec.uri,) if is_its_own else ())
 
     def of_episode(self, episode: str, folders: Iterable[str]) -> RemovalPlan:
-        """Return the plan of an episode in some folders; without any, in all folders that the broker knows of.
+        """Return the plan of an episode in some folders; without any, in all folders of its jobs in the job store.
 
         Args:
             episode: its id, 16 hex digits.
@@ -103,15 +103,15 @@ class Remover:
         return RemovalPlan(tuple(records), tuple(dict.fromkeys([*chosen, *(it.spec.uri for it in records)])))
 
     def everywhere(self, episode: str, place: str) -> RemovalPlan:
-        """Return the plan of an episode, by its id: at a place, and in all folders that the broker knows of."""
+        """Return the plan of an episode, by its id, at a destination and in all folders of its jobs."""
         here = [join(as_uri(place), name) for name in names(place) if name.rpartition("-")[2] == episode]
         known = self.of_episode(episode, ())
         return RemovalPlan(known.records, tuple(dict.fromkeys([*here, *known.folders])))
 
     def before(self, moment: float, place: str) -> RemovalPlan:
-        """Return the plan of all that ended before a moment, in seconds since the epoch: jobs, and results at a place.
+        """Return the plan of all jobs, and results at a destination, that ended before a moment in epoch seconds.
 
-        A folder in which a newer job has written, or is at work, stays.
+        A folder that a newer job has written to or is writing to stays.
         """
         old, newer = [], set()
         for first in range(0, len(self._jobs), PAGE):
@@ -134,11 +134,11 @@ class Remover:
         return RemovalPlan(tuple(old), tuple(folders))
 
     def erase(self, plan: RemovalPlan) -> RemovalCounts:
-        """Remove all that is planned, what Redis knows of it last, so that it can be asked for again should this fail.
+        """Remove the planned items, those in Redis last, so that the removal can be repeated after a failure.
 
         Raises:
-            JobAtWorkError: one of the jobs is at work; then nothing was removed.
-            StorageError, TransientError: storage refuses, or does not answer now.
+            JobAtWorkError: one of the jobs is running; nothing was removed.
+            StorageError, TransientError: storage rejects the request, or cannot answer at the moment.
             BrokerError: the broker does not answer.
         """
         _check_ended(plan.records)
@@ -147,12 +147,12 @@ class Remover:
             check_destination(uri)
         done = RemovalCounts(folders=plan.folders)
         for record in plan.records:
-            done = _plus(done, self._leftovers(record.spec))
+            done = _add_counts(done, self._remove_leftovers(record.spec))
         for uri in plan.folders:
-            done = _plus(done, _clear(open_storage(uri)))
+            done = _add_counts(done, _clear(open_storage(uri)))
         return self._forget_in_redis(plan.records, done)
 
-    def _leftovers(self, spec: JobSpec) -> RemovalCounts:
+    def _remove_leftovers(self, spec: JobSpec) -> RemovalCounts:
         copies = clear_copies(spec)
         if spec.audio_uri.startswith("s3://"):
             note_forgotten(self._job_store.redis, spec.audio_uri)
@@ -172,7 +172,7 @@ class Remover:
         return replace(done, jobs=removed, batch_entries=entries)
 
     def _of_episode(self, episode: str) -> list[JobRecord]:
-        """Return every job of an episode: their ids begin with the episode's."""
+        """Return every job of an episode; their ids start with the episode's."""
         found = [job for job in self._jobs if job.startswith(f"{episode}-")]
         return [record for record in self._job_store.get_many(found) if record]
 
@@ -192,7 +192,7 @@ def _check_ended(records: Iterable[JobRecord]) -> None:
 
 
 def _clear(storage: Storage) -> RemovalCounts:
-    """Remove what Duet has left in an episode's folder, the manifest first: where it is, all else is there."""
+    """Remove Duet's files from an episode's folder, the manifest first, since it implies that all others exist."""
     there = storage.list()
     ours = [name for name in there if name in OURS or name.startswith(WORK)]
     first = [name for name in ours if name == MANIFEST]
@@ -207,12 +207,12 @@ def _remove_folder(storage: Storage) -> None:
     try:
         path_of(storage.uri).rmdir()
     except FileNotFoundError:
-        pass  # there never was one
+        pass  # it was never created
     except OSError as error:
         raise StorageError(f"{storage.uri} cannot be removed: {error.strerror}.") from None
 
 
-def _plus(one: RemovalCounts, other: RemovalCounts) -> RemovalCounts:
+def _add_counts(one: RemovalCounts, other: RemovalCounts) -> RemovalCounts:
     return replace(
         one,
         files=one.files + other.files,

@@ -1,4 +1,4 @@
-"""The checks of `duet doctor`: one line each with the next step."""
+"""The checks of `duet doctor`, one line each with the next step."""
 
 from pipeline.monitoring.doctor.check import Check, Probe, Status, examine
 

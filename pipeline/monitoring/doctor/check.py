@@ -1,4 +1,4 @@
-"""Checks and their execution."""
+"""Checks of `duet doctor`, and their execution."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ class Status(StrEnum):
 
     OK = "ok"
     WARNING = "warning"
-    """Duet works, and not as well as it could."""
+    """Duet works with limitations."""
     FAILED = "failed"
 
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the doctor."""
+    """The outcome of a check: one line of `duet doctor`."""
 
     name: str
     status: Status
@@ -28,33 +28,33 @@ class Check:
 
 @dataclass(frozen=True)
 class Probe:
-    """A check that can be run."""
+    """A check to run."""
 
     name: str
     look: Callable[[], Check]
 
 
 def ok(name: str, found: str) -> Check:
-    """Return a check that has nothing to complain of."""
+    """Return a check that passed."""
     return Check(name, Status.OK, found)
 
 
 def warning(name: str, found: str, next_step: str) -> Check:
-    """Return a check of something that could be better."""
+    """Return a check of a limitation that Duet works with."""
     return Check(name, Status.WARNING, found, next_step)
 
 
 def failed(name: str, found: str, next_step: str) -> Check:
-    """Return a check of something without which Duet does not work."""
+    """Return a check of a problem that stops Duet from working."""
     return Check(name, Status.FAILED, found, next_step)
 
 
 def examine(probes: Iterable[Probe]) -> Iterator[Check]:
-    """Yield each check as soon as it is done; an error of Duet's is a failed check, and the next one is run."""
+    """Yield each check as soon as it is done; a `DuetError` becomes a failed check."""
     for probe in probes:
         try:
             yield probe.look()
         except DuetError as error:
-            # An error's sentence says what, where and what to do, the latter behind its last semicolon.
+            # An error's sentence has the problem first and the next step after its last semicolon.
             found, _, step = str(error).rpartition("; ")
             yield failed(probe.name, found or str(error), step if found else "")

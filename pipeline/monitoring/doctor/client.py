@@ -25,9 +25,9 @@ from pipeline.types.pools import LOADING, POOLS, UNAVAILABLE
 GB = 10**9
 LOW_DISK_BYTES, NO_DISK_BYTES = 10 * GB, 1 * GB
 FULL = 0.8
-"""Of its memory, beyond which it is said that the broker fills up."""
+"""Fraction of the broker's memory limit above which a warning is shown."""
 MOST_SKEW_S = 2.0
-"""Waiting times and leases are reckoned with the clocks of several machines."""
+"""Seconds of clock skew above which a warning is shown; waiting times compare the clocks of several machines."""
 PING_S = 1.5
 
 
@@ -35,8 +35,8 @@ def probes(storage: str | None = None, host: str | None = None) -> list[Probe]:
     """Return the checks.
 
     Args:
-        storage: a destination to write to; else the state folder stands for it.
-        host: whose workers and clock are asked; else anyone's.
+        storage: a destination to write to; by default the state folder.
+        host: check only the workers and beat of this host; by default those of all hosts.
     """
     own = [
         Probe("python", _python),
@@ -59,7 +59,7 @@ def _python() -> Check:
 
 
 def _packages() -> Check:
-    """Check what a client needs against what is installed; what a pool needs shows when it is looked at."""
+    """Check the packages of a client; a pool's own status covers the packages that it needs."""
     wrong = []
     needed = [Requirement(line) for line in requires("duet") or ()]
     for need in needed:
@@ -87,8 +87,8 @@ def _disk() -> Check:
 
 
 def _free_bytes(folder: Path) -> int:
-    there = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
-    return shutil.disk_usage(there).free
+    existing = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
+    return shutil.disk_usage(existing).free
 
 
 def _storage(place: str) -> Check:
@@ -184,14 +184,14 @@ def _is_meant(node: str, pool: str, host: str | None) -> bool:
 
 
 def _nodes() -> list[str]:
-    """Return the workers that answer; where the broker carries no questions, those on the worker registry."""
+    """Return the workers that answer a ping, or those in the worker registry if the broker has no remote control."""
     if keeps_state(broker_url()):
         return [node for answer in client_app(broker_url()).control.ping(timeout=PING_S) for node in answer]
     return [worker.node for worker in _workers()]
 
 
 def _workers() -> list[Worker]:
-    """Return the workers on the worker registry that are not lost."""
+    """Return the workers in the worker registry that are not lost."""
     with readable_errors():
         registry = WorkerRegistry(connect())
         lost = {worker.id for worker in registry.lost()}
@@ -204,7 +204,7 @@ def _one_device() -> Check:
     for state in states:
         by_host.setdefault(state.fields["host"], []).append(state)
     for its in by_host.values():
-        # More than one worker of a pool on a machine is a plan of somebody's own.
+        # Several workers of one pool on a machine are a custom setup, which is not checked.
         if len(its) == 2 and len({it.fields["device_id"] for it in its}) > 1 and its[0].pool != its[1].pool:
             step = "the plan is for both on one; set DUET_DEVICE to the same for both pools"
             return warning("one-device", _devices(its), step)
@@ -216,7 +216,7 @@ def _devices(states: list[WorkerState]) -> str:
 
 
 def _names() -> Check:
-    """Check that no two machines have workers of one name, which remote control and Flower would take for one."""
+    """Check that worker names are unique; remote control and Flower would treat two of one name as one worker."""
     places: dict[str, set[str]] = {}
     for worker in _workers():
         places.setdefault(worker.node, set()).add(worker.place)

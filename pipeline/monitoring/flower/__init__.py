@@ -1,1 +1,1 @@
-"""Flower, the window on queues, pools and tasks: how it is started, and in which words it tells."""
+"""Flower, the web interface for queues, pools and tasks: its launch and its display of tasks."""

@@ -1,4 +1,4 @@
-"""Flower's own settings: it executes this file (`celery flower --conf`) and takes the names that it knows."""
+"""Flower's settings: Flower executes this file (`celery flower --conf`) and reads its names as options."""
 
 from pipeline.monitoring.flower.launch import credentials
 from pipeline.monitoring.flower.task_format import format_task as format_task

@@ -15,7 +15,7 @@ def credentials() -> str:
     """Return `user:password`.
 
     Raises:
-        SettingsError: there is none, or no password in it. Flower shows file names, and it can stop workers.
+        SettingsError: DUET_FLOWER_AUTH is unset or has no password. Flower shows file names and can stop workers.
     """
     auth = settings().flower_auth
     if auth is None:
@@ -27,11 +27,11 @@ def credentials() -> str:
 
 
 def check(address: str, port: int) -> None:
-    """See that Flower can be started.
+    """Check that Flower can be started.
 
     Raises:
-        SettingsError: there is no password.
-        StackError: its package is missing, or something else listens there.
+        SettingsError: no password is set.
+        StackError: its package is missing, or the port is in use.
     """
     credentials()
     if find_spec("flower") is None:
@@ -47,7 +47,7 @@ def check(address: str, port: int) -> None:
 
 
 def command(address: str, port: int) -> list[str]:
-    """Return the command line that runs Flower in the foreground; the password is not in it, for all can read it."""
+    """Return the command line of Flower in the foreground; without the password, as all users can read it."""
     return [
         sys.executable, "-m", "celery", "-A", "pipeline", "flower",
         f"--conf={CONFIGURATION}",

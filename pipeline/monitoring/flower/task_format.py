@@ -9,26 +9,26 @@ from urllib.parse import unquote, urlsplit
 from pipeline.types.time_format import clock_time
 
 PROGRESS_EVENT = "task-progress"
-"""What a leg sends while it works; Celery makes of it a state of that name."""
+"""Event type of a leg's progress; Celery derives the task state PROGRESS from it."""
 PROGRESS = "PROGRESS"
 _SOURCE = re.compile(r"'source': '((?:[^'\\]|\\.)*)'")
 
 
 def progress_result(done_s: float, total_s: float) -> str:
-    """Return the progress as the result field of a task's event, the only free field that Flower keeps."""
+    """Return the progress as the result field of a task's event, the only free field that Flower stores."""
     return repr({"done_s": done_s, "total_s": total_s})
 
 
 def format_task(task: Any) -> Any:
-    """Return Flower's copy of a task, put into words.
+    """Return Flower's copy of a task with readable fields.
 
     Args:
-        task: a `celery.events.state.Task`; `args` holds the episode's source, as the canvas has it said, or the
-            message as Celery prints it where Celery itself has sent the task again.
+        task: a `celery.events.state.Task`; `args` is the episode's source, as the canvas sets it, or the `repr` of the
+            message if Celery itself has sent the task again.
     """
     if not (task.name or "").startswith("tasks."):
         return task
-    result = _parsed(task.result)
+    result = _parse_result(task.result)
     source = _source(task.args or "")
     length_s = result.get("total_s") or result.get("audio_s")
     parts = [task.name.removeprefix("tasks."), _title(source), clock_time(length_s) if length_s else ""]
@@ -39,9 +39,9 @@ def format_task(task: Any) -> Any:
         task.state = f"{100 * done_s / length_s:.0f} %"
         task.result = f"{clock_time(done_s)} of {clock_time(length_s)}"
     elif task.state == PROGRESS:
-        task.state, task.result = "STARTED", None  # how much there is to do is not known yet
+        task.state, task.result = "STARTED", None  # the episode's length is not known yet
     elif result:
-        task.result = _told(result)
+        task.result = _format_result(result)
     return task
 
 
@@ -55,8 +55,8 @@ def _title(source: str) -> str:
     return unquote(PurePosixPath(path).name)
 
 
-def _parsed(result: object) -> dict[str, Any]:
-    """Return the result that Celery's event holds as Python prints it; nothing where it was cut off."""
+def _parse_result(result: object) -> dict[str, Any]:
+    """Return the result that Celery's event contains as a `repr`, or an empty dict if it was truncated."""
     try:
         value = ast.literal_eval(result) if isinstance(result, str) else None
     except (ValueError, SyntaxError):
@@ -64,7 +64,7 @@ def _parsed(result: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _told(result: dict[str, Any]) -> str:
+def _format_result(result: dict[str, Any]) -> str:
     head = str(result.get("status") or result.get("state") or "")
     if reason := result.get("reason"):
         return f"{head}: {reason}"

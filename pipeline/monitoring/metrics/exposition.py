@@ -1,4 +1,4 @@
-"""The page that Prometheus reads."""
+"""The metrics page in the text format of Prometheus."""
 
 from collections.abc import Iterator
 from itertools import accumulate
@@ -20,22 +20,22 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 def exposition() -> bytes:
-    """Return all metrics in Prometheus's text format; of a broker that is away, that it is."""
+    """Return all metrics in Prometheus's text format; during a broker outage only `duet_broker_up`."""
     return generate_latest(registry())
 
 
 def registry() -> CollectorRegistry:
-    """Return a registry of Duet's metrics alone; each look at it asks the broker."""
+    """Return a registry of Duet's metrics alone, which are read from the broker at each collection."""
     own = CollectorRegistry()
-    own.register(_Everything())
+    own.register(_MetricsCollector())
     return own
 
 
-class _Everything(Collector):
+class _MetricsCollector(Collector):
     def collect(self) -> Iterator[Metric]:
-        """Yield all that there is to be measured."""
+        """Yield all metrics."""
         try:
-            found = list(_measured())
+            found = list(_read_metrics())
         except BrokerError:
             found = []
         yield GaugeMetricFamily("duet_broker_up", "1 where the broker answers.", value=float(bool(found)))
@@ -46,7 +46,7 @@ class _Everything(Collector):
         return []
 
 
-def _measured() -> Iterator[Metric]:
+def _read_metrics() -> Iterator[Metric]:
     with readable_errors(), connect() as client:
         counts = client.hgetall(KEY)
         yield from (_counter(it, counts) for it in COUNTERS)

@@ -30,7 +30,7 @@ def queues(client: Any) -> Iterator[GaugeMetricFamily]:
 
 
 def kept(client: Any) -> Iterator[GaugeMetricFamily]:
-    """Yield the number of jobs in Redis, and its memory with the limit."""
+    """Yield the number of jobs in Redis, its memory usage and its memory limit."""
     memory = client.info("memory")
     jobs = GaugeMetricFamily("duet_jobs_kept", "Jobs in Redis, those that have ended too.")
     jobs.add_metric([], client.zcard(INDEX))
@@ -49,32 +49,32 @@ def workers(client: Any) -> Iterator[GaugeMetricFamily]:
     taken = GaugeMetricFamily(
         "duet_unacked_messages", "Messages that workers have taken and not finished.", labels=["pool"]
     )
-    there, held = _workers(client)
+    alive, unacked = _count_by_pool(client)
     for pool in POOLS:
-        present.add_metric([pool], there[pool])
-        taken.add_metric([pool], held[pool])
+        present.add_metric([pool], alive[pool])
+        taken.add_metric([pool], unacked[pool])
     yield from (present, taken)
 
 
-def _workers(client: Any) -> "tuple[Counter[str], Counter[str]]":
+def _count_by_pool(client: Any) -> "tuple[Counter[str], Counter[str]]":
     """Return for each pool the number of workers and of their unacknowledged messages."""
-    there: Counter[str] = Counter()
-    held: Counter[str] = Counter()
+    alive: Counter[str] = Counter()
+    unacked: Counter[str] = Counter()
     for worker in WorkerRegistry(client).all():
-        there[worker.pool] += not is_lost(client.hget(worker_key(worker.id), "missed"))
-        held[worker.pool] += client.hlen(unacked_key(worker.id))
-    return there, held
+        alive[worker.pool] += not is_lost(client.hget(worker_key(worker.id), "missed"))
+        unacked[worker.pool] += client.hlen(unacked_key(worker.id))
+    return alive, unacked
 
 
 def pools() -> Iterator[GaugeMetricFamily]:
-    """Yield the status and usage of the pools, as beat has sampled them."""
+    """Yield the status of the pools and beat's last samples of their usage."""
     status = GaugeMetricFamily(
         "duet_pool_status", "Workers of a pool that say this of themselves.", labels=["pool", "status"]
     )
-    said = Counter((it.pool, it.status) for it in worker_states() if it.fields)
+    counts = Counter((it.pool, it.status) for it in worker_states() if it.fields)
     for pool in POOLS:
         for name in STATUSES:
-            status.add_metric([pool, name], said[pool, name])
+            status.add_metric([pool, name], counts[pool, name])
     yield status
     samples = telemetry.read().pools
     if samples:
@@ -96,7 +96,7 @@ def pools() -> Iterator[GaugeMetricFamily]:
 
 
 def devices() -> Iterator[GaugeMetricFamily]:
-    """Yield the usage of the cards, as beat has sampled it."""
+    """Yield beat's last samples of the usage of the GPUs."""
     labels = ["device", "name"]
     used = GaugeMetricFamily("duet_device_memory_used_bytes", "Memory of a card that is taken.", labels=labels)
     size = GaugeMetricFamily("duet_device_memory_size_bytes", "Memory that a card has.", labels=labels)

@@ -1,4 +1,4 @@
-"""The episodes that have not ended: how many there are, and which has waited or been silent longest."""
+"""Gauges of the open episodes: their number, longest wait per step and longest silence per leg."""
 
 import time
 from collections import Counter
@@ -14,14 +14,14 @@ from pipeline.types import FINAL_STATES, JobState
 PAGE = 1000
 STATES = tuple(state.value for state in JobState if state not in FINAL_STATES)
 WAITS = (*LEGS, "opinion", "merge")
-"""What an episode may wait for."""
+"""Steps that an episode may wait for."""
 LEG_FIELDS = ("started_at", "seen_at", "ended_at")
 FIELDS = ("state", "submitted_at", "opinion_asked_at", *(f"{leg}.{name}" for leg in LEGS for name in LEG_FIELDS))
 
 
 def open_episodes(job_store: JobStore) -> Iterator[GaugeMetricFamily]:
     """Yield the gauges of open episodes."""
-    now, found = time.time(), _found(job_store)
+    now, found = time.time(), _read_totals(job_store)
     count = GaugeMetricFamily("duet_episodes", "Episodes that have not ended, by where they are.", labels=["state"])
     for state in STATES:
         count.add_metric([state], found.states[state])
@@ -39,7 +39,7 @@ def open_episodes(job_store: JobStore) -> Iterator[GaugeMetricFamily]:
 
 
 @dataclass
-class _Found:
+class _Totals:
     """Totals of open episodes; times are the oldest, in seconds since the epoch."""
 
     states: "Counter[str]" = field(default_factory=Counter)
@@ -47,7 +47,7 @@ class _Found:
     silent_since: dict[str, float] = field(default_factory=dict)
 
     def add(self, fields: dict[str, str | None]) -> None:
-        """Count one, by the fields of its hash."""
+        """Count one episode by the fields of its hash."""
         state, submitted_at = fields["state"], fields["submitted_at"]
         if state not in STATES or submitted_at is None:
             return  # it has ended meanwhile
@@ -71,8 +71,8 @@ def _keep_oldest(times: dict[str, float], name: str, at: str) -> None:
     times[name] = min(float(at), times.get(name, float(at)))
 
 
-def _found(job_store: JobStore) -> _Found:
-    found, jobs = _Found(), job_store.open_jobs()
+def _read_totals(job_store: JobStore) -> _Totals:
+    found, jobs = _Totals(), job_store.open_jobs()
     for first in range(0, len(jobs), PAGE):
         for fields in job_store.fields(jobs[first : first + PAGE], FIELDS):
             found.add(fields)

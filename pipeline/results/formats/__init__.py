@@ -1,6 +1,6 @@
-"""The forms in which an episode's results are written, one small class each in one registry.
+"""Output formats of results, one class each, in one registry.
 
-Every form is made from the result alone, so that `duet export` can make it again years later.
+Each format is rendered from the result alone, so that `duet export` can render it again years later.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from pipeline.results.player import Player
 from pipeline.types import EpisodeResult
 
 TranscriptName = Literal["json", "txt", "srt", "vtt"]
-"""The formats of the transcript that HTTP offers, as `transcript.<name>`."""
+"""Transcript formats of the HTTP interface, as `transcript.<name>`."""
 FORMATS: dict[str, Format] = {
     "json": WhisperJson(),
     "txt": PlainText(),
@@ -28,10 +28,10 @@ FORMATS: dict[str, Format] = {
     "notes": Notes(),
     "player": Player(),
 }
-"""The name that `duet export --format` takes → the form. `transcript.json` is written last: where it is, the
-other forms of the transcript are."""
+"""Name for `duet export --format` -> format. `transcript.json` is written last, so if it exists, the other formats of
+the transcript exist too."""
 
 
 def render_all(result: EpisodeResult, formats: Iterable[Format] = FORMATS.values()) -> dict[str, bytes]:
-    """Return the bytes of each form of a result by its file's name, those left out that it has nothing for."""
+    """Return the bytes of a result in each format that fits it, by file name."""
     return {form.file: form.render(result).encode() for form in formats if form.fits(result)}

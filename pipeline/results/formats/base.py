@@ -1,4 +1,4 @@
-"""The interface of an output format."""
+"""Interface of an output format."""
 
 from typing import Protocol
 
@@ -6,13 +6,13 @@ from pipeline.types import Analysis, EpisodeResult, MergedTranscript
 
 
 class Format(Protocol):
-    """Writes a result in one form."""
+    """An output format of results."""
 
     file: str
     """The name of the file in the episode's folder."""
 
     def fits(self, result: EpisodeResult) -> bool:
-        """Whether the result has what this form shows."""
+        """Return whether the result has the content of this format."""
         ...
 
     def render(self, result: EpisodeResult) -> str:
@@ -21,12 +21,12 @@ class Format(Protocol):
 
 
 class TranscriptFormat:
-    """A form of the transcript; it can be written as soon as the fast leg ends."""
+    """A format of the transcript, available as soon as the Whisper leg ends."""
 
     file: str
 
     def fits(self, result: EpisodeResult) -> bool:
-        """Whether there is a transcript."""
+        """Return whether there is a transcript."""
         return result.transcript is not None
 
     def render(self, result: EpisodeResult) -> str:
@@ -36,17 +36,17 @@ class TranscriptFormat:
         return self.of(result.transcript)
 
     def of(self, transcript: MergedTranscript) -> str:
-        """Return the text of the transcript in this form."""
+        """Return the transcript in this format."""
         raise NotImplementedError
 
 
 class AnalysisFormat:
-    """A form of what was understood."""
+    """A format of the analysis."""
 
     file: str
 
     def fits(self, result: EpisodeResult) -> bool:
-        """Whether there is an analysis."""
+        """Return whether there is an analysis."""
         return result.analysis is not None
 
     def render(self, result: EpisodeResult) -> str:
@@ -56,5 +56,5 @@ class AnalysisFormat:
         return self.of(result.analysis, result)
 
     def of(self, analysis: Analysis, result: EpisodeResult) -> str:
-        """Return the text of the analysis in this form."""
+        """Return the analysis in this format."""
         raise NotImplementedError

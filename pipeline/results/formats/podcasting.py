@@ -1,4 +1,4 @@
-"""Podcasting 2.0's transcript and chapters."""
+"""Transcript and chapters of Podcasting 2.0."""
 
 import json
 from itertools import pairwise
@@ -12,15 +12,15 @@ SHORTEST_CHAPTER_S = 1.0
 
 
 class PodcastTranscript(TranscriptFormat):
-    """JSON transcript 1.0.0, cut as the captions are: players mark the part that is being said."""
+    """JSON transcript 1.0.0, with one segment per caption, which players highlight during playback."""
 
     file = "transcript.podcast.json"
 
     def of(self, transcript: MergedTranscript) -> str:
-        """Return JSON; times in seconds."""
+        """Return JSON with times in seconds."""
         segments = tuple(
-            PlayerSegment(start_s=it.start_ms / 1000, end_s=it.end_ms / 1000, body=" ".join(it.lines))
-            for it in captions(transcript)
+            PlayerSegment(start_s=caption.start_ms / 1000, end_s=caption.end_ms / 1000, body=" ".join(caption.lines))
+            for caption in captions(transcript)
         )
         return _json(PlayerTranscript(segments=segments))
 
@@ -31,16 +31,16 @@ class PodcastChapters(AnalysisFormat):
     file = "chapters.json"
 
     def of(self, analysis: Analysis, result: EpisodeResult) -> str:
-        """Return JSON with chapters in ascending order, the first at the episode's beginning."""
+        """Return JSON with chapters in ascending order."""
         chapters = tuple(
-            PlayerChapter(start_s=round(it.start_s, 3), title=it.title or f"Part {number}")
-            for number, it in enumerate(_ascending(analysis.chapters), start=1)
+            PlayerChapter(start_s=round(chapter.start_s, 3), title=chapter.title or f"Part {number}")
+            for number, chapter in enumerate(_ascending(analysis.chapters), start=1)
         )
         return _json(PlayerChapters(title=analysis.title or None, chapters=chapters))
 
 
 def _ascending(chapters: tuple[Chapter, ...]) -> list[Chapter]:
-    """Return the chapters by their times, those left out that a player could not show beside the next."""
+    """Return the chapters in ascending order, without those shorter than `SHORTEST_CHAPTER_S`."""
     ordered = sorted(chapters, key=lambda chapter: chapter.start_s)
     kept = [one for one, after in pairwise(ordered) if after.start_s - one.start_s >= SHORTEST_CHAPTER_S]
     return [*kept, *ordered[-1:]]

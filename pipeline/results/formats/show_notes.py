@@ -1,4 +1,4 @@
-"""Show notes in Markdown, to be read by people."""
+"""Show notes in Markdown."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -9,31 +9,31 @@ from pipeline.types.time_format import hms
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&])")
 _LINE_START = re.compile(r"^(\d*)([#+=.)-])")
-"""What makes a heading, a list or a rule of a line; of a number, the mark behind it is what does."""
+"""Start of a heading, a list item or a rule; in a numbered list item the mark after the number is escaped."""
 NAMES = {"whisper": "Transcript", "voxtral": "Analysis"}
 
 
 class Notes:
-    """Title, summary, chapters, key points, quotes, actions, who was named, and how all that was made."""
+    """Title, summary, chapters, key points, quotes, actions, named people and organisations, and provenance."""
 
     file = "notes.md"
 
     def fits(self, result: EpisodeResult) -> bool:
-        """Whether there is anything to note."""
+        """Return whether the result has a transcript or an analysis."""
         return result.transcript is not None or result.analysis is not None
 
     def render(self, result: EpisodeResult) -> str:
-        """Return Markdown (https://commonmark.org) in which whatever was said is text, never markup."""
+        """Return Markdown (https://commonmark.org) with all text of the episode escaped."""
         found = result.analysis
         title = (found.title if found else "") or result.episode.slug.replace("-", " ").capitalize()
         blocks = [f"# {_text(title)}"]
         if found:
-            blocks += _understood(found)
-        blocks += _section("How this was made", _making(result))
+            blocks += _analysis_blocks(found)
+        blocks += _section("How this was made", _provenance(result))
         return "\n\n".join(blocks) + "\n"
 
 
-def _understood(found: Analysis) -> Iterator[str]:
+def _analysis_blocks(found: Analysis) -> Iterator[str]:
     yield from [_text(text) for text in (found.summary_sentence, found.summary) if text]
     if found.translation:
         yield from _section("The summary, translated", [_text(found.translation)], marked=False)
@@ -59,7 +59,7 @@ def _understood(found: Analysis) -> Iterator[str]:
         yield from _section("A listener's reply", [_text(found.reply)], marked=False)
 
 
-def _making(result: EpisodeResult) -> Iterator[str]:
+def _provenance(result: EpisodeResult) -> Iterator[str]:
     yield f"Source: {_text(result.episode.source)}" + (f", {hms(result.audio_s)} long" if result.audio_s else "")
     if result.analysis and result.analysis.source == "outline":
         yield "No model understood this episode: the outline above is quoted from the transcript."
@@ -85,7 +85,7 @@ def _leg(leg: LegOutcome) -> str:
 
 
 def _section(title: str, lines: Iterable[str], *, marked: bool = True) -> Iterator[str]:
-    """Yield a heading and its lines as a list; nothing at all where there are none."""
+    """Yield a heading and its lines, by default as a list; yield nothing without lines."""
     body = "\n".join(f"- {line}" if marked else line for line in lines)
     if body:
         yield f"## {title}"
@@ -101,6 +101,6 @@ def _at(seconds: float | None) -> str:
 
 
 def _text(text: str) -> str:
-    """Return a text on one line with everything escaped that Markdown gives a meaning."""
+    """Return a text on one line with Markdown's special characters escaped."""
     escaped = _SPECIAL.sub(r"\\\1", safe(" ".join(text.split())))
     return _LINE_START.sub(r"\1\\\2", escaped)

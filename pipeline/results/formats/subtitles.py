@@ -1,4 +1,4 @@
-"""Captions for players."""
+"""Caption files: SubRip, WebVTT and TSV."""
 
 from pipeline.results.captions import captions
 from pipeline.results.formats.base import TranscriptFormat
@@ -14,8 +14,8 @@ class SubRip(TranscriptFormat):
     def of(self, transcript: MergedTranscript) -> str:
         """Return numbered captions."""
         return "\n".join(
-            f"{number}\n{timestamp(it.start_ms, ',')} --> {timestamp(it.end_ms, ',')}\n{it.text}\n"
-            for number, it in enumerate(captions(transcript), start=1)
+            f"{number}\n{timestamp(caption.start_ms, ',')} --> {timestamp(caption.end_ms, ',')}\n{caption.text}\n"
+            for number, caption in enumerate(captions(transcript), start=1)
         )
 
 
@@ -25,24 +25,24 @@ class WebVtt(TranscriptFormat):
     file = "transcript.vtt"
 
     def of(self, transcript: MergedTranscript) -> str:
-        """Return captions with the characters escaped that WebVTT gives a meaning."""
+        """Return captions with WebVTT's special characters escaped."""
         cues = (
-            f"\n{timestamp(it.start_ms, '.')} --> {timestamp(it.end_ms, '.')}\n{_escape(it.text)}\n"
-            for it in captions(transcript)
+            f"\n{timestamp(caption.start_ms, '.')} --> {timestamp(caption.end_ms, '.')}\n{_escape(caption.text)}\n"
+            for caption in captions(transcript)
         )
         return "WEBVTT\n" + "".join(cues)
 
 
 class TabSeparated(TranscriptFormat):
-    """openai-whisper's TSV: a segment a line, times in whole milliseconds."""
+    """openai-whisper's TSV: one segment per line, times in whole milliseconds."""
 
     file = "transcript.tsv"
 
     def of(self, transcript: MergedTranscript) -> str:
-        """Return a head line and one line a segment; tabs and line breaks in the text become blanks."""
+        """Return a header line and one line per segment; tabs and line breaks in the text become blanks."""
         lines = (
-            f"{round(it.start_s * 1000)}\t{round(it.end_s * 1000)}\t{' '.join(it.text.split())}\n"
-            for it in transcript.spoken
+            f"{round(segment.start_s * 1000)}\t{round(segment.end_s * 1000)}\t{' '.join(segment.text.split())}\n"
+            for segment in transcript.spoken
         )
         return "start\tend\ttext\n" + "".join(lines)
 

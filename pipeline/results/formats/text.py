@@ -1,4 +1,4 @@
-"""The products of both models as they are, and plain text."""
+"""The unmodified products of both models, and plain text."""
 
 from pipeline.results.formats.base import AnalysisFormat, TranscriptFormat
 from pipeline.results.paragraphs import paragraphs
@@ -6,7 +6,7 @@ from pipeline.types import Analysis, EpisodeResult, MergedTranscript
 
 
 class WhisperJson(TranscriptFormat):
-    """openai-whisper's JSON with words: what Whisper heard, as it left it."""
+    """openai-whisper's JSON with words: Whisper's transcript, without Voxtral's alternatives."""
 
     file = "transcript.json"
 
@@ -16,12 +16,12 @@ class WhisperJson(TranscriptFormat):
 
 
 class PlainText(TranscriptFormat):
-    """Paragraphs, with a new one after each longer pause."""
+    """Plain text in paragraphs."""
 
     file = "transcript.txt"
 
     def of(self, transcript: MergedTranscript) -> str:
-        """Return the text, a blank line between paragraphs."""
+        """Return the text with a blank line between paragraphs."""
         return "\n\n".join("".join(it.text for it in group).strip() for group in paragraphs(transcript)) + "\n"
 
 

@@ -1,7 +1,7 @@
-"""`player.html`: an episode to listen to, read along and search, in one file that needs no network.
+"""`player.html`: audio player with a searchable, synchronized transcript, in one file that needs no network.
 
-The page is made from the result alone. It refers to the audio where that lies, by a relative path; who wants
-one file to pass on has the audio put into it (`duet export --format player --audio`).
+The page is rendered from the result alone and refers to the audio by a relative path. To share a single file, embed
+the audio (`duet export --format player --audio`).
 """
 
 import html
@@ -23,12 +23,12 @@ DISAGREEMENT = 0.5
 
 
 class Player:
-    """The page, with everything in it but the audio."""
+    """The page, without embedded audio."""
 
     file = "player.html"
 
     def fits(self, result: EpisodeResult) -> bool:
-        """Whether there is anything to show."""
+        """Return whether the result has a transcript or an analysis."""
         return result.transcript is not None or result.analysis is not None
 
     def render(self, result: EpisodeResult) -> str:
@@ -37,7 +37,7 @@ class Player:
 
 
 def with_audio(result: EpisodeResult, audio: Path) -> str:
-    """Return HTML with the audio in it: one file, a third larger than the audio.
+    """Return HTML with embedded audio, a third larger than the audio file.
 
     Raises:
         OSError: the audio cannot be read.
@@ -47,7 +47,7 @@ def with_audio(result: EpisodeResult, audio: Path) -> str:
 
 
 def page(result: EpisodeResult, source: str) -> str:
-    """Return the page with the audio at a URL; without one it asks for the file."""
+    """Return the page with the audio at a URL; with an empty URL the page asks for the audio file."""
     title = (result.analysis.title if result.analysis else "") or result.episode.slug.replace("-", " ").capitalize()
     parts = {
         "language": html.escape(result.language or "und"),
@@ -104,7 +104,7 @@ def _transcript(transcript: MergedTranscript) -> Iterator[str]:
 
 
 def _segment(segment: MergedSegment) -> str:
-    """Return the words; those that are doubtful carry the other reading of their segment."""
+    """Return the HTML of a segment's words; uncertain words have both models' texts as their title."""
     words = segment.words or (
         MergedWord(word=segment.text, start_s=segment.start_s, end_s=segment.end_s, probability=1.0),
     )
@@ -119,7 +119,7 @@ def _word(word: MergedWord, segment: MergedSegment) -> str:
 
 
 def _is_doubtful(word: MergedWord, segment: MergedSegment) -> bool:
-    """Whether the other model heard something else; or, where it was not asked, whether Whisper was unsure."""
+    """Return whether Voxtral's word differs; without an agreement, whether Whisper's probability is low."""
     if word.agreement is not None:
         return word.agreement < DISAGREEMENT
     return word.probability < UNSURE_WORD and segment.source == "whisper"

@@ -1,1 +1,1 @@
-"""Models' weights in a bucket near the pools: put there once, taken from there by every new machine."""
+"""The model store: weights in a bucket near the pools, uploaded once and downloaded by every new machine."""

@@ -1,4 +1,4 @@
-"""The bucket of DUET_MODEL_CACHE_URI: what a new machine takes its weights from before it asks a hub."""
+"""Models from the bucket of DUET_MODEL_CACHE_URI, which a new machine tries before a hub."""
 
 import logging
 from pathlib import Path
@@ -15,12 +15,12 @@ logger = logging.getLogger(__name__)
 
 
 def from_cache(name: ModelId) -> Path | None:
-    """Return the folder of a model, fetched at need from the bucket that the settings name.
+    """Return the local folder of a model, downloaded from the configured bucket if necessary.
 
-    None where they name none, where the bucket has not got it, or cannot be asked: then the hub has to do.
+    Returns None if no bucket is configured, or it lacks the model or cannot be reached; the caller then uses a hub.
 
     Raises:
-        WeightsError: what the bucket has is damaged, or there is no room for it.
+        WeightsError: a file is damaged, or there is no space for it.
     """
     uri = settings().model_cache_uri
     if uri is None:
@@ -33,18 +33,18 @@ def from_cache(name: ModelId) -> Path | None:
 
 
 def at_hand(name: ModelId) -> Path | None:
-    """Return the folder of a model that has come from that bucket before."""
+    """Return the local folder of a model downloaded from that bucket before, or None."""
     uri = settings().model_cache_uri
     return last_used(join(uri, name.prefix), _versions(name)) if uri else None
 
 
 def pull(uri: str, name: ModelId, on_bytes: OnBytes = ignore) -> Path:
-    """Return the local folder of a model in a bucket, fetched at need.
+    """Return the local folder of a model in a bucket, downloaded if necessary.
 
     Raises:
-        StorageError: the bucket refuses, or has not got the whole model.
-        TransientError: the bucket does not answer, and the model is not here.
-        WeightsError: a file is damaged, or there is no room for it.
+        StorageError: the bucket rejects the request, or does not have the whole model.
+        TransientError: the bucket does not respond, and there is no local version.
+        WeightsError: a file is damaged, or there is no space for it.
     """
     where = join(uri, name.prefix)
     if at_hand(name) is None and not bucket_at(where).exists(checksums.LIST):

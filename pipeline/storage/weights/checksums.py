@@ -1,4 +1,4 @@
-"""Verification of files against a list of checksums beside them."""
+"""Verification of files against a checksum list (SHA256SUMS) in their folder."""
 
 import re
 from hashlib import file_digest, sha256
@@ -12,12 +12,12 @@ _LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)")
 
 
 def verify(folder: Path) -> None:
-    """Check each file that the folder's SHA256SUMS lists and that is there, once; without a list do nothing.
+    """Verify the existing files that the folder's SHA256SUMS lists; without a list do nothing.
 
-    That a file was checked is kept in Duet's cache, until its size or its time of change is another.
+    The result is stored in Duet's cache until the size or modification time of a file changes.
 
     Raises:
-        WeightsError: a file is not what the list says, or the list cannot be read.
+        WeightsError: a file has another checksum, or the list is malformed.
     """
     if not (folder / LIST).is_file():
         return
@@ -38,7 +38,7 @@ def note_verified(folder: Path, expected: dict[str, str]) -> None:
         note.parent.mkdir(parents=True, exist_ok=True)
         note.touch()
     except OSError:
-        pass  # then they are checked again next time, which only takes time
+        pass  # the next start verifies the files again
 
 
 def _note(folder: Path, expected: dict[str, str]) -> Path:
@@ -51,7 +51,7 @@ def _note(folder: Path, expected: dict[str, str]) -> Path:
 
 
 def differing(folder: Path, expected: dict[str, str]) -> list[str]:
-    """Return the names of the files that are there and have another digest than expected."""
+    """Return the names of the existing files with a digest other than the expected one."""
     found = []
     for name, digest in expected.items():
         if (folder / name).is_file() and sha256_of(folder / name) != digest:
@@ -66,20 +66,20 @@ def sha256_of(path: Path) -> str:
 
 
 def read(path: Path) -> dict[str, str]:
-    """Return the digests by file name from a list, as `parsed` does."""
+    """Return the digests by file name from a list's path, as `parsed` does."""
     return parsed(path.read_text("utf-8", "replace"), str(path))
 
 
 def written(digests: dict[str, str]) -> str:
-    """Return a list of digests by file name as `sha256sum` writes it."""
+    """Return a checksum list in `sha256sum`'s format."""
     return "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
 
 
 def parsed(text: str, where: str) -> dict[str, str]:
-    """Return the digests by file name from a list as `sha256sum` writes it; files in other folders are left out.
+    """Return the digests by file name from a list in `sha256sum`'s format, without files in other folders.
 
     Raises:
-        WeightsError: this is no such list.
+        WeightsError: a line has another format.
     """
     found: dict[str, str] = {}
     for line in text.splitlines():

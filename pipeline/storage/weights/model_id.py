@@ -1,4 +1,4 @@
-"""Model ids and their place in a bucket: `whisper/base`, `voxtral/mistralai/Voxtral-Mini-3B-2507`."""
+"""Model ids and their prefixes in a bucket: `whisper/base`, `voxtral/mistralai/Voxtral-Mini-3B-2507`."""
 
 import re
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from pipeline.errors import WeightsError
 from pipeline.types import Leg
 
 FILES: dict[Leg, tuple[str, ...]] = {"whisper": ("*.pt",), "voxtral": ("*.json", "model*.safetensors")}
-"""What the files of each leg's models are called. Voxtral's repository holds the same weights a second time in
-another layout; 9 GB that nobody reads."""
+"""File name patterns of each leg's models. They exclude the copy of the weights in another layout in Voxtral's
+repository, 9 GB that Duet does not read."""
 _NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _SLASH = "--"
 
@@ -20,14 +20,14 @@ class ModelId:
 
     leg: Leg
     name: str
-    """As the settings have it: `base`, `mistralai/Voxtral-Mini-3B-2507`."""
+    """Name as in the settings: `base`, `mistralai/Voxtral-Mini-3B-2507`."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what a person wrote, or what a prefix is called.
+        """Return the id in a user's input or a bucket prefix.
 
         Raises:
-            WeightsError: it names no model.
+            WeightsError: the text is no model id.
         """
         leg, _, name = text.partition("/")
         if leg not in get_args(Leg) or not _NAME.fullmatch(name) or ".." in name:
@@ -38,12 +38,12 @@ class ModelId:
 
     @property
     def patterns(self) -> tuple[str, ...]:
-        """The names of its files."""
+        """File name patterns of the model."""
         return FILES[self.leg]
 
     @property
     def prefix(self) -> str:
-        """Its prefix below a bucket's URI."""
+        """Prefix of the model below a bucket's URI."""
         return f"{self.leg}/{self.name.replace('/', _SLASH)}"
 
     def __str__(self) -> str:
@@ -51,5 +51,5 @@ class ModelId:
 
 
 def is_model_id(model: str) -> bool:
-    """Whether a setting names a model that a bucket may hold, and is neither a path nor an address."""
+    """Return whether a setting's value is a model name that a bucket may have, and neither a path nor an address."""
     return bool(_NAME.fullmatch(model)) and not model.startswith((".", "/"))

@@ -1,4 +1,4 @@
-"""The parts in which a large object is read, and one of them, read until it has come."""
+"""Ranged download of a large object: its byte ranges, each read with retries."""
 
 import time
 from collections import deque
@@ -11,14 +11,14 @@ from pipeline.storage.s3 import S3Object, S3Storage
 
 PART_BYTES = 16 << 20
 PARTS_AT_ONCE = 8
-"""S3 gives one connection some 90 MB/s and a machine gigabytes; boto3 keeps ten connections."""
+"""Number of parallel connections: S3 sends about 90 MB/s on one and gigabytes to one machine; boto3 pools ten."""
 TRIES = 5
 BACKOFF_S = 0.5
 
 
 @dataclass(frozen=True)
 class ByteRange:
-    """A stretch of an object's bytes."""
+    """A range of an object's bytes."""
 
     index: int
     first: int
@@ -26,16 +26,17 @@ class ByteRange:
 
 
 def byte_ranges_of(it: S3Object) -> list[ByteRange]:
-    """Return the parts of an object, in their order."""
+    """Return the byte ranges of an object, in order."""
     firsts = range(0, it.size_bytes, PART_BYTES)
     return [ByteRange(index, first, min(PART_BYTES, it.size_bytes - first)) for index, first in enumerate(firsts)]
 
 
 def read_range(storage: S3Storage, it: S3Object, part: ByteRange) -> Iterator[tuple[int, bytes]]:
-    """Yield a part's blocks, each with its place in the object; after a break those that are missing.
+    """Yield a byte range in blocks, each with its offset in the object; an interrupted read resumes.
 
     Raises:
-        StorageError, TransientError: the bucket refuses, does not answer for long, or has another object by now.
+        StorageError: the bucket rejects the request, or the object has changed.
+        TransientError: the bucket does not respond after several tries.
     """
     at, end = part.first, part.first + part.size_bytes
     for remaining in reversed(range(TRIES)):
@@ -53,16 +54,16 @@ def read_range(storage: S3Storage, it: S3Object, part: ByteRange) -> Iterator[tu
 
 
 def read_in_order(storage: S3Storage, it: S3Object) -> Iterator[bytes]:
-    """Yield all bytes of an object in their order, while the next parts are on their way.
+    """Yield all bytes of an object in order, while the next ranges are read in parallel.
 
     Raises:
-        StorageError, TransientError: as `read_range` does.
+        StorageError, TransientError: as in `read_range`.
     """
     coming: deque[Future[bytes]] = deque()
     with ThreadPoolExecutor(PARTS_AT_ONCE) as pool:
         try:
             for part in byte_ranges_of(it):
-                coming.append(pool.submit(_whole, storage, it, part))
+                coming.append(pool.submit(_read_whole, storage, it, part))
                 if len(coming) == PARTS_AT_ONCE:
                     yield coming.popleft().result()
             while coming:
@@ -71,5 +72,5 @@ def read_in_order(storage: S3Storage, it: S3Object) -> Iterator[bytes]:
             pool.shutdown(cancel_futures=True)
 
 
-def _whole(storage: S3Storage, it: S3Object, part: ByteRange) -> bytes:
+def _read_whole(storage: S3Storage, it: S3Object, part: ByteRange) -> bytes:
     return b"".join(block for _, block in read_range(storage, it, part))

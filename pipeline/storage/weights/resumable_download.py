@@ -1,4 +1,4 @@
-"""One large object onto this disk: in parts side by side, each of them kept, so that a killed download goes on."""
+"""Resumable download of a large object: parallel byte ranges with a journal, so that a killed download continues."""
 
 import fcntl
 import json
@@ -25,25 +25,25 @@ def ignore(_: int) -> None:
 def fetch(
     storage: S3Storage, it: S3Object, target: Path, digest: str | None = None, on_bytes: OnBytes = ignore
 ) -> None:
-    """Download an object to a path, all of it or nothing; finished parts of an interrupted download are kept.
+    """Download an object to a path atomically; an interrupted download resumes with its finished ranges.
 
-    A second process that wants the same waits for the first one, and finds it done.
+    A second process that downloads the same object waits for the first one and uses its file.
 
     Args:
-        storage: where the object is.
-        it: the object, as a listing has it; another version of it is refused.
-        target: where it is to be.
-        digest: its SHA-256 in hex; None: it is not checked.
-        on_bytes: told how many more bytes are here, those of an interrupted download included.
+        storage: storage of the object.
+        it: the object as listed; another version of it raises StorageError.
+        target: path of the file.
+        digest: expected SHA-256 in hex; None means no verification.
+        on_bytes: called with the number of new bytes, those of an interrupted download included.
 
     Raises:
-        StorageError, TransientError: the bucket refuses, or does not answer.
-        WeightsError: it is not what its digest says; nothing of it is kept.
-        OSError: there is no room for it.
+        StorageError, TransientError: the bucket rejects the request, or does not respond.
+        WeightsError: the checksum is another one; the download is removed.
+        OSError: there is no space for it.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f"{target.name}.part")
-    with _alone(unfinished) as descriptor:
+    with _lock(unfinished) as descriptor:
         if target.is_file():
             unfinished.unlink(missing_ok=True)
             return
@@ -60,7 +60,7 @@ def _fill(storage: S3Storage, it: S3Object, path: Path, descriptor: int, digest:
         if digest in (None, found):
             return
         _journal_of(path).unlink()
-        # A machine that went down may have kept the note of a part and not the part: then once more, from the start.
+        # After a crash of the machine the journal may list a range whose bytes are lost: start over once.
         if is_last or not is_resumed:
             path.unlink()
             raise WeightsError(
@@ -99,7 +99,7 @@ def _write(storage: S3Storage, it: S3Object, part: ByteRange, descriptor: int, o
 
 
 class _Digest:
-    """The SHA-256 of a file that fills in any order, taken as far as it is there from its beginning."""
+    """The SHA-256 of a file that is written in any order, updated up to the first missing range."""
 
     def __init__(self, descriptor: int, parts: Sequence[ByteRange]) -> None:
         self._descriptor, self._parts = descriptor, parts
@@ -116,7 +116,7 @@ class _Digest:
 
 
 class DownloadJournal:
-    """The finished parts of an unfinished file, stored beside it; none for another version."""
+    """The finished ranges of an unfinished file, stored beside it; empty for another version of the object."""
 
     def __init__(self, path: Path, it: S3Object, *, is_valid: bool) -> None:
         header = json.dumps({"tag": it.tag, "size_bytes": it.size_bytes, "part_bytes": PART_BYTES})
@@ -124,7 +124,7 @@ class DownloadJournal:
         if lines[:1] != [header]:
             path.write_text(f"{header}\n", "utf-8")
             lines = []
-        # A line that was being written when the machine went down is shorter or longer.
+        # A line that was being written in a crash has another length.
         self.done = {int(line) for line in lines[1:] if len(line) == 8 and line.isdigit()}
         self._path = path
 
@@ -136,7 +136,7 @@ class DownloadJournal:
         self._file.close()
 
     def add(self, part: ByteRange) -> None:
-        """Note that a part is there."""
+        """Record a finished range."""
         self.done.add(part.index)
         self._file.write(f"{part.index:08d}\n")
         self._file.flush()
@@ -147,18 +147,18 @@ def _journal_of(unfinished: Path) -> Path:
 
 
 def _has_size(descriptor: int, size_bytes: int) -> bool:
-    """Return whether a file has its full size already; if not, give it that."""
+    """Return whether a file has its full size already, and allocate that if not."""
     if os.fstat(descriptor).st_size == size_bytes:
         return True
     os.ftruncate(descriptor, size_bytes)
     if size_bytes and hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(descriptor, 0, size_bytes)  # that there is no room shows before 9 GB have come
+        os.posix_fallocate(descriptor, 0, size_bytes)  # so a full disk fails before 9 GB are downloaded
     return False
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[int]:
-    """Yield the descriptor of a file that no other process has in this way; the lock goes with the process."""
+def _lock(path: Path) -> Iterator[int]:
+    """Yield the descriptor of a file under an exclusive lock, which ends with the process."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -166,7 +166,7 @@ def _alone(path: Path) -> Iterator[int]:
             if _is_at(path, descriptor):
                 yield descriptor
                 return
-        finally:  # whoever had it has given it its final name, or removed it
+        finally:  # if not at its path, the previous owner has renamed or removed it
             os.close(descriptor)
 
 

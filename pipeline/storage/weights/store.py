@@ -1,4 +1,4 @@
-"""The models in a bucket: listing, upload and verification."""
+"""The model store in a bucket: listing, upload and verification of models."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from pipeline.storage.weights.resumable_download import OnBytes, ignore
 from pipeline.storage.weights.versions import bucket_at
 
 UNFINISHED = f"{checksums.LIST}.unfinished"
-"""In the bucket while a model is being put there: what of it has arrived."""
+"""Checksum list of the uploaded files, in the bucket while a model is being uploaded."""
 
 
 @dataclass
@@ -28,12 +28,12 @@ class StoredModel:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of it was put there."""
+        """Whether its upload is complete."""
         return any(it.name == checksums.LIST for it in self.files)
 
     @property
     def size_bytes(self) -> int:
-        """Size of all its files."""
+        """Total size of its files."""
         return sum(it.size_bytes for it in self.files)
 
 
@@ -43,14 +43,14 @@ class Finding:
 
     file: str
     trouble: str = ""
-    """Why it is not what was put there; empty where it is."""
+    """Reason why it is not the uploaded file; empty if it is."""
 
 
 def stored_models(uri: str) -> list[StoredModel]:
     """Return the models in a bucket.
 
     Raises:
-        StorageError, TransientError: the bucket refuses, or does not answer.
+        StorageError, TransientError: the bucket rejects the request, or does not respond.
     """
     found: dict[ModelId, StoredModel] = {}
     for it in bucket_at(uri).objects():
@@ -58,46 +58,46 @@ def stored_models(uri: str) -> list[StoredModel]:
         try:
             name = ModelId.parse(prefix)
         except WeightsError:
-            continue  # something else that lies in the same bucket
+            continue  # another object in the same bucket
         found.setdefault(name, StoredModel(name)).files.append(S3Object(file, it.tag, it.size_bytes, it.changed_at))
     return [found[name] for name in sorted(found)]
 
 
 def push(uri: str, name: ModelId, source: Path, on_file: Callable[[str], None]) -> None:
-    """Put a model into a bucket: its files, then the list of their digests, without which nobody takes it.
+    """Upload a model to a bucket: its files, then their checksum list, which makes the model complete.
 
-    Files that are there already, by an earlier push that was interrupted or of the same model, are left alone.
+    Files that an earlier push has uploaded unchanged are not uploaded again.
 
     Args:
-        uri: the `s3://bucket/prefix` that holds models.
-        name: which model it is.
+        uri: the `s3://bucket/prefix` of the model store.
+        name: id of the model.
         source: its folder, or its only file.
-        on_file: told of each file when it is there.
+        on_file: called with the name of each file once it is in the bucket.
 
     Raises:
         WeightsError: the source has none of the model's files.
-        StorageError, TransientError: the bucket refuses, or does not answer.
+        StorageError, TransientError: the bucket rejects the request, or does not respond.
     """
     storage = bucket_at(join(uri, name.prefix))
     files = _files(source, name)
     digests = {target: checksums.sha256_of(path) for target, path in files.items()}
-    there = _there(storage)
+    uploaded = _uploaded(storage)
     for target, path in files.items():
-        if there.pop(target, "") != digests[target]:
-            storage.put(UNFINISHED, checksums.written(there).encode())
+        if uploaded.pop(target, "") != digests[target]:
+            storage.put(UNFINISHED, checksums.written(uploaded).encode())
             storage.delete(checksums.LIST)
             storage.put(target, path)
-        there[target] = digests[target]
+        uploaded[target] = digests[target]
         on_file(target)
     storage.put(checksums.LIST, checksums.written(digests).encode())
     storage.delete(UNFINISHED)
 
 
 def check(uri: str, name: ModelId, on_bytes: OnBytes = ignore) -> Iterator[Finding]:
-    """Read all of a model in a bucket and yield of each file whether it is what was put there.
+    """Read a model in a bucket and yield the result of each file's verification.
 
     Raises:
-        StorageError, TransientError: the bucket refuses, does not answer, or has not got the whole model.
+        StorageError, TransientError: the bucket rejects the request, does not respond, or lacks the whole model.
     """
     storage = bucket_at(join(uri, name.prefix))
     files = {it.name: it for it in storage.objects()}
@@ -115,7 +115,7 @@ def check(uri: str, name: ModelId, on_bytes: OnBytes = ignore) -> Iterator[Findi
 
 
 def _files(source: Path, name: ModelId) -> dict[str, Path]:
-    """Return the files of a model by what they are to be called; Whisper's is one, called as the model is."""
+    """Return the paths of a model's files by their names in the bucket; Whisper's only file has its model's name."""
     if name.leg == "whisper":
         found = [source] if source.is_file() else sorted(source.glob("*.pt")) if source.is_dir() else []
         files = {f"{name.name}.pt": found[0]} if len(found) == 1 else {}
@@ -127,8 +127,8 @@ def _files(source: Path, name: ModelId) -> dict[str, Path]:
     return files
 
 
-def _there(storage: S3Storage) -> dict[str, str]:
-    """Return the digests of the files that the bucket has of a model, and that were put there as they should."""
+def _uploaded(storage: S3Storage) -> dict[str, str]:
+    """Return the digests of a model's files that are in the bucket and in one of its checksum lists."""
     names = {it.name for it in storage.objects()}
     lists = [_read_list(storage, one) for one in (checksums.LIST, UNFINISHED) if one in names]
     return {file: digest for one in lists for file, digest in one.items() if file in names}

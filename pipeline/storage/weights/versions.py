@@ -1,4 +1,4 @@
-"""A model's files from a bucket: each version of them once, in a folder that is whole or not there."""
+"""Local versions of a bucket's models: each is downloaded once into a folder that is created atomically."""
 
 import json
 import logging
@@ -20,10 +20,10 @@ logger = logging.getLogger(__name__)
 
 
 def bucket_at(uri: str) -> S3Storage:
-    """Return the storage at a URI that is to be one in a bucket.
+    """Return the storage at an `s3://bucket/prefix`.
 
     Raises:
-        StorageError: it is not.
+        StorageError: the URI is not in a bucket.
     """
     storage = open_storage(uri)
     if not isinstance(storage, S3Storage):
@@ -32,28 +32,27 @@ def bucket_at(uri: str) -> S3Storage:
 
 
 def download(uri: str, patterns: Sequence[str], versions: Path, on_bytes: OnBytes = ignore) -> Path:
-    """Return the local folder of the model that lies at `s3://bucket/prefix` now.
+    """Return the local folder of the current version of the model at `s3://bucket/prefix`.
 
-    The objects' tags tell whether that is a version fetched before. Of another one only the files that
-    changed are fetched, or did not arrive before an interruption. Where the bucket does not answer, the
-    version that was used last has to do.
+    The objects' tags identify the version. For a new version only the files that changed, or that an interrupted
+    download lacks, are downloaded. If the bucket does not respond, the last used version is returned.
 
     Args:
-        uri: where the model's files are, in no folder of their own.
-        patterns: what they are called.
-        versions: the folder on this machine that holds such folders.
-        on_bytes: told how many more bytes are here.
+        uri: prefix of the model's files, which are not in subfolders.
+        patterns: name patterns of the files.
+        versions: local folder of all versions.
+        on_bytes: called with the number of new bytes.
 
     Raises:
-        StorageError: the bucket refuses, or has no such files.
-        TransientError: the bucket cannot be reached, and no version is here.
-        WeightsError: a file is not what the bucket's SHA256SUMS says, or there is no room for it.
+        StorageError: the bucket rejects the request, or has no such files.
+        TransientError: the bucket cannot be reached, and there is no local version.
+        WeightsError: a file has another checksum than in the bucket's SHA256SUMS, or there is no space for it.
     """
     uri = uri.rstrip("/")
     own = versions / _folder_name(uri)
     storage = bucket_at(uri)
     try:
-        files = _listed(storage, patterns)
+        files = _list_files(storage, patterns)
     except TransientError as error:
         if (last := _last_used(own)) is None:
             raise
@@ -67,7 +66,7 @@ def download(uri: str, patterns: Sequence[str], versions: Path, on_bytes: OnByte
 
 
 def last_used(uri: str, versions: Path) -> Path | None:
-    """Return the folder of the version used last of the model at a URI, without asking the bucket."""
+    """Return the folder of the last used version of the model at a URI, without a request to the bucket, or None."""
     return _last_used(versions / _folder_name(uri.rstrip("/")))
 
 
@@ -76,7 +75,7 @@ def _folder_name(uri: str) -> str:
     return f"{name}-{sha256(uri.encode()).hexdigest()[:16]}"
 
 
-def _listed(storage: S3Storage, patterns: Sequence[str]) -> list[S3Object]:
+def _list_files(storage: S3Storage, patterns: Sequence[str]) -> list[S3Object]:
     wanted = (*patterns, checksums.LIST)
     found = [it for it in storage.objects() if any(fnmatch(it.name, one) for one in wanted) and "/" not in it.name]
     if not {it.name for it in found} - {checksums.LIST}:
@@ -117,7 +116,7 @@ def _expected(storage: S3Storage, files: Sequence[S3Object]) -> dict[str, str]:
 def _copies(
     storage: S3Storage, files: Sequence[S3Object], expected: dict[str, str], on_bytes: OnBytes
 ) -> dict[str, Path]:
-    """Return each file's copy in the cache of objects, fetched where it is not there yet."""
+    """Return each file's path in the cache of objects, downloaded if missing."""
     copies: dict[str, Path] = {}
     for it in files:
         copy = copies[it.name] = storage.cached_path(it.name, it.tag)
@@ -126,7 +125,7 @@ def _copies(
             fetch(storage, it, copy, digest, on_bytes)
             continue
         on_bytes(it.size_bytes)
-        if digest and checksums.sha256_of(copy) != digest:  # it may have been fetched when there was no list
+        if digest and checksums.sha256_of(copy) != digest:  # not verified if there was no list at its download
             copy.unlink(missing_ok=True)
             raise WeightsError(f"{copy} is damaged (its SHA-256 is not the one in {checksums.LIST}); start again.")
     return copies
@@ -134,7 +133,7 @@ def _copies(
 
 def _link(target: Path, copy: Path) -> None:
     try:
-        target.hardlink_to(copy)  # 9 GB need not be there twice
+        target.hardlink_to(copy)  # saves a second copy of 9 GB
     except OSError:
         shutil.copyfile(copy, target)
 

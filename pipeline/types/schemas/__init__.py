@@ -1,4 +1,4 @@
-"""The JSON Schemas of the files that an episode and a batch leave behind."""
+"""The JSON Schemas of the result files of episodes and batches."""
 
 import json
 from importlib.resources import files
@@ -16,17 +16,17 @@ MODELS: dict[str, type[Model]] = {
     "result": EpisodeResult,
     "batch": BatchReport,
 }
-"""What each JSON file that we write is, by its name without `.json`."""
+"""The model of each JSON file, by its name without `.json`."""
 
 
 def schema(name: str) -> dict[str, Any]:
-    """Return the shipped schema of one of the files in `MODELS`, such as `result` for `result.json`."""
+    """Return the shipped schema of a file in `MODELS`, such as `result` for `result.json`."""
     text = files(__name__).joinpath(f"{name}.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
 
 def render(name: str) -> str:
-    """Return the schema as the types give it; `python -m pipeline.types.schemas` writes it to its file."""
+    """Return the schema of the current types; `python -m pipeline.types.schemas` writes it to its file."""
     own = MODELS[name].model_json_schema(by_alias=True, mode="serialization")
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **own}, indent=1) + "\n"

@@ -1,4 +1,4 @@
-"""Write the schema files from the types: `python -m pipeline.types.schemas`."""
+"""Writes the schema files from the types: `python -m pipeline.types.schemas`."""
 
 from pathlib import Path
 

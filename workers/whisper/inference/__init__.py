@@ -1,1 +1,1 @@
-"""Whisper's network over openai-whisper's weights: log-mel, encoder, decoder, caches, matrix products."""
+"""Whisper's network on openai-whisper's weights: log-mel, encoder, decoder, KV cache, matrix products."""

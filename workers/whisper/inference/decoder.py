@@ -1,4 +1,4 @@
-"""Whisper's text decoder over openai-whisper's weights: whole texts at once, or a token for each window."""
+"""Whisper's text decoder on openai-whisper's weights: prefill of whole texts, and steps of one token per window."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from workers.whisper.inference.encoder import ROWS, Norm
 from workers.whisper.inference.linear import Linear, fused, prepare
 from workers.whisper.inference.parallel import map_parallel
 
-STEP_ROWS = 8  # rows that come at once in a decoding step
+STEP_ROWS = 8  # typical rows of a decoding step
 
 
 class _Block:
@@ -34,15 +34,15 @@ class _Block:
 
 
 class DecoderState:
-    """The caches of a batch of windows: the audio's, filled from its features, and the text's, empty."""
+    """The KV caches of a batch of windows: cross-attention, filled from the features, and self-attention, empty."""
 
     def __init__(self, decoder: "Decoder", features: Sequence[Tensor], copies: int = 1) -> None:
-        """Fill the audio's caches.
+        """Fill the cross-attention caches.
 
         Args:
-            decoder: whose layers the caches are for.
-            features: of each window, shape (positions, width).
-            copies: how many texts are followed for each window at once (beams).
+            decoder: the decoder that uses the caches.
+            features: features of each window, shape (positions, width).
+            copies: number of texts decoded in parallel for each window (beams).
         """
         rows, positions = len(features), max(map(len, features))
         self.decoder, self.features = decoder, features
@@ -52,7 +52,7 @@ class DecoderState:
         heads, depth, device = sizes
         kind = decoder.precision.cache
         self.cross_kv = [kv_cache.make(kind, rows, heads, positions, depth, device) for _ in decoder.blocks]
-        own = "fp32" if kind == "int8" else kind  # it is small, and errors in it would add up
+        own = "fp32" if kind == "int8" else kind  # this cache is small, and its errors would accumulate
         self.self_kv = [
             kv_cache.make(own, rows * copies, heads, decoder.context, depth, device) for _ in decoder.blocks
         ]
@@ -70,12 +70,12 @@ class DecoderState:
             layer.store(row, 0, keys, values)
 
     def of(self, rows: Sequence[int]) -> "DecoderState":
-        """Return a state of some of the windows, with nothing said in it yet."""
+        """Return a state of some of the windows, with empty self-attention caches."""
         return DecoderState(self.decoder, [self.features[row] for row in rows])
 
 
 class Decoder:
-    """Tokens and audio to hidden states, and hidden states to logits."""
+    """The text decoder, which maps tokens and audio to hidden states, and hidden states to logits."""
 
     def __init__(self, model: Whisper, precision: Precision) -> None:
         decoder, dtype = model.decoder, precision.decoder_dtype
@@ -100,24 +100,24 @@ class Decoder:
 
         Args:
             tokens: shape (n,), int64.
-            position: how many tokens each row has taken in before.
-            rows: shape (n,): which rows of the state go on.
-            state: caches of all rows.
+            position: number of tokens already decoded in each row.
+            rows: shape (n,): the active rows of the state.
+            state: KV caches of all rows.
 
         Returns:
             Hidden states, shape (n, width).
         """
         n = len(rows)
         windows = [row // state.copies for row in rows]
-        heard = [state.lengths[window] for window in windows]
-        said = [position + 1] * n
+        audio_lengths = [state.lengths[window] for window in windows]
+        text_lengths = [position + 1] * n
         x = self.embedding[tokens] + self.positions[position]
         for block, text, audio in zip(self.blocks, state.self_kv, state.cross_kv, strict=True):
             q, k, v = block.qkv(block.attn_norm(x)).view(n, 3, self.heads, self.depth).unbind(1)
             text.append(rows, position, k, v)
-            x = x + block.out(text.attend(q, rows, said).view(n, -1))
+            x = x + block.out(text.attend(q, rows, text_lengths).view(n, -1))
             q = block.cross_query(block.cross_norm(x)).view(n, self.heads, self.depth)
-            x = x + block.cross_out(audio.attend(q, windows, heard).view(n, -1))
+            x = x + block.cross_out(audio.attend(q, windows, audio_lengths).view(n, -1))
             x = x + block.down(block.up(block.mlp_norm(x)))
         return self.norm(x)
 
@@ -129,17 +129,17 @@ class Decoder:
         remember: bool = False,
         heads: Sequence[tuple[int, int]] = (),
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Decode a whole text of each window at once.
+        """Decode one complete text per window in a single pass.
 
         Args:
             texts: tokens of each window.
-            state: caches of the windows.
-            remember: whether to keep the texts in the state, so that `step` goes on after them.
-            heads: (layer, head) pairs whose attention to the audio is wanted.
+            state: KV caches of the windows.
+            remember: whether to store the texts in the state, so that `step` continues after them.
+            heads: (layer, head) pairs whose cross-attention scores are returned.
 
         Returns:
-            Hidden states of each window, shape (tokens, width), and for each window the wanted heads'
-            scores before softmax, shape (heads, tokens, positions), float32.
+            Hidden states of each window, shape (tokens, width), and for each window the scores of `heads`
+            before softmax, shape (heads, tokens, positions), float32.
         """
         counts = [len(text) for text in texts]
         tokens = torch.tensor([token for text in texts for token in text], device=self.device)

@@ -1,6 +1,6 @@
-"""The decoding step: one token for each row, on a card recorded once as a CUDA graph and replayed.
+"""The decoding step of one token per row, recorded once as a CUDA graph on a GPU and replayed.
 
-A step is many small kernels, each of which has to be launched. See "CUDA Graphs" in PyTorch's notes:
+A graph saves the separate launch of many small kernels. See "CUDA Graphs" in PyTorch's notes:
 https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 """
 
@@ -17,14 +17,14 @@ from workers.whisper.inference.kv_cache import TensorCache
 
 logger = logging.getLogger(__name__)
 WARM_UP = 3
-"""Calls before the recording, for libraries that set themselves up when they are first used."""
+"""Calls before the recording, for libraries that initialize on first use."""
 Step = Callable[[Tensor, int, Sequence[int]], Tensor]
-"""Takes one more token, shape (n,), of each of the state's rows, shape (n,), that have taken in so many before;
-returns logits of the next, shape (n, vocabulary), float32."""
+"""Function of tokens, shape (n,), the number of tokens already decoded, and rows of the state, shape (n,).
+Returns the logits of the next tokens, shape (n, vocabulary), float32."""
 
 
 def stepping(decoder: Decoder, state: DecoderState) -> Step:
-    """Return the step for a batch whose prompts have been read into its state."""
+    """Return the step for a batch whose prompts are prefilled in its state."""
     if decoder.device.type == "cuda":
         static = StaticStep(decoder, state)
         return static.through(Graph(static.logits))
@@ -32,7 +32,7 @@ def stepping(decoder: Decoder, state: DecoderState) -> Step:
 
 
 class StaticStep:
-    """A step whose tensors never move and keep their shapes, so that it can be recorded.
+    """A step whose tensors have fixed addresses and shapes, so that it can be recorded.
 
     Every row of the state takes part in every step; the output of finished rows is ignored.
     """
@@ -44,11 +44,11 @@ class StaticStep:
         self.position = torch.zeros(1, dtype=torch.long, device=decoder.device)
         self.places = torch.arange(decoder.context, device=decoder.device)
         lengths = torch.tensor(state.lengths, device=decoder.device)
-        heard = torch.arange(max(state.lengths), device=decoder.device) < lengths[:, None]
-        self.heard = heard[:, None, None]
+        audible = torch.arange(max(state.lengths), device=decoder.device) < lengths[:, None]
+        self.heard = audible[:, None, None]
 
     def through(self, logits: Callable[[], Tensor]) -> Step:
-        """Return the step that has `logits` calculated in this way."""
+        """Return a step that computes its logits by calling `logits`."""
 
         def step(tokens: Tensor, position: int, rows: Sequence[int]) -> Tensor:
             chosen = torch.tensor(rows, device=self.decoder.device)
@@ -62,14 +62,14 @@ class StaticStep:
         """Decode `tokens` at `position`; return logits of all rows."""
         decoder, state = self.decoder, self.state
         heads, depth, windows = decoder.heads, decoder.depth, len(state.lengths)
-        said = (self.places <= self.position)[None, None, None]
+        text_mask = (self.places <= self.position)[None, None, None]
         x = decoder.embedding[self.tokens] + decoder.positions[self.position]
         for block, text, audio in zip(decoder.blocks, state.self_kv, state.cross_kv, strict=True):
             assert isinstance(text, TensorCache)
             assert isinstance(audio, TensorCache)
             both = block.qkv(block.attn_norm(x)).view(self.rows, 3, heads, 1, depth)
             text.data.index_copy_(3, self.position, both[:, 1:].transpose(0, 1).to(text.data.dtype))
-            x = x + block.out(_attention(both[:, 0], text.data, said).view(self.rows, -1))
+            x = x + block.out(_attention(both[:, 0], text.data, text_mask).view(self.rows, -1))
             q = block.cross_query(block.cross_norm(x)).view(windows, state.copies, heads, depth).transpose(1, 2)
             x = x + block.cross_out(_attention(q, audio.data, self.heard).view(self.rows, -1))
             x = x + block.down(block.up(block.mlp_norm(x)))
@@ -79,14 +79,14 @@ class StaticStep:
 def _attention(q: Tensor, keys_values: Tensor, mask: Tensor) -> Tensor:
     """Return the attention of queries, shape (rows, heads, n, depth), as (rows, n, heads, depth)."""
     keys, values = keys_values
-    heard = F.scaled_dot_product_attention(q.to(keys.dtype), keys, values, attn_mask=mask)
-    return heard.transpose(1, 2).contiguous().to(q.dtype)
+    output = F.scaled_dot_product_attention(q.to(keys.dtype), keys, values, attn_mask=mask)
+    return output.transpose(1, 2).contiguous().to(q.dtype)
 
 
 class Graph:
-    """A function without arguments, whose tensors are the same ones every time, on a CUDA device.
+    """A CUDA graph of a function without arguments that uses the same tensors in every call.
 
-    What it returned is overwritten by the next call.
+    The result is overwritten by the next call.
     """
 
     can_record = True
@@ -99,18 +99,18 @@ class Graph:
         self._recorded: tuple[torch.cuda.CUDAGraph, Tensor] | None = None
 
     def __call__(self) -> Tensor:
-        """Return the function's result, by the recording once there is one."""
+        """Return the function's result, from a replay once there is a recording."""
         self._calls += 1
         if self._recorded is None and self._calls > WARM_UP and Graph.can_record:
             self._recorded = self._record()
         if self._recorded is None:
-            return self._aside()
+            return self._run_eagerly()
         graph, result = self._recorded
         graph.replay()
         return result
 
-    def _aside(self) -> Tensor:
-        """Run the function on the stream that it will be recorded on, where its libraries set themselves up."""
+    def _run_eagerly(self) -> Tensor:
+        """Run the function on the stream of the recording, so that its libraries initialize there."""
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
             result = self._function()
@@ -120,7 +120,7 @@ class Graph:
     def _record(self) -> tuple[torch.cuda.CUDAGraph, Tensor] | None:
         graph = torch.cuda.CUDAGraph()
         try:
-            # Another thread of this process may be allocating meanwhile; that is none of the recording's concern.
+            # Other threads of this process may allocate during the recording without invalidating it.
             with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
                 result = self._function()
         except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""Whisper's audio encoder over openai-whisper's weights, without its casts and copies."""
+"""Whisper's audio encoder on openai-whisper's weights, without the casts and copies of its own implementation."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from whisper.model import Whisper
 from workers.precision import Precision
 from workers.whisper.inference.linear import fused, prepare
 
-ROWS = 1500  # rows that come at once: a window's positions
-STRETCH = 500  # positions whose scores for all others, in bfloat16, fit a core's cache
+ROWS = 1500  # typical rows of a product: a window's positions
+STRETCH = 500  # query positions whose bfloat16 scores for all keys fit a core's cache
 
 
 class Norm:
@@ -21,27 +21,27 @@ class Norm:
         self.weight, self.bias = norm.weight.detach().to(dtype), norm.bias.detach().to(dtype)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return `x`, shape (..., width), normalised over its last dimension."""
+        """Return `x`, shape (..., width), normalized over its last dimension."""
         return F.layer_norm(x, (x.shape[-1],), self.weight, self.bias, 1e-5)
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Return the attention of each position to all, shape (windows, heads, positions, depth).
+    """Return the attention of each position over all positions, shape (windows, heads, positions, depth).
 
-    PyTorch's own is as slow in bfloat16 as in float32 on a CPU; products of one head's stretch of positions use the
-    instructions, and the scores stay in the core's cache.
+    On a CPU, PyTorch's own attention is as slow in bfloat16 as in float32. Products over a stretch of one head's
+    positions use the bfloat16 instructions, and the scores stay in the core's cache.
     """
     if q.device.type != "cpu" or q.dtype != torch.bfloat16:
         return F.scaled_dot_product_attention(q, k, v)
-    heard = torch.empty(q.shape, dtype=q.dtype)
+    output = torch.empty(q.shape, dtype=q.dtype)
     scaled = q * q.shape[-1] ** -0.5
     for window in range(q.shape[0]):
         for head in range(q.shape[1]):
             keys, values = k[window, head].t(), v[window, head]
-            queries, outs = torch.split(scaled[window, head], STRETCH), torch.split(heard[window, head], STRETCH)
+            queries, outs = torch.split(scaled[window, head], STRETCH), torch.split(output[window, head], STRETCH)
             for query, out in zip(queries, outs, strict=True):
                 torch.mm(torch.softmax(query @ keys, dim=-1), values, out=out)
-    return heard
+    return output
 
 
 class _Block:
@@ -64,7 +64,7 @@ class _Block:
 
 
 class Encoder:
-    """Log-mel spectrograms to features."""
+    """The audio encoder, which maps log-mel spectrograms to features."""
 
     def __init__(self, model: Whisper, precision: Precision) -> None:
         encoder, self.dtype = model.encoder, precision.encoder_dtype

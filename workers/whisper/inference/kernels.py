@@ -1,7 +1,7 @@
-"""Loops over the decoder's caches that the CPU runs as fast as it reads memory.
+"""CPU kernels for attention over the decoder's KV cache, limited only by memory bandwidth.
 
-One decoding step is one query per window against up to 1500 keys in each head. PyTorch does that as
-a batch of matrix-vector products in float32; over 8-bit keys there is no such product at all.
+In a decoding step each window has one query against up to 1500 keys per head. PyTorch computes this as a
+batch of float32 matrix-vector products, and has no such product for 8-bit keys.
 """
 
 import numba
@@ -26,13 +26,13 @@ def attend(
     """Write the attention of one query per row into `out`.
 
     Args:
-        query: shape (n, heads, depth), already divided by the root of the depth.
+        query: shape (n, heads, depth), already divided by the square root of the depth.
         keys: shape (windows, heads, positions, depth), int8 or float32.
-        key_scales: shape (windows, heads, positions): what a key is to be multiplied with.
+        key_scales: shape (windows, heads, positions): the factor of each key.
         values: like `keys`.
         value_scales: like `key_scales`.
         rows: shape (n,): the window of each query.
-        lengths: shape (n,): how many positions each query may see.
+        lengths: shape (n,): the number of positions visible to each query.
         out: shape (n, heads, depth).
     """
     n, heads, depth = query.shape

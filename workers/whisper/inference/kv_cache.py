@@ -20,7 +20,7 @@ class Cache(Protocol):
         ...
 
     def append(self, rows: Sequence[int], position: int, keys: Tensor, values: Tensor) -> None:
-        """Append one position, each (n, heads, depth), to the windows `rows`."""
+        """Append keys and values of one position, each (n, heads, depth), to the windows `rows`."""
         ...
 
     def attend(self, query: Tensor, rows: Sequence[int], lengths: Sequence[int]) -> Tensor:
@@ -45,7 +45,7 @@ def make(kind: CacheKind, rows: int, heads: int, positions: int, depth: int, dev
 
 
 class KernelCache:
-    """A cache on the CPU that `kernels.attend` reads; 8-bit entries have a scale for each position."""
+    """A CPU cache for `kernels.attend`; 8-bit entries have one scale per head and position."""
 
     def __init__(self, kind: CacheKind, rows: int, heads: int, positions: int, depth: int) -> None:
         dtype = torch.int8 if kind == "int8" else torch.float32
@@ -96,7 +96,7 @@ class KernelCache:
 
 
 class TensorCache:
-    """A cache in one tensor of any device and float dtype, read by PyTorch's own attention."""
+    """A cache in one tensor of any device and float dtype, for PyTorch's own attention."""
 
     def __init__(
         self, dtype: torch.dtype, rows: int, heads: int, positions: int, depth: int, device: torch.device
@@ -115,7 +115,7 @@ class TensorCache:
         """See `Cache.attend`."""
         longest = max(lengths)
         once = len(set(rows)) == len(rows)
-        if once:  # a query for every row, some of them idle, costs less than a copy of the others' cache
+        if once:  # queries for all rows, idle ones included, cost less than a copy of the cache
             asked = query.new_zeros(self.data.shape[1], *query.shape[1:])
             asked[list(rows)] = query
             limits = torch.full((self.data.shape[1],), longest, device=query.device)
@@ -127,10 +127,10 @@ class TensorCache:
         mask: Tensor | None = None
         if min(lengths) < longest:
             mask = (torch.arange(longest, device=query.device) < limits[:, None])[:, None, None]
-        heard = torch.nn.functional.scaled_dot_product_attention(
+        output = torch.nn.functional.scaled_dot_product_attention(
             asked[:, :, None].to(keys.dtype), keys, values, attn_mask=mask
         )[:, :, 0].to(query.dtype)
-        return heard[list(rows)] if once else heard
+        return output[list(rows)] if once else output
 
     def read(self, row: int, length: int) -> tuple[Tensor, Tensor]:
         """See `Cache.read`."""

@@ -1,4 +1,4 @@
-"""Matrix products with fixed weights, prepared once for the way the device multiplies fastest."""
+"""Matrix products with fixed weights, prepared once in the fastest layout for the device."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -10,19 +10,19 @@ from torch import Tensor, nn
 from workers.precision import Kind
 
 Linear = Callable[[Tensor], Tensor]
-"""Maps (..., in) to (..., out) in the dtype that came in."""
+"""Function that maps (..., in) to (..., out) in the dtype of its input."""
 FEW_ROWS = 32
-"""Up to here a product waits for its weights, and not for its arithmetic."""
+"""Rows up to which a product is limited by reading the weights and not by arithmetic."""
 
 
 def prepare(weight: Tensor, bias: Tensor | None, kind: Kind, *, rows: int, gelu: bool = False) -> Linear:
-    """Return a function that applies a linear layer, and GELU after it where asked.
+    """Return a function that applies a linear layer and optionally GELU.
 
     Args:
         weight: shape (out, in).
         bias: shape (out,), or None.
-        kind: the arithmetic.
-        rows: how many rows come at once, roughly: the packed layout is tuned to it.
+        kind: precision of the arithmetic.
+        rows: typical number of rows per call, for which the packed layout is tuned.
         gelu: whether the exact GELU follows.
     """
     if kind == "fp32" and rows <= FEW_ROWS and _is_half(weight):
@@ -36,7 +36,7 @@ def prepare(weight: Tensor, bias: Tensor | None, kind: Kind, *, rows: int, gelu:
 
 
 def fused(layers: Sequence[nn.Linear]) -> tuple[Tensor, Tensor]:
-    """Return weight and bias of one layer that does the work of several on the same input."""
+    """Return weight and bias of one layer that replaces several layers with the same input."""
     weights = [layer.weight.detach() for layer in layers]
     biases = [
         weight.new_zeros(len(weight)) if layer.bias is None else layer.bias.detach()
@@ -52,7 +52,7 @@ def _can_pack(kind: Kind) -> bool:
 
 
 def _is_half(weight: Tensor) -> bool:
-    """Whether every weight is a float16, as in the checkpoints that OpenAI published, and can be kept as one."""
+    """Return whether the CPU can store the weights in float16 without loss, as for OpenAI's checkpoints."""
     if weight.device.type != "cpu" or "fbgemm" not in torch.backends.quantized.supported_engines:
         return False
     return bool((weight.half().float() == weight).all())
@@ -68,7 +68,7 @@ class _Plain:
 
 
 class _Packed:
-    """oneDNN's blocked layout: the weights are laid out once and not again on every call."""
+    """A linear layer in oneDNN's blocked layout, which is made once instead of on every call."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, rows: int, gelu: bool) -> None:
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
@@ -76,16 +76,16 @@ class _Packed:
 
     def __call__(self, x: Tensor) -> Tensor:
         y: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
-        # GELU fused into the product is slower than on its own where there is no AVX-512.
+        # Without AVX-512, GELU fused into the product is slower than a separate one.
         return F.gelu(y) if self.gelu else y
 
 
 class _Half:
-    """Weights kept in the 16 bits they were published in, float32 arithmetic: half of the memory's traffic."""
+    """A linear layer with float16 weights, as published, and float32 arithmetic, which halves memory traffic."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, gelu: bool) -> None:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the quantisers' successor is a separate package
+            warnings.simplefilter("ignore")  # deprecated, but the successor is a separate package
             self.packed = torch.ops.quantized.linear_prepack_fp16(
                 weight.float(), None if bias is None else bias.float()
             )

@@ -1,4 +1,4 @@
-"""Log-mel spectrograms as openai-whisper makes them, no longer than they need to be."""
+"""Log-mel spectrograms as in openai-whisper, without its padding of every window to 30 s."""
 
 import torch
 from torch import Tensor
@@ -8,16 +8,16 @@ from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
 
 
 def log_mel(samples: Samples, mels: int, *, silence_s: float) -> Tensor:
-    """Return the spectrogram of a window and of the silence after it.
+    """Return the log-mel spectrogram of a window and the silence after it.
 
     Args:
         samples: 16 kHz mono, 30 s at most.
-        mels: how many mel bands the model wants, 80 or 128.
-        silence_s: seconds of silence after the audio that the model is to hear, so that it knows
-            the speech to be over; as much as fits into 30 s.
+        mels: number of mel bands of the model, 80 or 128.
+        silence_s: seconds of silence after the audio, which mark the end of speech for the model; at most
+            as much as fits into 30 s.
 
     Returns:
-        Shape (mels, frames), float32; frames are 10 ms, even.
+        Shape (mels, frames), float32; frames are 10 ms and even in number.
     """
     wanted = len(samples) + round(silence_s * SAMPLE_RATE_HZ)
     frames = min(N_FRAMES, 2 * -(-wanted // (2 * HOP_LENGTH)))

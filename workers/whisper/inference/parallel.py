@@ -1,4 +1,4 @@
-"""Parallel work of one engine: the next item prefetched, batches in parallel, windows on cores of their own."""
+"""Parallelism within an engine: prefetch, parallel batches, and one window per core."""
 
 import queue
 import threading
@@ -15,7 +15,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 PARALLEL_BATCHES = 2
-"""Encoding is arithmetic, and a decoding step mostly reads memory: two of them at different points fill both."""
+"""Batches in parallel on a CPU: encoding is limited by arithmetic and decoding by memory, so two batches overlap."""
 
 
 def parallel_batches_of(device: torch.device) -> int:
@@ -24,9 +24,9 @@ def parallel_batches_of(device: torch.device) -> int:
 
 
 def run_parallel(function: Callable[[In], Out], items: Iterable[In], parallel: int) -> Generator[Out]:
-    """Yield the function's result for each item, in order; some are at work at once, each on its share of the cores.
+    """Yield the function's result for each item, in order; `parallel` calls run at once and share the cores.
 
-    What the function raises is raised here. Closing it early waits for what is at work, and begins nothing more.
+    Exceptions of the function are raised here. Closing the generator waits for running calls and starts no more.
     """
     if parallel < 2:
         yield from map(function, items)
@@ -52,7 +52,7 @@ def run_parallel(function: Callable[[In], Out], items: Iterable[In], parallel: i
 
 
 def split_evenly(items: Iterator[In], parallel: int, most: Callable[[], int]) -> Iterator[list[In]]:
-    """Yield batches of at most `most()` items, so that the last ones are as long for every lane."""
+    """Yield batches of at most `most()` items; the last items are split evenly among the parallel batches."""
     while group := list(islice(items, parallel * most())):
         count = min(parallel, len(group))
         bounds = [round(i * len(group) / count) for i in range(count + 1)]
@@ -65,10 +65,9 @@ class _End:
 
 
 def prefetch(items: Iterator[T], size: int) -> Generator[T]:
-    """Yield the items of an iterator that runs in a thread, at most `size` of them prefetch.
+    """Yield the items of an iterator that runs in a thread, at most `size` items ahead.
 
-    What the iterator raises is raised here, after the items before it. Leaving off early ends the
-    thread.
+    Exceptions of the iterator are raised here, after the items before them. Closing the generator ends the thread.
     """
     waiting: queue.Queue[T | _End] = queue.Queue(size)
     stopped = threading.Event()
@@ -87,7 +86,7 @@ def prefetch(items: Iterator[T], size: int) -> Generator[T]:
             for item in items:
                 if not put(item):
                     return
-        except BaseException as error:  # raised again where the items are used
+        except BaseException as error:  # raised again in the consumer
             put(_End(error))
         else:
             put(_End(None))
@@ -105,10 +104,9 @@ def prefetch(items: Iterator[T], size: int) -> Generator[T]:
 
 
 def map_parallel(function: Callable[[In], Out], items: Sequence[In]) -> list[Out]:
-    """Return the function's results for each item, in order.
+    """Return the function's result for each item, in order.
 
-    A product shared among cores waits for the slowest of them, layer after layer; a window to each core
-    waits once.
+    A product that is shared among cores waits for the slowest core in every layer. One window per core waits once.
     """
     cores = torch.get_num_threads()
     threads = min(cores, len(items))

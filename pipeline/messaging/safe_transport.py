@@ -98,9 +98,14 @@ class CheckedBackend(RedisBackend):  # type: ignore[misc]
     def on_task_call(self, producer: Any, task_id: str) -> None:
         """Do nothing instead of subscribing."""
 
-    def add_pending_result(self, result: Any, weak: bool = False, start_drainer: bool = True) -> Any:
-        """Subscribe to a result that a caller waits for (`get`), not to those that a group only counts (`weak`)."""
-        return result if weak else super().add_pending_result(result, weak, start_drainer)
+    def add_pending_result(self, result: Any, weak: bool | None = None, start_drainer: bool = True) -> Any:
+        """Subscribe to a result that a caller waits for; a group, which only counts its results, passes `weak`."""
+        return super().add_pending_result(result, False, start_drainer) if weak is None else result
+
+    def remove_pending_result(self, result: Any) -> Any:
+        """Forget a result without asking the broker: the garbage collector calls this, in any thread."""
+        self._remove_pending_result(result)
+        return result
 
 
 class CheckedAMQP(AMQP):  # type: ignore[misc]

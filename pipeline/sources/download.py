@@ -116,8 +116,9 @@ class Download:
     def _drop_left_behind(self) -> None:
         """Remove paths of `take` that killed processes have left behind."""
         for own in self.folder.glob(f"{OWN}*"):
-            if time.time() - own.lstat().st_ctime > LEFT_BEHIND_S:
-                own.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # its owner has just removed it
+                if time.time() - own.lstat().st_ctime > LEFT_BEHIND_S:
+                    own.unlink()
 
     def _fetch(self, limit_bytes: int) -> None:
         ends_at: float | None = None

@@ -221,3 +221,12 @@ def test_what_was_taken_goes_with_whoever_took_it() -> None:
         (own,) = settings().cache_dir.rglob("own-*")
         del source
         assert not own.exists()
+
+
+def test_a_path_that_its_owner_removes_meanwhile_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    with saying("HTTP/1.1 200 OK", f"Content-Length: {len(ID3)}", "Connection: close", body=ID3) as url:
+        # Given a path that was listed and is gone when it is looked at
+        monkeypatch.setattr(Path, "glob", lambda self, pattern: iter([self / f"{download.OWN}gone"]))
+
+        # When the same address is asked for, then its bytes come
+        assert Download(url).take(LIMIT_BYTES).read_bytes() == ID3

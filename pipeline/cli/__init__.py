@@ -1,4 +1,4 @@
-"""The command line: one module a command, each registered here with an example for its help."""
+"""The command line: one module per command, registered here with an example for its help."""
 
 import signal
 import sys
@@ -37,7 +37,7 @@ from pipeline.logs import as_duet_error, sentence_of
 app = typer.Typer(
     name="duet",
     cls=Commands,
-    help="Podcast episodes to transcripts in seconds and to what was said in them in minutes.",
+    help="Transcribe podcast episodes in seconds and analyze them in minutes.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -69,7 +69,7 @@ app.add_typer(models, name="models")
 
 
 def main() -> NoReturn:
-    """Run the command line; what goes wrong is told in one sentence, never as a traceback."""
+    """Run the command line; errors are reported in one sentence, never as a traceback."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     make_safe()

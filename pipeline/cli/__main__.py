@@ -1,4 +1,4 @@
-"""`python -m pipeline.cli`, for when the script is not on the path."""
+"""`python -m pipeline.cli`, for installations without the script on the path."""
 
 from pipeline.cli import main
 

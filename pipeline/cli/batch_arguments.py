@@ -35,18 +35,18 @@ To = Annotated[
     str,
     typer.Option("--to", metavar="URI", help="A folder, file:///folder or s3://bucket/prefix.", callback=_named),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Do everything again.")]
+Force = Annotated[bool, typer.Option("--force", help="Process every episode again, even if its results exist.")]
 OnTranscribed = Annotated[
-    str | None, typer.Option("--on-transcribed", metavar="URL", help="Signed webhook for each transcript.")
+    str | None, typer.Option("--on-transcribed", metavar="URL", help="URL of a signed webhook for each transcript.")
 ]
 OnCompleted = Annotated[
-    str | None, typer.Option("--on-completed", metavar="URL", help="Signed webhook for each ended episode.")
+    str | None, typer.Option("--on-completed", metavar="URL", help="URL of a signed webhook for each ended episode.")
 ]
-InFlight = Annotated[int, typer.Option("--in-flight", min=1, help="Episodes on the queues and at work at once.")]
+InFlight = Annotated[int, typer.Option("--in-flight", min=1, help="Maximum number of episodes queued or running.")]
 
 
 def found_at(places: list[str]) -> "Iterator[Found]":
-    """Return the sources at some places; end the command when there are none at any of them."""
+    """Return the sources at the given places; end the command if no place has any."""
     from pipeline.sources import Rejected, find, find_all
 
     errors: list[str] = []
@@ -58,11 +58,11 @@ def found_at(places: list[str]) -> "Iterator[Found]":
             errors.append(str(error))
             continue
         missed = [Rejected(missing, reason) for missing, reason in zip(places, errors, strict=False)]
-        return chain(missed, [first], _rest(place, found), find_all(places[index + 1 :]))
+        return chain(missed, [first], _remaining(place, found), find_all(places[index + 1 :]))
     return bad_usage(" ".join(errors))
 
 
-def _rest(place: str, found: "Iterator[Found]") -> "Iterator[Found]":
+def _remaining(place: str, found: "Iterator[Found]") -> "Iterator[Found]":
     from pipeline.sources import Rejected
 
     try:
@@ -73,7 +73,7 @@ def _rest(place: str, found: "Iterator[Found]") -> "Iterator[Found]":
 
 @dataclass
 class Background:
-    """A submission in a thread of its own, so that the view goes on while files are read."""
+    """A batch submission in its own thread, so that the view is updated while files are read."""
 
     submission: "BatchSubmission"
     error: DuetError | None = None
@@ -84,13 +84,13 @@ class Background:
 
     @property
     def is_over(self) -> bool:
-        """Whether everything is submitted; raises what ended it otherwise."""
+        """Whether the submission has ended. Raises its error if it failed."""
         if self.error:
             raise self.error
         return not self._thread.is_alive()
 
     def stop(self) -> None:
-        """End it as soon as may be; what is on the queues stays there."""
+        """Stop the submission as soon as possible; queued episodes stay queued."""
         from pipeline.sources.download import interrupted
 
         self.submission.stop()

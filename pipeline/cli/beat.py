@@ -1,12 +1,12 @@
-"""`duet beat`: the clock in the foreground."""
+"""`duet beat`: Celery beat in the foreground."""
 
 import os
 
 
 def beat() -> None:
-    """Run the clock in the foreground, on the broker of DUET_BROKER_URL; the cpu pool does what it says.
+    """Run beat in the foreground on the broker of DUET_BROKER_URL.
 
-    It sends what is to be done from time to time. A second one does no harm.
+    Beat sends the periodic tasks, and the cpu pool runs them. A second instance does no harm.
     """
     from pipeline.messaging.commands import beat_command, environment
     from pipeline.settings import settings

@@ -1,4 +1,4 @@
-"""`duet bench`: how fast the ways through Duet are on this machine, and what they cost."""
+"""`duet bench`: a benchmark of the speed and cost of each processing path on this machine."""
 
 import json
 from dataclasses import asdict
@@ -13,23 +13,23 @@ from pipeline.cli.worker_imports import worker_packages
 
 
 def bench(
-    audio: Annotated[Path, typer.Argument(metavar="AUDIO", help="An episode; a long one tells more than a short one.")],
+    audio: Annotated[Path, typer.Argument(metavar="AUDIO", help="An episode; a longer one gives better results.")],
     paths: Annotated[
-        bool, typer.Option("--paths", help="Whisper alone, Voxtral alone, one after the other, both at once.")
+        bool, typer.Option("--paths", help="Compare Whisper alone, Voxtral alone, one after the other, both at once.")
     ] = False,
     price_per_hour: Annotated[
-        float | None, typer.Option(min=0, help="What an hour of this machine costs; else DUET_GPU_COST_PER_HOUR.")
+        float | None, typer.Option(min=0, help="Price of an hour of this machine; DUET_GPU_COST_PER_HOUR by default.")
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="How often each is measured; the medians are shown.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="Measurements of each path; the medians are shown.")] = 3,
     voxtral: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="Use this Voxtral, also where there is no card: a folder or a hub id."),
+        typer.Option(metavar="MODEL", help="Voxtral model to use, even without a GPU: a folder or a hub id."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure this machine with its settings, on an audio file of yours.
+    """Benchmark this machine with its settings on an audio file.
 
-    The device must be free of other work, `duet up` included. Models are loaded before anything is timed.
+    Stop other work on the device first, `duet up` included. The loading of models is not timed.
     """
     if not paths:
         bad_usage("Say what is to be measured: --paths.")
@@ -53,7 +53,7 @@ def bench(
 
 
 def show(found: Any) -> None:
-    """Print a comparison as a table, and what is to be known of it."""
+    """Print a comparison as a table, with its notes."""
     grid = Table(box=None, pad_edge=False)
     for title in ("path", "seconds", "real-time factor", "times real time", "first text s", "cost per audio hour"):
         grid.add_column(title, justify="left" if title == "path" else "right")
@@ -61,15 +61,15 @@ def show(found: Any) -> None:
         cost = "" if way.cost_per_audio_hour is None else f"{way.cost_per_audio_hour:.4f}"
         figures = (way.work_s, way.real_time_factor, 1 / way.real_time_factor, way.first_text_s)
         grid.add_row(way.name, *(f"{it:.{places}f}" for it, places in zip(figures, (2, 4, 1, 2), strict=True)), cost)
-    console.print(f"{found.audio_s:.0f} s of audio; {_described(found.whisper)}")
+    console.print(f"{found.audio_s:.0f} s of audio; {_leg_summary(found.whisper)}")
     if reason := found.voxtral.get("skipped"):
         console.print(f"Skipped: voxtral-only, one-after-the-other, hybrid. {reason}", style="yellow", markup=False)
     else:
-        console.print(_described(found.voxtral))
+        console.print(_leg_summary(found.voxtral))
     console.print(grid)
     if not any(way.cost_per_audio_hour is not None for way in found.ways):
         console.print("For the cost of an audio hour say --price-per-hour.")
 
 
-def _described(leg: dict[str, Any]) -> str:
+def _leg_summary(leg: dict[str, Any]) -> str:
     return f"{leg['model']} on {leg['device']}"

@@ -1,4 +1,4 @@
-"""The broker that a command works with: the one that is there, else one of its own for as long as it takes."""
+"""The broker of a command: the configured or running one, else an embedded one until the command ends."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def broker() -> Iterator[None]:
-    """Provide a broker; without any, this user's embedded one is started without its pools."""
+    """Provide a broker; if none is configured or running, start this user's embedded one without its pools."""
     from pipeline.embedded.stack import Stack
 
-    if _is_there():
+    if _has_broker():
         yield
         return
     with Stack("run"):
@@ -22,10 +22,10 @@ def broker() -> Iterator[None]:
 
 @contextmanager
 def workers() -> "Iterator[Stack | None]":
-    """Provide pools: those of the broker that is configured or up, else a stack for this command."""
+    """Provide pools: those of the configured or running broker, else an embedded stack for this command."""
     from pipeline.embedded.stack import Stack
 
-    if _is_there():
+    if _has_broker():
         yield None
         return
     with Stack("run") as stack:
@@ -34,7 +34,7 @@ def workers() -> "Iterator[Stack | None]":
         yield stack
 
 
-def _is_there() -> bool:
+def _has_broker() -> bool:
     from pipeline.embedded.stack import url_of_duet_up
     from pipeline.settings import settings
 

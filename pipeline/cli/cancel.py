@@ -1,4 +1,4 @@
-"""`duet cancel`: ends a batch or a job."""
+"""`duet cancel`: cancellation of a batch or a job."""
 
 import json
 from typing import Annotated
@@ -13,12 +13,12 @@ def cancel(
     id: Annotated[
         str,
         typer.Argument(
-            metavar="ID", help="A batch, by its id, the start of it, or `last`; or a job.", autocompletion=batch_ids
+            metavar="ID", help="Id of a batch, its start, or `last`; or id of a job.", autocompletion=batch_ids
         ),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """End what has not ended, whether it waits or is at work; results that are there stay."""
+    """Cancel the waiting and running jobs of a batch, or one job; existing results stay."""
     from pipeline.client.batch import Batch
     from pipeline.client.job import Job
     from pipeline.state.job_store import JobStore

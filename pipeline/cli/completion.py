@@ -4,7 +4,7 @@ from pipeline.errors import DuetError
 
 
 def batch_ids(incomplete: str) -> list[str]:
-    """Return the batches of the broker that begin so, newest first; none where there is no broker."""
+    """Return the ids of batches with a prefix, newest first; empty if there is no broker."""
     from pipeline.state.batch_store import BatchStore
 
     try:
@@ -14,7 +14,7 @@ def batch_ids(incomplete: str) -> list[str]:
 
 
 def episodes(incomplete: str) -> list[str]:
-    """Return the episodes in the default folder for results that begin so."""
+    """Return the names of episodes with a prefix in the default results folder."""
     from pipeline.client.library import PLACE, names
 
     try:

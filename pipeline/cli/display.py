@@ -28,7 +28,7 @@ BAR_WIDTH = 24
 
 
 def live(watch: BatchProgress, pools: dict[str, dict[str, str]], submitted: str = "") -> RenderableType:
-    """Return one line an episode with both legs, and a total with an estimate."""
+    """Return one row per episode with both legs, and a total with an estimate of the time left."""
     table = Table(box=None, pad_edge=False, expand=False)
     table.add_column("episode", overflow="ellipsis", no_wrap=True, max_width=40)
     table.add_column("length", justify="right")
@@ -46,12 +46,12 @@ def live(watch: BatchProgress, pools: dict[str, dict[str, str]], submitted: str 
         )
     hidden = watch.open_count + watch.sums.episodes - len(shown)
     more = [Text(f"... and {hidden} more", style="dim")] if hidden > 0 else []
-    said = [Text(submitted, style="dim")] if submitted else []
-    return Group(table, *more, *said, _total(watch))
+    caption = [Text(submitted, style="dim")] if submitted else []
+    return Group(table, *more, *caption, _total(watch))
 
 
 def final(rows: Sequence[EpisodeRow]) -> RenderableType:
-    """Return the table of the end: what became of each episode and where it is."""
+    """Return the final table: the outcome and the location of each episode."""
     table = Table(box=None, pad_edge=False)
     table.add_column("episode", overflow="fold")
     table.add_column("length", justify="right")
@@ -72,15 +72,15 @@ def final(rows: Sequence[EpisodeRow]) -> RenderableType:
 
 
 def left_out(sums: BatchTotals) -> RenderableType:
-    """Return the number of files that are no episodes with the reasons; empty where there are none."""
+    """Return the number of files that are not episodes, with the reasons; empty if there are none."""
     if not sums.left_out:
         return Group()
     total = sums.left_out.total()
-    said = [Text(f"\n{total} file{'s' if total != 1 else ''} left out", style="bold")]
+    lines = [Text(f"\n{total} file{'s' if total != 1 else ''} left out", style="bold")]
     for reason, count in sums.left_out.most_common():
         names = [last_part(source) for source in sums.left_out_examples[reason]]
-        said.append(Text(f"  {_names(names, count)}: {reason}"))
-    return Group(*said)
+        lines.append(Text(f"  {_names(names, count)}: {reason}"))
+    return Group(*lines)
 
 
 def summary(sums: BatchTotals, elapsed_s: float, submitted: str) -> str:
@@ -91,7 +91,7 @@ def summary(sums: BatchTotals, elapsed_s: float, submitted: str) -> str:
 
 
 def line(row: EpisodeRow) -> str:
-    """Return one line about an episode that has ended, for output that is not a terminal."""
+    """Return one line about an ended episode, for output that is not a terminal."""
     length = f", {hms(row.audio_s)} long" if row.audio_s else ""
     took = f", transcript after {row.transcript_s:.1f} s" if row.transcript_s else ""
     reason = f": {row.reason}" if row.reason else ""
@@ -131,7 +131,7 @@ def _total(watch: BatchProgress) -> RenderableType:
 
 
 def _estimate(watch: BatchProgress) -> str:
-    """Estimate from bytes: the lengths of the episodes still waiting are not known here."""
+    """Estimate from bytes, since the lengths of waiting episodes are not known here."""
     if not watch.sums.done_bytes or not watch.open_bytes:
         return ""
     left_s = (time.time() - watch.started_at) * watch.open_bytes / watch.sums.done_bytes

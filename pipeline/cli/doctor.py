@@ -1,4 +1,4 @@
-"""`duet doctor`: what is wrong here, and what to do about it."""
+"""`duet doctor`: checks of this machine and its services, with the next step for each problem."""
 
 import json
 import socket
@@ -20,20 +20,20 @@ STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
 
 def doctor(
     only: Annotated[list[str] | None, typer.Option(metavar="CHECK", help="Only this check; may be repeated.")] = None,
-    storage: Annotated[str | None, typer.Option(metavar="URI", help="A destination to write to and read from.")] = None,
+    storage: Annotated[str | None, typer.Option(metavar="URI", help="Destination to write to and read from.")] = None,
     here: Annotated[
-        bool, typer.Option("--here", help="Only this machine's workers and beat, as a healthcheck.")
+        bool, typer.Option("--here", help="Check only this machine's workers and beat, as a health check.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one a check.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line, one per check.")] = False,
 ) -> None:
-    """Check this machine, its broker, storage, device, models and pools; say what to do about what is wrong.
+    """Check this machine, its broker, storage, device, models and pools; show the next step for each problem.
 
-    Exit status 1 when a check has failed; a warning is none.
+    The exit status is 1 if a check fails; warnings do not count.
     """
     from pipeline.monitoring.doctor import examine
 
     has_failed = False
-    for check in examine(_chosen(only or [], storage, socket.gethostname() if here else None)):
+    for check in examine(_select_probes(only or [], storage, socket.gethostname() if here else None)):
         has_failed |= check.status == "failed"
         if as_json:
             print(json.dumps(asdict(check)), flush=True)
@@ -42,11 +42,11 @@ def doctor(
     raise typer.Exit(FAILED if has_failed else 0)
 
 
-def _chosen(only: list[str], storage: str | None, host: str | None) -> "list[Probe]":
+def _select_probes(only: list[str], storage: str | None, host: str | None) -> "list[Probe]":
     from pipeline.monitoring.doctor.client import probes
 
     found = {probe.name: probe for probe in probes(storage, host)}
-    if not only or set(only) - set(found):  # torch takes seconds to import, which a healthcheck need not pay
+    if not only or set(only) - set(found):  # importing torch takes seconds, which a health check avoids
         found |= {probe.name: probe for probe in _worker_probes()}
     if unknown := [name for name in only if name not in found]:
         bad_usage(f"--only {unknown[0]} is no check of this machine; there are {', '.join(found)}.")

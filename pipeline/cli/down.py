@@ -1,4 +1,4 @@
-"""`duet down`: ends `duet up`."""
+"""`duet down`: the shutdown of `duet up`."""
 
 import typer
 
@@ -6,7 +6,7 @@ from pipeline.cli.terminal import console
 
 
 def down() -> None:
-    """End this user's `duet up`, with its broker and pools; what was waiting goes on when it is up again."""
+    """Stop this user's `duet up` with its broker and pools; waiting jobs resume with the next `duet up`."""
     from pipeline.embedded.stack import end_duet_up
 
     if not end_duet_up():

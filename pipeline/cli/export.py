@@ -1,4 +1,4 @@
-"""`duet export`: any form of an episode again, from its `result.json` alone."""
+"""`duet export`: all output formats of an episode, from its `result.json` alone."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,17 +31,17 @@ def export(
             "--format",
             metavar=f"[{'|'.join(FORMATS)}]",
             callback=_known,
-            help="May be given several times; by default all.",
+            help="Output format; may be repeated. All by default.",
         ),
     ] = None,
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="FOLDER", help="Where to write; else to the screen.")
+        Path | None, typer.Option("--to", metavar="FOLDER", help="Folder to write to; standard output by default.")
     ] = None,
-    audio: Annotated[Path | None, typer.Option(help="Put this audio into the player: one file to pass on.")] = None,
+    audio: Annotated[Path | None, typer.Option(help="Embed this audio in the player, as one file to share.")] = None,
 ) -> None:
-    """Write an episode's transcript, captions, notes or player again, in any form.
+    """Export an episode's transcript, captions, notes or player from its result.json.
 
-    Needs neither the other files of the episode nor a model. One form goes to the screen, several to a folder.
+    Needs neither the other files of the episode nor a model. Several formats need a folder to be written to.
     """
     from pipeline.results.player import with_audio
 

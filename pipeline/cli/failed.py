@@ -1,4 +1,4 @@
-"""`duet failed`: what ended without all that was asked for, and why."""
+"""`duet failed`: the jobs that ended failed or partial, with their reasons."""
 
 import json
 from datetime import datetime
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 def failed(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one a job.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line, one per job.")] = False,
 ) -> None:
-    """List the jobs that ended failed or partial, with their reasons; `duet retry` does what is missing.
+    """List the jobs that ended failed or partial, with their reasons; `duet retry` runs the missing parts.
 
-    The exit status is 1 when one of them failed, else 0.
+    The exit status is 1 if one of them failed, else 0.
     """
     from pipeline.client.dead_letters import dead_letters
     from pipeline.state.job_store import JobStore

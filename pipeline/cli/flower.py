@@ -8,11 +8,11 @@ import typer
 
 def flower(
     address: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for other machines.")] = "127.0.0.1",
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="By default DUET_FLOWER_PORT.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; DUET_FLOWER_PORT by default.")] = None,
 ) -> None:
-    """Show queues, pools and every task in the browser, until Ctrl-C; DUET_FLOWER_AUTH is the password.
+    """Show queues, pools and every task in the browser until Ctrl-C.
 
-    It watches the broker of DUET_BROKER_URL, or that of a running `duet up`.
+    DUET_FLOWER_AUTH is the password. The broker is that of DUET_BROKER_URL or of a running `duet up`.
     """
     from pipeline.messaging.commands import environment
     from pipeline.monitoring.flower import launch

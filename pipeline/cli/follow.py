@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.client.episode_row import EpisodeRow
 
 TABLE_ROWS = 50
-"""A batch of more episodes ends with a table of its failures only."""
+"""Maximum number of rows in the final table; a larger batch shows only its failures."""
 ABANDONED = "Not everything was submitted, for its client ended before; the same command does the rest."
 
 
@@ -28,10 +28,10 @@ def follow(
 
     Args:
         watch: the batch.
-        ends: the rows that have ended, whenever there is something to show.
-        said: what is to be said of its submission by now.
-        since: when it began, in seconds since the epoch.
-        as_json: print one JSON object a line, one an episode, and nothing else.
+        ends: lists of newly ended rows, one for each refresh of the view.
+        said: returns the progress of the submission as text.
+        since: start of the batch in seconds since the epoch.
+        as_json: print one JSON object per line, one per episode, and nothing else.
     """
     from pipeline.cli import display
     from pipeline.client.episode_row import left_out_json
@@ -74,7 +74,7 @@ def _worth_a_table(rows: "list[EpisodeRow]", watch: "BatchProgress") -> "list[Ep
 
 
 def _report_of(watch: "BatchProgress") -> str:
-    """Write a batch's report if something was done in it, and return where it is; a single episode needs none."""
+    """Write the report of a batch and return its URI; empty for a single episode or a batch without new results."""
     from pipeline.client.report import write_report
 
     if watch.sums.episodes < 2 or watch.sums.episodes == watch.sums.done_before:
@@ -83,6 +83,6 @@ def _report_of(watch: "BatchProgress") -> str:
         return write_report(watch.batch, watch.job_store)
     except BrokerError:
         raise
-    except Exception as error:  # the work is done, and is not to seem lost for the want of a page about it
+    except Exception as error:  # a failed report must not make finished work look lost
         complain(str(as_duet_error(error, "The report")))
         return ""

@@ -1,4 +1,4 @@
-"""`duet forget`: removes an episode, a job, or all that is old, wherever Duet keeps it."""
+"""`duet forget`: removal of an episode, a job, or everything before a date, wherever Duet stores it."""
 
 import json
 import re
@@ -27,8 +27,8 @@ def forget(
         str | None,
         typer.Argument(
             metavar="EPISODE|JOB",
-            help="A job's id, or how it begins (with a digit after the dash); an episode's folder, its name, or a part "
-            "of that; or its id of 16 hex digits, then its results at every place that the broker knows.",
+            help="Id of a job, or its start (with a digit after the dash); folder or name of an episode, or a part of "
+            "it; or id of an episode (16 hex digits), for its results at every place that the broker knows.",
             autocompletion=episodes,
         ),
     ] = None,
@@ -36,17 +36,17 @@ def forget(
         str | None,
         typer.Option(
             metavar="DATE",
-            help="All that ended before that day or moment (2026-10-01, 2026-10-01T12:00): the broker's jobs, and the "
-            "results in PLACE.",
+            help="Remove everything that ended before this date or time (2026-10-01, 2026-10-01T12:00): the broker's "
+            "jobs, and the results in PLACE.",
         ),
     ] = None,
     place: Annotated[str, typer.Option("--in", metavar="PLACE", help="A folder or s3://bucket/prefix.")] = PLACE,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object that says what was removed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object with the removed items.")] = False,
 ) -> None:
-    """Remove results, uploads, work files, copies and what the broker knows; the audio you submitted stays.
+    """Remove results, uploads, work files, cached copies and the broker's records; the submitted audio stays.
 
-    Jobs at work are refused: cancel them first. The exit status is 1 when something cannot be removed.
+    Running jobs are refused: cancel them first. The exit status is 1 if something cannot be removed.
     """
     if bool(what and what.strip()) == bool(before):
         bad_usage("Name an episode or a job, or give --before DATE; `duet ls` and `duet status` list them.")
@@ -55,7 +55,7 @@ def forget(
         from pipeline.state.job_store import JobStore
 
         eraser = Remover(JobStore())
-        plan = eraser.before(_moment(before), place) if before else _found(str(what), place, eraser)
+        plan = eraser.before(_timestamp(before), place) if before else _found(str(what), place, eraser)
         if plan.is_empty and not before:
             complain(f"There is nothing of {what!r} here; `duet status` and `duet ls {place}` list what there is.")
             raise typer.Exit(FAILED)
@@ -65,7 +65,7 @@ def forget(
     if as_json:
         print(json.dumps(asdict(done)))
     else:
-        _tell(done)
+        _print_counts(done)
 
 
 def _found(what: str, place: str, eraser: "Remover") -> "RemovalPlan":
@@ -79,7 +79,7 @@ def _found(what: str, place: str, eraser: "Remover") -> "RemovalPlan":
     return eraser.of_episode(uri.rpartition("-")[2], [uri])
 
 
-def _moment(text: str) -> float:
+def _timestamp(text: str) -> float:
     try:
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError):
@@ -95,7 +95,7 @@ def _confirm(plan: "RemovalPlan") -> None:
     typer.confirm(f"Remove {jobs} and all that Duet has left in {folders}, for good?", abort=True, err=True)
 
 
-def _tell(done: "RemovalCounts") -> None:
+def _print_counts(done: "RemovalCounts") -> None:
     counts = {
         "job": len(done.jobs),
         "file": done.files,

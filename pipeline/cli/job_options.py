@@ -41,7 +41,7 @@ def _parameter(name: str, hint: Any) -> Parameter:
     default: Any = field.default
     metavar = None
     if get_origin(hint) is tuple:
-        # typer takes no list of a Literal; `Options` checks each item.
+        # typer supports no list of a Literal; `Options` checks each item.
         choices = get_args(get_args(hint)[0])
         metavar = f"[{'|'.join(choices)}]" if choices else None
         hint, default = list[str] | None, None
@@ -51,13 +51,13 @@ def _parameter(name: str, hint: Any) -> Parameter:
 
 
 def _flag(name: str) -> str:
-    """Return the option of a field; of a list it is the singular, since each use gives one item."""
+    """Return the option of a field; a list field has a singular name, since each use gives one item."""
     is_list = get_origin(get_type_hints(Options)[name]) is tuple
     return f"--{(name.removesuffix('s') if is_list else name).replace('_', '-')}"
 
 
 def read(given: dict[str, Any]) -> Options:
-    """Return the options, or end the command with a sentence where a value does not fit."""
+    """Return the options, or end the command with one sentence if a value is invalid."""
     try:
         return Options.model_validate({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""`duet keys`: who may use `duet serve`."""
+"""`duet keys`: the API keys of `duet serve`."""
 
 import json
 from datetime import datetime
@@ -11,8 +11,8 @@ from pipeline.cli import broker_session
 from pipeline.cli.terminal import console, messages
 
 keys = typer.Typer(no_args_is_help=True, help="API keys of `duet serve`: add, ls, revoke, open.")
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-Limit = typer.Option(min=1, help="Else the server's own limit.")
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+Limit = typer.Option(min=1, help="The server's limit by default.")
 
 
 @keys.command(epilog="Example: duet keys add newsroom --at-once 20")
@@ -22,7 +22,7 @@ def add(
     at_once: Annotated[int | None, Limit] = None,
     as_json: Json = False,
 ) -> None:
-    """Make a key and show it, once; the broker keeps only its digest."""
+    """Create a key and print it once; the broker stores only its digest."""
     from pipeline.state.api_keys import ApiKeyStore
 
     with broker_session.broker():
@@ -40,7 +40,7 @@ def add(
 
 @keys.command(epilog="Example: duet keys ls")
 def ls(as_json: Json = False) -> None:
-    """List the keys, without the keys themselves."""
+    """List ids, names and limits of the keys, without the keys themselves."""
     from pipeline.state.api_keys import ApiKeyStore
 
     with broker_session.broker():
@@ -59,8 +59,8 @@ def ls(as_json: Json = False) -> None:
 
 
 @keys.command(epilog="Example: duet keys revoke 3f9a1c22")
-def revoke(name: Annotated[str, typer.Argument(metavar="KEY", help="Its id, or its name if no other has it.")]) -> None:
-    """End a key, at once and for good."""
+def revoke(name: Annotated[str, typer.Argument(metavar="KEY", help="Id of the key, or its name if unique.")]) -> None:
+    """Revoke a key immediately and permanently."""
     from pipeline.state.api_keys import ApiKeyStore
 
     with broker_session.broker():
@@ -77,9 +77,9 @@ def revoke(name: Annotated[str, typer.Argument(metavar="KEY", help="Its id, or i
 
 @keys.command("open", epilog="Example: duet keys open")
 def open_() -> None:
-    """Allow requests of a server's own machine without a key again, once all keys are revoked or lost.
+    """Allow requests from the server's own machine without a key again, after all keys are revoked or lost.
 
-    Other machines, and what a proxy passes on, need a key all the same; the next `duet keys add` ends it.
+    Other machines and requests through a proxy still need a key. The next `duet keys add` ends this.
     """
     from pipeline.state.api_keys import ApiKeyStore
 

@@ -11,9 +11,9 @@ from pipeline.client.library import PLACE
 
 def ls(
     place: Annotated[str, typer.Argument(metavar="[PLACE]", help="A folder or s3://bucket/prefix.")] = PLACE,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one an episode.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line, one per episode.")] = False,
 ) -> None:
-    """List the episodes at a destination: length, state, and what each is about; needs no broker."""
+    """List the episodes at a destination with length, state and summary; needs no broker."""
     from rich.table import Table
     from rich.text import Text
 

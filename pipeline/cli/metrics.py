@@ -1,4 +1,4 @@
-"""`duet metrics`: a page for Prometheus, where no `duet serve` has one."""
+"""`duet metrics`: a Prometheus endpoint for hosts without `duet serve`."""
 
 from typing import Annotated
 
@@ -9,12 +9,12 @@ from pipeline.errors import StackError
 
 
 def metrics(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port that Prometheus reads from.")] = 9107,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port that Prometheus scrapes.")] = 9107,
     address: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for other machines.")] = "127.0.0.1",
 ) -> None:
-    """Serve what Duet can be measured by, for Prometheus, until Ctrl-C.
+    """Serve Duet's metrics for Prometheus until Ctrl-C.
 
-    It has no password: let only Prometheus reach it.
+    The endpoint has no password: allow only Prometheus to reach it.
     """
     try:
         from prometheus_client import start_http_server

@@ -1,4 +1,4 @@
-"""`duet models`: weights in a bucket near the pools, put there, taken from there, listed and checked."""
+"""`duet models`: upload, download, list and verification of model weights in a bucket near the pools."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 MB = 10**6
 
-Where = Annotated[str | None, typer.Argument(metavar="URI", help="s3://bucket/prefix; else DUET_MODEL_CACHE_URI.")]
+Where = Annotated[str | None, typer.Argument(metavar="URI", help="s3://bucket/prefix; default: DUET_MODEL_CACHE_URI.")]
 Which = Annotated[
     list[str] | None,
     typer.Option(
-        "--model", metavar="NAME", help="whisper/base, voxtral/<hub id>; may be repeated. Else the settings'."
+        "--model", metavar="NAME", help="whisper/base, voxtral/<hub id>; may be repeated. Default: those of settings."
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
-models = typer.Typer(help="Models' weights in a bucket, for pools on new machines.", no_args_is_help=True)
+models = typer.Typer(help="Model weights in a bucket, for pools on new machines.", no_args_is_help=True)
 
 
 @models.command(epilog="Example: duet models push s3://bucket/models --model whisper/large-v3")
@@ -36,10 +36,10 @@ def push(
     model: Which = None,
     source: Annotated[
         Path | None,
-        typer.Option("--from", metavar="PATH", help="A checkpoint or a model's folder; else as a pool would."),
+        typer.Option("--from", metavar="PATH", help="Checkpoint or model folder; default: that of a pool."),
     ] = None,
 ) -> None:
-    """Put models into a bucket, with the digests of their files; what is there already is left alone."""
+    """Upload models to a bucket with the checksums of their files; stored files are skipped."""
     from pipeline.storage.weights.store import push as put
 
     place, names = _place(uri), _names(model)
@@ -47,12 +47,12 @@ def push(
         bad_usage("--from is one model; say which one it is with --model.")
     for name in names:
         found = source or _found(name)
-        put(place, name, found.expanduser(), partial(_say_there, name))
+        put(place, name, found.expanduser(), partial(_print_stored, name))
 
 
 @models.command(epilog="Example: duet models pull s3://bucket/models --model whisper/large-v3")
 def pull(uri: Where = None, model: Which = None) -> None:
-    """Fetch models into this machine's cache, where its pools find them; goes on where it was interrupted."""
+    """Download models to this machine's cache for its pools; an interrupted download is resumed."""
     from pipeline.storage.weights.cache import pull as take
     from pipeline.storage.weights.store import stored_models
 
@@ -66,27 +66,27 @@ def pull(uri: Where = None, model: Which = None) -> None:
 
 @models.command(epilog="Example: duet models ls s3://bucket/models")
 def ls(uri: Where = None, as_json: AsJson = False) -> None:
-    """List the models that a bucket holds."""
+    """List the models in a bucket."""
     from pipeline.storage.weights.store import stored_models
 
     place = _place(uri)
     found = stored_models(place)
     if as_json:
-        for it in found:
-            print(json.dumps({"model": str(it.name), "bytes": it.size_bytes, "whole": it.is_whole}))
+        for stored in found:
+            print(json.dumps({"model": str(stored.name), "bytes": stored.size_bytes, "whole": stored.is_whole}))
     elif not found:
         console.print(f"{place} holds no models. Example: duet models push {place} --model whisper/base")
-    for it in found if not as_json else ():
-        note = "" if it.is_whole else "   not whole yet: push it again"
-        line = f"{it.name!s:<50} {it.size_bytes / MB:>10,.1f} MB{note}"
+    for stored in found if not as_json else ():
+        note = "" if stored.is_whole else "   not whole yet: push it again"
+        line = f"{stored.name!s:<50} {stored.size_bytes / MB:>10,.1f} MB{note}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @models.command(epilog="Example: duet models verify s3://bucket/models")
 def verify(uri: Where = None, model: Which = None, as_json: AsJson = False) -> None:
-    """Read all of the models in a bucket and compare them with their digests; exit status 1 where one is not whole.
+    """Verify the checksums of all models in a bucket, or of some; the exit status is 1 if one is not whole.
 
-    Without --model all that there are. Every byte crosses the network, which costs outside of the bucket's region.
+    Every byte crosses the network, which costs money outside of the bucket's region.
     """
     from pipeline.storage.weights.store import check, stored_models
 
@@ -109,7 +109,7 @@ def verify(uri: Where = None, model: Which = None, as_json: AsJson = False) -> N
     raise typer.Exit(FAILED if is_bad else 0)
 
 
-def _say_there(name: "ModelId", file: str) -> None:
+def _print_stored(name: "ModelId", file: str) -> None:
     console.print(f"{name}: {file} is there", markup=False, highlight=False)
 
 
@@ -133,7 +133,7 @@ def _names(asked: Sequence[str] | None) -> "list[ModelId]":
 
 
 def _found(name: "ModelId") -> Path:
-    """Return the path of a model on this machine, fetched as a pool would fetch it."""
+    """Return the path of a model on this machine, downloaded as by a pool if missing."""
     with worker_packages("models push without --from"):
         from workers.weights.voxtral import find
         from workers.weights.whisper import whisper_checkpoint

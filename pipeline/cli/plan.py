@@ -1,4 +1,4 @@
-"""`duet plan`: what each pool gets of a device's memory, or what fits instead."""
+"""`duet plan`: the share of each pool in a device's memory, or alternatives that fit."""
 
 import json
 from typing import Annotated, Literal
@@ -12,20 +12,20 @@ from pipeline.cli.worker_imports import worker_packages
 def plan(
     gpu: Annotated[
         str | None,
-        typer.Option(metavar="CARD|BYTES", help="t4, l4, a10g, a100, a100-80, h100, h200, or 16e9, 24GiB; else here."),
+        typer.Option(metavar="CARD|BYTES", help="t4, l4, a10g, a100, a100-80, h100, h200, 16e9, 24GiB; else detected."),
     ] = None,
-    whisper: Annotated[str | None, typer.Option(metavar="NAME", help="A name or a checkpoint's path.")] = None,
+    whisper: Annotated[str | None, typer.Option(metavar="NAME", help="Name, or path of a checkpoint.")] = None,
     voxtral: Annotated[
-        str | None, typer.Option(metavar="mini|small|FOLDER|off", help="The slow leg's model, or off.")
+        str | None, typer.Option(metavar="mini|small|FOLDER|off", help="Model of Voxtral, or off.")
     ] = None,
     quantize: Annotated[
-        Literal["int8", "nf4", "off"] | None, typer.Option(help="Voxtral's weights in fewer bits.")
+        Literal["int8", "nf4", "off"] | None, typer.Option(help="Quantization of Voxtral's weights.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, sizes in bytes.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object with sizes in bytes.")] = False,
 ) -> None:
-    """Show what Whisper and Voxtral each get of a device's memory, and how much they do at once.
+    """Show the shares of Whisper and Voxtral in a device's memory, and their batch limits.
 
-    Whatever is not said is as the settings have it on this machine. Exit status 1 when it does not fit.
+    Options that are not given come from this machine's settings. The exit status is 1 if the models do not fit.
     """
     from pipeline.settings import settings
 

@@ -1,4 +1,4 @@
-"""The one way onto a terminal: whatever is in a text, it is shown and not obeyed."""
+"""Safe printing of untrusted text to a terminal: markup and control characters have no effect."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,17 +11,16 @@ from pipeline.types.text import safe
 
 
 class SafeConsole(Console):
-    """A console that takes no text for markup and sends no control characters but its own.
+    """A console that interprets no text as markup and sends no control characters but its own.
 
-    Names of files, titles of feeds and what servers say come from anybody. What is to have a style is given as
-    `Text` or with `style=`.
+    File names, feed titles and server messages are untrusted. Styled text is given as `Text` or with `style=`.
     """
 
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Return a text as it is, whatever it looks like; before it is measured, so that tables stay straight."""
+        """Return a text with control characters replaced before it is measured, so that tables stay aligned."""
         return super().render_str(safe(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:

@@ -1,4 +1,4 @@
-"""`duet retry`: what is missing of jobs that ended, and nothing else."""
+"""`duet retry`: the missing parts of ended jobs, run again."""
 
 import json
 import time
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 def retry(
-    jobs: Annotated[list[str] | None, typer.Argument(metavar="JOB...", help="Ids, or how they begin.")] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="All that `duet failed` lists.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one a job.")] = False,
+    jobs: Annotated[list[str] | None, typer.Argument(metavar="JOB...", help="Job ids, or their starts.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Retry all jobs that `duet failed` lists.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line, one per job.")] = False,
 ) -> None:
-    """Do what is missing of jobs that ended failed or partial, and wait until they have ended again.
+    """Run the missing parts of jobs that ended failed or partial, and wait until they have ended again.
 
-    A leg that was ok is not run again. With --failed, episodes that miss nothing but Voxtral are left as they
-    are for as long as Voxtral is off. The exit status is 1 when a job fails again.
+    A leg that was ok is not run again. With --failed, episodes that lack only Voxtral are skipped while Voxtral
+    is off. The exit status is 1 if a job fails again.
     """
     if bool(jobs) == failed:
         bad_usage("Name the jobs, or give --failed; `duet failed` lists them.")
@@ -43,7 +43,7 @@ def retry(
         began, refused = _begin(chosen, job_store)
         ended = []
         for record in _ended(began, job_store, stack):
-            _tell(record, as_json=as_json)
+            _print_record(record, as_json=as_json)
             ended.append(record)
     if not as_json:
         console.print(_summary(ended), highlight=False)
@@ -78,7 +78,7 @@ def _without(letters: "list[DeadLetter]", some: "list[DeadLetter]") -> "list[Dea
 
 
 def _why_voxtral_is_off(stack: "Stack | None") -> str:
-    """Ask Voxtral's pool; one that was started just now is waited for."""
+    """Return the reason why Voxtral is off, after waiting for a pool that was just started."""
     from pipeline.client.dead_letters import why_voxtral_is_off
     from pipeline.state.pool_status import ready_pools
 
@@ -89,7 +89,7 @@ def _why_voxtral_is_off(stack: "Stack | None") -> str:
 
 
 def _begin(records: "list[JobRecord]", job_store: "JobStore") -> tuple[list[str], int]:
-    """Put the jobs onto the queues; return which those are, and how many could not be begun."""
+    """Queue the jobs again; return the ids of the queued ones and the number of refused ones."""
     from pipeline.client.retry import begin_again
 
     began, refused = [], 0
@@ -103,7 +103,7 @@ def _begin(records: "list[JobRecord]", job_store: "JobStore") -> tuple[list[str]
 
 
 def _ended(jobs: list[str], job_store: "JobStore", stack: "Stack | None") -> "Iterator[JobRecord]":
-    """Yield each job when it has ended."""
+    """Yield the record of each job when it has ended."""
     is_live = console.is_terminal and bool(jobs)
     columns = (TextColumn("at work"), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=messages, transient=True, disable=not is_live) as progress:
@@ -118,7 +118,7 @@ def _ended(jobs: list[str], job_store: "JobStore", stack: "Stack | None") -> "It
             except BrokerError:
                 if not stack:
                     raise
-                continue  # our own Valkey has died; tend() starts it again with what it had written down
+                continue  # our own Valkey has died; tend() restarts it with its persisted data
             yield from ended
             progress.advance(bar, len(ended))
             done = {it.spec.job for it in ended}
@@ -126,7 +126,7 @@ def _ended(jobs: list[str], job_store: "JobStore", stack: "Stack | None") -> "It
             time.sleep(TICK_S if jobs else 0)
 
 
-def _tell(record: "JobRecord", *, as_json: bool) -> None:
+def _print_record(record: "JobRecord", *, as_json: bool) -> None:
     from pipeline.client.dead_letters import DeadLetter
 
     if as_json:

@@ -1,4 +1,4 @@
-"""`duet run`: everything on this machine, from audio files to results."""
+"""`duet run`: the whole pipeline on this machine, from audio files to results."""
 
 import json
 import time
@@ -30,14 +30,14 @@ def run(
     force: batch_arguments.Force = False,
     in_flight: batch_arguments.InFlight = IN_FLIGHT,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line, one an episode or file left out.")
+        bool, typer.Option("--json", help="Print one JSON object per line, one per episode or file left out.")
     ] = False,
 ) -> None:
-    """Transcribe and understand every episode at some places, on this machine alone.
+    """Transcribe and analyze every episode at the given places, on this machine alone.
 
-    Starts what it needs, shows the progress, writes the results and stops what it started. With
-    DUET_BROKER_URL set, that broker and its workers do the work instead. What is done already is not done
-    again, so the same command goes on where it was interrupted.
+    Starts a broker and pools, shows the progress, writes the results and stops what it started. With
+    DUET_BROKER_URL set, that broker and its workers do the work instead. Finished episodes are skipped,
+    so the same command resumes an interrupted run.
     """
     found = batch_arguments.found_at(places)
     with interruptible("Interrupted. The same command goes on where this one stopped.", INTERRUPTED):
@@ -75,7 +75,7 @@ class _Work:
         return str(self.submission.count)
 
     def ended(self, stack: "Stack | None") -> "Iterator[list[EpisodeRow]]":
-        """Yield the rows that have ended, each once, and between them nothing, so that the view moves."""
+        """Yield lists of newly ended rows, each row once; empty lists in between refresh the view."""
         background = batch_arguments.Background(self.submission)
         try:
             while True:
@@ -85,14 +85,14 @@ class _Work:
                     is_submitted = background.is_over
                     yield self.watch.refresh()
                     if stack:
-                        # After looking: a pool says that it failed before it answers any episode.
+                        # After the refresh, since a pool publishes its failure before it answers any episode.
                         stack.check_pools()
                     if is_submitted and self.watch.is_over:
                         return
                 except BrokerError:
                     if not stack or background.error:
                         raise
-                    continue  # our own Valkey has died; tend() starts it again with what it had written down
+                    continue  # our own Valkey has died; tend() restarts it with its persisted data
                 time.sleep(TICK_S)
         finally:
             background.stop()
@@ -116,13 +116,13 @@ def _refuse(found: "Iterator[Found]", sentence: str, *, as_json: bool) -> int:
     from pipeline.sources import Rejected, Skipped
 
     sums = BatchTotals()
-    for it in found:
-        if isinstance(it, Skipped):
-            sums.leave_out(it)
+    for item in found:
+        if isinstance(item, Skipped):
+            sums.leave_out(item)
             if as_json:
-                print(json.dumps(left_out_json(it)))
+                print(json.dumps(left_out_json(item)))
             continue
-        row = EpisodeRow.of_rejected(it) if isinstance(it, Rejected) else EpisodeRow(it.name, error=sentence)
+        row = EpisodeRow.of_rejected(item) if isinstance(item, Rejected) else EpisodeRow(item.name, error=sentence)
         if as_json:
             print(json.dumps(row.to_json()))
         else:

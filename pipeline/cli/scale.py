@@ -1,4 +1,4 @@
-"""`duet scale`: how many GPU hosts there should be now, and why."""
+"""`duet scale`: the number of GPU hosts needed now, with the reason."""
 
 import json
 from typing import Annotated
@@ -9,9 +9,9 @@ from pipeline.cli.terminal import console
 
 
 def scale(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show how many GPU hosts the backlog needs; beat asks the autoscaler of DUET_SCALE for them."""
+    """Show how many GPU hosts the backlog needs; beat requests them from the autoscaler of DUET_SCALE."""
     from pipeline.scaling.drivers import driver
     from pipeline.scaling.scaler import Scaler
     from pipeline.settings import settings
@@ -20,8 +20,8 @@ def scale(
     look = Scaler(JobStore(), driver(settings().scale or "print")).look()
     now, decision = look.cluster, look.decision
     if as_json:
-        told = {"hosts": now.hosts, "wanted": decision.hosts, "reason": decision.reason, "jobs": now.jobs}
-        print(json.dumps(told | {"backlog_s": dict(now.backlog_s), "speeds": dict(now.speeds)}))
+        report = {"hosts": now.hosts, "wanted": decision.hosts, "reason": decision.reason, "jobs": now.jobs}
+        print(json.dumps(report | {"backlog_s": dict(now.backlog_s), "speeds": dict(now.speeds)}))
         return
     for leg, seconds in now.backlog_s.items():
         speed = f"{now.speeds[leg]:.1f} times real time on a host" if leg in now.speeds else "no speed measured yet"

@@ -1,4 +1,4 @@
-"""`duet serve`: HTTP in front of the queues."""
+"""`duet serve`: the HTTP server in front of the queues."""
 
 import logging
 import socket
@@ -10,22 +10,22 @@ from pipeline.cli.terminal import bad_usage, console, interruptible
 from pipeline.errors import StackError
 
 STOP_S = 5
-"""How long answers that are on their way may take once the server is told to stop; streams never end by themselves."""
+"""Seconds for responses in progress after a stop is requested; event streams never end by themselves."""
 
 LOOPBACK = ("127.0.0.1", "::1")
 QUIET = {"uvicorn": logging.WARNING, "python_multipart": logging.ERROR}
-"""What these say besides is said to the client, or by our own lines."""
+"""Minimum log levels of libraries; their other messages repeat responses or Duet's own log lines."""
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; another than this machine's needs a key.")] = "",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 chooses a free one.")] = 8000,
-    to: Annotated[str, typer.Option("--to", metavar="URI", help="Where results go; else DUET_SERVE_TO.")] = "",
+    host: Annotated[str, typer.Option(help="Address to listen on; any but loopback needs a key.")] = "",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")] = 8000,
+    to: Annotated[str, typer.Option("--to", metavar="URI", help="Destination; DUET_SERVE_TO by default.")] = "",
 ) -> None:
     """Serve uploads, jobs, events and the home page over HTTP until Ctrl-C.
 
-    Needs a broker with workers: `duet up` in another window, or DUET_BROKER_URL. Without any API key it takes
-    requests of this machine alone, and none that a proxy passes on; `duet keys add NAME` makes one.
+    Needs a broker with workers: `duet up` in another window, or DUET_BROKER_URL. Without an API key only
+    direct requests from this machine are accepted, none through a proxy; `duet keys add NAME` creates a key.
     """
     from pipeline.logs import set_up
     from pipeline.settings import settings
@@ -42,7 +42,7 @@ def serve(
     set_up()
     for name, level in QUIET.items():
         logging.getLogger(name).setLevel(level)
-    state_url()  # without any the server could do nothing
+    state_url()  # raises an error if there is no broker
     host = host or settings().serve_host
     proxies = settings().serve_trusted_proxies
     is_private = host in ("127.0.0.1", "::1", "localhost") and not proxies
@@ -51,7 +51,7 @@ def serve(
         bad_usage(f"{where} anybody could send audio: make a key first with `duet keys add NAME`.")
     application = make_application(to or settings().serve_to, is_private=is_private)
     with interruptible("Duet's server has ended; what it took is on the queues.", 0), _listening(host, port) as door:
-        console.print(f"Duet is at http://{_written(host)}:{door.getsockname()[1]}; Ctrl-C ends it.", highlight=False)
+        console.print(f"Duet is at http://{_url_host(host)}:{door.getsockname()[1]}; Ctrl-C ends it.", highlight=False)
         config = uvicorn.Config(
             application,
             access_log=False,
@@ -70,8 +70,8 @@ def _listening(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         reason = error.strerror or error
-        raise StackError(f"{_written(host)}:{port} cannot be listened on: {reason}; choose another --port.") from None
+        raise StackError(f"{_url_host(host)}:{port} cannot be listened on: {reason}; choose another --port.") from None
 
 
-def _written(host: str) -> str:
+def _url_host(host: str) -> str:
     return f"[{host}]" if ":" in host else host

@@ -1,4 +1,4 @@
-"""`duet show`: what an episode is about, for a person."""
+"""`duet show`: the notes of an episode, printed or opened for the user."""
 
 from typing import Annotated
 
@@ -14,14 +14,14 @@ def show(
     episode: Annotated[
         str,
         typer.Argument(
-            metavar="EPISODE", help="Its folder, its name or id, or a part of them.", autocompletion=episodes
+            metavar="EPISODE", help="Folder, name or id of an episode, or a part of it.", autocompletion=episodes
         ),
     ],
     place: Annotated[str, typer.Option("--in", metavar="PLACE", help="A folder or s3://bucket/prefix.")] = PLACE,
-    in_browser: Annotated[bool, typer.Option("--open", help="Open the notes in the program for such files.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The whole result, as result.json has it.")] = False,
+    in_browser: Annotated[bool, typer.Option("--open", help="Open the notes in their default program.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole result.json.")] = False,
 ) -> None:
-    """Print the notes of an episode, or its transcript where there are none; needs no broker."""
+    """Print the notes of an episode, or its transcript if it has none; needs no broker."""
     from rich.markdown import Markdown
 
     from pipeline.client.library import find_episode

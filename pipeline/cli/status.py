@@ -1,4 +1,4 @@
-"""`duet status`: how batches and jobs are."""
+"""`duet status`: the state of batches and jobs."""
 
 import json
 from itertools import islice
@@ -21,12 +21,12 @@ def status(
     id: Annotated[
         str | None,
         typer.Argument(
-            metavar="[ID]", help="A batch, by its id, the start of it, or `last`; or a job.", autocompletion=batch_ids
+            metavar="[ID]", help="Id of a batch, its start, or `last`; or id of a job.", autocompletion=batch_ids
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one a batch.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line, one per batch.")] = False,
 ) -> None:
-    """Show the newest batches, or one batch or job; exit status 1 where an episode of it failed."""
+    """Show the newest batches, or one batch or job; the exit status is 1 if an episode of it failed."""
     from pipeline.client.batch import Batch
     from pipeline.state.batch_store import BatchStore
     from pipeline.state.job_store import JobStore

@@ -1,4 +1,4 @@
-"""Standard output and standard error: whatever they are, a command ends with a sentence or quietly."""
+"""Standard output and standard error; a command reports their failure in one sentence, or ends silently."""
 
 import errno
 import io
@@ -14,39 +14,39 @@ from typer.core import TyperGroup
 from pipeline.cli.terminal import FAILED, complain
 
 CLOSED = 141
-"""As a shell says it of a program that wrote to a pipe which nobody reads any more."""
+"""The exit status that a shell reports for a program killed by SIGPIPE (128 + 13)."""
 
 
 class OutputError(OSError):
-    """Standard output cannot be written; no other file is meant."""
+    """A failure to write standard output, as opposed to any other file."""
 
 
 class Commands(TyperGroup):
-    """The commands; one whose output nobody reads any more, such as of `| head -1`, ends without a word."""
+    """The group of commands; a command whose output pipe is closed, as by `| head -1`, ends silently."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
             return super().invoke(ctx)
         except OutputError as error:
-            raise SystemExit(_told(error)) from None
+            raise SystemExit(_exit_status(error)) from None
 
 
 def make_safe() -> None:
-    """Replace characters that a stream cannot write, and let a closed stream accept output."""
+    """Replace characters that a stream cannot encode, and discard output to a closed stream."""
     if sys.stdout is None:
-        sys.stdout = _nowhere()
+        sys.stdout = _open_devnull()
     elif type(sys.stdout) is io.TextIOWrapper:
         out = sys.stdout
         sys.stdout = _Output(out.buffer, out.encoding, "replace", line_buffering=out.line_buffering)
     if sys.stderr is None:
-        sys.stderr = _nowhere()
+        sys.stderr = _open_devnull()
     elif isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr.reconfigure(errors="replace")
 
 
 def write_bytes(data: bytes) -> None:
-    """Write what a file holds as it is: UTF-8, whatever the terminal's own characters are."""
+    """Write the bytes of a file unchanged: UTF-8, whatever the terminal's encoding is."""
     sys.stdout.flush()
     with _named():
         sys.stdout.buffer.write(data)
@@ -54,16 +54,16 @@ def write_bytes(data: bytes) -> None:
 
 
 def written(status: int) -> int:
-    """Return the exit status once all that was said is out, which only then may be seen to fail."""
+    """Return the exit status after flushing standard output, since some write errors appear only then."""
     try:
         sys.stdout.flush()
     except OSError as error:
-        return _told(error)
+        return _exit_status(error)
     return status
 
 
 class _Output(io.TextIOWrapper):
-    """Standard output, whose own errors are told from those of files and sockets."""
+    """Standard output that raises `OutputError`, to separate its errors from those of files and sockets."""
 
     def write(self, text: str) -> int:
         with _named():
@@ -82,13 +82,13 @@ def _named() -> Iterator[None]:
         raise OutputError(error.errno, error.strerror) from None
 
 
-def _told(error: OSError) -> int:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python tries once more when it ends
+def _exit_status(error: OSError) -> int:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at exit
     if error.errno == errno.EPIPE:
         return CLOSED
     complain(f"Standard output cannot be written: {error.strerror}.")
     return FAILED
 
 
-def _nowhere() -> TextIO:
-    return Path(os.devnull).open("w", encoding="utf-8")  # it is there until the process ends
+def _open_devnull() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")  # open until the process ends

@@ -1,4 +1,4 @@
-"""`duet submit`: a batch for the workers that are there."""
+"""`duet submit`: the submission of a batch to running workers."""
 
 import json
 import time
@@ -26,14 +26,14 @@ def submit(
     on_completed: batch_arguments.OnCompleted = None,
     in_flight: Annotated[
         int | None,
-        typer.Option("--in-flight", min=1, help="Episodes on the queues and at work at once; stays until the last."),
+        typer.Option("--in-flight", min=1, help="Episodes queued or running at once; runs until all are submitted."),
     ] = None,
     priority: Annotated[
-        int | None, typer.Option(min=0, max=9, help="0 is served first; by default short episodes before long ones.")
+        int | None, typer.Option(min=0, max=9, help="0 is served first; by default short episodes precede long ones.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Put every episode at some places onto the queues, and leave; `duet watch` shows how they do.
+    """Submit every episode at the given places, and return; `duet watch` shows their progress.
 
     Needs a broker with workers: `duet up` in another window, or DUET_BROKER_URL.
     """

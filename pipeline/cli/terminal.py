@@ -22,14 +22,14 @@ def complain(sentence: str) -> None:
 
 
 def bad_usage(sentence: str) -> NoReturn:
-    """End the command because of how it was called."""
+    """Print an error and end the command with the exit status of bad usage."""
     complain(sentence)
     raise typer.Exit(BAD_USAGE)
 
 
 @contextmanager
 def interruptible(farewell: str, code: int) -> Iterator[None]:
-    """End the command with a sentence and a code when Ctrl-C, SIGTERM or SIGHUP arrives."""
+    """End the command with a sentence and an exit status on Ctrl-C, SIGTERM or SIGHUP."""
     try:
         yield
     except KeyboardInterrupt:

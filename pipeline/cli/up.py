@@ -1,4 +1,4 @@
-"""`duet up`: the embedded stack, kept running."""
+"""`duet up`: the embedded stack in the foreground."""
 
 import time
 from typing import Annotated
@@ -11,10 +11,10 @@ from pipeline.cli.terminal import TICK_S, console, interruptible
 def up(
     with_flower: Annotated[
         bool | None,
-        typer.Option("--flower/--no-flower", help="Flower in the browser; by default where DUET_FLOWER_AUTH is set."),
+        typer.Option("--flower/--no-flower", help="Run Flower; on by default if DUET_FLOWER_AUTH is set."),
     ] = None,
 ) -> None:
-    """Keep the embedded stack running until Ctrl-C: Valkey, the pools, beat, and Flower if it has a password."""
+    """Run the embedded stack until Ctrl-C: Valkey, the pools, beat, and Flower if it has a password."""
     from pipeline.embedded.stack import LOOPBACK, Stack
     from pipeline.monitoring.flower import launch
     from pipeline.settings import settings

@@ -1,4 +1,4 @@
-"""`duet watch`: a batch as it goes."""
+"""`duet watch`: the live progress of a batch."""
 
 import time
 from collections.abc import Iterator
@@ -19,16 +19,16 @@ def watch(
     id: Annotated[
         str,
         typer.Argument(
-            metavar="[ID]", help="A batch, by its id or the start of it; else the newest.", autocompletion=batch_ids
+            metavar="[ID]", help="Id of a batch, or its start; the newest batch by default.", autocompletion=batch_ids
         ),
     ] = "last",
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line: what ended, what is left out.")
+        bool, typer.Option("--json", help="Print one JSON object per line, one per ended episode or file left out.")
     ] = False,
 ) -> None:
-    """Show a batch until all its episodes have ended; exit status 1 where one failed.
+    """Show a batch until all its episodes have ended; the exit status is 1 if one failed.
 
-    Ctrl-C ends the showing, not the work.
+    Ctrl-C ends the view, not the work.
     """
     from pipeline.client.batch import Batch
     from pipeline.client.batch_progress import BatchProgress
@@ -40,11 +40,11 @@ def watch(
     farewell = f"The work goes on; `duet watch {batch.id}` shows it again, `duet cancel {batch.id}` ends it."
     with interruptible(farewell, INTERRUPTED):
         since = batch.record.created_at
-        code = follow(watch, _looks(watch), lambda: f"batch {batch.id}", since, as_json=as_json)
+        code = follow(watch, _refresh_until_over(watch), lambda: f"batch {batch.id}", since, as_json=as_json)
     raise typer.Exit(code)
 
 
-def _looks(watch: "BatchProgress") -> "Iterator[list[EpisodeRow]]":
+def _refresh_until_over(watch: "BatchProgress") -> "Iterator[list[EpisodeRow]]":
     while True:
         yield watch.refresh()
         if watch.is_over:

@@ -15,7 +15,7 @@ class Pool(StrEnum):
     CPU = "cpu"
 
 
-def worker(pool: Annotated[Pool, typer.Argument(help="Which pool to run on this machine.")]) -> None:
+def worker(pool: Annotated[Pool, typer.Argument(help="Pool to run on this machine.")]) -> None:
     """Run one pool in the foreground, on the broker of DUET_BROKER_URL."""
     from pipeline.messaging.commands import command, environment
     from pipeline.settings import settings

@@ -8,7 +8,7 @@ from pipeline.errors import StackError
 
 @contextmanager
 def worker_packages(command: str) -> Iterator[None]:
-    """Turn a package that a command needs and that is missing into a sentence.
+    """Report a missing package that a command needs in one sentence.
 
     Raises:
         StackError: a package is missing.

@@ -1,1 +1,1 @@
-"""Duet over HTTP (`duet serve`): upload, wait, follow, read; needs the extra `serve`."""
+"""The HTTP server (`duet serve`) for uploads, jobs, events and results; needs the extra `serve`."""

@@ -47,10 +47,10 @@ def make_application(to: str, *, is_private: bool) -> ASGIApp:
 
     Args:
         to: folder or URI below which results go.
-        is_private: whether only this machine can reach it; then it needs no key for as long as there are none.
+        is_private: whether only this machine can reach the server; then it needs no key until one exists.
 
     Raises:
-        StorageError: the destination is none, or uploads cannot be kept there.
+        StorageError: the destination is invalid, or uploads cannot be stored.
     """
     destination = as_uri(to)
     check_destination(destination)
@@ -61,7 +61,7 @@ def make_application(to: str, *, is_private: bool) -> ASGIApp:
         version=version("duet"),
         description=DESCRIPTION,
         lifespan=_lifespan,
-        docs_url=None,  # FastAPI's own pages have the browser load scripts from a CDN
+        docs_url=None,  # FastAPI's own pages load scripts from a CDN
         redoc_url=None,
     )
     application.state.to = destination
@@ -99,7 +99,7 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
 
 
 def _describe(application: FastAPI) -> None:
-    """Add to OpenAPI what the routes refer to and FastAPI does not see."""
+    """Add the schemas to OpenAPI that routes refer to and FastAPI does not find."""
     describe = application.openapi
 
     def openapi() -> dict[str, Any]:

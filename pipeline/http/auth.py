@@ -17,10 +17,10 @@ from pipeline.state.redis import readable_errors
 COOKIE = "duet_key"
 LOOPBACK = frozenset(["localhost", "127.0.0.1", "::1"])
 FORWARDING = frozenset(["forwarded", "via", "true-client-ip", "cf-connecting-ip", "x-client-ip", "x-real-ip"])
-"""Headers, with all `X-Forwarded-...`, that only a proxy sends: whoever is behind it may be anyone."""
+"""Headers that only a proxy sends, besides `X-Forwarded-...`; a client behind a proxy may be anyone."""
 ADD = "`duet keys add NAME` makes one"
 ANYBODY = "anybody"
-"""Who calls where there are no keys."""
+"""Id of all callers of a server without keys."""
 _bearer = HTTPBearer(auto_error=False, description="A key of `duet keys add`.")
 _cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="The same key, as the home page keeps it.")
 
@@ -40,9 +40,9 @@ async def caller(
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     cookie: Annotated[str | None, Security(_cookie)],
 ) -> Caller:
-    """Return the caller of a request, which counts against its limit; 401, 403 or 429 where it is refused."""
+    """Return the caller of a request, which counts against its limit; 401, 403 or 429 if it is refused."""
     if bearer is None:
-        check_same_site(request)  # a browser sends the cookie, or reaches this machine, whatever page it shows
+        check_same_site(request)  # a page of any site can make a browser send the cookie or reach this machine
     found = await known(request, bearer.credentials if bearer else cookie or "")
     if again_s := await wait_s(client(), found.id, found.requests_per_minute):
         raise HTTPException(
@@ -54,7 +54,7 @@ async def caller(
 
 
 async def known(request: Request, key: str) -> Caller:
-    """Return whose key it is; 401 where there is none, or it is not needed and another is given."""
+    """Return the owner of a key, or the anonymous caller where no key is needed; 401 otherwise."""
     with readable_errors():
         async with client().pipeline(transaction=False) as pipe:
             pipe.hget(KEYS, id_of(key))
@@ -67,10 +67,10 @@ async def known(request: Request, key: str) -> Caller:
     if own is not None and own.fits(key):
         request.state.is_known = True
         return _caller(own.id, own.name, own.requests_per_minute, own.at_once)
-    reason = _why_not_without(request) if request.app.state.is_private else "Only a key opens this server."
+    reason = _reason_key_needed(request) if request.app.state.is_private else "Only a key opens this server."
     if not reason and (is_opened or not (count or seen.any)):
         request.state.is_known = True
-        check_same_site(request)  # whatever is said to be a key: it opens nothing that a browser may not have
+        check_same_site(request)  # an unknown key does not exempt a browser from the check
         return _caller(ANYBODY, "anybody on this machine", None, None)
     raise HTTPException(401, await _refusal(key, reason, seen), {"WWW-Authenticate": "Bearer"})
 
@@ -89,7 +89,7 @@ async def _refusal(key: str, reason: str, seen: ApiKeysSeen) -> str:
 
 
 def check_same_site(request: Request) -> None:
-    """Refuse (403) what a page of another site has a browser ask."""
+    """Refuse (403) requests that a page of another site makes a browser send."""
     origin = request.headers.get("origin")
     is_foreign = origin is not None and origin.partition("://")[2] != request.headers.get("host")
     if is_foreign or request.headers.get("sec-fetch-site") == "cross-site":
@@ -97,7 +97,7 @@ def check_same_site(request: Request) -> None:
 
 
 async def place(request: Request, found: Annotated[Caller, Depends(caller)]) -> AsyncIterator[Caller]:
-    """Reserve one of the caller's concurrent requests until the response; 429 where all are in use."""
+    """Reserve one of the caller's concurrent requests until the response; 429 if all are in use."""
     async with slot(client(), found.id, found.at_once) as is_held:
         if not is_held:
             raise HTTPException(
@@ -109,11 +109,11 @@ async def place(request: Request, found: Annotated[Caller, Depends(caller)]) -> 
         yield found
 
 
-def _why_not_without(request: Request) -> str:
-    """Return why somebody without a key is not this machine itself; empty where it is.
+def _reason_key_needed(request: Request) -> str:
+    """Return the reason why a request without a key is not from this machine itself; empty if it is.
 
-    A name that leads here may be anyone's, and so may a request that a proxy has passed on. A proxy that neither
-    adds a header nor keeps the name is one that speaks HTTP/1.0, as nginx does where it is not told otherwise.
+    Any host name may resolve to this machine, and a proxied request may come from anyone. A proxy that neither adds
+    a header nor passes the host name on is recognized by HTTP/1.0, which nginx uses by default.
     """
     host = request.headers.get("host", "")
     name = host.removeprefix("[").partition("]")[0] if host.startswith("[") else host.partition(":")[0]

@@ -1,4 +1,4 @@
-"""Server-sent events: of one job until it ends, and of all."""
+"""Server-sent events of one job until it ends, and of all jobs."""
 
 from collections.abc import AsyncIterable, Iterator
 from contextlib import aclosing
@@ -17,11 +17,11 @@ router = APIRouter(tags=["jobs"], dependencies=[Depends(caller)])
 
 
 class EventStream:
-    """Makes events of a job's records: `progress` each time, `transcribed` and `completed` once each."""
+    """Converts job records to events: `transcribed` and `completed` once per attempt, else `progress`."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._told: set[tuple[str, int, str]] = set()
+        self._sent: set[tuple[str, int, str]] = set()
 
     def events(self, record: JobRecord) -> Iterator[ServerSentEvent]:
         """Yield the events of a record, with the job as data."""
@@ -33,18 +33,18 @@ class EventStream:
 
     def _is_new(self, record: JobRecord, name: str) -> bool:
         milestone = (record.spec.job, record.spec.attempt, name)
-        is_new = milestone not in self._told
-        self._told.add(milestone)
+        is_new = milestone not in self._sent
+        self._sent.add(milestone)
         return is_new
 
 
 @router.get("/jobs/{job}/events", response_class=EventSourceResponse, responses=responses(404))
 async def job_events(request: Request, record: Known) -> AsyncIterable[ServerSentEvent]:
-    """Follow a job until it ends, whatever its end is: `progress`, `transcribed`, `completed`, each with the job."""
-    teller, live = EventStream(request), _live(request)
+    """Stream a job's events until it ends in any state: `progress`, `transcribed`, `completed`, each with the job."""
+    stream, live = EventStream(request), _live(request)
     async with aclosing(live.follow(record.spec.job)) as records:
         async for found in records:
-            for event in teller.events(found):
+            for event in stream.events(found):
                 yield event
             if found.state.is_final:
                 return
@@ -52,11 +52,11 @@ async def job_events(request: Request, record: Known) -> AsyncIterable[ServerSen
 
 @router.get("/events", response_class=EventSourceResponse, responses=responses())
 async def all_events(request: Request) -> AsyncIterable[ServerSentEvent]:
-    """Follow all jobs that are at work or change, without an end."""
-    teller, live = EventStream(request), _live(request)
+    """Stream the events of all running or changing jobs, without an end."""
+    stream, live = EventStream(request), _live(request)
     async with aclosing(live.follow()) as records:
         async for found in records:
-            for event in teller.events(found):
+            for event in stream.events(found):
                 yield event
 
 

@@ -1,4 +1,4 @@
-"""`/health`: this process lives. `/ready`: broker, pools and storage are there, so that jobs will be done."""
+"""The routes `/health`, the liveness of this process, and `/ready`, the readiness of broker, pools and storage."""
 
 import asyncio
 import logging
@@ -21,45 +21,45 @@ from pipeline.types.pools import POOLS, UNAVAILABLE
 router = APIRouter(tags=["server"])
 logger = logging.getLogger(__name__)
 KEPT_S = 5.0
-"""How long an answer stands: whoever asks more often must not write to storage more often."""
+"""Seconds for which a result is cached, so that frequent requests do not cause frequent writes to storage."""
 PATIENCE_S = 5.0
-"""How long a request waits for what is looked at; what takes longer is said not to answer, until it does."""
+"""Seconds for which a request waits for a check; a slower one is reported as not answering until it ends."""
 OFF_FOR_NOW = "off for now; episodes end partial meanwhile, and it is tried again"
-"""Not in the way of a job, which is done without it."""
+"""Status of a pool without which jobs still end, partial."""
 
 
 class Health(BaseModel):
-    """This process lives."""
+    """The liveness of the server process."""
 
     status: Literal["ok"] = "ok"
 
 
 class Ready(BaseModel):
-    """Whether a job that is sent now will be done, and the reason where not."""
+    """The readiness of the server to complete a new job, with one result per check."""
 
     status: Literal["ready", "not ready"]
     checks: dict[str, str]
-    """`ok`, or what is wrong; the log says why. Voxtral that is off for now is said, and is in no job's way."""
+    """`ok` or the error of each check; the log has the cause. Voxtral that is off for now does not prevent jobs."""
 
 
 class Look:
-    """Something that is looked at once in a while, in one thread, however many ask and however long it takes."""
+    """A check that runs in one thread, at most every `KEPT_S` after its end, for any number of requests."""
 
     def __init__(self, look: Callable[[], dict[str, str]], late: dict[str, str]) -> None:
         self._look = look
         self._late = late
-        self._own_thread = CapacityLimiter(1)  # those of the server are for its requests
+        self._own_thread = CapacityLimiter(1)  # the server's threads are for its requests
         self._looking: asyncio.Task[dict[str, str]] | None = None
         self._ended_at = float("-inf")
 
     async def found(self) -> dict[str, str]:
         """Return the result of the checks, or a timeout as their failure."""
         if self._looking is None or (self._looking.done() and time.monotonic() - self._ended_at > KEPT_S):
-            self._looking = asyncio.create_task(self._looked())
+            self._looking = asyncio.create_task(self._run_check())
         await asyncio.wait({self._looking}, timeout=PATIENCE_S)
         return self._looking.result() if self._looking.done() else self._late
 
-    async def _looked(self) -> dict[str, str]:
+    async def _run_check(self) -> dict[str, str]:
         try:
             return await to_thread.run_sync(self._look, limiter=self._own_thread, abandon_on_cancel=True)
         finally:
@@ -67,7 +67,7 @@ class Look:
 
 
 class Readiness:
-    """Looks whether broker, pools and storage are there."""
+    """The checks of broker, pools and storage."""
 
     def __init__(self, destination: str) -> None:
         self._destination = destination
@@ -77,7 +77,7 @@ class Readiness:
         )
 
     async def checks(self) -> dict[str, str]:
-        """Return for each check its error, or `ok`."""
+        """Return `ok` or the error of each check."""
         found = await asyncio.gather(*(look.found() for look in self._looks))
         return {name: said for one in found for name, said in one.items()}
 
@@ -92,13 +92,13 @@ class Readiness:
 
 @router.get("/health")
 async def health() -> Health:
-    """Report that this process lives."""
+    """Report that the server process is alive."""
     return Health()
 
 
 @router.get("/ready", responses={503: {"description": "Not ready", "model": Ready}})
 async def ready(request: Request, response: Response) -> Ready:
-    """Report whether broker, pools and storage are available."""
+    """Report whether broker, pools and storage are available; 503 if a new job would not be completed."""
     readiness: Readiness = request.app.state.readiness
     checks = await readiness.checks()
     is_ready = set(checks.values()) <= {"ok", OFF_FOR_NOW}

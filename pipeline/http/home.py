@@ -1,4 +1,4 @@
-"""`GET /`: the home page and what it is made of, as files without a build step."""
+"""`GET /`: the home page and its assets, as files without a build step."""
 
 from importlib.resources import files
 
@@ -18,13 +18,13 @@ HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff
 
 @router.get("/")
 def home() -> Response:
-    """Return the page."""
+    """Return the home page."""
     return _file("home.html")
 
 
 @router.get("/page/{name}")
 def part(name: str) -> Response:
-    """Return a part of the page."""
+    """Return an asset of the home page."""
     if name not in ("home.css", "home.js"):
         raise HTTPException(404, f"The page has no part {name!r}.")
     return _file(name)

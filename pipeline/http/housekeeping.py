@@ -1,4 +1,4 @@
-"""Periodic housekeeping of the server: removes uploads, copies and index rows that nobody needs."""
+"""Periodic removal of uploads, copies and index rows that no job needs."""
 
 import asyncio
 import logging
@@ -20,10 +20,10 @@ INTERVAL_S = 600.0
 
 
 async def keep_house(application: FastAPI) -> None:
-    """Clear away what is left over, again and again, until this is cancelled."""
+    """Clean up every `INTERVAL_S` until cancelled."""
     while True:
         try:
-            await to_thread.run_sync(_clear_away, application.state.uploads, application.state.index)
+            await to_thread.run_sync(_clean_up, application.state.uploads, application.state.index)
         except DuetError as error:
             logger.warning("What is left over is cleared away later. %s", error)
         except Exception:
@@ -31,9 +31,9 @@ async def keep_house(application: FastAPI) -> None:
         await asyncio.sleep(INTERVAL_S)
 
 
-def _clear_away(folder: Path, index: TranscriptIndex) -> None:
+def _clean_up(folder: Path, index: TranscriptIndex) -> None:
     clear_cache(time.time())
     clear_forgotten(job_store().redis)
     if count := uploads.sweep(folder, job_store()):
         logger.info("%d uploads were removed that no job reads.", count)
-    index.fill(job_store())  # what was said in episodes that were forgotten goes
+    index.fill(job_store())  # removes the transcripts of forgotten episodes

@@ -1,4 +1,4 @@
-"""The feed of job changes: one subscription and one read a tick for all subscribers."""
+"""The feed of job changes: one subscription and one read per tick for all subscribers."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -16,7 +16,7 @@ AT_WORK = (JobState.RUNNING.value, JobState.TRANSCRIBED.value)
 
 
 class Subscriber:
-    """Somebody who wants to know of one job, or of all; what is not fetched in time is replaced by what is newer."""
+    """A subscriber to one job, or to all; a record not fetched in time is replaced by a newer one."""
 
     def __init__(self, job: str | None) -> None:
         self.job = job
@@ -31,13 +31,13 @@ class Subscriber:
 
 
 class JobFeed:
-    """Looks at what changes for as long as somebody listens."""
+    """Reads changed jobs while there are subscribers, and passes the records on to them."""
 
     def __init__(self) -> None:
         self._listeners: set[Subscriber] = set()
         self._task: asyncio.Task[None] | None = None
         self._last: dict[str, dict[str, str]] = {}
-        """What was known of the jobs that are looked at in each tick: those at work, and those listened to."""
+        """Last fields of the jobs that are read in each tick: running ones, and those with a subscriber."""
 
     async def follow(self, job: str | None = None) -> AsyncGenerator[JobRecord, None]:
         """Yield the records of a job, or of all, as they change.
@@ -48,7 +48,7 @@ class JobFeed:
         listener = Subscriber(job)
         self._listeners.add(listener)
         if job:
-            self._last[job] = {}  # it is told how the job is now
+            self._last[job] = {}  # the current record counts as changed
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
         task = self._task
@@ -58,7 +58,7 @@ class JobFeed:
                 await asyncio.wait({rung, task}, return_when=asyncio.FIRST_COMPLETED)
                 rung.cancel()
                 if task.done():
-                    task.result()  # raises what ended it
+                    task.result()  # raises the error of the task
                     return
                 listener.rung.clear()
                 news, listener.news = listener.news, {}
@@ -100,7 +100,7 @@ class JobFeed:
 
 
 async def _changed(changes: Any) -> set[str]:
-    """Return the jobs of which something was published within a tick."""
+    """Return the jobs with a published change within a tick."""
     loop = asyncio.get_running_loop()
     until, jobs = loop.time() + TICK_S, set()
     while (left_s := until - loop.time()) > 0:
@@ -112,7 +112,7 @@ async def _changed(changes: Any) -> set[str]:
 
 
 async def _at_work(redis: Any) -> list[str]:
-    """Return the jobs that are at work, of all that are open."""
+    """Return the running jobs among all open ones."""
     jobs = list(await redis.smembers(OPEN))
     found = []
     for first in range(0, len(jobs), PAGE):

@@ -1,4 +1,4 @@
-"""Job requests: audio and options, checked, and their submission."""
+"""Job requests: the validation of audio and options, and the submission."""
 
 import hashlib
 import json
@@ -25,27 +25,27 @@ from pipeline.types import LEGS, Leg, Options
 
 LISTS = frozenset(["vocabulary", "questions"])
 UPLOADS_AT_ONCE = 8
-"""That are put onto the queues; on the disk they come all at once."""
+"""Uploads that are submitted at once; any number is received at once."""
 DOWNLOADS_AT_ONCE = 16
 DOWNLOADS_OF_ONE = 4
-"""By one caller."""
+"""Downloads of one caller at once."""
 SHELVES: dict[tuple[Leg, ...], str] = {LEGS: "hybrid", ("whisper",): "transcribe", ("voxtral",): "analyze"}
-"""The folders below the server's destination: whoever asks for less must not overwrite what another asked for."""
+"""Subfolders of the server's destination, so that a job with fewer legs does not overwrite another's results."""
 
 
 Hook = Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2000)]
-"""An address that is told of what happens."""
+"""The URL of a webhook."""
 
 
 class JobForm(Options):
     """The fields of a request besides the file."""
 
     url: Annotated[str, Field(pattern=r"^(https?|s3)://[^\s]+$", max_length=2000)] | None = None
-    """Address of the audio, `https://` or `s3://`, instead of `file`."""
+    """URL of the audio, `https://` or `s3://`, instead of `file`."""
     force: bool = False
-    """Do everything again."""
+    """Process the audio again, even if results exist."""
     priority: int = Field(default=SINGLE, ge=0, le=9)
-    """0 is served first."""
+    """Priority of the job; 0 is served first."""
     on_transcribed: Hook | None = None
     """URL of a signed webhook for the transcript."""
     on_completed: Hook | None = None
@@ -54,7 +54,7 @@ class JobForm(Options):
 
 @dataclass(frozen=True)
 class JobRequest:
-    """Audio, and what is to be done with it."""
+    """The audio and the options of a request."""
 
     source: UploadedFile | str
     options: Options
@@ -67,7 +67,7 @@ class JobRequest:
 async def received(
     request: Request, understand: Callable[[multipart.Fields, UploadedFile | None], JobRequest]
 ) -> JobRequest:
-    """Return the order in a request's body, whose file is on the disk then."""
+    """Return the job request in a request's body; its file has been written to disk."""
     fields, upload = await multipart.read(request, request.app.state.uploads)
     try:
         return understand(fields, upload)
@@ -78,7 +78,7 @@ async def received(
 
 
 async def submitted(request: Request, asked: JobRequest) -> Job:
-    """Put an order onto the queues, once its audio is where the pools read it, and return its job."""
+    """Submit a job request and return its job; the pools can read its audio by then."""
     to, limiters = request.app.state.to, request.app.state.limiters
     if isinstance(asked.source, UploadedFile):
         return await to_thread.run_sync(_submit, asked, to, limiter=limiters.uploads)
@@ -87,12 +87,12 @@ async def submitted(request: Request, asked: JobRequest) -> Job:
 
 
 def _submit(asked: JobRequest, to: str) -> Job:
-    """Submit, and clear the upload away unless the job's pools read it, or may: a broker that failed may have begun."""
+    """Submit, and remove the upload unless pools read it; after a broker error it stays, as the job may be queued."""
     upload = asked.source if isinstance(asked.source, UploadedFile) else None
     try:
         job = submit(
             upload or _found(str(asked.source)),
-            join(to, _shelf(asked.options)),
+            join(to, _subfolder(asked.options)),
             asked.options,
             force=asked.force,
             priority=asked.priority,
@@ -115,18 +115,18 @@ def _found(url: str) -> Source:
     try:
         return find_one(url)
     except StorageError as error:
-        raise AudioError(str(error)) from None  # it is the client's address that is wrong, not our storage
+        raise AudioError(str(error)) from None  # the client's URL is wrong, not our storage
 
 
-def _shelf(options: Options) -> str:
-    """Return the subfolder of the destination for such options, so that each job has a folder of its own."""
+def _subfolder(options: Options) -> str:
+    """Return the subfolder of the destination for the given options; each set of options has its own."""
     own = options.model_dump(mode="json", exclude_defaults=True, exclude={"legs"})
     digest = hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:8]
     return f"{SHELVES[options.legs]}-{digest}" if own else SHELVES[options.legs]
 
 
 def order(fields: multipart.Fields, upload: UploadedFile | None, *, legs: tuple[Leg, ...]) -> JobRequest:
-    """Return the request in a form or an object; 422 where it does not fit."""
+    """Return the job request in a form or JSON object; 422 if it is invalid."""
     asked = _asked(fields)
     if (asked.url is None) == (upload is None):
         raise HTTPException(422, "Send either the audio as `file`, or its address as `url`.")
@@ -147,7 +147,7 @@ def _asked(fields: multipart.Fields) -> JobForm:
 
 
 def _value(name: str, given: list[Any]) -> Any:
-    """Return the value of a field; an empty one in a form is as good as none."""
+    """Return the value of a field; empty items of a list are left out."""
     if name in LISTS:
         values = given[0] if len(given) == 1 and isinstance(given[0], list) else given
         return [it for it in values if it != ""]
@@ -159,8 +159,8 @@ def _value(name: str, given: list[Any]) -> Any:
 class Limiters:
     """Limits of the threads that submit, so that long downloads do not block uploads.
 
-    No caller has more than a share of those that download, whatever servers that take their time it names; what goes
-    beyond that waits, and holds no thread.
+    A caller has at most `DOWNLOADS_OF_ONE` downloads at once, however slow their servers are; further ones wait without
+    occupying a thread.
     """
 
     def __init__(self) -> None:

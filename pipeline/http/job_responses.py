@@ -24,7 +24,7 @@ class LegView(BaseModel):
 
 
 class JobView(BaseModel):
-    """A job, and where to go from here."""
+    """A job, with its progress and links."""
 
     id: str = Field(examples=["0123456789abcdef-01234567"])
     state: JobState
@@ -44,14 +44,14 @@ class JobView(BaseModel):
 
 
 class Answer(JobView):
-    """A job with what was waited for."""
+    """A job, with its transcript and analysis if ready."""
 
     transcript: Transcript | None = None
     analysis: Analysis | None = None
 
 
 class Removed(BaseModel):
-    """Numbers of removed things of a job."""
+    """Numbers of removed items of a job."""
 
     jobs: list[str] = Field(examples=[["0123456789abcdef-01234567"]])
     files: int = Field(description="Results and work files.")
@@ -61,7 +61,7 @@ class Removed(BaseModel):
 
 
 class Page(BaseModel):
-    """Some of the jobs, newest first."""
+    """A page of jobs, newest first."""
 
     jobs: list[JobView]
     count: int = Field(description="How many there are in all.")
@@ -99,13 +99,13 @@ def links(record: JobRecord, root: str) -> dict[str, str]:
 
 
 def has_transcript(record: JobRecord) -> bool:
-    """Whether the fast leg has left a transcript."""
+    """Whether the fast leg has stored a transcript."""
     outcome = record.legs["whisper"].outcome
     return RANKS[record.state] >= RANKS[JobState.TRANSCRIBED] and outcome is not None and outcome.status == "ok"
 
 
 def has_result(record: JobRecord) -> bool:
-    """Whether the job has left a `result.json`."""
+    """Whether the job has stored a `result.json`."""
     return record.state.is_final and record.state is not JobState.CANCELLED
 
 

@@ -1,4 +1,4 @@
-"""Jobs: how they are, what they have left, and ending them."""
+"""Routes of jobs: state, results, cancellation and removal."""
 
 from dataclasses import asdict
 from typing import Annotated, get_args
@@ -29,7 +29,7 @@ KEPT = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff
 
 
 async def record_of(job: str) -> JobRecord:
-    """Return a job's record; 404 where there is none."""
+    """Return a job's record; 404 if there is none."""
     record = await to_thread.run_sync(lambda: job_store().get(job))
     if record is None:
         raise HTTPException(404, f"There is no job {job!r} on this server's broker.")
@@ -37,7 +37,7 @@ async def record_of(job: str) -> JobRecord:
 
 
 async def job_record(job: Id) -> JobRecord:
-    """Return the record of the job in the path; 404 where there is none."""
+    """Return the record of the job in the path; 404 if there is none."""
     return await record_of(job)
 
 
@@ -50,7 +50,7 @@ async def list_jobs(
     limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
     offset: Annotated[int, Query(ge=0, le=10**9, description="How many of the newest to leave out.")] = 0,
 ) -> Page:
-    """List the broker's jobs, newest first, of all callers."""
+    """List the jobs of all callers, newest first."""
     count, records = await to_thread.run_sync(_newest, offset, limit)
     return Page(jobs=[view(record, request) for record in records], count=count)
 
@@ -70,9 +70,9 @@ async def cancel_job(
         Query(description="Remove a job that has ended, with its results, its upload and all the rest."),
     ] = False,
 ) -> JobView | Removed:
-    """End a job, whether it waits or is at work; one that has ended stays as it is, and so do its results.
+    """Cancel a waiting or running job; an ended job and its results stay unchanged.
 
-    With `results=true` a job that has ended is removed for good, with all that it has left; one at work is 409.
+    With `results=true`, permanently remove an ended job with its results and upload; 409 for a running job.
     """
     if results:
         return await to_thread.run_sync(_remove, record.spec.job, request.app.state.index)
@@ -100,20 +100,20 @@ async def get_transcript(record: Known, form: TranscriptName) -> Response:
 
 @router.get("/jobs/{job}/result", responses=responses(404, 409, 502))
 async def get_result(record: Known) -> EpisodeResult:
-    """Return `result.json`: transcript, analysis, figures, and what is missing and why."""
+    """Return `result.json`: transcript, analysis, figures, and missing parts with their reasons."""
     if not has_result(record):
         raise missing(record, "result")
     return await to_thread.run_sync(Job(record.spec, job_store()).result, 0.0)
 
 
 def transcript_file(spec: JobSpec, form: TranscriptName) -> Response:
-    """Return a form of the transcript as it lies in storage; may block."""
+    """Return the stored file of a transcript format; may block."""
     name = f"transcript.{form}"
     return Response(read_form(spec, name, open_storage(spec.uri)), media_type=content_type(name), headers=KEPT)
 
 
 def missing(record: JobRecord, what: str) -> HTTPException:
-    """Return the answer for something that a job has not left: 409 where it may come, else 404."""
+    """Return the error for a missing output of a job: 409 if it may still come, else 404."""
     if record.state.is_final:
         return HTTPException(404, f"Job {record.spec.job} is {record.state.value} and has no {what}. {record.reason}")
     events = f"/jobs/{record.spec.job}/events"

@@ -1,4 +1,4 @@
-"""Limits of each caller: requests a minute, and concurrent requests, over all servers of a broker."""
+"""Limits of each caller: requests per minute, and concurrent requests, over all servers of a broker."""
 
 import asyncio
 import math
@@ -13,7 +13,7 @@ from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 HELD_S = 40.0
-"""How long a request counts whose server has died."""
+"""Seconds for which a request of a dead server still counts."""
 RENEWED_S = 10.0
 
 # KEYS: slots. ARGV: now, member, until, limit.
@@ -27,7 +27,7 @@ return 1
 
 
 async def wait_s(client: Any, caller: str, requests_per_minute: int) -> int:
-    """Count a request and return 0; or, where it is one too many, the seconds after which to try again."""
+    """Count a request and return 0, or return the seconds until the next try if it is beyond the limit."""
     storage = RedisStorage(
         "async+redis://", implementation="redispy", key_prefix="duet:rate", connection_pool=client.connection_pool
     )
@@ -40,7 +40,7 @@ async def wait_s(client: Any, caller: str, requests_per_minute: int) -> int:
 
 @asynccontextmanager
 async def slot(client: Any, caller: str, at_once: int) -> AsyncIterator[bool]:
-    """Reserve one of the caller's concurrent requests while the block runs; yields False where all are in use."""
+    """Reserve one of the caller's concurrent requests while the block runs; yields False if all are in use."""
     key, member = f"duet:slots:{caller}", uuid4().hex
     now = time.time()
     if not await client.eval(_TAKE, 1, key, now, member, now + HELD_S, at_once):

@@ -1,4 +1,4 @@
-"""`/metrics`: the page that Prometheus reads, with a key as bearer token where keys are needed."""
+"""`/metrics`: all metrics for Prometheus, with a key as bearer token if keys are needed."""
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Response
@@ -16,5 +16,5 @@ router = APIRouter(tags=["server"], dependencies=[Depends(caller)])
     responses=responses() | {200: {"description": "All metrics.", "content": {"text/plain": {}}}},
 )
 async def get_metrics() -> Response:
-    """Return all that Duet counts and measures, in Prometheus's text format."""
+    """Return all metrics of Duet in Prometheus's text format."""
     return Response(await to_thread.run_sync(exposition), media_type=CONTENT_TYPE)

@@ -1,4 +1,4 @@
-"""Reading a request's body: a form with a file, as it comes, or JSON."""
+"""Request bodies: a form with a file, read as it arrives, or JSON."""
 
 import json
 from collections.abc import AsyncIterator
@@ -16,18 +16,18 @@ from pipeline.http.uploads import Upload, UploadedFile
 from pipeline.settings import settings
 
 BLOCK_BYTES = 1 << 18
-"""Taken by the disk at once, in a thread."""
+"""Bytes written to disk by one call in a thread."""
 FIELD_BYTES = 1 << 16
 FIELDS = 200
 JSON_BYTES = 1 << 20
 FILE = "file"
 
 Fields = dict[str, list[Any]]
-"""The values of each field, in their order."""
+"""The values of each field, in order."""
 
 
 class Form:
-    """A form as it comes (RFC 7578): its fields in memory, its one file on the disk."""
+    """A form read as it arrives (RFC 7578): its fields in memory, its one file on disk."""
 
     def __init__(self, boundary: bytes, folder: Path) -> None:
         self.fields: Fields = {}
@@ -59,7 +59,7 @@ class Form:
         self._parser.write(data)
 
     def finish(self) -> UploadedFile | None:
-        """Return the file, if there is one, now that all of the body is here; may block."""
+        """Return the file, if any, after the end of the body; may block."""
         if not self._is_whole:
             raise HTTPException(400, "The form breaks off before its end; send it again.")
         return self.upload.finish() if self.upload else None
@@ -87,7 +87,7 @@ class Form:
         self._name = options.get(b"name", b"").decode(errors="replace")
         if not self._name:
             raise HTTPException(400, "A part of the form has no name.")
-        # A file by its name: a field `file` without a file's name is a file all the same.
+        # The field `file` counts as a file even without a file name.
         self._is_file = b"filename" in options or self._name == FILE
         if not self._is_file:
             return
@@ -114,9 +114,9 @@ class Form:
 
 
 async def read(request: Request, folder: Path) -> tuple[Fields, UploadedFile | None]:
-    """Return the fields of a request and the file that came with it, which the caller has to clear away.
+    """Return the fields of a request and its file, which the caller has to remove.
 
-    A form may be multipart or, without a file, JSON.
+    The body is a multipart form or, without a file, JSON.
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
     if kind == b"application/json":
@@ -149,7 +149,7 @@ async def _form(request: Request, boundary: bytes, folder: Path) -> tuple[Fields
 
 
 async def _blocks(request: Request) -> AsyncIterator[bytes]:
-    """Yield the body in blocks that are worth a thread's time."""
+    """Yield the body in blocks large enough for a call in a thread."""
     block = bytearray()
     async for chunk in request.stream():
         block += chunk

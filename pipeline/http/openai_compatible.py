@@ -1,7 +1,7 @@
-"""OpenAI's transcription endpoints (https://platform.openai.com/docs/api-reference/audio), for clients that exist.
+"""OpenAI's transcription endpoints (https://platform.openai.com/docs/api-reference/audio), for existing clients.
 
-They change their base URL to `http://this-server/v1` and send one of Duet's keys as theirs. What they may ask
-for besides and Whisper has no use for is taken and left.
+A client changes its base URL to `http://this-server/v1` and its key to one of Duet's. Parameters that Whisper
+has no use for are accepted and ignored.
 """
 
 from functools import partial
@@ -31,7 +31,7 @@ GRANULARITIES = "timestamp_granularities[]"
 
 
 class TranscriptionForm(BaseModel):
-    """The fields of OpenAI's form that mean something here."""
+    """The fields of OpenAI's form that this server validates."""
 
     model: str = Field(default="", description="Any name; the server has its own model.", examples=["whisper-1"])
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
@@ -52,25 +52,25 @@ def _body() -> dict[str, Any]:
 
 
 def _answers() -> dict[int | str, dict[str, Any]]:
-    said: dict[str, Any] = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
+    schema: dict[str, Any] = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
     texts = {kind: {"schema": {"type": "string"}} for kind in ("text/plain", "application/x-subrip", "text/vtt")}
-    content = {"application/json": {"schema": said}, **texts}
+    content = {"application/json": {"schema": schema}, **texts}
     return responses(400, 413, 415, 504, 507) | {200: {"description": "What was said.", "content": content}}
 
 
 @router.post("/audio/transcriptions", openapi_extra=_body(), response_class=Response, responses=_answers())
 async def transcriptions(request: Request) -> Response:
     """Transcribe audio in its own language."""
-    return await _heard(request, "transcribe")
+    return await _transcript_response(request, "transcribe")
 
 
 @router.post("/audio/translations", openapi_extra=_body(), response_class=Response, responses=_answers())
 async def translations(request: Request) -> Response:
-    """Transcribe audio into English."""
-    return await _heard(request, "translate")
+    """Translate speech in audio into English text."""
+    return await _transcript_response(request, "translate")
 
 
-async def _heard(request: Request, task: Task) -> Response:
+async def _transcript_response(request: Request, task: Task) -> Response:
     wanted: list[TranscriptionForm] = []
     job = await submitted(request, await received(request, partial(_order, task=task, wanted=wanted)))
     transcript = await job.atranscript(settings().serve_wait_s)
@@ -89,8 +89,8 @@ def _order(
     except ValidationError as error:
         raise misfit(error, "body") from None
     wanted.append(own)
-    terms = [term for part in own.prompt.split(",") for term in wrap(part, MOST_TERM)]  # it may be a sentence
-    vocabulary = tuple(terms[-MOST_TERMS:])  # OpenAI's, too, reads the end of what is too long
+    terms = [term for part in own.prompt.split(",") for term in wrap(part, MOST_TERM)]  # a prompt may be a sentence
+    vocabulary = tuple(terms[-MOST_TERMS:])  # as OpenAI's server, use the end of a prompt that is too long
     return JobRequest(upload, Options(language=own.language, task=task, vocabulary=vocabulary, legs=("whisper",)))
 
 

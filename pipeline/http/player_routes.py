@@ -1,4 +1,4 @@
-"""The episode's player, and its audio in parts as a player asks for them."""
+"""The player of an episode, and its audio with range requests."""
 
 from contextlib import ExitStack
 from mimetypes import guess_type
@@ -26,12 +26,12 @@ POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; media-src 'self' blob:; "
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""The player is one file with its script in it, and all that was said is escaped there."""
+"""The policy allows inline script and style, as the player is one file; it escapes all text of the transcript."""
 
 
 @router.get("/jobs/{job}/player", response_class=HTMLResponse, responses=responses(404, 409, 502))
 async def get_player(request: Request, record: Known) -> HTMLResponse:
-    """Return a page to listen to the episode, read along and search; `#t=62.5` begins there."""
+    """Return a page with player, transcript and search; `#t=62.5` starts at that second."""
     if not has_result(record):
         raise missing(record, "player")
     result = await to_thread.run_sync(Job(record.spec, job_store()).result, 0.0)
@@ -45,23 +45,23 @@ async def get_player(request: Request, record: Known) -> HTMLResponse:
     responses=responses(404, 502) | {200: {"description": "The audio.", "content": {"audio/*": {}}}, 206: {}, 416: {}},
 )
 async def get_audio(record: Known) -> FileResponse:
-    """Return the episode's audio, or the part that is asked for; a bucket keeps no copy of uploads that are done."""
+    """Return the episode's audio, or the requested range; a bucket stores no uploads of ended jobs."""
     held = ExitStack()
     path = await to_thread.run_sync(_path, record.spec, held)
     kind = guess_type(record.spec.episode.source)[0] or ""
-    is_sound = kind.startswith(("audio/", "video/"))  # nobody's upload is a page of ours
-    return _HeldFile(held, path, media_type=kind if is_sound else "application/octet-stream", headers=KEPT)
+    is_sound = kind.startswith(("audio/", "video/"))  # an upload must not be served as a page
+    return _CachedFile(held, path, media_type=kind if is_sound else "application/octet-stream", headers=KEPT)
 
 
-class _HeldFile(FileResponse):
-    """A file that stays in the cache until it is sent."""
+class _CachedFile(FileResponse):
+    """A file response whose file stays in the cache until it is sent."""
 
     def __init__(self, held: ExitStack, path: Path, media_type: str, headers: dict[str, str]) -> None:
         super().__init__(path, media_type=media_type, headers=headers)
         self._held = held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the file, or the part that is asked for."""
+        """Send the file, or the requested range."""
         try:
             await super().__call__(scope, receive, send)
         finally:

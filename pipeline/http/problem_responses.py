@@ -1,4 +1,4 @@
-"""Errors as `application/problem+json` (RFC 9457): one sentence that says what to do."""
+"""Errors as `application/problem+json` (RFC 9457): each with one sentence for the user."""
 
 import logging
 from http import HTTPStatus
@@ -46,7 +46,7 @@ AGAIN_S = {503: "5", 504: "5"}
 
 
 class Problem(BaseModel):
-    """An error."""
+    """An error in the format of RFC 9457."""
 
     type: str = "about:blank"
     title: str = Field(examples=["Unprocessable Content"])
@@ -55,13 +55,13 @@ class Problem(BaseModel):
     instance: str = Field(examples=["/transcribe"])
     request_id: str = Field(examples=["0c4f8e6d2b1a4e7f9d3c5b7a1e2f4d6c"])
     errors: list[dict[str, Any]] | None = None
-    """Which parts of the request do not fit, each with its place and a sentence."""
+    """The invalid parts of the request, each with its place and a sentence."""
     error: dict[str, Any] | None = None
-    """The same as OpenAI's clients look for it."""
+    """The same error in OpenAI's format, below `/v1/`."""
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the OpenAPI description of error responses with these statuses, and of those that any request may have."""
+    """Return the OpenAPI description of errors with these statuses, and of those that every route may return."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": content}
@@ -70,7 +70,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def handle(application: FastAPI) -> None:
-    """Make an application answer every error in this form."""
+    """Register handlers that answer every error in this format."""
     application.add_exception_handler(DuetError, _of_ours)
     application.add_exception_handler(HTTPException, _of_http)
     application.add_exception_handler(RequestValidationError, _of_request)
@@ -78,7 +78,7 @@ def handle(application: FastAPI) -> None:
 
 
 def misfit(error: ValidationError, where: str) -> RequestValidationError:
-    """Return the error for a part of a request that is checked later than FastAPI does."""
+    """Return the error for a part of a request that is checked after FastAPI's own validation."""
     return RequestValidationError([{**it, "loc": (where, *it["loc"])} for it in error.errors(include_url=False)])
 
 
@@ -87,7 +87,7 @@ def _of_ours(request: Request, error: Exception) -> JSONResponse:
     headers = {"Retry-After": AGAIN_S[status]} if status in AGAIN_S else {}
     if status < 500 or request.scope.get("state", {}).get("is_known"):
         return _answer(request, status, str(error), headers)
-    # Names of hosts and places are nothing for somebody of whom it is not known who that is.
+    # Unauthenticated callers must not see names of hosts and places.
     logger.warning("%s", error)
     return _answer(request, status, "The server cannot answer now; its log says why, by the request's id.", headers)
 

@@ -1,4 +1,4 @@
-"""The broker as the server uses it: one job store for all threads, one client for the event loop."""
+"""Redis clients of the server: one job store for all threads, one client for the event loop."""
 
 import asyncio
 from functools import lru_cache
@@ -13,7 +13,7 @@ CONNECTIONS = 32
 
 
 def job_store() -> JobStore:
-    """Return the job store of the broker that there is now: a `duet up` that is started again has another address.
+    """Return the job store of the current broker; a restarted `duet up` has another address.
 
     Raises:
         BrokerError: there is no broker.
@@ -27,7 +27,7 @@ def _job_store_at(url: str) -> JobStore:
 
 
 def client() -> Any:
-    """Return the client of the running event loop; what it answers is text.
+    """Return the client of the running event loop; its replies are text.
 
     Raises:
         BrokerError: there is no broker.

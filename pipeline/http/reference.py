@@ -1,4 +1,4 @@
-"""`GET /docs`: all that HTTP offers, as Swagger UI shows it, with nothing from elsewhere in the page's origin."""
+"""`GET /docs`: the API reference in Swagger UI, without files of other servers."""
 
 from functools import cache
 from importlib.resources import files
@@ -15,19 +15,19 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; "
     "img-src 'self' data:; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Swagger UI styles its parts where they stand; it needs no script but its own."""
+"""Swagger UI uses inline styles, and no script but its own."""
 HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
 
 
 @router.get("/docs")
 def docs() -> Response:
-    """Return the page."""
+    """Return the page of the API reference."""
     return _file("docs.html")
 
 
 @router.get("/docs/{name}")
 def part(name: str) -> Response:
-    """Return a part of the page."""
+    """Return an asset of the page."""
     if name not in (*OWN[1:], *THEIRS):
         raise HTTPException(404, f"The page has no part {name!r}.")
     return _file(name)
@@ -40,5 +40,5 @@ def _file(name: str) -> Response:
 
 @cache
 def _swagger_ui() -> Any:
-    """Return the folder of Swagger UI's files: in a package, so that no browser asks a CDN."""
+    """Return the folder of Swagger UI's files, from a package so that no browser loads them from a CDN."""
     return files("fastapi_offline").joinpath("static")

@@ -1,4 +1,4 @@
-"""A name for each request, in every answer and in the log."""
+"""Request ids, in every response and in the log."""
 
 import re
 import time
@@ -14,7 +14,7 @@ logger = structlog.get_logger(__name__)
 
 
 class RequestIds:
-    """Reads a request's id from its header or makes one, returns it in the response, and logs a line with it."""
+    """Middleware that reads a request's id from its header or creates one, returns it, and logs a line with it."""
 
     def __init__(self, application: ASGIApp) -> None:
         self._application = application

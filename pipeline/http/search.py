@@ -1,4 +1,4 @@
-"""`/search`: where something is said, in all transcripts of the broker's jobs."""
+"""`/search`: full-text search in all transcripts of the broker's jobs."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ router = APIRouter(tags=["jobs"], dependencies=[Depends(caller)])
 
 
 class SearchHit(BaseModel):
-    """A place in an episode where the words are said."""
+    """A segment of an episode that contains the words."""
 
     job: str
     name: str = Field(description="What the audio is called.")
@@ -37,7 +37,7 @@ async def search(
     q: Annotated[str, Query(min_length=1, max_length=200, description="Words, all of which are to be said.")],
     limit: Annotated[int, Query(ge=1, le=100)] = 30,
 ) -> SearchResults:
-    """Find where some words are said, without case and accents; the last one may be unfinished."""
+    """Search all transcripts for segments with all words, ignoring case and accents; the last may be a prefix."""
     unread, hits = await to_thread.run_sync(_search, request.app.state.index, q, limit)
     records = await to_thread.run_sync(job_store().get_many, [hit.job for hit in hits])
     places = [

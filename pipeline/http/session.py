@@ -1,4 +1,4 @@
-"""The home page's session: the key is entered once and kept in a cookie that no script can read."""
+"""The home page's session: a key that is entered once and stored in a cookie that no script can read."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ router = APIRouter(prefix="/session", tags=["home page"])
 
 
 class SessionKey(BaseModel):
-    """A key as a person enters it."""
+    """An API key, as entered by the user."""
 
     key: str = Field(max_length=200)
 
@@ -26,13 +26,13 @@ class Session(BaseModel):
 
 @router.get("", responses=responses())
 async def get_session(found: Annotated[Caller, Depends(caller)]) -> Session:
-    """Return the owner of the browser's key, or that no key is needed; 401 where one is."""
+    """Return the owner of the session's key, and whether a key is needed; 401 if it is missing."""
     return Session(name=found.name, needs_key=found.id != ANYBODY)
 
 
 @router.post("", responses=responses(400))
 async def begin_session(request: Request, response: Response, given: SessionKey) -> Session:
-    """Store a key in a cookie until the browser is closed."""
+    """Check a key and store it in a cookie until the browser is closed."""
     check_same_site(request)
     found = await known(request, given.key.strip())
     response.set_cookie(
@@ -43,6 +43,6 @@ async def begin_session(request: Request, response: Response, given: SessionKey)
 
 @router.delete("", status_code=204, responses=responses())
 async def end_session(request: Request, response: Response) -> None:
-    """Forget the key."""
+    """Delete the session cookie."""
     check_same_site(request)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")

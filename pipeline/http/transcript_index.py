@@ -1,4 +1,4 @@
-"""A full-text index of all transcripts (SQLite FTS5), filled when it is searched."""
+"""A full-text index of all transcripts (SQLite FTS5), filled on search."""
 
 import logging
 import sqlite3
@@ -20,20 +20,20 @@ from pipeline.types.records import JobRecord
 
 logger = logging.getLogger(__name__)
 FILL_S = 1.5
-"""How long one question may spend on reading transcripts that are new."""
+"""Seconds that one search may spend on reading new transcripts."""
 AGAIN_S = 60.0
-"""After so long a transcript that could not be read is tried again, and one that was found is looked for again."""
+"""Seconds after which an unreadable transcript is tried again, and a present one is looked up again."""
 PAGE = 50
 THREADS = 8
 MARKS = ("\x02", "\x03")
-"""Around each word that was found, in an excerpt."""
+"""Marks before and after each found word of an excerpt."""
 FORM = 2
-"""Of the tables; those of another form are made again."""
+"""Version of the tables; those of another version are rebuilt."""
 SETTLED, OPEN = 1, 0
 
 
 NO_WORD = str.maketrans("", "", '"\0')
-"""What would end a word of a question to SQLite."""
+"""Translation that removes characters which end a quoted word in a query."""
 TABLES = f"""
     DROP TABLE IF EXISTS jobs;
     DROP TABLE IF EXISTS said;
@@ -50,37 +50,37 @@ TABLES = f"""
 
 @dataclass(frozen=True)
 class Hit:
-    """A place where something was said."""
+    """A segment that contains the words."""
 
     job: str
     start_s: float
     excerpt: str
-    """What is said there, `MARKS` around the words that were looked for."""
+    """The text there, with `MARKS` around the found words."""
 
 
 class TranscriptIndex:
-    """The index of one machine, in its cache; made again where it is lost.
+    """The index of one machine, in its cache; rebuilt if it is lost.
 
-    It holds what is listed in the job store and is still in storage: the rest is removed before it is found.
+    Its transcripts are listed in the job store and still in storage; others are removed before a search returns them.
     """
 
     def __init__(self, file: Path) -> None:
         self._lock = Lock()
         self._tried_at: dict[str, float] = {}
-        """When a transcript could not be read that may be readable later."""
+        """Time of the last failed read of a transcript that may be readable later."""
         self._seen_at: dict[str, float] = {}
-        """When a transcript was last seen in storage."""
+        """Time when a transcript was last looked up in storage."""
         file.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(file, timeout=30.0, isolation_level=None, check_same_thread=False)
-        # What is removed is overwritten, not only left out.
+        # Removed text is overwritten, not only unlinked.
         self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA secure_delete = ON;")
         if self._database.execute("PRAGMA user_version").fetchone()[0] != FORM:
             self._database.executescript(TABLES)
-        with suppress(sqlite3.OperationalError):  # SQLite before 3.42 keeps removed words until segments are merged
+        with suppress(sqlite3.OperationalError):  # SQLite before 3.42 retains removed words until segments are merged
             self._database.execute("INSERT INTO said (said, rank) VALUES ('secure-delete', 1)")
 
     def fill(self, job_store: JobStore) -> int:
-        """Read transcripts that are new, for a while, and return how many are left to be read."""
+        """Read new transcripts for at most `FILL_S` and return the number of unread ones."""
         with self._lock:
             until = time.monotonic() + FILL_S
             listed = dict(job_store.redis.zrange(INDEX, 0, -1, desc=True, withscores=True))
@@ -103,7 +103,7 @@ class TranscriptIndex:
         with self._lock:
             while True:
                 found = self._database.execute(question, (*MARKS, f"{' '.join(terms)}*", limit)).fetchall()
-                if not (gone := self._gone(sorted({job for job, _, _ in found}))):
+                if not (gone := self._find_removed(sorted({job for job, _, _ in found}))):
                     return [Hit(job, float(start_s), excerpt) for job, start_s, excerpt in found]
                 self._empty(gone)
 
@@ -133,7 +133,7 @@ class TranscriptIndex:
                     self._tried_at[job] = time.monotonic()
                     left += 1
                     if isinstance(error, TransientError):
-                        until = 0.0  # what has just not answered is not asked for the rest as well
+                        until = 0.0  # storage that does not answer is not asked for the rest
                 else:
                     self._tried_at.pop(job, None)
                     self._take(record, listed[job], rows)
@@ -158,8 +158,8 @@ class TranscriptIndex:
             self._database.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?)", kept)
         self._seen_at[job] = time.monotonic()
 
-    def _gone(self, jobs: Sequence[str]) -> list[str]:
-        """Return those whose transcript is not in storage any more."""
+    def _find_removed(self, jobs: Sequence[str]) -> list[str]:
+        """Return the jobs whose transcript is no longer in storage."""
         since = time.monotonic() - AGAIN_S
         due = [job for job in jobs if self._seen_at.get(job, float("-inf")) < since]
         uris = [self._database.execute("SELECT uri FROM jobs WHERE job = ?", (job,)).fetchone()[0] for job in due]
@@ -169,7 +169,7 @@ class TranscriptIndex:
         return [job for job, gone in zip(due, is_gone, strict=True) if gone]
 
     def _empty(self, jobs: Iterable[str]) -> None:
-        """Remove the rows of jobs whose transcript is gone, and remember the check."""
+        """Remove the rows of jobs whose transcript is gone; the jobs stay listed, so that they are not read again."""
         with self._database:
             self._database.execute("BEGIN")
             for job in jobs:
@@ -194,12 +194,12 @@ class TranscriptIndex:
 
 
 def _version(record: JobRecord) -> str:
-    """Return a version of the transcript: it is written when the fast leg ends, and again at the job's end."""
+    """Return a version of the transcript, which is written at the end of the fast leg and at the job's end."""
     return f"{record.spec.attempt} {record.submitted_at} {record.ended_at if record.state.is_final else ''}"
 
 
 def _rows(record: JobRecord) -> list[tuple[float, str]]:
-    """Return the transcript's texts with times; empty where there is no transcript, or a damaged one.
+    """Return the transcript's texts with start times; empty if it is missing or damaged.
 
     Raises:
         StorageError, TransientError: storage refuses, or does not answer now.
@@ -219,7 +219,7 @@ def _rows(record: JobRecord) -> list[tuple[float, str]]:
 
 
 def _is_gone(uri: str) -> bool:
-    """Whether a transcript was removed; one that cannot be looked for may be there."""
+    """Whether a transcript was removed; False if storage cannot be read."""
     with suppress(DuetError):
         return not open_storage(uri).exists(TRANSCRIPT)
     return False

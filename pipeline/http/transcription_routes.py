@@ -1,4 +1,4 @@
-"""Sending audio: `/transcribe` (the fast leg), `/analyze` (the slow leg), `/hybrid` (both)."""
+"""Routes that receive audio: `/transcribe` (the fast leg), `/analyze` (the slow leg), `/hybrid` (both)."""
 
 from functools import partial
 from typing import Annotated, Literal
@@ -29,7 +29,7 @@ OTHERS = responses(400, 413, 415, 507) | {202: {"description": "It is at work; `
 async def transcribe(request: Request, response: Response, wait: Wait = None) -> Answer:
     """Transcribe audio with Whisper, and return the transcript.
 
-    It waits for it by itself; what takes longer than the server waits is answered with 202 and links.
+    Waits for the transcript by default. If it is not ready in time, the response is 202 with links.
     """
     job = await submitted(request, await received(request, partial(order, legs=("whisper",))))
     return await _answer(request, response, job, "transcript", settings().serve_wait_s if wait is None else wait)
@@ -37,14 +37,14 @@ async def transcribe(request: Request, response: Response, wait: Wait = None) ->
 
 @router.post("/analyze", openapi_extra=body(EXAMPLE), responses=OTHERS)
 async def analyze(request: Request, response: Response, wait: Wait = 0.0) -> Answer:
-    """Analyze audio with Voxtral: summary, chapters, key points, quotes, answers."""
+    """Analyze audio with Voxtral: summary, chapters, key points, quotes and answers."""
     job = await submitted(request, await received(request, partial(order, legs=("voxtral",))))
     return await _answer(request, response, job, "result", wait or 0.0)
 
 
 @router.post("/hybrid", openapi_extra=body(EXAMPLE), responses=OTHERS)
 async def hybrid(request: Request, response: Response, wait: Wait = 0.0) -> Answer:
-    """Run both models: the transcript in seconds, the analysis in minutes, both merged."""
+    """Run both models and merge their results: the transcript in seconds, the analysis in minutes."""
     job = await submitted(request, await received(request, partial(order, legs=LEGS)))
     return await _answer(request, response, job, "result", wait or 0.0)
 
@@ -52,7 +52,7 @@ async def hybrid(request: Request, response: Response, wait: Wait = 0.0) -> Answ
 async def _answer(
     request: Request, response: Response, job: Job, awaited: Literal["transcript", "result"], wait_s: float
 ) -> Answer:
-    """Return the job with what was waited for, or as it is after that time, which is 202."""
+    """Return the job with the awaited output, or with status 202 if it is not ready in time."""
     response.headers["Location"] = f"{request.scope.get('root_path', '')}/jobs/{job.id}"
     wait_s = min(wait_s, settings().serve_wait_s)
     found: dict[str, object] = {}

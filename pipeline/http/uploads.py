@@ -1,4 +1,4 @@
-"""Audio that is sent along: to the disk as it comes, counted, looked at and hashed, never whole in memory."""
+"""Uploaded audio: written to disk as it arrives, counted, checked and hashed, never whole in memory."""
 
 import errno
 import hashlib
@@ -26,20 +26,20 @@ from pipeline.types.ids import EPISODE_HEX_DIGITS, slug
 
 UNFINISHED = ".part"
 NAME_BYTES = 200
-"""Of a name that is longer the end is kept, with what says the kind of file; file systems take 255 bytes."""
+"""Bytes of a file name; of a longer one the end remains, with its extension. File systems allow 255 bytes."""
 PAGE = 1000
 _OWN_FOLDER = re.compile(rf"/{UPLOADS}/([0-9a-f]{{32}})/")
 LITTER_S = 24 * 3600.0
-"""An upload that has not grown for so long was left by a server that died."""
+"""Seconds without growth after which an upload counts as left by a dead server."""
 
 
 @dataclass(frozen=True)
 class UploadedFile:
-    """Audio that was sent along, whole and on the disk; what `pipeline.submit` takes as a source."""
+    """A complete upload on disk, which `pipeline.submit` accepts as a source."""
 
     path: Path
     name: str
-    """The name that the client gave it."""
+    """The file name from the client."""
     episode: str
     """First 16 hex digits of the SHA-256 of its bytes."""
     size_bytes: int
@@ -49,24 +49,24 @@ class UploadedFile:
         return Episode(id=self.episode, source=self.name, slug=slug(self.name), size_bytes=self.size_bytes)
 
     def read(self, digests: Digests) -> Episode:
-        """Return the episode; its bytes were read as they came."""
+        """Return the episode; its bytes were hashed as they arrived."""
         return self.recall(digests)
 
     def bring(self, storage: Storage, name: str) -> str:
-        """Leave it here for the pools to read, or put it beside results that go to a bucket."""
+        """Return the URI for the pools: of this file, or of a copy beside results in a bucket."""
         return bring_file(self.path, storage, name)
 
     def forget(self) -> None:
-        """Do nothing: it goes by `clear_away`."""
+        """Do nothing; `clear_away` removes the file."""
 
     def clear_away(self, spec: JobSpec | None) -> None:
-        """Remove the file unless it is what a job's pools read."""
+        """Remove the file unless a job's pools read it."""
         if spec is None or spec.audio_uri != self.path.as_uri():
             shutil.rmtree(self.path.parent, ignore_errors=True)
 
 
 class Upload:
-    """A file on its way to the disk; its methods may block."""
+    """An upload in progress; its methods may block."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.name = _plain(name)
@@ -81,7 +81,7 @@ class Upload:
             raise _no_room(error) from None
 
     def write(self, data: bytes) -> None:
-        """Take the next bytes; 413 where they are too many, 415 where they are no audio, 507 where there is no room."""
+        """Write the next bytes; 413 if they are too many, 415 if they are not audio, 507 if the disk is full."""
         self._size_bytes += len(data)
         limit_bytes = settings().serve_upload_limit_bytes
         if self._size_bytes > limit_bytes:
@@ -97,7 +97,7 @@ class Upload:
             raise _no_room(error) from None
 
     def finish(self) -> UploadedFile:
-        """Return the file, now that all of it is here."""
+        """Return the complete file."""
         self._check_kind()
         path = self._folder / self.name
         try:
@@ -108,7 +108,7 @@ class Upload:
         return UploadedFile(path, self.name, self._digest.hexdigest()[:EPISODE_HEX_DIGITS], self._size_bytes)
 
     def drop(self) -> None:
-        """Remove what is here of it."""
+        """Remove the incomplete upload."""
         with suppress(OSError):
             self._file.close()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -121,7 +121,7 @@ class Upload:
 
 
 def folder_for(destination: str) -> Path:
-    """Return the folder of uploads: beside results in a folder, where the pools read them; else in the cache."""
+    """Return the folder of uploads: beside results in a folder, for the pools to read, else in the cache."""
     parts = urlsplit(destination)
     base = path_of(destination) if parts.scheme == "file" else settings().cache_dir.absolute()
     return base / UPLOADS
@@ -131,7 +131,7 @@ def prepare(folder: Path) -> None:
     """Create the folder, and remove unfinished uploads of a server that died.
 
     Raises:
-        StorageError: it cannot be written.
+        StorageError: the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -145,10 +145,10 @@ def prepare(folder: Path) -> None:
 
 
 def sweep(folder: Path, job_store: JobStore) -> int:
-    """Remove uploads that no job reads, and return how many those were.
+    """Remove uploads that no job reads, and return their number.
 
-    They are of requests that failed half-way, or of a job that has been sent with another upload since. One that came
-    within the last day may still be on its way to its job.
+    They are left by failed requests, or by a job that was submitted again with another upload. Uploads of the last
+    day are skipped, since their job may not be stored yet.
 
     Raises:
         BrokerError: the broker does not answer.
@@ -159,10 +159,10 @@ def sweep(folder: Path, job_store: JobStore) -> int:
         return 0
     jobs = job_store.jobs()
     if not jobs:
-        return 0  # a broker that has lost its memory, or is another one, does not know what is read
+        return 0  # an emptied or different broker does not know the jobs that read uploads
     for first in range(0, len(jobs), PAGE):
         for record in job_store.fields(jobs[first : first + PAGE], ["spec"]):
-            # Not parsed: a job of another version of Duet has its upload as well.
+            # Not parsed, since a job of another version of Duet has an upload too.
             for name in _OWN_FOLDER.findall(record["spec"] or ""):
                 old.pop(name, None)
     for left in old.values():
@@ -171,7 +171,7 @@ def sweep(folder: Path, job_store: JobStore) -> int:
 
 
 def _plain(name: str) -> str:
-    """Return a file's name without what has a meaning to a file system or a terminal."""
+    """Return a file's name without characters that have a meaning to a file system or a terminal."""
     last = PurePosixPath(name.replace("\\", "/")).name
     plain = re.sub(r"[^\w .,()'&+-]", "_", last).strip(" .") or "upload"
     return plain.encode()[-NAME_BYTES:].decode(errors="ignore").lstrip(" .")

@@ -87,8 +87,8 @@ class CheckedConnection(Connection):
 class CheckedBackend(RedisBackend):  # type: ignore[misc]
     """Celery's result backend, with refused writes treated like a broker outage.
 
-    Clients follow jobs in the job store, so no process subscribes to results. A subscription would stay open, and
-    Celery would wait for a lost broker whenever Python collects a result as garbage, in any thread.
+    Clients follow jobs in the job store, so sending subscribes to no results; only a caller that waits for one does.
+    A subscription stays open, and Celery would wait for a lost broker whenever Python collects a result as garbage.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:

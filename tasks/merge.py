@@ -25,6 +25,7 @@ from pipeline.types import LEGS, Analysis, EpisodeResult, JobSpec, JobState, Leg
 from pipeline.types.records import JobRecord
 from tasks.base.checkpoints import saved_opinion
 from tasks.base.lease import Lease
+from tasks.base.leg_run import MAX_LOSSES
 from tasks.base.reasons import PROCESS_LOST, sentence_for
 from tasks.base.retry import has_tries_left, reject_on_broker_outage, requeue, try_later
 
@@ -33,8 +34,6 @@ RETRY_DELAY_S = 5
 """Seconds before the retry of a merge after its process was killed."""
 FOLDER_IN_USE_S = 1.0
 """Seconds before a merge checks again whether another job still writes to the same episode folder."""
-MAX_LOSSES = 4
-"""Consecutive process losses after which the merge itself is taken to be the cause."""
 
 
 @app.task(bind=True, name="tasks.merge", typing=False, default_retry_delay=RETRY_DELAY_S)  # type: ignore[untyped-decorator]

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 REPORT_INTERVAL_S = 0.5
 LOOKS_UNHEARD = 2
 MAX_LOSSES = 4
-"""Consecutive process losses without progress after which the leg itself is taken to be the cause."""
+"""Consecutive process losses without progress after which the leg, or the merge, is taken to be the cause."""
 
 
 class Stop(Enum):

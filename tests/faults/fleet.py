@@ -30,7 +30,8 @@ from pipeline.types.pools import POOLS
 from tests.faults.engines import Stage
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT_S = 60.0
+TIMEOUT_S = 120.0
+"""Seconds after which a test takes what it waits for to hang; a busy machine may take half of it."""
 POLL_S = 0.02
 LOOK_S = 0.5
 

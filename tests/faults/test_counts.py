@@ -2,11 +2,10 @@
 
 import pytest
 
-from tests.faults.fleet import Fleet, wait_until
+from tests.faults.fleet import TIMEOUT_S, Fleet, wait_until
 from tests.measured import Measured
 
 pytestmark = pytest.mark.xdist_group("faults")
-JOB_TIMEOUT_S = 60.0
 
 
 def test_what_happened_is_counted_once_although_legs_ran_twice(fleet: Fleet) -> None:
@@ -19,7 +18,7 @@ def test_what_happened_is_counted_once_although_legs_ran_twice(fleet: Fleet) -> 
 
     # When all have ended
     jobs = [fleet.submit(f"counted-{name}") for name in ("twice", "failed")]
-    states = [job.result(timeout=JOB_TIMEOUT_S).state.value for job in jobs]
+    states = [job.result(timeout=TIMEOUT_S).state.value for job in jobs]
     assert fleet.submit("counted-cancelled").cancel()
     hold.unlink()
 

@@ -11,13 +11,12 @@ from pipeline.messaging.app import QUEUES
 from pipeline.messaging.commands import environment
 from pipeline.monitoring.flower import launch
 from tests.browser import chromium, needs_chromium
-from tests.faults.fleet import Fleet, wait_until
+from tests.faults.fleet import TIMEOUT_S, Fleet, wait_until
 from tests.services import free_ports
 
 pytestmark = [pytest.mark.xdist_group("faults"), needs_chromium]
 USER, PASSWORD = "me", "a,secret"
 """A comma separates several passwords where Flower reads them from its own variable."""
-JOB_TIMEOUT_S = 60.0
 DONE = {"transcribe", "analyze", "merge"}
 
 
@@ -82,7 +81,7 @@ def test_a_batch_is_seen_in_words_while_it_runs(fleet: Fleet, flower: str) -> No
         # When it has ended
         for hold in held:
             hold.unlink()
-        job.result(timeout=JOB_TIMEOUT_S)
+        job.result(timeout=TIMEOUT_S)
 
         # Then both legs and the merge are found by its name and by its job, and say what became of them
         for search in ("ep-042", f"kwargs:job={job.id}"):

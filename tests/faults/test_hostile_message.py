@@ -22,11 +22,11 @@ from pipeline.messaging.chord import send
 from pipeline.settings import settings
 from pipeline.state.job_store import JobStore
 from pipeline.types import Episode, JobSpec, Options
+from tests.faults.fleet import TIMEOUT_S
 from tests.services import start_valkey
 from tests.unit.test_envelope import CHANGES, envelope
 
 pytestmark = pytest.mark.xdist_group("faults")
-TIMEOUT_S = 60.0
 GARBAGE = ["not json", "", "[1, 2, 3]", "null", "{}", "\x00\xff", "[" * 100_000, '{"__type__": "datetime"}', "1e999"]
 FAILED_LEGS = [{"leg": leg, "status": "failed", "reason": "x"} for leg in ("whisper", "voxtral")]
 

@@ -5,6 +5,7 @@ import pytest
 from pipeline import JobState
 from pipeline.errors import JobFailedError
 from pipeline.state.worker_registry import WorkerRegistry, worker_key
+from tasks.base.leg_run import MAX_LOSSES
 from tests.faults.fleet import TIMEOUT_S, Fleet, is_consistent, runs, wait_until, windows
 
 pytestmark = pytest.mark.xdist_group("fleet")
@@ -83,18 +84,16 @@ def test_an_episode_that_uses_up_all_memory_ends_with_a_reason_and_its_neighbour
 
 
 def test_a_merge_that_takes_its_worker_with_it_every_time_ends_with_a_reason(fleet: Fleet) -> None:
-    # Given an episode whose merge ends the whole worker, which somebody starts again each time
+    # Given an episode whose merge ends the whole worker
     fleet.stage.die("manifest.doomed", "workers")
     job = fleet.submit("doomed")
     worker = fleet.processes["cpu"]
 
-    def has_ended() -> bool:
-        if not worker.is_running:
-            worker.start()
-        return job.state.is_final
-
-    # When nobody steps in
-    wait_until(has_ended, "the job has ended")
+    # When a supervisor starts the worker again each time, and nobody else steps in
+    for _ in range(MAX_LOSSES):
+        wait_until(lambda: not worker.is_running, "the merge has ended the worker")
+        worker.start()
+    wait_until(lambda: job.state.is_final, "the job has ended")
 
     # Then it is not tried for ever
     assert job.state is JobState.FAILED

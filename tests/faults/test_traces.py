@@ -9,11 +9,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from pipeline import tracing
 from pipeline.types.pools import POOLS
-from tests.faults.fleet import Fleet, log_lines, wait_until
+from tests.faults.fleet import TIMEOUT_S, Fleet, log_lines, wait_until
 from tests.receiver import Receiver, receiver
 
 pytestmark = pytest.mark.xdist_group("traces")
-JOB_TIMEOUT_S = 60.0
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def test_one_trace_has_all_of_an_episode_and_each_line_says_whose_it_is(fleet: F
     # Given an episode whose fast leg is killed in its midst
     fleet.stage.die("whisper.traced.1", "once")
     job = fleet.submit("traced")
-    job.result(timeout=JOB_TIMEOUT_S)
+    job.result(timeout=TIMEOUT_S)
     tracing.flush()
 
     # Then its trace has the submission, both legs, the merge and the whole

@@ -9,10 +9,9 @@ from pipeline.errors import CancelledError
 from pipeline.results.manifest import MANIFEST, read_manifest
 from pipeline.storage import open_storage
 from pipeline.types import Options
-from tests.faults.fleet import Fleet, is_consistent, wait_until, windows
+from tests.faults.fleet import TIMEOUT_S, Fleet, is_consistent, wait_until, windows
 
 pytestmark = pytest.mark.xdist_group("fleet")
-TIMEOUT_S = 60.0
 TRANSLATED = Options(task="translate")
 
 

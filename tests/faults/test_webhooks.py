@@ -13,13 +13,12 @@ from pipeline.errors import AddressError
 from pipeline.state.webhook_subscriptions import DUE
 from pipeline.types.pools import POOLS
 from tests.dripping import start_dripping
-from tests.faults.fleet import Fleet, wait_until
+from tests.faults.fleet import TIMEOUT_S, Fleet, wait_until
 from tests.measured import Measured
 from tests.receiver import Receiver, receiver
 
 pytestmark = pytest.mark.xdist_group("webhooks")
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-JOB_TIMEOUT_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +47,7 @@ def told(to: Receiver) -> list[dict[str, object]]:
 def test_both_events_arrive_signed_although_the_receiver_fails_first(fleet: Fleet) -> None:
     with receiver(500, 429, 302) as to:
         job = fleet.submit("told", on_transcribed=to.url, on_completed=to.url)
-        job.result(timeout=JOB_TIMEOUT_S)
+        job.result(timeout=TIMEOUT_S)
         wait_until(lambda: len(to.received) >= 5, "both were told, after three failures")
 
     messages = told(to)
@@ -64,7 +63,7 @@ def test_both_events_arrive_signed_although_the_receiver_fails_first(fleet: Flee
 def test_who_submits_late_is_told_of_what_comes(fleet: Fleet) -> None:
     hold = fleet.stage.hold("voxtral.late.end")
     first = fleet.submit("late")
-    first.transcript(timeout=JOB_TIMEOUT_S)
+    first.transcript(timeout=TIMEOUT_S)
     with receiver() as to:
         assert fleet.submit("late", on_transcribed=to.url, on_completed=to.url).id == first.id
         hold.unlink()
@@ -86,7 +85,7 @@ def test_what_is_due_is_sent_by_the_clock_where_nobody_else_has(fleet: Fleet) ->
     # Given what a process leaves that ends a job and dies before it tells anybody
     with receiver() as to:
         job = fleet.submit("orphan", on_completed=to.url)
-        job.result(timeout=JOB_TIMEOUT_S)
+        job.result(timeout=TIMEOUT_S)
         wait_until(lambda: to.received, "it was told")
         fleet.redis().sadd(DUE, f"{job.id} {job.spec.attempt} completed")
 
@@ -111,13 +110,13 @@ def test_receivers_that_drip_keep_no_merge_and_nothing_of_the_clock_waiting(flee
     with ExitStack() as receivers:
         dripping = [receivers.enter_context(start_dripping()) for _ in range(POOLS["cpu"] + 1)]
         for number, it in enumerate(dripping):
-            fleet.submit(f"dripped-on-{number}", on_completed=it.url).result(timeout=JOB_TIMEOUT_S)
+            fleet.submit(f"dripped-on-{number}", on_completed=it.url).result(timeout=TIMEOUT_S)
         wait_until(lambda: all(it.taken for it in dripping), "all of them are being told")
 
         # When another episode comes, and something falls due that only the clock's tasks find
         to = receivers.enter_context(receiver())
         job = fleet.submit("unhindered", on_completed=to.url)
-        assert job.result(timeout=JOB_TIMEOUT_S).state is JobState.COMPLETED
+        assert job.result(timeout=TIMEOUT_S).state is JobState.COMPLETED
         wait_until(lambda: to.received, "it was told")
         fleet.redis().sadd(DUE, f"{job.id} {job.spec.attempt} completed")
 
@@ -141,7 +140,7 @@ def test_private_addresses_are_refused_where_it_is_sent(fleet: Fleet) -> None:
     try:
         with receiver() as to:
             job = fleet.submit("inside", on_completed=to.url)
-            assert job.result(timeout=JOB_TIMEOUT_S).state is JobState.COMPLETED
+            assert job.result(timeout=TIMEOUT_S).state is JobState.COMPLETED
             wait_until(lambda: Measured.now().since(before, "duet_webhooks_total", result="failed") == 1, "given up")
             assert to.received == []
     finally:

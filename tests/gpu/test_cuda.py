@@ -15,9 +15,10 @@ from tests import voxtral_checkpoint
 from tests.benchmarks.random_whisper import noise_windows, random_engine
 from tests.voxtral_sound import noise
 from workers.device import ComputeDevice, choose, identity
-from workers.memory import WhisperAllocation, cards, reservation
+from workers.memory import cards, reservation
 from workers.memory.activations import whisper_bytes
 from workers.memory.geometry import whisper_geometry
+from workers.memory.plan import WhisperAllocation
 from workers.memory.request import NoRoomError
 from workers.voxtral import device_loading, quantize
 from workers.weights import voxtral as voxtral_weights

@@ -15,8 +15,8 @@ from pipeline.types.pools import POOL_VARIABLE
 from tests.allocator import Alive
 from tests.services import start_valkey
 from workers.audio.audio_file import SAMPLE_RATE_HZ
-from workers.memory import VoxtralAllocation, WhisperAllocation
 from workers.memory.batch_limit import BatchLimit, is_out_of_memory
+from workers.memory.plan import VoxtralAllocation, WhisperAllocation
 from workers.memory.pressure import oom_halvings, record_oom
 from workers.pool_reporter import pool_reporter
 from workers.precision import FP16

@@ -21,7 +21,8 @@ from tests.pool_workers import join
 from tests.services import start_valkey
 from workers import device, doctor
 from workers.device import GIB, ComputeDevice
-from workers.memory import Card, cards
+from workers.memory import cards
+from workers.memory.cards import Card
 
 
 @pytest.fixture(autouse=True)

@@ -43,6 +43,15 @@ def test_a_client_needs_no_torch(name: str) -> None:
     assert not loaded & HEAVY
 
 
+@pytest.mark.parametrize("module", ["pipeline.celery", "beat.schedule"])
+def test_only_the_process_that_runs_a_model_loads_torch(module: str) -> None:
+    # The parent of each pool, the processes of the cpu pool and beat start with what Celery's app includes.
+    loaded = loaded_after(f"import {module}\nfrom pipeline.celery import app\napp.loader.import_default_modules()")
+
+    assert {"celery", "tasks"} <= loaded
+    assert not loaded & HEAVY
+
+
 def test_every_public_name_is_there() -> None:
     assert fresh("import pipeline\nfor name in pipeline.__all__: getattr(pipeline, name)\nprint('all')") == "all\n"
 

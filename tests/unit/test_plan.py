@@ -11,10 +11,11 @@ from pipeline.errors import SettingsError, WeightsError
 from pipeline.settings import Settings
 from pipeline.types import Options
 from workers.device import GIB
-from workers.memory import CARDS, Card, Plan, cards, plan
+from workers.memory import cards
 from workers.memory.alternatives import smaller
+from workers.memory.cards import CARDS, Card
 from workers.memory.geometry import MINI, SMALL, voxtral_geometry, whisper_dimensions, whisper_geometry
-from workers.memory.plan import LONGEST_S, STEPS
+from workers.memory.plan import LONGEST_S, STEPS, Plan, plan
 from workers.memory.request import NoRoomError, plan_request
 from workers.voxtral import prompts
 from workers.voxtral.model import CONTEXT_TOKENS, TOKENS_PER_CHUNK

@@ -19,8 +19,9 @@ from tests.pool_workers import join
 from tests.services import start_valkey
 from workers import device
 from workers.device import GIB, ComputeDevice
-from workers.memory import WhisperAllocation, cards, reservation
+from workers.memory import cards, reservation
 from workers.memory.device_priority import POLL_S, DevicePriority, NoDevicePriority, device_priority
+from workers.memory.plan import WhisperAllocation
 from workers.memory.request import NoRoomError
 from workers.pool_reporter import pool_reporter
 from workers.runtime.model_holder import IdleTimer, ModelHolder

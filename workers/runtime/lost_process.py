@@ -16,7 +16,7 @@ class LeasedRequest(Request):  # type: ignore[misc]  # celery has no types
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """If the process was lost, release its lease, then let Celery requeue the message with the highest priority.
 
-        The task bounds the number of attempts (`LegContext.losses_in_a_row`).
+        The task bounds the number of attempts (`LegRun.losses_in_a_row`).
         """
         error = exc_info.exception
         if isinstance(error, ExceptionWithTraceback):

@@ -54,7 +54,7 @@ def scan_inboxes() -> None:
         job_store = JobStore()
         for place in settings().inbox:
             try:
-                Inbox(place, settings().inbox_to, job_store).look(time.time(), settings().inbox_settle_s)
+                Inbox(place, settings().inbox_to, job_store).scan(time.time(), settings().inbox_settle_s)
             except BrokerError:
                 raise
             except Exception as error:
@@ -90,12 +90,12 @@ def scale_gpu_hosts() -> None:
     if settings().scale is None:
         return
     try:
-        look, hosts = Scaler(JobStore(connect()), driver(settings().scale or "")).act()
+        status, hosts = Scaler(JobStore(connect()), driver(settings().scale or "")).act()
     except (ScalingError, SettingsError) as error:
-        logger.error("%s Hosts stay as they are; the next look is in half a minute.", error)
+        logger.error("%s Hosts stay as they are; the next attempt is in half a minute.", error)
         return
-    if hosts != look.cluster.hosts:
-        logger.warning("%d GPU hosts, not %d: %s.", hosts, look.cluster.hosts, look.decision.reason)
+    if hosts != status.cluster.hosts:
+        logger.warning("%d GPU hosts, not %d: %s.", hosts, status.cluster.hosts, status.decision.reason)
 
 
 @app.task(base=PeriodicTask, name="beat.telemetry")  # type: ignore[untyped-decorator]

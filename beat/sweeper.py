@@ -51,7 +51,7 @@ def sweep() -> None:
 def _readable(job_store: JobStore, jobs: list[str]) -> Iterator[JobRecord]:
     """Yield the record of each job; an invalid one, such as of another version, is logged and skipped."""
     try:
-        yield from filter(None, job_store.get_many(jobs))
+        records = list(filter(None, job_store.get_many(jobs)))
     except AWAY:
         raise
     except Exception:  # read them one by one to log the invalid one
@@ -59,6 +59,8 @@ def _readable(job_store: JobStore, jobs: list[str]) -> Iterator[JobRecord]:
             with _log_and_continue(job):
                 if record := job_store.get(job):
                     yield record
+        return
+    yield from records
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from workers.memory.request import plan_request
 from workers.voxtral import quantize
 from workers.weights import voxtral as voxtral_weights
 from workers.weights.digest import digest_of
-from workers.weights.whisper import is_at_hand, whisper_checkpoint
+from workers.weights.whisper import is_local, whisper_checkpoint
 
 _DRIVER = Path("/proc/driver/nvidia/version")
 _PRECISIONS = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
@@ -67,7 +67,7 @@ def _precision(place: device.ComputeDevice) -> Check:
 
 def _whisper_weights() -> Check:
     model = settings().whisper_model
-    if not is_at_hand(model):
+    if not is_local(model):
         step = "it is downloaded when the pool starts; without a network set DUET_WHISPER_MODEL to a checkpoint's path"
         return warning("whisper-weights", f"{model} is not here yet", step)
     path = whisper_checkpoint(model)
@@ -85,7 +85,7 @@ def _voxtral_weights(place: device.ComputeDevice) -> Check:
         return warning("voxtral-weights", "not needed: Voxtral does not run on this device", step)
     if own.voxtral_quantize:
         quantize.check(place, own.voxtral_quantize)
-    folder = voxtral_weights.at_hand(own.voxtral_model)
+    folder = voxtral_weights.find_local(own.voxtral_model)
     if folder is None:
         step = "they are fetched when the pool starts, 9 GB for Mini; or copy the folder, and set DUET_VOXTRAL_MODEL"
         return warning("voxtral-weights", f"those of {own.voxtral_model} are not here yet", step)

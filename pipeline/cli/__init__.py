@@ -28,7 +28,7 @@ from pipeline.cli.show import show
 from pipeline.cli.status import status
 from pipeline.cli.streams import Commands, make_safe, written
 from pipeline.cli.submit import submit
-from pipeline.cli.terminal import FAILED, complain
+from pipeline.cli.terminal import FAILED, print_error
 from pipeline.cli.up import up
 from pipeline.cli.watch import watch
 from pipeline.cli.worker import worker
@@ -82,10 +82,10 @@ def _status() -> int:
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else FAILED if ended.code else 0
     except OSError as error:
-        complain(sentence_of(error))
+        print_error(sentence_of(error))
         return FAILED
     except Exception as error:
-        complain(str(as_duet_error(error, "This command")))
+        print_error(str(as_duet_error(error, "This command")))
         return FAILED
     return 0
 

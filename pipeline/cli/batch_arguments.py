@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.terminal import bad_usage
+from pipeline.cli.terminal import exit_usage
 from pipeline.errors import DuetError
 from pipeline.logs import as_duet_error
 
@@ -27,7 +27,7 @@ Places = Annotated[
 
 def _named(to: str) -> str:
     if not to.strip():
-        bad_usage("--to is empty; name a folder, file:///folder or s3://bucket/prefix.")
+        exit_usage("--to is empty; name a folder, file:///folder or s3://bucket/prefix.")
     return to
 
 
@@ -59,7 +59,7 @@ def found_at(places: list[str]) -> "Iterator[Found]":
             continue
         missed = [Rejected(missing, reason) for missing, reason in zip(places, errors, strict=False)]
         return chain(missed, [first], _remaining(place, found), find_all(places[index + 1 :]))
-    return bad_usage(" ".join(errors))
+    return exit_usage(" ".join(errors))
 
 
 def _remaining(place: str, found: "Iterator[Found]") -> "Iterator[Found]":

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from pipeline.cli.terminal import INTERRUPTED, bad_usage, console, interruptible, messages
+from pipeline.cli.terminal import INTERRUPTED, console, exit_usage, interruptible, messages
 from pipeline.cli.worker_imports import worker_packages
 
 
@@ -32,9 +32,9 @@ def bench(
     Stop other work on the device first, `duet up` included. The loading of models is not timed.
     """
     if not paths:
-        bad_usage("Say what is to be measured: --paths.")
+        exit_usage("Say what is to be measured: --paths.")
     if not audio.is_file():
-        bad_usage(f"There is no file {audio}; give an audio file.")
+        exit_usage(f"There is no file {audio}; give an audio file.")
     from pipeline.embedded.stack import Stack
     from pipeline.settings import settings
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from pipeline.cli.terminal import FAILED, bad_usage, console
+from pipeline.cli.terminal import FAILED, console, exit_usage
 from pipeline.cli.worker_imports import worker_packages
 from pipeline.errors import StackError
 
@@ -49,7 +49,7 @@ def _select_probes(only: list[str], storage: str | None, host: str | None) -> "l
     if not only or set(only) - set(found):  # importing torch takes seconds, which a health check avoids
         found |= {probe.name: probe for probe in _worker_probes()}
     if unknown := [name for name in only if name not in found]:
-        bad_usage(f"--only {unknown[0]} is no check of this machine; there are {', '.join(found)}.")
+        exit_usage(f"--only {unknown[0]} is no check of this machine; there are {', '.join(found)}.")
     return [found[name] for name in only or found]
 
 

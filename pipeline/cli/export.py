@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.streams import write_bytes
-from pipeline.cli.terminal import bad_usage, console
+from pipeline.cli.terminal import console, exit_usage
 from pipeline.errors import StorageError
 from pipeline.results.formats import FORMATS
 
@@ -48,9 +48,9 @@ def export(
     result = _read(episode)
     chosen = formats or [name for name, it in FORMATS.items() if it.fits(result)]
     if to is None and len(chosen) != 1:
-        bad_usage("Several forms need a folder to go to; add --to FOLDER, or name one with --format.")
+        exit_usage("Several forms need a folder to go to; add --to FOLDER, or name one with --format.")
     if audio and not audio.is_file():
-        bad_usage(f"{audio} is not there; check the spelling.")
+        exit_usage(f"{audio} is not there; check the spelling.")
     for name in chosen:
         form = FORMATS[name]
         if not form.fits(result):

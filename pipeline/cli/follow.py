@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.live import Live
 
-from pipeline.cli.terminal import complain, console
+from pipeline.cli.terminal import console, print_error
 from pipeline.errors import BrokerError
 from pipeline.logs import as_duet_error
 
@@ -61,7 +61,7 @@ def follow(
         if report:
             console.print(f"Report: {report.removeprefix('file://')}", highlight=False, soft_wrap=True)
     if watch.is_abandoned:
-        complain(ABANDONED)
+        print_error(ABANDONED)
     return int(watch.sums.has_failures or watch.is_abandoned)
 
 
@@ -84,5 +84,5 @@ def _report_of(watch: "BatchProgress") -> str:
     except BrokerError:
         raise
     except Exception as error:  # a failed report must not make finished work look lost
-        complain(str(as_duet_error(error, "The report")))
+        print_error(str(as_duet_error(error, "The report")))
         return ""

@@ -11,7 +11,7 @@ import typer
 
 from pipeline.cli import broker_session
 from pipeline.cli.completion import episodes
-from pipeline.cli.terminal import FAILED, bad_usage, complain, console, messages
+from pipeline.cli.terminal import FAILED, console, exit_usage, messages, print_error
 from pipeline.client.library import PLACE
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def forget(
     Running jobs are refused: cancel them first. The exit status is 1 if something cannot be removed.
     """
     if bool(what and what.strip()) == bool(before):
-        bad_usage("Name an episode or a job, or give --before DATE; `duet ls` and `duet status` list them.")
+        exit_usage("Name an episode or a job, or give --before DATE; `duet ls` and `duet status` list them.")
     with broker_session.broker():
         from pipeline.client.retention.removal import Remover
         from pipeline.state.job_store import JobStore
@@ -57,7 +57,7 @@ def forget(
         eraser = Remover(JobStore())
         plan = eraser.before(_timestamp(before), place) if before else _found(str(what), place, eraser)
         if plan.is_empty and not before:
-            complain(f"There is nothing of {what!r} here; `duet status` and `duet ls {place}` list what there is.")
+            print_error(f"There is nothing of {what!r} here; `duet status` and `duet ls {place}` list what there is.")
             raise typer.Exit(FAILED)
         if not plan.is_empty and not yes and sys.stdin.isatty():
             _confirm(plan)
@@ -74,7 +74,7 @@ def _found(what: str, place: str, eraser: "Remover") -> "RemovalPlan":
     if JOB.fullmatch(what):
         return eraser.of_job(eraser.job_named(what) or what)
     if EPISODE.fullmatch(what):
-        return eraser.everywhere(what, place)
+        return eraser.of_episode_everywhere(what, place)
     uri = find_episode(what, place)
     return eraser.of_episode(uri.rpartition("-")[2], [uri])
 
@@ -83,7 +83,7 @@ def _timestamp(text: str) -> float:
     try:
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError):
-        bad_usage(f"{text!r} is no date; write it as 2026-10-01 or 2026-10-01T12:00.")
+        exit_usage(f"{text!r} is no date; write it as 2026-10-01 or 2026-10-01T12:00.")
 
 
 def _confirm(plan: "RemovalPlan") -> None:

@@ -7,7 +7,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import typer
 from pydantic import ValidationError
 
-from pipeline.cli.terminal import bad_usage
+from pipeline.cli.terminal import exit_usage
 from pipeline.types import Options
 
 
@@ -63,5 +63,5 @@ def read(given: dict[str, Any]) -> Options:
     except ValidationError as error:
         name = str(error.errors()[0]["loc"][0])
         if name == "language":
-            bad_usage(f"--language {given[name]}: give an ISO 639 code of two or three letters, such as en.")
-        bad_usage(f"{_flag(name)}: {error.errors()[0]['msg']}.")
+            exit_usage(f"--language {given[name]}: give an ISO 639 code of two or three letters, such as en.")
+        exit_usage(f"{_flag(name)}: {error.errors()[0]['msg']}.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.terminal import FAILED, bad_usage, console, messages
+from pipeline.cli.terminal import FAILED, console, exit_usage, messages
 from pipeline.cli.worker_imports import worker_packages
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def push(
 
     place, names = _place(uri), _names(model)
     if source is not None and len(names) != 1:
-        bad_usage("--from is one model; say which one it is with --model.")
+        exit_usage("--from is one model; say which one it is with --model.")
     for name in names:
         found = source or _found(name)
         put(place, name, found.expanduser(), partial(_print_stored, name))
@@ -116,7 +116,7 @@ def _print_stored(name: "ModelId", file: str) -> None:
 def _place(uri: str | None) -> str:
     from pipeline.settings import settings
 
-    return uri or settings().model_cache_uri or bad_usage("Say which s3://bucket/prefix, or set DUET_MODEL_CACHE_URI.")
+    return uri or settings().model_cache_uri or exit_usage("Say which s3://bucket/prefix, or set DUET_MODEL_CACHE_URI.")
 
 
 def _names(asked: Sequence[str] | None) -> "list[ModelId]":
@@ -128,7 +128,7 @@ def _names(asked: Sequence[str] | None) -> "list[ModelId]":
     own = settings()
     for variable, model in (("DUET_WHISPER_MODEL", own.whisper_model), ("DUET_VOXTRAL_MODEL", own.voxtral_model)):
         if not is_model_id(model):
-            bad_usage(f"{variable}={model!r} is a place and not a name; say which model it is with --model.")
+            exit_usage(f"{variable}={model!r} is a place and not a name; say which model it is with --model.")
     return [ModelId("whisper", own.whisper_model), ModelId("voxtral", own.voxtral_model)]
 
 

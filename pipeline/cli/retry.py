@@ -10,7 +10,7 @@ import typer
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipeline.cli import broker_session
-from pipeline.cli.terminal import FAILED, INTERRUPTED, TICK_S, bad_usage, complain, console, interruptible, messages
+from pipeline.cli.terminal import FAILED, INTERRUPTED, TICK_S, console, exit_usage, interruptible, messages, print_error
 from pipeline.errors import AudioError, BrokerError, StorageError, TransientError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def retry(
     is off. The exit status is 1 if a job fails again.
     """
     if bool(jobs) == failed:
-        bad_usage("Name the jobs, or give --failed; `duet failed` lists them.")
+        exit_usage("Name the jobs, or give --failed; `duet failed` lists them.")
     with (
         interruptible("Interrupted. The same command goes on where this one stopped.", INTERRUPTED),
         broker_session.workers() as stack,
@@ -56,7 +56,7 @@ def _named(names: list[str], job_store: "JobStore") -> "list[JobRecord]":
     for name in names:
         fitting = [job for job in known if job.startswith(name)]
         if len(fitting) != 1:
-            bad_usage(f"{'No job' if not fitting else 'More than one job'} begins with {name!r}; see `duet failed`.")
+            exit_usage(f"{'No job' if not fitting else 'More than one job'} begins with {name!r}; see `duet failed`.")
         found += fitting
     return [record for record in job_store.get_many(found) if record]
 
@@ -83,7 +83,7 @@ def _why_voxtral_is_off(stack: "Stack | None") -> str:
     from pipeline.state.pool_status import ready_pools
 
     while stack and "voxtral" not in ready_pools():
-        stack.tend()
+        stack.restart_ended()
         time.sleep(TICK_S)
     return why_voxtral_is_off()
 
@@ -97,7 +97,7 @@ def _begin(records: "list[JobRecord]", job_store: "JobStore") -> tuple[list[str]
         try:
             began.append(begin_again(record, job_store).job)
         except (AudioError, StorageError, TransientError) as error:
-            complain(str(error))
+            print_error(str(error))
             refused += 1
     return began, refused
 
@@ -110,7 +110,7 @@ def _ended(jobs: list[str], job_store: "JobStore", stack: "Stack | None") -> "It
         bar = progress.add_task("", total=len(jobs))
         while jobs:
             if stack:
-                stack.tend()
+                stack.restart_ended()
             try:
                 ended = [it for it in job_store.get_many(jobs) if it and it.state.is_final]
                 if stack:

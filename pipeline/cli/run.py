@@ -80,7 +80,7 @@ class _Work:
         try:
             while True:
                 if stack:
-                    stack.tend()
+                    stack.restart_ended()
                 try:
                     is_submitted = background.is_over
                     yield self.watch.refresh()

@@ -17,8 +17,8 @@ def scale(
     from pipeline.settings import settings
     from pipeline.state.job_store import JobStore
 
-    look = Scaler(JobStore(), driver(settings().scale or "print")).look()
-    now, decision = look.cluster, look.decision
+    status = Scaler(JobStore(), driver(settings().scale or "print")).status()
+    now, decision = status.cluster, status.decision
     if as_json:
         report = {"hosts": now.hosts, "wanted": decision.hosts, "reason": decision.reason, "jobs": now.jobs}
         print(json.dumps(report | {"backlog_s": dict(now.backlog_s), "speeds": dict(now.speeds)}))

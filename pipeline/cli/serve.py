@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.terminal import bad_usage, console, interruptible
+from pipeline.cli.terminal import console, exit_usage, interruptible
 from pipeline.errors import StackError
 
 STOP_S = 5
@@ -48,7 +48,7 @@ def serve(
     is_private = host in ("127.0.0.1", "::1", "localhost") and not proxies
     if not is_private and not ApiKeyStore().valid():
         where = "Behind a proxy" if proxies else f"On {host}"
-        bad_usage(f"{where} anybody could send audio: make a key first with `duet keys add NAME`.")
+        exit_usage(f"{where} anybody could send audio: make a key first with `duet keys add NAME`.")
     application = make_application(to or settings().serve_to, is_private=is_private)
     with interruptible("Duet's server has ended; what it took is on the queues.", 0), _listening(host, port) as door:
         console.print(f"Duet is at http://{_url_host(host)}:{door.getsockname()[1]}; Ctrl-C ends it.", highlight=False)

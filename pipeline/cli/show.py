@@ -6,7 +6,7 @@ import typer
 
 from pipeline.cli.completion import episodes
 from pipeline.cli.streams import write_bytes
-from pipeline.cli.terminal import bad_usage, console
+from pipeline.cli.terminal import console, exit_usage
 from pipeline.client.library import NOTES, PLACE
 
 
@@ -33,7 +33,7 @@ def show(
         return
     notes = next((name for name in NOTES if storage.exists(name)), None)
     if notes is None:
-        bad_usage(f"{storage.uri} has neither notes nor a transcript; `duet show {episode} --json` says why.")
+        exit_usage(f"{storage.uri} has neither notes nor a transcript; `duet show {episode} --json` says why.")
     if in_browser:
         typer.launch(str(storage.local_path(notes)))
         return

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from typer.core import TyperGroup
 
-from pipeline.cli.terminal import FAILED, complain
+from pipeline.cli.terminal import FAILED, print_error
 
 CLOSED = 141
 """The exit status that a shell reports for a program killed by SIGPIPE (128 + 13)."""
@@ -86,7 +86,7 @@ def _exit_status(error: OSError) -> int:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at exit
     if error.errno == errno.EPIPE:
         return CLOSED
-    complain(f"Standard output cannot be written: {error.strerror}.")
+    print_error(f"Standard output cannot be written: {error.strerror}.")
     return FAILED
 
 

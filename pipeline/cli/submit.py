@@ -8,7 +8,7 @@ import typer
 
 from pipeline.cli import batch_arguments
 from pipeline.cli.job_options import with_job_options
-from pipeline.cli.terminal import INTERRUPTED, TICK_S, complain, console, interruptible, messages
+from pipeline.cli.terminal import INTERRUPTED, TICK_S, console, interruptible, messages, print_error
 
 if TYPE_CHECKING:
     from pipeline.client.batch_submission import BatchSubmission
@@ -81,7 +81,7 @@ def _tell_left_out(batch: str, count: "Submitted") -> None:
     from pipeline.state.batch_store import BatchStore
 
     for rejected in BatchStore().rejected(batch) if count.rejected else ():
-        complain(rejected.reason)
+        print_error(rejected.reason)
     sums = BatchTotals()
     for skipped in BatchStore().skipped(batch) if count.skipped else ():
         sums.leave_out(skipped)

@@ -16,14 +16,14 @@ BAD_USAGE = 2
 INTERRUPTED = 130
 
 
-def complain(sentence: str) -> None:
+def print_error(sentence: str) -> None:
     """Print an error in one sentence on the error stream."""
     messages.print(sentence, style="red", markup=False, highlight=False)
 
 
-def bad_usage(sentence: str) -> NoReturn:
+def exit_usage(sentence: str) -> NoReturn:
     """Print an error and end the command with the exit status of bad usage."""
-    complain(sentence)
+    print_error(sentence)
     raise typer.Exit(BAD_USAGE)
 
 

@@ -32,5 +32,5 @@ def up(
         seen_at = f"http://{LOOPBACK}:{port}" if is_shown else "off; DUET_FLOWER_AUTH=user:password shows it"
         console.print(f"Flower {seen_at}", soft_wrap=True, highlight=False)
         while True:
-            stack.tend()
+            stack.restart_ended()
             time.sleep(TICK_S)

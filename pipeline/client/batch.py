@@ -5,9 +5,8 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 
-from pipeline.client.batch_follower import LOOK_PAGE, BatchFollower
+from pipeline.client.batch_follower import BatchFollower
 from pipeline.client.job import Job
 from pipeline.state.batch_store import BatchStore
 from pipeline.state.job_store import JobStore
@@ -82,9 +81,8 @@ class Batch:
 
     def __iter__(self) -> Iterator[Job]:
         """Yield the jobs in the order of submission, read page by page."""
-        jobs = (entry.job for entry in self.entries())
-        while page := list(islice(jobs, LOOK_PAGE)):
-            yield from (Job(record.spec, self._job_store) for record in self._job_store.get_many(page) if record)
+        records = self._job_store.get_many(entry.job for entry in self.entries())
+        yield from (Job(record.spec, self._job_store) for record in records if record)
 
     @property
     def record(self) -> BatchRecord:
@@ -132,7 +130,7 @@ class Batch:
         deadline = None if timeout is None else loop.time() + timeout
         follower = BatchFollower(self.id, self._job_store)
         while True:
-            for entry, _ in await asyncio.to_thread(follower.look):
+            for entry, _ in await asyncio.to_thread(follower.poll):
                 yield await asyncio.to_thread(Job.of, entry.job, self._job_store)
             if await asyncio.to_thread(lambda: follower.is_complete):
                 return
@@ -171,13 +169,11 @@ class Batch:
         entries = list(self.entries())
         waiting = [entry.job for entry in entries if entry.job not in self._ended]
         states: Counter[JobState] = Counter()
-        for first in range(0, len(waiting), LOOK_PAGE):
-            page = waiting[first : first + LOOK_PAGE]
-            for job, state in zip(page, self._job_store.states(page), strict=True):
-                if state in FINAL_STATES:
-                    self._ended[job] = state
-                else:
-                    states[state or JobState.CANCELLED] += 1
+        for job, state in zip(waiting, self._job_store.states(waiting), strict=True):
+            if state in FINAL_STATES:
+                self._ended[job] = state
+            else:
+                states[state or JobState.CANCELLED] += 1
         states.update(self._ended.values())
         states[JobState.FAILED] += self._batches.count(self.id, "rejected")
         record = self.record
@@ -189,11 +185,9 @@ class Batch:
 
     def failures(self) -> Iterator[tuple[Job, str]]:
         """Yield the jobs that failed or were cancelled, each with its reason."""
-        jobs = (entry.job for entry in self.entries())
-        while page := list(islice(jobs, LOOK_PAGE)):
-            for record in self._job_store.get_many(page):
-                if record and record.state in (JobState.FAILED, JobState.CANCELLED):
-                    yield Job(record.spec, self._job_store), record.reason
+        for record in self._job_store.get_many(entry.job for entry in self.entries()):
+            if record and record.state in (JobState.FAILED, JobState.CANCELLED):
+                yield Job(record.spec, self._job_store), record.reason
 
     def write_report(self) -> str:
         """Write the present `batch.html` and `batch.json` to the destination, and return the page's URI.

@@ -12,7 +12,6 @@ from pipeline.types.batch_record import Entry
 
 RECHECK_S = 5.0
 """Seconds between checks of all jobs, as published changes are lost with a connection."""
-LOOK_PAGE = 500
 
 
 class BatchFollower:
@@ -29,22 +28,20 @@ class BatchFollower:
         """Number of episodes read so far."""
         self._batches = BatchStore(job_store.redis)
 
-    def look(self) -> list[tuple[Entry, JobState]]:
+    def poll(self) -> list[tuple[Entry, JobState]]:
         """Return the episodes that have ended since the last check, each once."""
         for entry in self._batches.entries(self.batch, self.read):
             self.read += 1
             self.open[entry.job] = entry
         ended: list[tuple[Entry, JobState]] = []
         jobs = list(self.open)
-        for first in range(0, len(jobs), LOOK_PAGE):
-            page = jobs[first : first + LOOK_PAGE]
-            for job, state in zip(page, self.job_store.states(page), strict=True):
-                if state is None or state.is_final:
-                    # A job without a record ended so long ago that it was removed.
-                    ended.append((self.open.pop(job), state or JobState.CANCELLED))
-                    self.states.pop(job, None)
-                else:
-                    self.states[job] = state
+        for job, state in zip(jobs, self.job_store.states(jobs), strict=True):
+            if state is None or state.is_final:
+                # A job without a record ended so long ago that it was removed.
+                ended.append((self.open.pop(job), state or JobState.CANCELLED))
+                self.states.pop(job, None)
+            else:
+                self.states[job] = state
         return ended
 
     @property
@@ -63,7 +60,7 @@ class BatchFollower:
         with readable_errors(), self.job_store.redis.pubsub(ignore_subscribe_messages=True) as changes:
             changes.psubscribe(f"{JOB_PREFIX}*")
             while True:
-                yield from self.look()
+                yield from self.poll()
                 if self.is_complete:
                     return
                 yield from self._published_ends(changes, deadline)

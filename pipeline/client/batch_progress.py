@@ -5,7 +5,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipeline.client.batch_follower import LOOK_PAGE, BatchFollower
+from pipeline.client.batch_follower import BatchFollower
 from pipeline.client.episode_row import EpisodeRow
 from pipeline.state.batch_store import BatchStore
 from pipeline.state.job_store import JobStore
@@ -83,7 +83,7 @@ class BatchProgress:
         started = time.monotonic()
         if started < self._next_look_at:
             return []
-        ended = self._rejected_rows() + self._rows([entry for entry, _ in self._follower.look()])
+        ended = self._rejected_rows() + self._rows([entry for entry, _ in self._follower.poll()])
         for row in ended:
             self.sums.add(row)
         self.latest.extend(ended)
@@ -132,12 +132,8 @@ class BatchProgress:
         return [*list(self.latest)[max(0, len(self.latest) - room) :], *rows] if room else rows
 
     def _rows(self, entries: list[Entry]) -> list[EpisodeRow]:
-        rows: list[EpisodeRow] = []
-        for first in range(0, len(entries), LOOK_PAGE):
-            page = entries[first : first + LOOK_PAGE]
-            records = self.job_store.get_many([entry.job for entry in page])
-            rows += [EpisodeRow(entry.source, entry, record) for entry, record in zip(page, records, strict=True)]
-        return rows
+        records = self.job_store.get_many(entry.job for entry in entries)
+        return [EpisodeRow(entry.source, entry, record) for entry, record in zip(entries, records, strict=True)]
 
     def _rejected_rows(self) -> list[EpisodeRow]:
         new = [EpisodeRow.of_rejected(it) for it in self._batches.rejected(self._follower.batch, self._rejected)]

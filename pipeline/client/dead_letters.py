@@ -13,7 +13,6 @@ from pipeline.types.records import JobRecord
 from pipeline.types.time_format import iso
 
 ENDS = (JobState.FAILED, JobState.PARTIAL)
-PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -64,11 +63,9 @@ def dead_letters(job_store: JobStore) -> Iterator[DeadLetter]:
     Raises:
         BrokerError: there is no broker, or it does not answer.
     """
-    jobs = job_store.jobs()
-    for first in range(0, len(jobs), PAGE):
-        for record in job_store.get_many(jobs[first : first + PAGE]):
-            if record and record.state in ENDS:
-                yield DeadLetter(record)
+    for record in job_store.get_many(job_store.jobs()):
+        if record and record.state in ENDS:
+            yield DeadLetter(record)
 
 
 def failed_jobs(job_store: JobStore | None = None) -> list[Job]:

@@ -50,7 +50,7 @@ class Inbox:
         self._redis: Any = job_store.redis
         self._key = f"duet:inbox:{hashlib.sha256(as_uri(self.place).encode()).hexdigest()[:16]}"
 
-    def look(self, now: float, settle_s: float) -> int:
+    def scan(self, now: float, settle_s: float) -> int:
         """Submit the files that have not changed for `settle_s` seconds, and return their number.
 
         Raises:

@@ -13,7 +13,7 @@ from pipeline.results.manifest import read_manifest, read_product, read_result, 
 from pipeline.state.job_store import JobStore
 from pipeline.storage import Storage, open_storage
 from pipeline.types import EpisodeResult, JobSpec, JobState, Segment, Transcript
-from pipeline.types.records import RANKS, JobRecord
+from pipeline.types.records import JobRecord
 
 
 class Job:
@@ -134,7 +134,7 @@ class Job:
         """
         yielded = 0
         for record in self._job_store.changes(self.id):
-            has_ended = record is None or RANKS[record.state] >= RANKS[JobState.TRANSCRIBED]
+            has_ended = record is None or record.has_reached(JobState.TRANSCRIBED)
             # Segments of an earlier attempt, or of long ago, are only in the transcript.
             new = self.transcript().segments[yielded:] if has_ended else self._job_store.segments(self.spec, yielded)
             yield from new

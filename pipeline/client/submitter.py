@@ -107,7 +107,7 @@ class Submitter:
         return prepared
 
     def _prepare(self, source: Source) -> PreparedEpisode:
-        known = source.recall(self._digests)
+        known = source.known_episode(self._digests)
         looked_up = self._look_up(source, known) if known else None
         if looked_up and looked_up.status is not SubmitStatus.NEW:
             self._check_webhooks(looked_up)
@@ -214,7 +214,7 @@ class Submitter:
 
     def _stage_audio(self, source: Source, spec: JobSpec) -> JobSpec:
         name = f"{WORK}{spec.job}/audio{_suffix(spec.episode.source)}"
-        return spec.model_copy(update={"audio_uri": source.bring(open_storage(spec.uri), name)})
+        return spec.model_copy(update={"audio_uri": source.copy_audio(open_storage(spec.uri), name)})
 
 
 def _suffix(source: str) -> str:

@@ -43,7 +43,7 @@ def cancel_interrupted(client: Any) -> int:
 
 def _cancel(run: str, batches: BatchStore, job_store: JobStore) -> int:
     created_at = batches.get(run).created_at
-    records = job_store.get_many([entry.job for entry in batches.entries(run)])
+    records = job_store.get_many(entry.job for entry in batches.entries(run))
     begun = [it for it in records if it and not it.state.is_final and it.submitted_at >= created_at]
     batches.close(run, abandoned=True)
     return sum(job_store.advance(it.spec, JobState.CANCELLED, reason=REASON, ended_at=time.time()) for it in begun)

@@ -142,7 +142,7 @@ class Stack:
         """Start another process, which is restarted like the others."""
         self.children.start(name, command_line, environment() | {"DUET_BROKER_URL": self.url})
 
-    def tend(self) -> None:
+    def restart_ended(self) -> None:
         """Restart the processes that have died; a pool requeues the messages of its predecessor.
 
         Raises:

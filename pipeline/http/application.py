@@ -25,7 +25,7 @@ from pipeline.http import (
     uploads,
 )
 from pipeline.http.health import Readiness
-from pipeline.http.housekeeping import keep_house
+from pipeline.http.housekeeping import clean_up_regularly
 from pipeline.http.job_feed import JobFeed
 from pipeline.http.job_requests import Limiters
 from pipeline.http.request_ids import RequestIds
@@ -93,7 +93,7 @@ def make_application(to: str, *, is_private: bool) -> ASGIApp:
 async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     application.state.live = JobFeed()
     application.state.limiters = Limiters()
-    housekeeping = asyncio.create_task(keep_house(application))
+    housekeeping = asyncio.create_task(clean_up_regularly(application))
     yield
     housekeeping.cancel()
 

@@ -41,7 +41,7 @@ class EventStream:
 @router.get("/jobs/{job}/events", response_class=EventSourceResponse, responses=responses(404))
 async def job_events(request: Request, record: Known) -> AsyncIterable[ServerSentEvent]:
     """Stream a job's events until it ends in any state: `progress`, `transcribed`, `completed`, each with the job."""
-    stream, live = EventStream(request), _live(request)
+    stream, live = EventStream(request), _job_feed(request)
     async with aclosing(live.follow(record.spec.job)) as records:
         async for found in records:
             for event in stream.events(found):
@@ -53,13 +53,13 @@ async def job_events(request: Request, record: Known) -> AsyncIterable[ServerSen
 @router.get("/events", response_class=EventSourceResponse, responses=responses())
 async def all_events(request: Request) -> AsyncIterable[ServerSentEvent]:
     """Stream the events of all running or changing jobs, without an end."""
-    stream, live = EventStream(request), _live(request)
+    stream, live = EventStream(request), _job_feed(request)
     async with aclosing(live.follow()) as records:
         async for found in records:
             for event in stream.events(found):
                 yield event
 
 
-def _live(request: Request) -> JobFeed:
+def _job_feed(request: Request) -> JobFeed:
     found: JobFeed = request.app.state.live
     return found

@@ -42,26 +42,26 @@ class Ready(BaseModel):
     """`ok` or the error of each check; the log has the cause. Voxtral that is off for now does not prevent jobs."""
 
 
-class Look:
+class CachedCheck:
     """A check that runs in one thread, at most every `KEPT_S` after its end, for any number of requests."""
 
-    def __init__(self, look: Callable[[], dict[str, str]], late: dict[str, str]) -> None:
-        self._look = look
+    def __init__(self, check: Callable[[], dict[str, str]], late: dict[str, str]) -> None:
+        self._check = check
         self._late = late
         self._own_thread = CapacityLimiter(1)  # the server's threads are for its requests
-        self._looking: asyncio.Task[dict[str, str]] | None = None
+        self._running: asyncio.Task[dict[str, str]] | None = None
         self._ended_at = float("-inf")
 
     async def found(self) -> dict[str, str]:
         """Return the result of the checks, or a timeout as their failure."""
-        if self._looking is None or (self._looking.done() and time.monotonic() - self._ended_at > KEPT_S):
-            self._looking = asyncio.create_task(self._run_check())
-        await asyncio.wait({self._looking}, timeout=PATIENCE_S)
-        return self._looking.result() if self._looking.done() else self._late
+        if self._running is None or (self._running.done() and time.monotonic() - self._ended_at > KEPT_S):
+            self._running = asyncio.create_task(self._run_check())
+        await asyncio.wait({self._running}, timeout=PATIENCE_S)
+        return self._running.result() if self._running.done() else self._late
 
     async def _run_check(self) -> dict[str, str]:
         try:
-            return await to_thread.run_sync(self._look, limiter=self._own_thread, abandon_on_cancel=True)
+            return await to_thread.run_sync(self._check, limiter=self._own_thread, abandon_on_cancel=True)
         finally:
             self._ended_at = time.monotonic()
 
@@ -71,14 +71,14 @@ class Readiness:
 
     def __init__(self, destination: str) -> None:
         self._destination = destination
-        self._looks = (
-            Look(_broker_and_pools, {"broker": "does not answer"}),
-            Look(self._storage, {"storage": "does not answer"}),
+        self._checks = (
+            CachedCheck(_broker_and_pools, {"broker": "does not answer"}),
+            CachedCheck(self._storage, {"storage": "does not answer"}),
         )
 
     async def checks(self) -> dict[str, str]:
         """Return `ok` or the error of each check."""
-        found = await asyncio.gather(*(look.found() for look in self._looks))
+        found = await asyncio.gather(*(check.found() for check in self._checks))
         return {name: said for one in found for name, said in one.items()}
 
     def _storage(self) -> dict[str, str]:

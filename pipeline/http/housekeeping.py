@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 INTERVAL_S = 600.0
 
 
-async def keep_house(application: FastAPI) -> None:
+async def clean_up_regularly(application: FastAPI) -> None:
     """Clean up every `INTERVAL_S` until cancelled."""
     while True:
         try:

@@ -20,14 +20,14 @@ class Subscriber:
 
     def __init__(self, job: str | None) -> None:
         self.job = job
-        self.news: dict[str, JobRecord] = {}
-        self.rung = asyncio.Event()
+        self.changed_records: dict[str, JobRecord] = {}
+        self.has_news = asyncio.Event()
 
-    def tell(self, record: JobRecord) -> None:
+    def notify(self, record: JobRecord) -> None:
         """Store a record, if the subscriber follows its job."""
         if self.job in (None, record.spec.job):
-            self.news[record.spec.job] = record
-            self.rung.set()
+            self.changed_records[record.spec.job] = record
+            self.has_news.set()
 
 
 class JobFeed:
@@ -54,15 +54,15 @@ class JobFeed:
         task = self._task
         try:
             while True:
-                rung = asyncio.create_task(listener.rung.wait())
-                await asyncio.wait({rung, task}, return_when=asyncio.FIRST_COMPLETED)
-                rung.cancel()
+                has_news = asyncio.create_task(listener.has_news.wait())
+                await asyncio.wait({has_news, task}, return_when=asyncio.FIRST_COMPLETED)
+                has_news.cancel()
                 if task.done():
                     task.result()  # raises the error of the task
                     return
-                listener.rung.clear()
-                news, listener.news = listener.news, {}
-                for record in news.values():
+                listener.has_news.clear()
+                changed_records, listener.changed_records = listener.changed_records, {}
+                for record in changed_records.values():
                     yield record
         finally:
             self._listeners.discard(listener)
@@ -92,7 +92,7 @@ class JobFeed:
             if fields and fields != self._last.get(job):
                 record = JobRecord.from_hash(fields)
                 for listener in self._listeners:
-                    listener.tell(record)
+                    listener.notify(record)
             if fields.get("state") in AT_WORK or any(it.job == job for it in self._listeners):
                 self._last[job] = fields
             else:

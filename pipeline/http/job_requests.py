@@ -15,7 +15,7 @@ from pipeline.client.api import submit
 from pipeline.client.job import Job
 from pipeline.errors import AudioError, BrokerError, StorageError
 from pipeline.http import multipart
-from pipeline.http.problem_responses import misfit
+from pipeline.http.problem_responses import to_validation_error
 from pipeline.http.redis_clients import job_store
 from pipeline.http.uploads import UploadedFile
 from pipeline.messaging.priorities import SINGLE
@@ -143,7 +143,7 @@ def _asked(fields: multipart.Fields) -> JobForm:
     try:
         return JobForm.model_validate(values)
     except ValidationError as error:
-        raise misfit(error, "body") from None
+        raise to_validation_error(error, "body") from None
 
 
 def _value(name: str, given: list[Any]) -> Any:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from pipeline.results.formats import TranscriptName
 from pipeline.types import Analysis, JobState, Leg, Options, Transcript
-from pipeline.types.records import RANKS, JobRecord, LegRecord
+from pipeline.types.records import JobRecord, LegRecord
 from pipeline.types.time_format import iso
 
 
@@ -101,7 +101,7 @@ def links(record: JobRecord, root: str) -> dict[str, str]:
 def has_transcript(record: JobRecord) -> bool:
     """Whether the fast leg has stored a transcript."""
     outcome = record.legs["whisper"].outcome
-    return RANKS[record.state] >= RANKS[JobState.TRANSCRIBED] and outcome is not None and outcome.status == "ok"
+    return record.has_reached(JobState.TRANSCRIBED) and outcome is not None and outcome.status == "ok"
 
 
 def has_result(record: JobRecord) -> bool:

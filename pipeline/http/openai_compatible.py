@@ -18,7 +18,7 @@ from pipeline.http import multipart
 from pipeline.http.auth import place
 from pipeline.http.job_requests import JobRequest, received, submitted
 from pipeline.http.job_routes import transcript_file
-from pipeline.http.problem_responses import misfit, responses
+from pipeline.http.problem_responses import responses, to_validation_error
 from pipeline.http.uploads import UploadedFile
 from pipeline.settings import settings
 from pipeline.types import Options, Transcript
@@ -87,7 +87,7 @@ def _order(
     try:
         own = TranscriptionForm.model_validate({name: _value(name, given) for name, given in fields.items()})
     except ValidationError as error:
-        raise misfit(error, "body") from None
+        raise to_validation_error(error, "body") from None
     wanted.append(own)
     terms = [term for part in own.prompt.split(",") for term in wrap(part, MOST_TERM)]  # a prompt may be a sentence
     vocabulary = tuple(terms[-MOST_TERMS:])  # as OpenAI's server, use the end of a prompt that is too long

@@ -77,7 +77,7 @@ def handle(application: FastAPI) -> None:
     application.add_exception_handler(Exception, _of_anything)
 
 
-def misfit(error: ValidationError, where: str) -> RequestValidationError:
+def to_validation_error(error: ValidationError, where: str) -> RequestValidationError:
     """Return the error for a part of a request that is checked after FastAPI's own validation."""
     return RequestValidationError([{**it, "loc": (where, *it["loc"])} for it in error.errors(include_url=False)])
 

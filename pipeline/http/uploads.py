@@ -18,7 +18,7 @@ from pipeline.errors import StorageError
 from pipeline.settings import settings
 from pipeline.sources.digest_cache import Digests
 from pipeline.sources.file_types import HEAD_BYTES, why_not_audio
-from pipeline.sources.files import bring_file
+from pipeline.sources.files import copy_file
 from pipeline.state.job_store import JobStore
 from pipeline.storage import Storage, path_of
 from pipeline.types import Episode, JobSpec
@@ -27,7 +27,6 @@ from pipeline.types.ids import EPISODE_HEX_DIGITS, slug
 UNFINISHED = ".part"
 NAME_BYTES = 200
 """Bytes of a file name; of a longer one the end remains, with its extension. File systems allow 255 bytes."""
-PAGE = 1000
 _OWN_FOLDER = re.compile(rf"/{UPLOADS}/([0-9a-f]{{32}})/")
 LITTER_S = 24 * 3600.0
 """Seconds without growth after which an upload counts as left by a dead server."""
@@ -44,17 +43,17 @@ class UploadedFile:
     """First 16 hex digits of the SHA-256 of its bytes."""
     size_bytes: int
 
-    def recall(self, digests: Digests) -> Episode:
+    def known_episode(self, digests: Digests) -> Episode:
         """Return the episode."""
         return Episode(id=self.episode, source=self.name, slug=slug(self.name), size_bytes=self.size_bytes)
 
     def read(self, digests: Digests) -> Episode:
         """Return the episode; its bytes were hashed as they arrived."""
-        return self.recall(digests)
+        return self.known_episode(digests)
 
-    def bring(self, storage: Storage, name: str) -> str:
+    def copy_audio(self, storage: Storage, name: str) -> str:
         """Return the URI for the pools: of this file, or of a copy beside results in a bucket."""
-        return bring_file(self.path, storage, name)
+        return copy_file(self.path, storage, name)
 
     def forget(self) -> None:
         """Do nothing; `clear_away` removes the file."""
@@ -160,11 +159,10 @@ def sweep(folder: Path, job_store: JobStore) -> int:
     jobs = job_store.jobs()
     if not jobs:
         return 0  # an emptied or different broker does not know the jobs that read uploads
-    for first in range(0, len(jobs), PAGE):
-        for record in job_store.fields(jobs[first : first + PAGE], ["spec"]):
-            # Not parsed, since a job of another version of Duet has an upload too.
-            for name in _OWN_FOLDER.findall(record["spec"] or ""):
-                old.pop(name, None)
+    for record in job_store.fields(jobs, ["spec"]):
+        # Not parsed, since a job of another version of Duet has an upload too.
+        for name in _OWN_FOLDER.findall(record["spec"] or ""):
+            old.pop(name, None)
     for left in old.values():
         shutil.rmtree(left, ignore_errors=True)
     return len(old)

@@ -104,7 +104,7 @@ def _runs(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
 
 def _break_run(run: Sequence[Token]) -> list[Sequence[Token]]:
     """Return the captions of a run with the least total cost."""
-    ruler = Ruler(run)
+    ruler = LineMeasure(run)
     bad = [badness(run, place) for place in range(len(run))]
     ends = (place + 1 if ends_sentence(run, place) else 0 for place in range(len(run)))
     last_end = list(accumulate(ends, max))
@@ -126,7 +126,7 @@ def _break_run(run: Sequence[Token]) -> list[Sequence[Token]]:
     return [run[start:end] for start, end in pairwise(cuts)]
 
 
-class Ruler:
+class LineMeasure:
     """Widths and costs of slices of a run, without joining their texts."""
 
     def __init__(self, run: Sequence[Token]) -> None:
@@ -185,7 +185,7 @@ def _add_times(groups: Sequence[Sequence[Token]]) -> list[Caption]:
 
 def _lines(group: Sequence[Token]) -> tuple[str, ...]:
     """Return one line, or two with the best break; a longer lower line is preferred."""
-    ruler = Ruler(group)
+    ruler = LineMeasure(group)
     if ruler.width(0, len(group)) <= LINE_CHARACTERS:
         return (_text(group),)
     fitting = [

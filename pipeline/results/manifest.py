@@ -75,7 +75,7 @@ def taken(spec: JobSpec, manifest: EpisodeResult) -> str:
     return f"{spec.uri} holds the results of job {manifest.job} now, not those of {spec.job}; submit that again."
 
 
-def takes_the_place_of(result: EpisodeResult, public: EpisodeResult | None) -> bool:
+def replaces(result: EpisodeResult, public: EpisodeResult | None) -> bool:
     """Return whether a result becomes the public one; a failed result never replaces one with more content."""
     if public is None or result.state in (JobState.COMPLETED, JobState.PARTIAL):
         return True
@@ -91,7 +91,7 @@ def _content(result: EpisodeResult) -> int:
     return (result.transcript is not None) + (result.analysis is not None)
 
 
-def keep_apart(public: EpisodeResult | None, successor: EpisodeResult, storage: Storage) -> None:
+def keep_replaced(public: EpisodeResult | None, successor: EpisodeResult, storage: Storage) -> None:
     """Copy a public result and its products to its job's work folder before another job's replace them."""
     if public is None or public.job == successor.job or not has_content(public):
         return

@@ -14,12 +14,12 @@ from pipeline.results.manifest import (
     changed_files,
     clear_work,
     has_content,
-    keep_apart,
+    keep_replaced,
     product_name,
     read_manifest,
     read_product,
     read_result,
-    takes_the_place_of,
+    replaces,
     work_folder,
     write_manifest,
 )
@@ -173,9 +173,9 @@ def publish(result: EpisodeResult, spec: JobSpec, storage: Storage) -> EpisodeRe
     The caller must prevent concurrent publication into the same folder.
     """
     public = read_manifest(storage)
-    is_public = takes_the_place_of(result, public)
+    is_public = replaces(result, public)
     if is_public:
-        keep_apart(public, result, storage)
+        keep_replaced(public, result, storage)
         result = write_results(result, storage)
         write_manifest(result, storage)
     else:

@@ -21,7 +21,7 @@ class Driver(Protocol):
         """
         ...
 
-    def ask_for(self, hosts: int) -> int:
+    def set_hosts(self, hosts: int) -> int:
         """Request a number of hosts and return the number that the backend accepted.
 
         Raises:
@@ -37,7 +37,7 @@ class DryRunDriver:
         """Return None, so that the last wanted number counts as the present one."""
         return None
 
-    def ask_for(self, hosts: int) -> int:
+    def set_hosts(self, hosts: int) -> int:
         """Return the wanted number unchanged."""
         return hosts
 
@@ -60,7 +60,7 @@ class AutoScalingGroup:
         """Return its desired capacity."""
         return int(self._group()["DesiredCapacity"])
 
-    def ask_for(self, hosts: int) -> int:
+    def set_hosts(self, hosts: int) -> int:
         """Set its desired capacity, within its own limits."""
         group = self._group()
         possible = max(group["MinSize"], min(hosts, group["MaxSize"]))

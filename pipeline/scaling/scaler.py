@@ -33,7 +33,7 @@ class Scaler:
         self._driver = driver
         self._limits = limits()
 
-    def look(self) -> ScalingStatus:
+    def status(self) -> ScalingStatus:
         """Return the state and the decision without requesting hosts.
 
         Raises:
@@ -56,14 +56,14 @@ class Scaler:
         """Request the decided number of hosts; return the state with the decision, and the accepted number.
 
         Raises:
-            BrokerError, ScalingError: as for `look`, or the backend rejected the request.
+            BrokerError, ScalingError: as for `status`, or the backend rejected the request.
         """
-        look = self.look()
-        hosts = self._driver.ask_for(look.decision.hosts)
-        kept = {"hosts": hosts, "at": look.cluster.at, "history": [asdict(it) for it in look.decision.history]}
+        status = self.status()
+        hosts = self._driver.set_hosts(status.decision.hosts)
+        kept = {"hosts": hosts, "at": status.cluster.at, "history": [asdict(it) for it in status.decision.history]}
         with readable_errors():
             self._job_store.redis.set(KEY, json.dumps(kept))
-        return look, hosts
+        return status, hosts
 
     def _last_decision(self) -> dict[str, Any]:
         with readable_errors():

@@ -32,7 +32,7 @@ class BucketObject:
         """The object's URI."""
         return f"{self.storage.uri}/{self.item.name}"
 
-    def recall(self, digests: Digests) -> Episode | None:
+    def known_episode(self, digests: Digests) -> Episode | None:
         """Return the episode if an object with this name, ETag and size has been read before."""
         check_source(self.name)
         known = digests.get(self._key)
@@ -40,7 +40,7 @@ class BucketObject:
 
     def read(self, digests: Digests) -> Episode:
         """Return the episode; the bytes of a new object are streamed once and not stored."""
-        if known := self.recall(digests):
+        if known := self.known_episode(digests):
             return known
         digest = hashlib.sha256()
         for block in self.storage.blocks(self.item.name):
@@ -49,7 +49,7 @@ class BucketObject:
         digests.put(self._key, episode, self.item.size_bytes)
         return self._episode(episode, self.item.size_bytes)
 
-    def bring(self, storage: Storage, name: str) -> str:
+    def copy_audio(self, storage: Storage, name: str) -> str:
         """Return the object's own URI."""
         return self.name
 

@@ -37,14 +37,14 @@ class LocalFile:
         """The path as given or found, with characters replaced that are not UTF-8."""
         return well_formed(str(self.path))
 
-    def recall(self, digests: Digests) -> Episode | None:
+    def known_episode(self, digests: Digests) -> Episode | None:
         """Return the episode if a file with this inode, size and time has been read before."""
         known = digests.get(_key(self._stat()))
         return self._episode(*known) if known else None
 
     def read(self, digests: Digests) -> Episode:
         """Return the episode; a new or changed file is read once."""
-        if known := self.recall(digests):
+        if known := self.known_episode(digests):
             return known
         before = self._stat()
         if not before.st_size:
@@ -58,9 +58,9 @@ class LocalFile:
             digests.put(_key(before), digest, before.st_size)
         return self._episode(digest, before.st_size)
 
-    def bring(self, storage: Storage, name: str) -> str:
+    def copy_audio(self, storage: Storage, name: str) -> str:
         """Upload the file if the results go to a bucket; else the pools read it in place."""
-        return bring_file(self.path, storage, name)
+        return copy_file(self.path, storage, name)
 
     def forget(self) -> None:
         """Do nothing, as reading a local file caches no bytes."""
@@ -83,7 +83,7 @@ class LocalFile:
         return found
 
 
-def bring_file(path: Path, storage: Storage, name: str) -> str:
+def copy_file(path: Path, storage: Storage, name: str) -> str:
     """Return the URI of a file for the pools: its own, or that of an uploaded copy if results go to a bucket.
 
     Raises:

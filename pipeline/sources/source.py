@@ -20,7 +20,7 @@ class Source(Protocol):
         """The source's path or URI, as the user wrote it."""
         ...
 
-    def recall(self, digests: Digests) -> Episode | None:
+    def known_episode(self, digests: Digests) -> Episode | None:
         """Return the episode if its bytes have been read before and have not changed; else None."""
         ...
 
@@ -28,7 +28,7 @@ class Source(Protocol):
         """Return the episode, reading its bytes if they have not been read before."""
         ...
 
-    def bring(self, storage: Storage, name: str) -> str:
+    def copy_audio(self, storage: Storage, name: str) -> str:
         """Return a URI from which the pools can read the audio, copying it to `name` in the storage if necessary."""
         ...
 

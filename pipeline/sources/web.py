@@ -32,7 +32,7 @@ class WebAudio:
         """The URL without credentials."""
         return without_credentials(self.url)[:MOST_CHARACTERS]
 
-    def recall(self, digests: Digests) -> Episode | None:
+    def known_episode(self, digests: Digests) -> Episode | None:
         """Return the episode if its version in the feed, or else on the server, has not changed.
 
         The feed is sufficient: many hosts insert different advertisements for each request, so the bytes differ
@@ -56,7 +56,7 @@ class WebAudio:
             digests.put(key, digest, size_bytes)
         return self._episode(digest, size_bytes)
 
-    def bring(self, storage: Storage, name: str) -> str:
+    def copy_audio(self, storage: Storage, name: str) -> str:
         """Copy the download beside the results, remove it from the cache, and return its URI."""
         storage.put(name, self._taken[0] if self._taken else self._take())
         self.forget()

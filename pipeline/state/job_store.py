@@ -5,11 +5,11 @@ Storage is authoritative for results, the job store for work in flight.
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import redis
 
-from pipeline.errors import WaitTimeoutError
 from pipeline.state import metric_events
 from pipeline.state.counters import KEY as COUNTED
 from pipeline.state.counters import Counts
@@ -17,13 +17,15 @@ from pipeline.state.job_scripts import ADOPT, ADVANCE, BEGIN, REMOVE
 from pipeline.state.redis import connect, readable_errors
 from pipeline.state.webhook_subscriptions import DUE, hooks_key
 from pipeline.types import EpisodeResult, JobSpec, JobState, Leg, Segment
-from pipeline.types.records import RANKS, JobRecord
+from pipeline.types.records import RANKS, JobRecord, too_late
 
 INDEX = "duet:jobs"
 OPEN = "duet:jobs:open"
 """Set of the jobs that have not ended, so that the sweeper need not read every job."""
 JOB_PREFIX = "duet:job:"
 """Prefix of the key of a job's hash, which is also the channel on which its changes are published."""
+PAGE = 500
+"""Number of jobs that are read in one round trip."""
 SEGMENTS_KEPT_S = 3600
 RECHECK_S = 2.0
 """Seconds after which a waiter reads the job again: a published change can be lost with its connection."""
@@ -108,26 +110,20 @@ class JobStore:
             fields = self.redis.hgetall(_key(job))
         return JobRecord.from_hash(fields) if fields else None
 
-    def get_many(self, jobs: Iterable[str]) -> list[JobRecord | None]:
-        """Return the records of jobs, in their order, in one round trip."""
-        with readable_errors(), self.redis.pipeline(transaction=False) as pipe:
-            for job in jobs:
-                pipe.hgetall(_key(job))
-            return [JobRecord.from_hash(fields) if fields else None for fields in pipe.execute()]
+    def get_many(self, jobs: Iterable[str]) -> Iterator[JobRecord | None]:
+        """Yield the records of jobs, in their order; None for an unknown job."""
+        for fields in self._read(jobs, "HGETALL"):
+            yield JobRecord.from_hash(fields) if fields else None
 
-    def fields(self, jobs: Iterable[str], names: Sequence[str]) -> list[dict[str, str | None]]:
-        """Return the named fields of each job as stored, in the order of the jobs, in one round trip."""
-        with readable_errors(), self.redis.pipeline(transaction=False) as pipe:
-            for job in jobs:
-                pipe.hmget(_key(job), names)
-            return [dict(zip(names, values, strict=True)) for values in pipe.execute()]
+    def fields(self, jobs: Iterable[str], names: Sequence[str]) -> Iterator[dict[str, str | None]]:
+        """Yield the named fields of each job as stored, in the order of the jobs."""
+        for values in self._read(jobs, "HMGET", *names):
+            yield dict(zip(names, values, strict=True))
 
-    def states(self, jobs: Sequence[str]) -> list[JobState | None]:
-        """Return the states of jobs, in their order, in one round trip; None for an unknown job."""
-        with readable_errors(), self.redis.pipeline(transaction=False) as pipe:
-            for job in jobs:
-                pipe.hget(_key(job), "state")
-            return [JobState(state) if state else None for state in pipe.execute()]
+    def states(self, jobs: Iterable[str]) -> Iterator[JobState | None]:
+        """Yield the states of jobs, in their order; None for an unknown job."""
+        for state in self._read(jobs, "HGET", "state"):
+            yield JobState(state) if state else None
 
     def jobs(self) -> list[str]:
         """Return the ids of all jobs, oldest first."""
@@ -172,13 +168,17 @@ class JobStore:
             found = self.redis.lrange(f"{_key(spec.job)}:segments.{spec.attempt}", first, -1)
         return [Segment.from_json(text) for text in found]
 
-    def changes(self, job: str) -> Iterator[JobRecord | None]:
-        """Yield a job's record now and whenever it may have changed."""
+    def changes(self, job: str, timeout_s: float | None = None) -> Iterator[JobRecord | None]:
+        """Yield a job's record now and whenever it may have changed, until the time is over."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with readable_errors(), self.redis.pubsub(ignore_subscribe_messages=True) as changes:
             changes.subscribe(_key(job))
             while True:
                 yield self.get(job)
-                changes.get_message(timeout=RECHECK_S)
+                left_s = RECHECK_S if deadline is None else min(RECHECK_S, deadline - time.monotonic())
+                if left_s <= 0:
+                    return
+                changes.get_message(timeout=left_s)
 
     def wait(self, job: str, reached: JobState, timeout_s: float | None = None) -> JobRecord:
         """Return a job's record once it has reached a state or a later one.
@@ -186,18 +186,11 @@ class JobStore:
         Raises:
             WaitTimeoutError: the job has not reached it in time.
         """
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        with readable_errors(), self.redis.pubsub(ignore_subscribe_messages=True) as changes:
-            changes.subscribe(_key(job))
-            while True:
-                record = self.get(job)
-                if record and RANKS[record.state] >= RANKS[reached]:
-                    return record
-                left_s = RECHECK_S if deadline is None else min(RECHECK_S, deadline - time.monotonic())
-                if left_s <= 0:
-                    state = record.state.value if record else "unknown"
-                    raise WaitTimeoutError(f"Job {job} is {state} after {timeout_s:g} s, not yet {reached.value}.")
-                changes.get_message(timeout=left_s)
+        record = None
+        for record in self.changes(job, timeout_s):
+            if record and record.has_reached(reached):
+                return record
+        raise too_late(job, record, reached, timeout_s)
 
     def count(self, counts: Counts) -> None:
         """Add counts of an event that no job records."""
@@ -205,6 +198,16 @@ class JobStore:
             for field, amount in counts.items():
                 pipe.hincrbyfloat(COUNTED, field, amount)
             pipe.execute()
+
+    def _read(self, jobs: Iterable[str], command: str, *names: str) -> Iterator[Any]:
+        """Yield the answer to a Redis command for each job, read in pages of `PAGE` jobs."""
+        waiting = iter(jobs)
+        while page := list(islice(waiting, PAGE)):
+            with readable_errors(), self.redis.pipeline(transaction=False) as pipe:
+                for job in page:
+                    pipe.execute_command(command, _key(job), *names)
+                answers = pipe.execute()
+            yield from answers
 
     def _move(self, job: str, attempt: int, state: JobState, fields: dict[str, object], counts: Counts) -> bool:
         if state.is_final:

@@ -9,12 +9,11 @@ from weakref import WeakKeyDictionary
 import redis.asyncio
 from redis.exceptions import RedisError
 
-from pipeline.errors import WaitTimeoutError
 from pipeline.state.job_store import JOB_PREFIX, RECHECK_S
 from pipeline.state.redis import readable_errors, state_url, unreachable
 from pipeline.state.refusals import refusing_later
 from pipeline.types import JobState
-from pipeline.types.records import RANKS, JobRecord
+from pipeline.types.records import JobRecord, too_late
 from pipeline.types.redis_url import for_redis_py
 
 CONNECTIONS = 4
@@ -62,12 +61,11 @@ class JobWaiter:
             while True:
                 event.clear()
                 record = await self._get(job)
-                if record and RANKS[record.state] >= RANKS[reached]:
+                if record and record.has_reached(reached):
                     return record
                 left_s = RECHECK_S if deadline is None else min(RECHECK_S, deadline - loop.time())
                 if left_s <= 0:
-                    state = record.state.value if record else "unknown"
-                    raise WaitTimeoutError(f"Job {job} is {state} after {timeout_s:g} s, not yet {reached.value}.")
+                    raise too_late(job, record, reached, timeout_s)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(event.wait(), left_s)
         finally:

@@ -10,7 +10,7 @@ SIGNERS = "duet:webhooks:signers"
 POOL = "cpu"
 
 
-def say_whether_signed(worker: str) -> None:
+def publish_signing_state(worker: str) -> None:
     """Record whether a starting worker has a secret, and remove the workers that are no longer registered.
 
     Raises:

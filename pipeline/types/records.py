@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.errors import WaitTimeoutError
 from pipeline.types.job import FINAL_STATES, JobSpec, JobState, Leg
 from pipeline.types.result import LegOutcome
 
@@ -69,6 +70,10 @@ class JobRecord(BaseModel):
         """Whether its submitter began it and was lost before it sent the messages."""
         return self.sent_at is None and time.time() - self.submitted_at > SEND_GRACE_S
 
+    def has_reached(self, state: JobState) -> bool:
+        """Return whether the job is in a state or a later one."""
+        return RANKS[self.state] >= RANKS[state]
+
     @classmethod
     def from_hash(cls, fields: dict[str, str]) -> "JobRecord":
         """Return the record in a job's hash."""
@@ -81,3 +86,9 @@ class JobRecord(BaseModel):
             else:
                 legs[leg][field] = LegOutcome.from_json(value) if field == "outcome" else value
         return cls.model_validate(own | {"legs": legs})
+
+
+def too_late(job: str, record: JobRecord | None, reached: JobState, timeout_s: float | None) -> WaitTimeoutError:
+    """Return the error of a wait for a state that has timed out."""
+    state = record.state.value if record else "unknown"
+    return WaitTimeoutError(f"Job {job} is {state} after {timeout_s or 0.0:g} s, not yet {reached.value}.")

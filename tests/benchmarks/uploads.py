@@ -71,7 +71,7 @@ def _report(rounds: list[tuple[list[float], float, float]], count: int) -> None:
 def _wait_for_all(count: int) -> None:
     job_store = JobStore()
     wait_until(lambda: not job_store.open_jobs(), "every job has ended", timeout_s=3600)
-    states = job_store.states(job_store.jobs())
+    states = list(job_store.states(job_store.jobs()))
     print(f"  {states.count(JobState.COMPLETED)} of {count} jobs completed, {count - len(states)} lost")
 
 

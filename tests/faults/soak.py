@@ -97,7 +97,7 @@ class Soak:
         fault()
         self.happened[fault.__name__] += 1
 
-    def tend(self) -> None:
+    def restart_ended(self) -> None:
         """Do what a supervisor does: start again what has ended, and let go on what stands still."""
         now = time.monotonic()
         for name in [name for name, until in self._until.items() if until <= now]:
@@ -177,7 +177,7 @@ def run(folder: Path, episodes: int, seed: int, every_s: float, limit_s: float) 
                     soak.break_something()
                     soak.revisits.come_back()
                     next_at = time.monotonic() + every_s
-                soak.tend()
+                soak.restart_ended()
                 time.sleep(LOOK_S / 5)
             audio, again = ([fleet.path(stem) for stem in stems] for stems in (soak.stems, soak.revisited))
             soak.revisits.look()

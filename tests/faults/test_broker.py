@@ -155,4 +155,4 @@ def test_everything_killed_at_once_goes_on_when_it_is_started_again(fleet: Fleet
 
 def everything() -> list:
     job_store = JobStore()
-    return job_store.get_many(job_store.jobs())
+    return list(job_store.get_many(job_store.jobs()))

@@ -44,13 +44,13 @@ def sources(job_store: JobStore) -> list[str]:
 def test_a_file_is_taken_once_it_has_stopped_growing(job_store: JobStore, folder: Path) -> None:
     inbox = Inbox(str(folder), None, job_store)
     write_audio(folder, "1.mp3")
-    assert inbox.look(100.0, SETTLE_S) == 0
+    assert inbox.scan(100.0, SETTLE_S) == 0
     with (folder / "1.mp3").open("ab") as file:
         file.write(b"more")
-    assert inbox.look(111.0, SETTLE_S) == 0, "it has grown"
-    assert inbox.look(115.0, SETTLE_S) == 0
-    assert inbox.look(121.0, SETTLE_S) == 1
-    assert inbox.look(200.0, SETTLE_S) == 0, "it is taken once"
+    assert inbox.scan(111.0, SETTLE_S) == 0, "it has grown"
+    assert inbox.scan(115.0, SETTLE_S) == 0
+    assert inbox.scan(121.0, SETTLE_S) == 1
+    assert inbox.scan(200.0, SETTLE_S) == 0, "it is taken once"
 
     (record,) = records(job_store)
     assert record.spec.episode.size_bytes == (folder / "1.mp3").stat().st_size
@@ -60,9 +60,9 @@ def test_results_go_to_a_mirror_of_the_tree_and_the_file_stays_as_it_is(job_stor
     write_audio(folder, "show/season 1/ep.mp3", "top.mp3")
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*.mp3")}
     inbox = Inbox(str(folder), None, job_store)
-    inbox.look(100.0, SETTLE_S)
+    inbox.scan(100.0, SETTLE_S)
 
-    assert inbox.look(120.0, SETTLE_S) == 2
+    assert inbox.scan(120.0, SETTLE_S) == 2
     end_jobs(job_store, job_store.jobs())
 
     results = folder.with_name("in-results")
@@ -74,12 +74,12 @@ def test_results_go_to_a_mirror_of_the_tree_and_the_file_stays_as_it_is(job_stor
 def test_a_file_that_is_changed_later_is_a_new_episode(job_store: JobStore, folder: Path) -> None:
     write_audio(folder, "1.mp3")
     inbox = Inbox(str(folder), None, job_store)
-    inbox.look(100.0, SETTLE_S)
-    inbox.look(120.0, SETTLE_S)
+    inbox.scan(100.0, SETTLE_S)
+    inbox.scan(120.0, SETTLE_S)
     (folder / "1.mp3").write_bytes(ID3 + b"another take")
 
-    inbox.look(130.0, SETTLE_S)
-    assert inbox.look(150.0, SETTLE_S) == 1
+    inbox.scan(130.0, SETTLE_S)
+    assert inbox.scan(150.0, SETTLE_S) == 1
     assert sources(job_store) == ["1.mp3", "1.mp3"]
 
 
@@ -88,25 +88,25 @@ def test_what_is_no_episode_or_not_whole_waits(job_store: JobStore, folder: Path
     (folder / "notes.txt").write_text("Show notes.")
     (folder / "empty.mp3").touch()
     inbox = Inbox(str(folder), None, job_store)
-    inbox.look(100.0, SETTLE_S)
-    assert inbox.look(120.0, SETTLE_S) == 0
+    inbox.scan(100.0, SETTLE_S)
+    assert inbox.scan(120.0, SETTLE_S) == 0
 
     (folder / "1.mp3.part").rename(folder / "1.mp3")
-    inbox.look(130.0, SETTLE_S)
+    inbox.scan(130.0, SETTLE_S)
 
-    assert inbox.look(150.0, SETTLE_S) == 1
+    assert inbox.scan(150.0, SETTLE_S) == 1
 
 
 def test_after_a_broker_that_forgot_all_nothing_is_done_twice(job_store: JobStore, folder: Path) -> None:
     write_audio(folder, "1.mp3")
     inbox = Inbox(str(folder), None, job_store)
-    inbox.look(100.0, SETTLE_S)
-    inbox.look(120.0, SETTLE_S)
+    inbox.scan(100.0, SETTLE_S)
+    inbox.scan(120.0, SETTLE_S)
     end_jobs(job_store, job_store.jobs())
     job_store.redis.flushdb()
 
-    inbox.look(200.0, SETTLE_S)
-    inbox.look(220.0, SETTLE_S)
+    inbox.scan(200.0, SETTLE_S)
+    inbox.scan(220.0, SETTLE_S)
 
     assert job_store.redis.keys("whisper*") == []
 
@@ -115,9 +115,9 @@ def test_a_prefix_is_watched_too(job_store: JobStore, s3: S3Server) -> None:
     bucket = open_storage(f"s3://{s3.bucket}/inbox")
     bucket.put("show/ep.mp3", ID3 + b"from the bucket")
     inbox = Inbox(bucket.uri, f"s3://{s3.bucket}/out", job_store)
-    inbox.look(100.0, SETTLE_S)
+    inbox.scan(100.0, SETTLE_S)
 
-    assert inbox.look(120.0, SETTLE_S) == 1
+    assert inbox.scan(120.0, SETTLE_S) == 1
     (record,) = records(job_store)
     assert record.spec.audio_uri == f"{bucket.uri}/show/ep.mp3"
     assert record.spec.uri.startswith(f"s3://{s3.bucket}/out/show/ep-")

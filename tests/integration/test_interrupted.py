@@ -9,7 +9,7 @@ from tests.batches import end_jobs, write_audio
 
 
 def states(job_store: JobStore, jobs: list[str]) -> list[JobState | None]:
-    return job_store.states(jobs)
+    return list(job_store.states(jobs))
 
 
 def test_what_was_queued_before_an_interrupted_run_stays(job_store: JobStore, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ CALLS: dict[str, Callable[[JobStore, JobSpec], object]] = {
     "advance": lambda job_store, spec: job_store.advance(spec, JobState.RUNNING),
     "note": lambda job_store, spec: job_store.note(spec, sent_at=1.0),
     "get": lambda job_store, spec: job_store.get(spec.job),
-    "get_many": lambda job_store, spec: job_store.get_many([spec.job]),
+    "get_many": lambda job_store, spec: list(job_store.get_many([spec.job])),
     "jobs": lambda job_store, spec: job_store.jobs(),
     "wait": lambda job_store, spec: job_store.wait(spec.job, JobState.COMPLETED, timeout_s=PATIENCE_S),
 }
@@ -247,10 +247,10 @@ def test_many_are_answered_in_the_order_they_were_asked(job_store: JobStore) -> 
     for job in (first, second):
         begun(job_store, job)
 
-    records = job_store.get_many([second, "unknown", first])
+    records = list(job_store.get_many([second, "unknown", first]))
 
     assert [it.spec.job if it else None for it in records] == [second, None, first]
-    assert job_store.get_many([]) == []
+    assert list(job_store.get_many([])) == []
 
 
 def test_jobs_are_listed_oldest_first(job_store: JobStore) -> None:

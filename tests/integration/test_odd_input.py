@@ -421,9 +421,9 @@ def test_an_odd_file_in_an_inbox_is_taken_and_stops_no_other(job_store: JobStore
     odd.append(put(Path(os.fsdecode(os.fsencode(show) + b"/\xff")), b"below.mp3"))
     inbox = Inbox(str(show), str(tmp_path / "out"), job_store)
 
-    assert inbox.look(100.0, 10.0) == 0
-    assert inbox.look(120.0, 10.0) == 2 + len(odd)
-    assert inbox.look(140.0, 10.0) == 0
+    assert inbox.scan(100.0, 10.0) == 0
+    assert inbox.scan(120.0, 10.0) == 2 + len(odd)
+    assert inbox.scan(140.0, 10.0) == 0
 
     specs = [record.spec for record in records(job_store)]
     assert {read_at(spec) for spec in specs} == {show / "a.mp3", show / "z.mp3", *odd}

@@ -158,12 +158,12 @@ def test_the_inbox_forgets_files_that_are_gone_and_takes_the_others_no_second_ti
     write_audio(inbox, "1.mp3", "2.mp3")
     place = Inbox(str(inbox), None, job_store)
     for now in (100.0, 200.0):
-        place.look(now, 10.0)
+        place.scan(now, 10.0)
     (inbox / "1.mp3").unlink()
 
     assert retire(job_store, KEEP_S, time.time()).inbox_entries == 1
 
-    assert place.look(300.0, 10.0) == place.look(400.0, 10.0) == 0, "2.mp3 was taken before"
+    assert place.scan(300.0, 10.0) == place.scan(400.0, 10.0) == 0, "2.mp3 was taken before"
     inbox.rename(tmp_path / "not mounted now")
     assert retire(job_store, KEEP_S, time.time()).inbox_entries == 0
 

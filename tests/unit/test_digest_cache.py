@@ -26,11 +26,11 @@ def old_file(path: Path, data: bytes) -> LocalFile:
 
 def test_a_file_is_recalled_once_it_was_read(tmp_path: Path, digests: Digests) -> None:
     source = old_file(tmp_path / "ep.mp3", b"sound")
-    assert source.recall(digests) is None
+    assert source.known_episode(digests) is None
 
     read = source.read(digests)
 
-    assert source.recall(digests) == read
+    assert source.known_episode(digests) == read
     assert read.size_bytes == 5
 
 
@@ -38,7 +38,7 @@ def test_a_renamed_file_is_recalled_with_its_new_name(tmp_path: Path, digests: D
     read = old_file(tmp_path / "ep.mp3", b"sound").read(digests)
     (tmp_path / "ep.mp3").rename(tmp_path / "better-name.mp3")
 
-    again = LocalFile(tmp_path / "better-name.mp3").recall(digests)
+    again = LocalFile(tmp_path / "better-name.mp3").known_episode(digests)
 
     assert again
     assert (again.id, again.slug) == (read.id, "better-name")
@@ -56,13 +56,13 @@ def test_a_file_that_was_changed_just_now_is_not_trusted(tmp_path: Path, digests
     source = LocalFile(tmp_path / "ep.mp3")
     source.read(digests)
 
-    assert source.recall(digests) is None
+    assert source.known_episode(digests) is None
 
 
 def test_what_is_known_outlives_the_process(tmp_path: Path, digests: Digests) -> None:
     read = old_file(tmp_path / "ep.mp3", b"sound").read(digests)
 
-    assert LocalFile(tmp_path / "ep.mp3").recall(Digests(tmp_path / "cache" / "digests.sqlite")) == read
+    assert LocalFile(tmp_path / "ep.mp3").known_episode(Digests(tmp_path / "cache" / "digests.sqlite")) == read
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -169,19 +169,19 @@ def test_who_asks_for_one_address_at_once_gets_bytes_of_its_own(
 
     digests = Digests(tmp_path / "digests.sqlite")
 
-    def bring(number: int) -> tuple[str, Path]:
+    def copy_audio(number: int) -> tuple[str, Path]:
         source = WebAudio(url)
         all_here.wait()
         episode = source.read(digests)
         if number % 2:
             all_here.wait()  # the others have brought theirs, and removed it
-        source.bring(open_storage((tmp_path / "out").as_uri()), f"{number}.mp3")
+        source.copy_audio(open_storage((tmp_path / "out").as_uri()), f"{number}.mp3")
         if not number % 2:
             all_here.wait()
         return episode.id, tmp_path / "out" / f"{number}.mp3"
 
     with never_the_same() as url, ThreadPoolExecutor(asking) as threads:
-        brought = list(threads.map(bring, range(asking)))
+        brought = list(threads.map(copy_audio, range(asking)))
 
     # Then each has what it has read, and nobody a mixture
     for episode, path in brought:

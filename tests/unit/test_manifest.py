@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.client.submitter import _suffix
-from pipeline.results.manifest import MANIFEST, WORK, clear_work, keep_apart, read_result, takes_the_place_of
+from pipeline.results.manifest import MANIFEST, WORK, clear_work, keep_replaced, read_result, replaces
 from pipeline.storage import join, open_storage, path_of
 from pipeline.storage.file import FileStorage
 from pipeline.types import Analysis, EpisodeResult, JobSpec, JobState, LegOutcome
@@ -35,7 +35,7 @@ NOTHING = ended(JobState.FAILED, has_transcript=False, has_analysis=False)
 
 
 @pytest.mark.parametrize(
-    ("new", "public", "replaces"),
+    ("new", "public", "expected"),
     [
         (DONE, None, True),
         (DONE, DONE, True),
@@ -50,9 +50,9 @@ NOTHING = ended(JobState.FAILED, has_transcript=False, has_analysis=False)
     ],
 )
 def test_what_ended_with_nothing_replaces_nothing_that_has_more(
-    new: EpisodeResult, public: EpisodeResult | None, replaces: bool
+    new: EpisodeResult, public: EpisodeResult | None, expected: bool
 ) -> None:
-    assert takes_the_place_of(new, public) is replaces
+    assert replaces(new, public) is expected
 
 
 @pytest.mark.parametrize("name", ["audio", "audio.mp3"])
@@ -71,7 +71,7 @@ def test_a_result_whose_place_is_taken_is_still_its_jobs(tmp_path: Path) -> None
     storage = FileStorage(tmp_path)
     other = DONE.model_copy(update={"job": f"{DONE.episode.id}-ffffffff"})
 
-    keep_apart(DONE, other, storage)
+    keep_replaced(DONE, other, storage)
     storage.put(MANIFEST, other.to_json())
 
     assert {it.job for it in map(EpisodeResult.from_json, [storage.get(MANIFEST)])} == {other.job}

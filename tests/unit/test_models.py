@@ -254,14 +254,14 @@ def test_a_pool_takes_its_weights_from_the_bucket_before_a_hub(
 ) -> None:
     uri = put("s3://podcasts/pools", WHISPER, large)
     put(uri, VOXTRAL, checkpoint)
-    assert not whisper_weights.is_at_hand(WHISPER.name)
-    assert voxtral_weights.at_hand(VOXTRAL.name) is None
+    assert not whisper_weights.is_local(WHISPER.name)
+    assert voxtral_weights.find_local(VOXTRAL.name) is None
     monkeypatch.setenv("DUET_MODEL_CACHE_URI", uri)
     settings.cache_clear()
     assert whisper_weights.whisper_checkpoint(WHISPER.name).read_bytes() == large.read_bytes()
     assert voxtral_weights.check(voxtral_weights.find(VOXTRAL.name)).parameters
-    assert whisper_weights.is_at_hand(WHISPER.name)
-    assert voxtral_weights.at_hand(VOXTRAL.name) == voxtral_weights.find(VOXTRAL.name)
+    assert whisper_weights.is_local(WHISPER.name)
+    assert voxtral_weights.find_local(VOXTRAL.name) == voxtral_weights.find(VOXTRAL.name)
 
 
 def test_what_the_bucket_has_not_got_is_looked_for_elsewhere(

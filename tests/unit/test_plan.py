@@ -163,9 +163,9 @@ def test_a_card_too_small_for_small_is_told_of_mini() -> None:
 
 def test_pools_obey_whispers_plan_alone_where_both_do_not_fit() -> None:
     asked = plan_request(Settings(), gpu="8GB", whisper="large-v3", voxtral="mini")
-    assert asked.obeyed() == plan_request(Settings(), gpu="8GB", whisper="large-v3", voxtral="off").plan()
+    assert asked.applied_plan() == plan_request(Settings(), gpu="8GB", whisper="large-v3", voxtral="off").plan()
     with pytest.raises(NoRoomError, match=r"whisper-large-v3 needs 4\.\d GiB at the least, and this card has 0\.9"):
-        plan_request(Settings(), gpu="1GB", whisper="large-v3", voxtral="off").obeyed()
+        plan_request(Settings(), gpu="1GB", whisper="large-v3", voxtral="off").applied_plan()
 
 
 @pytest.mark.parametrize(

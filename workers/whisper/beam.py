@@ -8,7 +8,7 @@ from torch import Tensor
 
 from workers.whisper.decoding import Decoded, Prompt, start
 from workers.whisper.inference.decoder import Decoder, DecoderState
-from workers.whisper.inference.decoder_step import stepping
+from workers.whisper.inference.decoder_step import decoder_step
 from workers.whisper.logit_filters import LogitFilters
 from workers.whisper.repetition import ends_in_loop
 
@@ -23,7 +23,7 @@ class _Search:
     live: list[Path]
     done: list[Path] = field(default_factory=list)
 
-    def goes_on(self, beams: int) -> bool:
+    def can_improve(self, beams: int) -> bool:
         """Return whether to continue: too few beams have ended, and the most probable one does not loop."""
         return len(self.done) < beams and bool(self.live) and not ends_in_loop(self.live[0][0])
 
@@ -44,7 +44,7 @@ def search(decoder: Decoder, prompt: Prompt, features: Sequence[Tensor], beams: 
     """
     state = DecoderState(decoder, features, copies=beams)
     logits, no_speech = start(decoder, prompt, state)
-    go_on = stepping(decoder, state)
+    go_on = decoder_step(decoder, state)
     rules = LogitFilters(prompt.tokenizer, logits.shape[1], len(features), logits.device)
     searches = [_Search(live=[((), ())]) for _ in features]
     active = list(range(len(features)))
@@ -79,7 +79,7 @@ def search(decoder: Decoder, prompt: Prompt, features: Sequence[Tensor], beams: 
                     break
             first += width
             window_beams.live = live
-        going = {window for window in active if searches[window].goes_on(beams)}
+        going = {window for window in active if searches[window].can_improve(beams)}
         active = [window for window in active if window in going]
         stay = [i for i, row in enumerate(rows) if row // beams in going]
         if not stay:

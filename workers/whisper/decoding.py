@@ -8,7 +8,7 @@ from torch import Tensor
 from whisper.tokenizer import Tokenizer
 
 from workers.whisper.inference.decoder import Decoder, DecoderState
-from workers.whisper.inference.decoder_step import stepping
+from workers.whisper.inference.decoder_step import decoder_step
 from workers.whisper.logit_filters import LogitFilters
 from workers.whisper.repetition import ends_in_loop
 
@@ -77,7 +77,7 @@ def decode(
     """
     tokenizer, count, begin = prompt.tokenizer, len(state.lengths), len(prompt.tokens)
     logits, no_speech = start(decoder, prompt, state)
-    go_on = stepping(decoder, state)
+    go_on = decoder_step(decoder, state)
     rules = LogitFilters(tokenizer, logits.shape[1], count, logits.device)
     draws = [torch.Generator(logits.device).manual_seed(seed) for seed in seeds]
     tokens: list[list[int]] = [[] for _ in range(count)]

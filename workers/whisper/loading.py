@@ -21,7 +21,7 @@ def load_transcriber(settings: Settings) -> Transcriber:
         EngineError: the model or the device is not available.
     """
     place = choose(settings.device)
-    share = plan_request(settings).obeyed().whisper.reduced(oom_halvings())
+    share = plan_request(settings).applied_plan().whisper.reduced(oom_halvings())
     with reserve_device(place, share):
         model = load_whisper(settings.whisper_model, place.device)
         digest = digest_of(whisper_checkpoint(settings.whisper_model))

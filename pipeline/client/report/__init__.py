@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
-from itertools import islice
 from string import Template
 
 from pipeline.client.episode_row import EpisodeRow
@@ -22,7 +21,6 @@ from pipeline.types.batch_record import BatchRecord
 from pipeline.types.report import BatchReport, LeftOut, ReportedEpisode
 from pipeline.types.time_format import hms, iso
 
-PAGE = 500
 THREADS = 8
 JSON_NAME, HTML_NAME = "batch.json", "batch.html"
 WORST_FIRST = (
@@ -54,10 +52,9 @@ def write_report(batch: str, job_store: JobStore) -> str:
 
 def _rows(batches: BatchStore, record: BatchRecord, job_store: JobStore) -> Iterator[EpisodeRow]:
     yield from (EpisodeRow.of_rejected(it) for it in batches.rejected(record.id))
-    entries = batches.entries(record.id)
-    while page := list(islice(entries, PAGE)):
-        known = job_store.get_many([entry.job for entry in page])
-        yield from (EpisodeRow(entry.source, entry, it) for entry, it in zip(page, known, strict=True))
+    entries = list(batches.entries(record.id))
+    known = job_store.get_many(entry.job for entry in entries)
+    yield from (EpisodeRow(entry.source, entry, it) for entry, it in zip(entries, known, strict=True))
 
 
 def _json(batches: BatchStore, record: BatchRecord, rows: list[EpisodeRow]) -> bytes:

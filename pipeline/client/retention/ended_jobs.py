@@ -110,14 +110,7 @@ def _retire_batches(job_store: JobStore, before: float) -> int:
 
 
 def _has_jobs(batch: str, batches: BatchStore, job_store: JobStore) -> bool:
-    page: list[str] = []
-    for entry in batches.entries(batch):
-        page.append(entry.job)
-        if len(page) == PAGE:
-            if any(job_store.states(page)):
-                return True
-            page = []
-    return any(job_store.states(page))
+    return any(job_store.states(entry.job for entry in batches.entries(batch)))
 
 
 def _retire_inbox_entries(job_store: JobStore) -> int:

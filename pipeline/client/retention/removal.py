@@ -24,7 +24,6 @@ from pipeline.types.records import JobRecord
 
 OURS = frozenset({MANIFEST, TRANSCRIPT, ANALYSIS, *(form.file for form in FORMATS.values())})
 """Names of the files that Duet writes to an episode's folder; other files are never removed."""
-PAGE = 500
 COUNTING_S = 7 * 24 * 3600
 """Seconds for which Celery may still count the legs of a cancelled job with queued messages."""
 
@@ -102,7 +101,7 @@ class Remover:
         records = [it for it in self._of_episode(episode) if not chosen or it.spec.uri in chosen]
         return RemovalPlan(tuple(records), tuple(dict.fromkeys([*chosen, *(it.spec.uri for it in records)])))
 
-    def everywhere(self, episode: str, place: str) -> RemovalPlan:
+    def of_episode_everywhere(self, episode: str, place: str) -> RemovalPlan:
         """Return the plan of an episode, by its id, at a destination and in all folders of its jobs."""
         here = [join(as_uri(place), name) for name in names(place) if name.rpartition("-")[2] == episode]
         known = self.of_episode(episode, ())
@@ -114,12 +113,11 @@ class Remover:
         A folder that a newer job has written to or is writing to stays.
         """
         old, newer = [], set()
-        for first in range(0, len(self._jobs), PAGE):
-            for record in filter(None, self._job_store.get_many(self._jobs[first : first + PAGE])):
-                if record.state.is_final and (record.ended_at or record.submitted_at) < moment:
-                    old.append(record)
-                else:
-                    newer.add(record.spec.uri)
+        for record in filter(None, self._job_store.get_many(self._jobs)):
+            if record.state.is_final and (record.ended_at or record.submitted_at) < moment:
+                old.append(record)
+            else:
+                newer.add(record.spec.uri)
         uris = dict.fromkeys(record.spec.uri for record in old)
         own = {record.spec.job for record in old}
         own_or_empty = [uri for uri in uris if uri not in newer]

@@ -31,7 +31,7 @@ class Probe:
     """A check to run."""
 
     name: str
-    look: Callable[[], Check]
+    run: Callable[[], Check]
 
 
 def ok(name: str, found: str) -> Check:
@@ -53,7 +53,7 @@ def examine(probes: Iterable[Probe]) -> Iterator[Check]:
     """Yield each check as soon as it is done; a `DuetError` becomes a failed check."""
     for probe in probes:
         try:
-            yield probe.look()
+            yield probe.run()
         except DuetError as error:
             # An error's sentence has the problem first and the next step after its last semicolon.
             found, _, step = str(error).rpartition("; ")

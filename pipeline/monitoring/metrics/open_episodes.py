@@ -11,7 +11,6 @@ from pipeline.state.job_store import JobStore
 from pipeline.state.metric_definitions import LEGS
 from pipeline.types import FINAL_STATES, JobState
 
-PAGE = 1000
 STATES = tuple(state.value for state in JobState if state not in FINAL_STATES)
 WAITS = (*LEGS, "opinion", "merge")
 """Steps that an episode may wait for."""
@@ -72,8 +71,7 @@ def _keep_oldest(times: dict[str, float], name: str, at: str) -> None:
 
 
 def _read_totals(job_store: JobStore) -> _Totals:
-    found, jobs = _Totals(), job_store.open_jobs()
-    for first in range(0, len(jobs), PAGE):
-        for fields in job_store.fields(jobs[first : first + PAGE], FIELDS):
-            found.add(fields)
+    found = _Totals()
+    for fields in job_store.fields(job_store.open_jobs(), FIELDS):
+        found.add(fields)
     return found

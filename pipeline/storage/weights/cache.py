@@ -32,7 +32,7 @@ def from_cache(name: ModelId) -> Path | None:
         return None
 
 
-def at_hand(name: ModelId) -> Path | None:
+def find_local(name: ModelId) -> Path | None:
     """Return the local folder of a model downloaded from that bucket before, or None."""
     uri = settings().model_cache_uri
     return last_used(join(uri, name.prefix), _versions(name)) if uri else None
@@ -47,7 +47,7 @@ def pull(uri: str, name: ModelId, on_bytes: OnBytes = ignore) -> Path:
         WeightsError: a file is damaged, or there is no space for it.
     """
     where = join(uri, name.prefix)
-    if at_hand(name) is None and not bucket_at(where).exists(checksums.LIST):
+    if find_local(name) is None and not bucket_at(where).exists(checksums.LIST):
         raise StorageError(
             f"{where} is not there, or not all of it (it has no {checksums.LIST}); `duet models push` it."
         )

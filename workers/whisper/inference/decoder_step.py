@@ -23,7 +23,7 @@ Step = Callable[[Tensor, int, Sequence[int]], Tensor]
 Returns the logits of the next tokens, shape (n, vocabulary), float32."""
 
 
-def stepping(decoder: Decoder, state: DecoderState) -> Step:
+def decoder_step(decoder: Decoder, state: DecoderState) -> Step:
     """Return the step for a batch whose prompts are prefilled in its state."""
     if decoder.device.type == "cuda":
         static = StaticStep(decoder, state)

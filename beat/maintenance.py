@@ -43,7 +43,9 @@ def promote_waiting_messages() -> None:
 def close_abandoned_batches() -> None:
     """Close every batch whose submitter was lost before it had submitted everything, so that its waiters end."""
     for batch in BatchStore(connect()).close_abandoned():
-        logger.warning("The client of batch %s is gone; submitted again, the rest of it is done.", batch)
+        logger.warning(
+            "The client of batch %s ended before it submitted everything; submit it again for the rest.", batch
+        )
 
 
 # An hour, because the scan may read and upload hours of audio; no second scan starts meanwhile.
@@ -58,7 +60,7 @@ def scan_inboxes() -> None:
             except BrokerError:
                 raise
             except Exception as error:
-                logger.warning("The inbox %s is looked into again later: %s", place, as_duet_error(error, place))
+                logger.warning("The inbox %s is scanned again later: %s", place, as_duet_error(error, place))
 
 
 @app.task(base=PeriodicTask, name="beat.retire", time_limit=300)  # type: ignore[untyped-decorator]

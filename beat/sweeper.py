@@ -71,11 +71,11 @@ def _log_and_continue(job: str) -> Iterator[None]:
     except AWAY:
         raise
     except Exception:
-        logger.exception("%s cannot be looked after; the others are.", job)
+        logger.exception("%s cannot be checked; the other jobs are.", job)
 
 
 def _send_all(job_store: JobStore, record: JobRecord) -> None:
-    logger.warning("%s was noted and never sent; sending it.", record.spec.job)
+    logger.warning("%s was recorded and never sent; sending it.", record.spec.job)
     chord.send(record.spec)
     job_store.note(record.spec, sent_at=time.time())
 
@@ -116,7 +116,7 @@ def _send_again(job_store: JobStore, record: JobRecord, step: str) -> None:
     if not job_store.note(spec, resends=record.resends + 1):
         return
     job_store.count(metric_events.step_retried(step, "vanished"))
-    logger.warning("%s waits for %s, which is nowhere; sending it again.", spec.job, step)
+    logger.warning("%s waits for %s, whose message is lost; sending it again.", spec.job, step)
     if step == "merge":
         chord.send_merge(spec, [outcome for it in record.legs.values() if (outcome := it.outcome)])
     elif step == "rescue":

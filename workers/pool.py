@@ -99,7 +99,7 @@ def _load_analyst() -> Analyst | Skipped:
     began = time.monotonic()
     loaded = load_analyst(settings())
     if isinstance(loaded, Skipped) and loaded.may_pass:
-        logger.warning("%s It is tried again at an episode, every %g s at most.", loaded.reason, AGAIN_AFTER_S)
+        logger.warning("%s The next episode tries again, every %g s at most.", loaded.reason, AGAIN_AFTER_S)
     _publish_loaded(loaded, began)
     return loaded
 
@@ -126,7 +126,7 @@ def _unload() -> None:
 
     release_cached_memory()
     pool_reporter().update(status="idle")
-    logger.info("Nothing to do for %g s: the model's memory is given back.", settings().idle_unload_s)
+    logger.info("Idle for %g s: the model's memory is released.", settings().idle_unload_s)
 
 
 _transcriber = ModelHolder(_load_transcriber)

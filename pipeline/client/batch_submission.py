@@ -100,7 +100,7 @@ class BatchSubmission:
             try:
                 self._batches.renew(self._batch)
             except (BrokerError, redis.RedisError) as error:
-                logger.info("The client of batch %s cannot say that it is there: %s", self._batch, error)
+                logger.info("The client of batch %s cannot renew its lease: %s", self._batch, error)
 
     def stop(self) -> None:
         """Make `run` return as soon as possible; queued messages stay."""

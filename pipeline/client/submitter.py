@@ -101,7 +101,7 @@ class Submitter:
         except DuetError:
             raise
         except redis.RedisError as error:
-            raise BrokerError(f"The broker refuses: {error}.") from None
+            raise BrokerError(f"The broker rejects the request: {error}.") from None
         except Exception as error:
             raise as_duet_error(error, source.name) from error
         return prepared
@@ -134,7 +134,7 @@ class Submitter:
         at_work = [it.spec.job for it in prepared if it.status is not SubmitStatus.DONE]
         with readable_errors():
             for job in register(self.job_store.redis, at_work, self.webhooks):
-                logger.warning("The job %s has as many webhooks as it may have; those given now are not told.", job)
+                logger.warning("The job %s has the maximum number of webhooks; the new ones are not called.", job)
         new = [it.spec for it in prepared if it.status is SubmitStatus.NEW]
         won = {spec.job: spec for spec, is_ours in zip(new, self.job_store.begin_many(new), strict=True) if is_ours}
         try:

@@ -22,7 +22,7 @@ ADD = "`duet keys add NAME` makes one"
 ANYBODY = "anybody"
 """Id of all callers of a server without keys."""
 _bearer = HTTPBearer(auto_error=False, description="A key of `duet keys add`.")
-_cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="The same key, as the home page keeps it.")
+_cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="The same key in the cookie that the home page sets.")
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,9 @@ async def clean_up_regularly(application: FastAPI) -> None:
         try:
             await to_thread.run_sync(_clean_up, application.state.uploads, application.state.index)
         except DuetError as error:
-            logger.warning("What is left over is cleared away later. %s", error)
+            logger.warning("Leftover files are removed later. %s", error)
         except Exception:
-            logger.exception("What is left over could not be cleared away.")
+            logger.exception("Leftover files could not be removed.")
         await asyncio.sleep(INTERVAL_S)
 
 

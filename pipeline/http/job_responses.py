@@ -15,12 +15,12 @@ class LegView(BaseModel):
     """The progress of one leg."""
 
     status: Literal["waiting", "running", "ok", "failed", "skipped"]
-    done_s: float = Field(description="Seconds of audio that were heard.", examples=[312.5])
-    total_s: float | None = Field(description="Seconds of audio there are, as soon as they are known.")
-    text: str = Field(description="The last line that was heard.", examples=["Good morning, and welcome."])
-    work_s: float | None = Field(description="Seconds at work, once it has ended.")
+    done_s: float = Field(description="Seconds of audio processed so far.", examples=[312.5])
+    total_s: float | None = Field(description="Length of the audio in seconds, once it is known.")
+    text: str = Field(description="The last transcribed line.", examples=["Good morning, and welcome."])
+    work_s: float | None = Field(description="Seconds that the leg took, once it has ended.")
     model: str
-    reason: str = Field(description="Why it is not ok.")
+    reason: str = Field(description="Reason of a failed or skipped leg.")
 
 
 class JobView(BaseModel):
@@ -28,8 +28,8 @@ class JobView(BaseModel):
 
     id: str = Field(examples=["0123456789abcdef-01234567"])
     state: JobState
-    reason: str = Field(description="What is missing or went wrong.")
-    name: str = Field(description="What the audio is called.", examples=["ep-042.mp3"])
+    reason: str = Field(description="Reason of a failed, partial or cancelled job.")
+    name: str = Field(description="File name of the audio.", examples=["ep-042.mp3"])
     audio_s: float | None
     size_bytes: int
     submitted_at: str = Field(examples=["2026-01-02T03:04:05.678+00:00"])
@@ -38,7 +38,7 @@ class JobView(BaseModel):
     options: Options
     legs: dict[Leg, LegView]
     links: dict[str, str] = Field(
-        description="What there is to be had by now.",
+        description="Addresses of the results that exist so far.",
         examples=[{"self": "/jobs/0123456789abcdef-01234567", "events": "/jobs/0123456789abcdef-01234567/events"}],
     )
 
@@ -54,9 +54,9 @@ class Removed(BaseModel):
     """Numbers of removed items of a job."""
 
     jobs: list[str] = Field(examples=[["0123456789abcdef-01234567"]])
-    files: int = Field(description="Results and work files.")
+    files: int = Field(description="Number of result files and work files.")
     uploads: int
-    copies: int = Field(description="Of the audio, in this server's cache.")
+    copies: int = Field(description="Number of copies of the audio in this server's cache.")
     batch_entries: int
 
 
@@ -64,7 +64,7 @@ class Page(BaseModel):
     """A page of jobs, newest first."""
 
     jobs: list[JobView]
-    count: int = Field(description="How many there are in all.")
+    count: int = Field(description="Total number of jobs.")
 
 
 def view(record: JobRecord, request: Request) -> JobView:

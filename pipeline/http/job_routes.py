@@ -48,7 +48,7 @@ Known = Annotated[JobRecord, Depends(job_record)]
 async def list_jobs(
     request: Request,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
-    offset: Annotated[int, Query(ge=0, le=10**9, description="How many of the newest to leave out.")] = 0,
+    offset: Annotated[int, Query(ge=0, le=10**9, description="Number of newest jobs to skip.")] = 0,
 ) -> Page:
     """List the jobs of all callers, newest first."""
     count, records = await to_thread.run_sync(_newest, offset, limit)
@@ -67,7 +67,7 @@ async def cancel_job(
     record: Known,
     results: Annotated[
         bool,
-        Query(description="Remove a job that has ended, with its results, its upload and all the rest."),
+        Query(description="Also remove the results, the upload and all other data of a job that has ended."),
     ] = False,
 ) -> JobView | Removed:
     """Cancel a waiting or running job; an ended job and its results stay unchanged.

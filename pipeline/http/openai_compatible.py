@@ -35,10 +35,10 @@ class TranscriptionForm(BaseModel):
 
     model: str = Field(default="", description="Any name; the server has its own model.", examples=["whisper-1"])
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
-    prompt: str = Field(default="", max_length=2000, description="Names and terms that are said, with commas between.")
+    prompt: str = Field(default="", max_length=2000, description="Names and terms in the audio, separated by commas.")
     response_format: Literal["json", "text", "srt", "verbose_json", "vtt"] = "json"
-    temperature: float = Field(default=0.0, ge=0.0, le=1.0, description="Taken and left: Duet decodes greedily.")
-    stream: Literal[False] = Field(default=False, description="Not there; /jobs/{job}/events streams.")
+    temperature: float = Field(default=0.0, ge=0.0, le=1.0, description="Accepted and ignored: Duet decodes greedily.")
+    stream: Literal[False] = Field(default=False, description="Not supported; use /jobs/{job}/events.")
     granularities: list[Granularity] = Field(default_factory=list, alias=GRANULARITIES)
 
 

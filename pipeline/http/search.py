@@ -19,22 +19,22 @@ class SearchHit(BaseModel):
     """A segment of an episode that contains the words."""
 
     job: str
-    name: str = Field(description="What the audio is called.")
+    name: str = Field(description="File name of the audio.")
     start_s: float
-    parts: list[str] = Field(description="What is said there; every second part is what was looked for.")
+    parts: list[str] = Field(description="The segment's text in parts; every second part is a match.")
 
 
 class SearchResults(BaseModel):
     """The hits in the transcripts that are indexed so far."""
 
     places: list[SearchHit]
-    unread: int = Field(description="Transcripts that are still to be read; ask again to have them searched too.")
+    unread: int = Field(description="Number of transcripts not indexed yet; repeat the request to search them too.")
 
 
 @router.get("/search", responses=responses())
 async def search(
     request: Request,
-    q: Annotated[str, Query(min_length=1, max_length=200, description="Words, all of which are to be said.")],
+    q: Annotated[str, Query(min_length=1, max_length=200, description="Words that must all occur.")],
     limit: Annotated[int, Query(ge=1, le=100)] = 30,
 ) -> SearchResults:
     """Search all transcripts for segments with all words, ignoring case and accents; the last may be a prefix."""

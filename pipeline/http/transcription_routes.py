@@ -20,7 +20,7 @@ EXAMPLE = "https://example.org/ep-042.mp3"
 LONGEST_S = 3600.0
 Wait = Annotated[
     float | None,
-    Query(ge=0, le=LONGEST_S, description="Seconds to wait for the answer; the server waits no longer than it is set."),
+    Query(ge=0, le=LONGEST_S, description="Seconds to wait for the result; at most the server's own limit."),
 ]
 OTHERS = responses(400, 413, 415, 507) | {202: {"description": "It is at work; `links` say where.", "model": Answer}}
 

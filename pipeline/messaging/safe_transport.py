@@ -45,7 +45,7 @@ class CheckedChannel(redis.Channel):
             return super()._brpop_read(**options)
         except RefusedError as error:
             type(self.connection).is_refused = True
-            logger.warning("The broker refuses: %s. It is asked again.", error)
+            logger.warning("The broker rejects the request: %s. Trying again.", error)
             time.sleep(REFUSED_S)
             raise
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

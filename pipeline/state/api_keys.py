@@ -139,7 +139,7 @@ class ApiKeysSeen:
                 self._mark.touch()
         except OSError as error:
             logger.warning(
-                "%s cannot be written (%s): after a restart it is not known here that keys are needed.",
+                "%s cannot be written (%s): after a restart this server does not know that keys are required.",
                 self._mark,
                 error.strerror,
             )

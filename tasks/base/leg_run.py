@@ -119,7 +119,7 @@ class LegRun:
         try:
             self._job_store.add_segments(self.spec, segments)
         except BrokerError as error:
-            logger.warning("%s The segments are in the transcript all the same.", error)
+            logger.warning("%s The segments will be in the transcript.", error)
 
     def _update(self, progress: dict[str, float | str]) -> None:
         while not self._try_update(progress):

@@ -11,7 +11,7 @@ from pipeline.types.pools import POOLS
 from tests.faults.fleet import TIMEOUT_S, Fleet, is_consistent, wait_until, windows
 
 pytestmark = pytest.mark.xdist_group("fleet")
-REFUSES = "The broker refuses"
+REFUSES = "The broker rejects the request"
 
 
 def fill(client: Any) -> None:

@@ -80,4 +80,4 @@ def test_a_job_that_cannot_be_read_keeps_the_sweeper_from_no_other(
     # Then it has sent the others, and said which it could not
     sent = {spec.job for spec in (before, behind) if (record := job_store.get(spec.job)) and record.sent_at}
     assert sent == {before.job, behind.job}
-    assert [it.message for it in caplog.records] == [f"{odd.job} cannot be looked after; the others are."]
+    assert [it.message for it in caplog.records] == [f"{odd.job} cannot be checked; the other jobs are."]

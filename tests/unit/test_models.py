@@ -271,7 +271,7 @@ def test_what_the_bucket_has_not_got_is_looked_for_elsewhere(
     settings.cache_clear()
     with pytest.raises(voxtral_weights.NotFoundError, match="huggingface"):
         voxtral_weights.find(VOXTRAL.name)
-    assert "is looked for elsewhere" in caplog.text
+    assert "is downloaded from the hub instead" in caplog.text
 
 
 @pytest.mark.parametrize("text", ["base", "whisper/", "whisper/../x", "parrot/base", "whisper/a/b/c"])

@@ -72,7 +72,7 @@ class DevicePriority:
             answer = ask()
         except (BrokerError, redis.RedisError) as error:
             if not self._is_broker_down:  # logged once, not at every token
-                logger.warning("%s The device is shared without turns meanwhile.", error)
+                logger.warning("%s The device is shared without priorities meanwhile.", error)
             self._is_broker_down = True
             return None
         self._is_broker_down = False

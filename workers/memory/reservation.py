@@ -124,7 +124,7 @@ def _loading_lock(device_id: str) -> Iterator[Any]:
         lock = connect(patient=True).lock(loading_key(device_id), timeout=TURN_S, thread_local=False)
         lock.acquire()
     except (BrokerError, redis.RedisError) as error:
-        logger.warning("%s Loading without waiting for others.", error)
+        logger.warning("%s Loading without waiting for other processes.", error)
     try:
         yield lock
     finally:
@@ -132,7 +132,7 @@ def _loading_lock(device_id: str) -> Iterator[Any]:
             try:
                 lock.release()
             except redis.RedisError as error:
-                logger.warning("The turn to load was over before its end (%s).", error)
+                logger.warning("The loading lock expired before loading had ended (%s).", error)
 
 
 def _watch(place: ComputeDevice, share: MemoryAllocation, lock: Any, over: threading.Event) -> None:
@@ -144,7 +144,7 @@ def _watch(place: ComputeDevice, share: MemoryAllocation, lock: Any, over: threa
             try:
                 lock.reacquire()
             except redis.RedisError as error:
-                logger.warning("The turn to load could not be held (%s).", error)
+                logger.warning("The loading lock could not be renewed (%s).", error)
 
 
 def held_bytes(place: ComputeDevice) -> int:

@@ -70,7 +70,7 @@ class Ec2Metadata:
             answer = self._request_action()
         except urllib3.exceptions.HTTPError as error:
             if self._was_reachable:
-                logger.warning("%s does not answer (%s); its notice will not be heard.", self._endpoint, error)
+                logger.warning("%s does not answer (%s); a spot notice will be missed.", self._endpoint, error)
             self._was_reachable = False
             return None
         self._was_reachable = True

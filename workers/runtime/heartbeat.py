@@ -44,7 +44,7 @@ class HeartbeatThread(threading.Thread):
             try:
                 self.beat()
             except Exception:  # without heartbeats the worker is declared lost and its tasks are requeued
-                logger.exception("The worker could not say that it is there; it tries again.")
+                logger.exception("The worker could not send its heartbeat; trying again.")
 
     def beat(self) -> None:
         """Send one heartbeat, and release the leases of processes that have ended."""
@@ -52,7 +52,7 @@ class HeartbeatThread(threading.Thread):
             self._registry.heartbeat(self.worker, stopping=self.stopping)
             self._registry.release_dead(self.worker)
         except redis.RedisError as error:
-            logger.warning("The broker does not answer (%s); it is asked again.", error)
+            logger.warning("The broker does not answer (%s); trying again.", error)
 
     def stop(self) -> None:
         """Announce that running legs must hand over; safe in a signal handler."""
@@ -66,7 +66,7 @@ class HeartbeatThread(threading.Thread):
             requeue(broker_url(), self.worker)
             self._registry.deregister(self.worker)
         except (redis.RedisError, OperationalError) as error:
-            logger.warning("The broker does not answer (%s); the sweeper will see that we are gone.", error)
+            logger.warning("The broker does not answer (%s); the sweeper will notice that it has stopped.", error)
 
 
 _hearts: list[HeartbeatThread] = []
@@ -124,4 +124,4 @@ def _publish_signing(worker: Worker) -> None:
     try:
         publish_signing_state(worker.id)
     except BrokerError as error:
-        logger.warning("%s Nobody is told whether webhooks are signed here.", error)
+        logger.warning("%s Whether this worker can sign webhooks is not published.", error)

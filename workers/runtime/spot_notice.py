@@ -33,7 +33,7 @@ class SpotNoticeWatcher(threading.Thread):
         """Poll until there is a notice, then stop this process."""
         while not self.has_notice():
             time.sleep(settings().notice_interval_s)
-        logger.warning("The worker stops, and what it is at goes on elsewhere.")
+        logger.warning("The worker stops; another one continues its work.")
         os.kill(os.getpid(), signal.SIGTERM)
 
     def has_notice(self) -> bool:
@@ -52,7 +52,7 @@ class SpotNoticeWatcher(threading.Thread):
         except Exception as error:
             trouble = f"{type(error).__name__}: {error}"
             if self._troubles.get(source.name) != trouble:
-                logger.warning("%s cannot be looked at (%s); its notice will not be heard.", source.name, trouble)
+                logger.warning("%s cannot be read (%s); a spot notice will be missed.", source.name, trouble)
             self._troubles[source.name] = trouble
             return None
         self._troubles.pop(source.name, None)

@@ -73,7 +73,7 @@ class WebhookSender(threading.Thread):
         try:
             self._attempt(turn)
         except (BrokerError, redis.RedisError) as error:
-            logger.warning("The broker does not answer (%s); %s is told again.", error, turn.delivery.id)
+            logger.warning("The broker does not answer (%s); %s is reported again later.", error, turn.delivery.id)
         finally:
             self._free.release()
 
@@ -87,7 +87,7 @@ class WebhookSender(threading.Thread):
             self._give_up(turn, str(error))
             return
         except Exception as error:
-            logger.exception("The webhook %s met something unforeseen.", turn.delivery.id)
+            logger.exception("Unexpected error while delivering the webhook %s.", turn.delivery.id)
             answer = WebhookResponse(f"no answer ({type(error).__name__})", is_silent=True)
         tries = turn.delivery.tries + 1
         if not answer.trouble:
@@ -103,7 +103,7 @@ class WebhookSender(threading.Thread):
     def _give_up(self, turn: Turn, why: str, *, is_silent: bool = False) -> None:
         self._queue.end(turn, is_silent=is_silent)
         self._job_store.count(metric_events.webhook("failed"))
-        logger.error("The webhook %s is given up: %s", turn.delivery.id, why)
+        logger.error("Giving up on the webhook %s: %s", turn.delivery.id, why)
 
 
 _senders: list[WebhookSender] = []

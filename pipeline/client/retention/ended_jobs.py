@@ -82,7 +82,7 @@ def _spec(job: str, text: str | None) -> JobSpec | None:
     try:
         return JobSpec.from_json(text or "")
     except ValueError:
-        logger.warning("What is kept of job %s is of another version of Duet; its work files are not looked for.", job)
+        logger.warning("The record of job %s is of another version of Duet; its work files are not removed.", job)
         return None
 
 

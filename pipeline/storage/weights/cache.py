@@ -28,7 +28,7 @@ def from_cache(name: ModelId) -> Path | None:
     try:
         return pull(uri, name)
     except (StorageError, TransientError) as error:
-        logger.warning("%s %s is looked for elsewhere.", error, name)
+        logger.warning("%s %s is downloaded from the hub instead.", error, name)
         return None
 
 

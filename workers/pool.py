@@ -10,6 +10,7 @@ from celery.signals import task_postrun, task_prerun, worker_process_init
 
 from pipeline.errors import DuetError
 from pipeline.settings import settings
+from pipeline.types.job import LEGS
 from pipeline.types.pools import LOADING, UNAVAILABLE
 from workers.engine import Analyst, Transcriber
 from workers.pool_reporter import pool_reporter
@@ -52,7 +53,7 @@ def warm_up(**_: Any) -> None:
         # The process stays: it fails each job with this sentence instead of leaving it in the queue.
         logger.error("%s", error)
         own.update(status="failed", reason=error, percent=None)
-    if own.pool in ("whisper", "voxtral"):
+    if own.pool in LEGS:
         work = _TaskActivity(IdleTimer(settings().idle_unload_s, _unload))
         task_prerun.connect(work.begin, weak=False)
         task_postrun.connect(work.end, weak=False)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from typing import Literal
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
@@ -11,12 +10,11 @@ from rich.text import Text
 
 from pipeline.client.batch_progress import BatchProgress, BatchTotals
 from pipeline.client.episode_row import EpisodeRow, last_part
-from pipeline.types import JobState
+from pipeline.types import JobState, Leg
 from pipeline.types.pools import LOADING
 from pipeline.types.records import LegRecord
 from pipeline.types.time_format import hms
 
-LegName = Literal["whisper", "voxtral"]
 STYLES = {
     JobState.COMPLETED: "green",
     JobState.PARTIAL: "yellow",
@@ -98,7 +96,7 @@ def line(row: EpisodeRow) -> str:
     return f"{row.source}: {row.state.value}{' already' if row.was_done else ''}{length}{took}{reason}"
 
 
-def _leg(row: EpisodeRow, name: LegName, pools: dict[str, dict[str, str]]) -> RenderableType:
+def _leg(row: EpisodeRow, name: Leg, pools: dict[str, dict[str, str]]) -> RenderableType:
     leg = row.record.legs[name] if row.record else LegRecord()
     if outcome := leg.outcome:
         took = f" {outcome.work_s:.1f} s" if outcome.status == "ok" else ""

@@ -29,7 +29,7 @@ UPLOADS_AT_ONCE = 8
 DOWNLOADS_AT_ONCE = 16
 DOWNLOADS_OF_ONE = 4
 """Downloads of one caller at once."""
-SHELVES: dict[tuple[Leg, ...], str] = {LEGS: "hybrid", ("whisper",): "transcribe", ("voxtral",): "analyze"}
+SUBFOLDERS: dict[tuple[Leg, ...], str] = {LEGS: "hybrid", ("whisper",): "transcribe", ("voxtral",): "analyze"}
 """Subfolders of the server's destination, so that a job with fewer legs does not overwrite another's results."""
 
 
@@ -122,7 +122,7 @@ def _subfolder(options: Options) -> str:
     """Return the subfolder of the destination for the given options; each set of options has its own."""
     own = options.model_dump(mode="json", exclude_defaults=True, exclude={"legs"})
     digest = hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:8]
-    return f"{SHELVES[options.legs]}-{digest}" if own else SHELVES[options.legs]
+    return f"{SUBFOLDERS[options.legs]}-{digest}" if own else SUBFOLDERS[options.legs]
 
 
 def order(fields: multipart.Fields, upload: UploadedFile | None, *, legs: tuple[Leg, ...]) -> JobRequest:

@@ -5,6 +5,7 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline.errors import MessageError
 from pipeline.storage.allowed_roots import check_destination
 from pipeline.types import JobSpec, Leg, LegOutcome
+from pipeline.types.job import LEGS
 from pipeline.types.validation import describe_validation_error
 
 MOST_SPEC_BYTES = 64_000
@@ -52,7 +53,7 @@ def admit_outcomes(outcomes: object) -> dict[Leg, LegOutcome]:
         legs = {outcome.leg: outcome for outcome in _OUTCOMES.validate_python(outcomes)}
     except ValidationError as error:
         raise _validation_failure(error) from None
-    if missing := {"whisper", "voxtral"} - legs.keys():
+    if missing := set(LEGS) - legs.keys():
         raise MessageError(f"The message holds no outcome of {' and '.join(sorted(missing))}.")
     return legs
 

@@ -1,13 +1,11 @@
 """Definitions of the metrics; docs/watching.md lists them."""
 
-from typing import get_args
-
 from pipeline import errors
 from pipeline.state.counters import Counter, Histogram
-from pipeline.types import FINAL_STATES, Leg
+from pipeline.types import FINAL_STATES
+from pipeline.types.job import LEGS
 
-LEGS: tuple[str, ...] = get_args(Leg)
-STEPS = ("whisper", "voxtral", "opinion", "merge", "rescue", "conclude")
+STEPS = (*LEGS, "opinion", "merge", "rescue", "conclude")
 """The steps of a job, by their names in task ids."""
 UNEXPECTED, LOST, MEMORY = "unexpected", "lost", "memory"
 RETRY_CAUSES = ("transient", LOST, MEMORY, "vanished")

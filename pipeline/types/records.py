@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.errors import WaitTimeoutError
-from pipeline.types.job import FINAL_STATES, JobSpec, JobState, Leg
+from pipeline.types.job import FINAL_STATES, LEGS, JobSpec, JobState, Leg
 from pipeline.types.result import LegOutcome
 
 RANKS = {JobState.SUBMITTED: 0, JobState.RUNNING: 1, JobState.TRANSCRIBED: 2} | dict.fromkeys(FINAL_STATES, 3)
@@ -77,7 +77,7 @@ class JobRecord(BaseModel):
     @classmethod
     def from_hash(cls, fields: dict[str, str]) -> "JobRecord":
         """Return the record in a job's hash."""
-        legs: dict[str, dict[str, Any]] = {"whisper": {}, "voxtral": {}}
+        legs: dict[str, dict[str, Any]] = {leg: {} for leg in LEGS}
         own: dict[str, Any] = {}
         for name, value in fields.items():
             leg, _, field = name.partition(".")

@@ -4,6 +4,7 @@ from celery.backends.base import KeyValueStoreBackend
 
 from pipeline.messaging.chord import STEPS
 from pipeline.types import JobSpec
+from pipeline.types.job import LEGS
 from pipeline.types.records import JobRecord
 
 GROUP_ENDINGS = (".j", ".t", ".s", ".c")
@@ -33,4 +34,4 @@ def _counts(job: str, attempt: int) -> list[str]:
 
 def lease_keys(spec: JobSpec) -> list[str]:
     """Return the keys of the leases of a job's attempt."""
-    return [f"duet:lease:{spec.task_id(step)}" for step in ("whisper", "voxtral", "opinion")]
+    return [f"duet:lease:{spec.task_id(step)}" for step in (*LEGS, "opinion")]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from prometheus_client.core import GaugeMetricFamily
 
 from pipeline.state.job_store import JobStore
-from pipeline.state.metric_definitions import LEGS
 from pipeline.types import FINAL_STATES, JobState
+from pipeline.types.job import LEGS
 
 STATES = tuple(state.value for state in JobState if state not in FINAL_STATES)
 WAITS = (*LEGS, "opinion", "merge")

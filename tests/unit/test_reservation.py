@@ -240,7 +240,7 @@ def test_turns_outlive_the_broker_and_say_once_that_it_is_away(
         alone.yield_to_fast_leg()
         alone.yield_to_fast_leg()
     settings.cache_clear()
-    assert len([line for line in caplog.messages if "without turns" in line]) == 1
+    assert len([line for line in caplog.messages if "without priorities" in line]) == 1
 
 
 def test_what_is_dropped_is_loaded_again() -> None:

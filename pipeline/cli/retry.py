@@ -118,7 +118,7 @@ def _ended(jobs: list[str], job_store: "JobStore", stack: "Stack | None") -> "It
             except BrokerError:
                 if not stack:
                     raise
-                continue  # our own Valkey has died; tend() restarts it with its persisted data
+                continue  # our own Valkey has died; `restart_ended` starts it again with its persisted data
             yield from ended
             progress.advance(bar, len(ended))
             done = {it.spec.job for it in ended}

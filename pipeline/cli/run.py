@@ -92,7 +92,7 @@ class _Work:
                 except BrokerError:
                     if not stack or background.error:
                         raise
-                    continue  # our own Valkey has died; tend() restarts it with its persisted data
+                    continue  # our own Valkey has died; `restart_ended` starts it again with its persisted data
                 time.sleep(TICK_S)
         finally:
             background.stop()

@@ -66,7 +66,7 @@ class HeartbeatThread(threading.Thread):
             requeue(broker_url(), self.worker)
             self._registry.deregister(self.worker)
         except (redis.RedisError, OperationalError) as error:
-            logger.warning("The broker does not answer (%s); the sweeper will notice that it has stopped.", error)
+            logger.warning("The broker does not answer (%s); the sweeper will notice that the worker stopped.", error)
 
 
 _hearts: list[HeartbeatThread] = []

@@ -73,7 +73,9 @@ class WebhookSender(threading.Thread):
         try:
             self._attempt(turn)
         except (BrokerError, redis.RedisError) as error:
-            logger.warning("The broker does not answer (%s); %s is reported again later.", error, turn.delivery.id)
+            logger.warning(
+                "The broker does not answer (%s); the webhook %s is sent again later.", error, turn.delivery.id
+            )
         finally:
             self._free.release()
 

@@ -206,7 +206,7 @@ class Fleet:
 
     def redis(self) -> Any:
         address = self.url.replace("redis+socket://", "unix://")
-        return redis.Redis.from_url(address, decode_responses=True, socket_timeout=0.5)
+        return redis.Redis.from_url(address, decode_responses=True, socket_timeout=5.0)
 
     @contextmanager
     def client(self) -> Iterator[None]:

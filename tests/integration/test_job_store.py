@@ -253,6 +253,28 @@ def test_many_are_answered_in_the_order_they_were_asked(job_store: JobStore) -> 
     assert list(job_store.get_many([])) == []
 
 
+def test_more_than_a_page_of_jobs_is_read_in_order_and_no_page_before_it_is_needed(
+    job_store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given five jobs, one of them unknown, and pages of two
+    jobs = [named("a"), named("b"), "unknown", named("c"), named("d")]
+    for job in jobs:
+        if job != "unknown":
+            begun(job_store, job)
+    monkeypatch.setattr(module, "PAGE", 2)
+    asked = iter(jobs)
+
+    # When the first is read, then the third has not been asked for yet
+    states = job_store.states(asked)
+    first = next(states)
+    assert next(asked) == "unknown"
+
+    # And the rest comes in order
+    assert [first, *states] == [JobState.SUBMITTED] * 4
+    assert [it["attempt"] for it in job_store.fields(jobs, ["attempt"])] == ["1", "1", None, "1", "1"]
+    assert [it is not None for it in job_store.get_many(jobs)] == [True, True, False, True, True]
+
+
 def test_jobs_are_listed_oldest_first(job_store: JobStore) -> None:
     a, b, c = map(named, "abc")
     for job in (c, a, b):

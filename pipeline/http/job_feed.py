@@ -55,8 +55,10 @@ class JobFeed:
         try:
             while True:
                 has_news = asyncio.create_task(listener.has_news.wait())
-                await asyncio.wait({has_news, task}, return_when=asyncio.FIRST_COMPLETED)
-                has_news.cancel()
+                try:
+                    await asyncio.wait({has_news, task}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    has_news.cancel()
                 if task.done():
                     task.result()  # raises the error of the task
                     return

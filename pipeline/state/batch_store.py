@@ -38,10 +38,9 @@ class BatchStore:
         The submitter must call `renew` at least every `OWNER_TTL_S` seconds.
         """
         now = time.time()
-        batch = f"{datetime.fromtimestamp(now):%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        batch = self._claim_id(now)
         record = BatchRecord(batch, now, tuple(map(well_formed, places)), destination, options)
         fields = {
-            "created_at": now,
             "places": json.dumps([well_formed(place) for place in places]),
             "destination": destination,
             "options": json.dumps(options),
@@ -52,6 +51,14 @@ class BatchStore:
             pipe.zadd(INDEX, {batch: now})
             pipe.execute()
         return record
+
+    def _claim_id(self, now: float) -> str:
+        """Return an id that no other batch has; of batches of the same second, each takes its own."""
+        with readable_errors():
+            while True:
+                batch = f"{datetime.fromtimestamp(now):%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+                if self.redis.hsetnx(_key(batch), "created_at", now):
+                    return batch
 
     def get(self, batch: str) -> BatchRecord:
         """Return a batch by its id or a prefix of it, or the newest one for `last`.

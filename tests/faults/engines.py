@@ -11,6 +11,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -198,11 +199,12 @@ def _work(
     stage: Stage, leg: Leg, audio: Path, windows: int, report: Report, checkpoints: Checkpoints | None
 ) -> "Sequence[int]":
     stage.write("begin", leg, audio.stem, 0)
+    total_s = windows * WINDOW_S + 1
     try:
         for window in range(windows):
-            _window(stage, leg, audio.stem, window, lambda: report(0.0, windows * WINDOW_S), checkpoints)
-            report((window + 1) * WINDOW_S, windows * WINDOW_S + 1)
-        stage.reach(f"{leg}.{audio.stem}.end", lambda: report(0.0, 1.0))
+            _window(stage, leg, audio.stem, window, partial(report, window * WINDOW_S, total_s), checkpoints)
+            report((window + 1) * WINDOW_S, total_s)
+        stage.reach(f"{leg}.{audio.stem}.end", partial(report, windows * WINDOW_S, total_s))
     finally:
         stage.write("end", leg, audio.stem, 0)
     return range(windows)

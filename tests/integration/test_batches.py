@@ -61,6 +61,19 @@ def test_a_folder_is_submitted_and_what_is_no_episode_is_said(job_store: JobStor
     assert {job.spec.uri for job in batch} == {it.uri for it in batch.entries()}
 
 
+def test_batches_of_the_same_second_have_ids_of_their_own(job_store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given two batches of the same second, whose ids would end alike
+    ends = iter(["0000", "0000", "0001"])
+    monkeypatch.setattr("pipeline.state.batch_store.secrets.token_hex", lambda _: next(ends))
+    monkeypatch.setattr("pipeline.state.batch_store.time.time", lambda: 1000.0)
+    batches = BatchStore(job_store.redis)
+
+    first, second = batches.create(["a/"], "file:///one", {}), batches.create(["b/"], "file:///two", {})
+
+    assert batches.ids() == [first.id, second.id]
+    assert (batches.get(first.id).places, batches.get(second.id).places) == (("a/",), ("b/",))
+
+
 def test_the_same_folder_again_does_only_what_is_missing(job_store: JobStore, show: Path, results: Path) -> None:
     end_jobs(job_store, [job.id for job in submit_folder(show, results)])
     write_audio(show, "4.mp3", "5.mp3")

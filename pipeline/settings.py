@@ -72,7 +72,8 @@ class Settings(BaseSettings):
     voxtral_model: str = "mistralai/Voxtral-Mini-3B-2507"
     """Hub id of the model, path of a folder with its files, or such a folder's `s3://bucket/prefix`."""
     voxtral: Literal["auto", "on", "off"] = "auto"
-    """Use of Voxtral: `auto` where there is a CUDA device, `on` also on a CPU, `off` never."""
+    """Use of Voxtral: `auto` on a CUDA device, and on a CPU that multiplies bfloat16 and has the weights already (`duet
+    models get voxtral`); `on` always, in float32 on other CPUs; `off` never."""
     voxtral_url: str | None = None
     """Base URL of an OpenAI-compatible server with Voxtral, `http://host:8000/v1`; preferred to a local device."""
     voxtral_key: SecretStr | None = None
@@ -84,8 +85,7 @@ class Settings(BaseSettings):
     voxtral_backoff_s: float = Field(default=1.0, ge=0)
     """Seconds before the second try; the wait doubles with each further one, unless the server names another."""
     voxtral_section_s: float | None = Field(default=None, ge=30.0, le=1500.0)
-    """Seconds of the longest section of audio; unset: the memory plan's value (`duet plan`), and 600 on a CPU or a
-    server."""
+    """Seconds of the longest section of audio; unset: the memory plan's value (`duet plan`), and 600 on a server."""
     voxtral_quantize: Literal["int8", "nf4"] | None = None
     """Quantization of Voxtral's weights to 8 or 4 bits, for small cards; needs the extra `quantize`."""
 

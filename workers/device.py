@@ -23,6 +23,11 @@ def has_cuda() -> bool:
     return torch.cuda.is_available()
 
 
+def cpu_has_bfloat16() -> bool:
+    """Return whether the CPU multiplies bfloat16 numbers itself: avx512_bf16 or AMX."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
 def uses_cuda() -> bool:
     """Return whether this process has initialized CUDA, without initializing it."""
     return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
@@ -45,7 +50,7 @@ def identity(device: torch.device) -> str:
 def choose(name: str) -> ComputeDevice:
     """Return the device of a name: `auto`, `cpu`, `cuda`, `cuda:<index>` or a card's UUID.
 
-    The dtype is bfloat16 on cards with native support, float16 on older cards and float32 on a CPU.
+    The dtype is bfloat16 on cards and CPUs with native support, float16 on older cards and float32 on older CPUs.
 
     Raises:
         EngineError: the name is unknown, or the device is absent.
@@ -61,7 +66,7 @@ def choose(name: str) -> ComputeDevice:
     if device.type not in ("cpu", "cuda"):
         raise EngineError(f"DUET_DEVICE={name!r} is unknown; use auto, cpu, cuda, cuda:<index> or GPU-<uuid>.")
     if device.type == "cpu":
-        return ComputeDevice(device, torch.float32)
+        return ComputeDevice(device, torch.bfloat16 if cpu_has_bfloat16() else torch.float32)
     if not has_cuda() or (device.index or 0) >= torch.cuda.device_count():
         count = torch.cuda.device_count() if has_cuda() else 0
         raise EngineError(

@@ -54,7 +54,7 @@ def _device() -> Check:
     found = f"{device.described(place.device)}, {free / GIB:.1f} of {total / GIB:.1f} GiB free"
     if place.device.type == "cuda":
         return ok("device", found)
-    return warning("device", found, "a CUDA device makes Whisper many times faster and lets Voxtral run")
+    return warning("device", found, "a CUDA device makes both models many times faster")
 
 
 def _precision(place: device.ComputeDevice) -> Check:
@@ -80,14 +80,14 @@ def _voxtral_weights(place: device.ComputeDevice) -> Check:
         return ok("voxtral-weights", "not needed: DUET_VOXTRAL=off")
     if own.voxtral_url:
         return ok("voxtral-weights", f"not needed: {own.voxtral_url} has them")
-    if own.voxtral == "auto" and place.device.type != "cuda":
-        step = "use a CUDA device, set DUET_VOXTRAL_URL to a server, or DUET_VOXTRAL=on for the CPU"
-        return warning("voxtral-weights", "not needed: Voxtral does not run on this device", step)
+    if own.voxtral == "auto" and place.dtype == torch.float32:
+        step = "use a CUDA device, set DUET_VOXTRAL_URL to a server, or DUET_VOXTRAL=on for float32 on the CPU"
+        return warning("voxtral-weights", "not needed: this CPU does not multiply bfloat16", step)
     if own.voxtral_quantize:
         quantize.check(place, own.voxtral_quantize)
     folder = voxtral_weights.find_local(own.voxtral_model)
     if folder is None:
-        step = "they are fetched when the pool starts, 9 GB for Mini; or copy the folder, and set DUET_VOXTRAL_MODEL"
+        step = "fetch them with `duet models get voxtral`, 9 GB for Mini, or set DUET_VOXTRAL_URL to a server"
         return warning("voxtral-weights", f"those of {own.voxtral_model} are not here yet", step)
     found = voxtral_weights.check(folder)
     return ok("voxtral-weights", f"{own.voxtral_model}, {folder}, {found.parameters / 1e9:.1f} billion numbers")

@@ -5,6 +5,8 @@ from typing import Literal
 
 import torch
 
+from workers.device import cpu_has_bfloat16
+
 Kind = Literal["fp32", "bf16", "fp16"]
 """Arithmetic of a matrix product."""
 CacheKind = Literal["fp32", "bf16", "fp16", "int8"]
@@ -51,10 +53,6 @@ def choose(device: torch.device) -> Precision:
     """Return the precision in which this device transcribes fastest without losing words."""
     if device.type == "cuda":
         return FP16
-    if device.type == "cpu" and _cpu_has_bfloat16():
+    if device.type == "cpu" and cpu_has_bfloat16():
         return BF16
     return FP32
-
-
-def _cpu_has_bfloat16() -> bool:
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

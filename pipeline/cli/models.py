@@ -11,6 +11,7 @@ import typer
 
 from pipeline.cli.terminal import FAILED, console, exit_usage, messages
 from pipeline.cli.worker_imports import worker_packages
+from pipeline.types.job import LEGS, Leg
 
 if TYPE_CHECKING:
     from pipeline.storage.weights.model_id import ModelId
@@ -62,6 +63,25 @@ def pull(uri: Where = None, model: Which = None) -> None:
         with _progress(str(name), sizes.get(name, 0)) as on_bytes:
             folder = take(place, name, on_bytes)
         console.print(f"{name}: {folder}", soft_wrap=True, highlight=False)
+
+
+@models.command(epilog="Example: duet models get voxtral")
+def get(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="voxtral or whisper (those of settings), or an id as for --model.")
+    ],
+) -> None:
+    """Fetch a model onto this machine as a pool does, from the bucket or the hub, and verify its files.
+
+    An interrupted download is resumed. Voxtral runs on a CPU only where its weights were fetched in this way.
+    """
+    name = next((_of_settings(leg) for leg in LEGS if leg == model), None) or _names([model])[0]
+    folder = _found(name)
+    if name.leg == "voxtral":
+        from workers.weights.voxtral import verify
+
+        verify(folder)
+    console.print(f"{name}: {folder}", soft_wrap=True, highlight=False)
 
 
 @models.command(epilog="Example: duet models ls s3://bucket/models")
@@ -120,21 +140,24 @@ def _place(uri: str | None) -> str:
 
 
 def _names(asked: Sequence[str] | None) -> "list[ModelId]":
+    from pipeline.storage.weights.model_id import ModelId
+
+    return [ModelId.parse(text) for text in asked] if asked else [_of_settings(leg) for leg in LEGS]
+
+
+def _of_settings(leg: Leg) -> "ModelId":
     from pipeline.settings import settings
     from pipeline.storage.weights.model_id import ModelId, is_model_id
 
-    if asked:
-        return [ModelId.parse(text) for text in asked]
-    own = settings()
-    for variable, model in (("DUET_WHISPER_MODEL", own.whisper_model), ("DUET_VOXTRAL_MODEL", own.voxtral_model)):
-        if not is_model_id(model):
-            exit_usage(f"{variable}={model!r} is a place and not a name; say which model it is with --model.")
-    return [ModelId("whisper", own.whisper_model), ModelId("voxtral", own.voxtral_model)]
+    model = settings().whisper_model if leg == "whisper" else settings().voxtral_model
+    if not is_model_id(model):
+        exit_usage(f"DUET_{leg.upper()}_MODEL={model!r} is a place and not a name; say which model it is.")
+    return ModelId(leg, model)
 
 
 def _found(name: "ModelId") -> Path:
     """Return the path of a model on this machine, downloaded as by a pool if missing."""
-    with worker_packages("models push without --from"):
+    with worker_packages("models get and models push without --from"):
         from workers.weights.voxtral import find
         from workers.weights.whisper import whisper_checkpoint
     return whisper_checkpoint(name.name) if name.leg == "whisper" else find(name.name)

@@ -37,7 +37,7 @@ def whisper_jobs(is_cuda: bool) -> list[tuple[str, list[str]]]:
 def jobs(is_cuda: bool) -> list[tuple[str, list[str]]]:
     """Return every measurement and the module with its arguments, what matters most first."""
     small = [] if is_cuda else ["--batches", "4", "--batch", "2", "--sections", "1", "--section-s", "30"]
-    minutes = ["--minutes", "10"] if is_cuda else ["--minutes", "1", "--section-s", "60", "--tokens", "4"]
+    minutes = ["--minutes", "10"] if is_cuda else ["--minutes", "1", "--section-s", "60", "--tokens", "4", "4"]
     tokens = [] if is_cuda else ["--tokens", "8"]
     return [
         *whisper_jobs(is_cuda)[:3],

@@ -113,7 +113,7 @@ def _fast(place: Any, args: argparse.Namespace) -> Any:
 
 
 def _slow(place: Any, args: argparse.Namespace, folder: Path) -> Any:
-    from tests.benchmarks import voxtral as benchmark
+    from tests.benchmarks import voxtral_systems as benchmark
     from tests.voxtral_sound import noise
 
     model = benchmark.load(place, folder, args.hidden, args.layers, args.threads)

@@ -20,7 +20,7 @@ from tests.services import start_valkey
 from workers import device
 from workers.device import GIB, ComputeDevice
 from workers.memory import cards, reservation
-from workers.memory.device_priority import POLL_S, DevicePriority, NoDevicePriority, device_priority
+from workers.memory.device_priority import BUSY_S, POLL_S, DevicePriority, NoDevicePriority, device_priority
 from workers.memory.plan import WhisperAllocation
 from workers.memory.request import NoRoomError
 from workers.pool_reporter import pool_reporter
@@ -191,6 +191,9 @@ class Clock:
     def monotonic(self) -> float:
         return self.now_s
 
+    def time(self) -> float:
+        return self.now_s
+
     def sleep(self, seconds: float) -> None:
         self.now_s += seconds
 
@@ -227,6 +230,37 @@ def test_the_slow_leg_waits_for_the_fast_one_but_not_for_ever(broker: str, clock
         assert waited_s(slow, clock, 0.05) == pytest.approx(0.25, abs=2 * POLL_S)
 
     # And not at all when the fast leg has ended
+    assert waited_s(slow, clock, 0.05) == 0
+
+
+def test_a_batch_of_any_length_keeps_its_priority_and_another_that_ends_does_not_take_it(
+    broker: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given two processes of the fast leg at work, one of which renews its signal
+    renewed = threading.Event()
+    monkeypatch.setattr("workers.memory.device_priority._RENEWAL_S", 0.01)
+    first, second, slow = DevicePriority("GPU-1"), DevicePriority("GPU-1"), DevicePriority("GPU-1")
+    slow.yield_to_fast_leg()
+    with first.hold():
+        with second.hold():
+            pass
+        clock.sleep(10 * BUSY_S)
+        signal = first._signal
+        monkeypatch.setattr(first, "_signal", lambda: (signal(), renewed.set()))
+        assert renewed.wait(10)
+
+        # Then the slow leg still waits, though the other has ended and the batch is longer than a signal lasts
+        slow.yield_to_fast_leg()
+        assert waited_s(slow, clock, 0.05) == pytest.approx(0.25, abs=2 * POLL_S)
+
+
+def test_a_fast_leg_that_was_killed_holds_the_device_no_longer_than_its_signal(broker: str, clock: Clock) -> None:
+    killed, slow = DevicePriority("GPU-1"), DevicePriority("GPU-1")
+    killed._signal()
+    slow.yield_to_fast_leg()
+    assert waited_s(slow, clock, 0.05) > 0
+    clock.sleep(BUSY_S)
+    slow._last_step_s = clock.now_s
     assert waited_s(slow, clock, 0.05) == 0
 
 

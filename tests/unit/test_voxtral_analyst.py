@@ -1,7 +1,7 @@
 """Whole episodes through the tiny Voxtral: sections, batches, levels, checkpoints, progress."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from workers.voxtral import device_loading, model, reduction
 from workers.voxtral.analyst import VoxtralAnalyst
 from workers.voxtral.answer_schemas import Overview
 from workers.voxtral.deadline import Deadline
+from workers.voxtral.generation import Request
 from workers.voxtral.local_backend import LocalBackend
-from workers.voxtral.prompts import DETAILS, OVERVIEW, Note
+from workers.voxtral.prompts import OVERVIEW, Note
 from workers.voxtral.sections import Section
 from workers.weights import voxtral as voxtral_weights
 
@@ -210,7 +211,7 @@ def test_an_attempt_goes_on_where_the_last_one_stopped(
     before = dict(kept)
     heard: list[int] = []
     hear = voxtral.encode_audio
-    monkeypatch.setattr(voxtral, "encode_audio", lambda samples: heard.append(len(samples)) or hear(samples))
+    monkeypatch.setattr(voxtral, "encode_audio", lambda samples, _: heard.append(len(samples)) or hear(samples))
     assert analyst(voxtral, 30.0, rows=1).analyze(episode, Options(), quiet, kept) == one_by_one
     assert len(heard) == 2, "the first of three sections had both its answers"
     assert {key: kept[key] for key in before} == before
@@ -229,7 +230,7 @@ def test_what_was_summed_up_is_not_summed_up_again(
     kept.most = inf
     answer, asked = voxtral.answer, []
     monkeypatch.setattr(voxtral, "answer", lambda text, *rest: asked.append(text) or answer(text, *rest))
-    monkeypatch.setattr(voxtral, "encode_audio", lambda samples: pytest.fail("heard again"))
+    monkeypatch.setattr(voxtral, "encode_audio", lambda samples, _: pytest.fail("heard again"))
     resumed = analyst(voxtral, 30.0, rows=3).analyze(episode, ALL, quiet, kept)
     assert len(asked) == sum(key.startswith("text-") for key in kept) - 2
     assert resumed == analyst(voxtral, 30.0, rows=3).analyze(episode, ALL, quiet, Kept(kept))
@@ -289,7 +290,7 @@ def test_a_batch_that_does_not_fit_is_halved(
     listen = voxtral.start_conversation
 
     def with_room_for(rows: int) -> None:
-        def listen_to_few(heard: list[model.EncodedAudio]) -> model.AudioConversation:
+        def listen_to_few(heard: list[model.EncodedAudio], _: Deadline) -> model.AudioConversation:
             if len(heard) > rows:
                 raise torch.OutOfMemoryError("no room")
             return listen(heard)
@@ -308,22 +309,28 @@ def test_a_batch_that_does_not_fit_is_halved(
 def test_memory_that_runs_out_between_answers_costs_none_of_them(
     voxtral: model.VoxtralModel, episode: Path, one_by_one: Analysis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask, asked = model.AudioConversation.ask, []
+    # Given memory for two sections side by side until the first of their answers is complete
+    answers, rows = model.AudioConversation.answers, []
 
-    def with_room_for_one_answer(self: model.AudioConversation, question: str, *rest: Any) -> list[model.Answer]:
-        rows = len(self._ids)
-        if rows > 1 and asked:
-            raise torch.OutOfMemoryError("no room")
-        asked.append((question, rows))
-        return ask(self, question, *rest)
+    def with_room_for_one_answer(
+        self: model.AudioConversation, requests: Sequence[Request], deadline: Deadline
+    ) -> Iterator[tuple[int, int, model.Answer]]:
+        rows.append((self.sections, len(requests)))
+        for answer in answers(self, requests, deadline):
+            yield answer
+            if self.sections > 1:
+                raise torch.OutOfMemoryError("no room")
 
-    monkeypatch.setattr(model.AudioConversation, "ask", with_room_for_one_answer)
+    monkeypatch.setattr(model.AudioConversation, "answers", with_room_for_one_answer)
     kept = Kept()
     backend = LocalBackend(voxtral, 2)
-    assert VoxtralAnalyst(backend, name="tiny", section_s=30.0).analyze(episode, Options(), quiet, kept) == one_by_one
-    first, second = OVERVIEW.text, DETAILS.text
-    # Two sections side by side, as far as it goes; then one at a time, also the third.
-    assert asked == [(first, 2), (second, 1), (second, 1), (first, 1), (second, 1)]
+
+    # When the episode is analyzed
+    found = VoxtralAnalyst(backend, name="tiny", section_s=30.0).analyze(episode, Options(), quiet, kept)
+
+    # Then the first two sections are asked one at a time, and so is the third, with the same answers
+    assert found == one_by_one
+    assert rows == [(2, 2), (1, 2), (1, 2), (1, 2)]
     assert sum(key.startswith("section-") for key in kept) == 6
     assert backend.rows_at_once == 1
 
@@ -333,7 +340,7 @@ def test_the_first_half_of_a_halved_batch_is_kept_while_the_second_is_at_work(
 ) -> None:
     listen, heard = voxtral.start_conversation, []
 
-    def listen_to_one(together: list[model.EncodedAudio]) -> model.AudioConversation:
+    def listen_to_one(together: list[model.EncodedAudio], _: Deadline) -> model.AudioConversation:
         if len(together) > 1:
             raise torch.OutOfMemoryError("no room")
         heard.append(together)

@@ -14,6 +14,7 @@ from pipeline.errors import EngineError, WeightsError
 from pipeline.settings import Settings
 from tests import voxtral_checkpoint
 from workers import device
+from workers.memory import cards
 from workers.voxtral import Skipped, load_analyst
 from workers.voxtral.analyst import VoxtralAnalyst
 
@@ -65,12 +66,52 @@ def test_off_says_how_to_switch_on(checkpoint: Path) -> None:
 
 
 @no_cuda
-@pytest.mark.parametrize("name", ["auto", "cpu", "cuda"])
-def test_without_a_card_auto_skips_and_says_what_to_do(checkpoint: Path, name: str) -> None:
-    choice = load_analyst(Settings(voxtral_model=str(checkpoint), device=name))
+@pytest.mark.parametrize("name", ["auto", "cpu"])
+def test_without_a_card_auto_takes_a_cpu_that_has_the_weights(
+    checkpoint: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
+    analyst = load_analyst(Settings(voxtral_model=str(checkpoint), device=name))
+    assert isinstance(analyst, VoxtralAnalyst)
+    assert analyst.device == "cpu"
+
+
+@no_cuda
+def test_weights_that_are_not_here_are_not_fetched_for_a_cpu() -> None:
+    choice = load_analyst(Settings())
     assert isinstance(choice, Skipped)
-    assert "needs a CUDA device" in choice.reason
-    assert "DUET_VOXTRAL=on" in choice.reason
+    assert not choice.may_pass
+    assert "`duet models get voxtral`" in choice.reason
+    assert "DUET_VOXTRAL_URL" in choice.reason
+
+
+@no_cuda
+def test_a_cpu_that_does_not_multiply_bfloat16_is_not_used_unless_asked(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: False)
+    choice = load_analyst(Settings(voxtral_model=str(checkpoint), device="cpu"))
+    assert isinstance(choice, Skipped)
+    assert "avx512_bf16" in choice.reason
+    asked = load(checkpoint)
+    assert isinstance(asked, VoxtralAnalyst)
+    assert asked._backend.model.place.dtype == torch.float32  # type: ignore[attr-defined]
+
+
+@no_cuda
+def test_a_card_that_was_asked_for_and_is_not_there_is_not_replaced_by_the_cpu(checkpoint: Path) -> None:
+    choice = load_analyst(Settings(voxtral_model=str(checkpoint), device="cuda"))
+    assert isinstance(choice, Skipped)
+    assert "DUET_DEVICE=cuda" in choice.reason
+
+
+@no_cuda
+def test_a_cpu_without_the_memory_says_what_is_missing(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
+    monkeypatch.setattr(cards, "_group_bytes", lambda name, unknown=0.0: 1e8)
+    choice = load_analyst(Settings(voxtral_model=str(checkpoint)))
+    assert isinstance(choice, Skipped)
+    assert "GiB at the least, and this machine's CPU has 0.1 in all" in choice.reason
 
 
 @no_cuda
@@ -81,7 +122,7 @@ def test_skipping_loads_neither_torch_nor_transformers() -> None:
         "from workers.voxtral import Skipped, load_analyst\n"
         "assert isinstance(load_analyst(Settings(device='cpu')), Skipped)\n"
         "assert isinstance(load_analyst(Settings(voxtral='off')), Skipped)\n"
-        "print([name for name in ('torch', 'transformers', 'huggingface_hub') if name in sys.modules])\n"
+        "print([name for name in ('torch', 'transformers') if name in sys.modules])\n"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
@@ -163,7 +204,7 @@ def test_a_tokenizer_with_more_tokens_than_the_model(checkpoint: Path) -> None:
 
 @no_cuda
 def test_a_device_that_is_not_there() -> None:
-    assert device.choose("auto") == device.ComputeDevice(torch.device("cpu"), torch.float32)
+    assert device.choose("auto").device == torch.device("cpu")
     with pytest.raises(EngineError, match="sees 0 CUDA devices"):
         device.choose("cuda:3")
     with pytest.raises(EngineError, match="is unknown"):

@@ -19,6 +19,7 @@ from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
 from workers.voxtral import device_loading, kv_cache, model, prompts
 from workers.voxtral.answer_schemas import AnswerSchema, Told
 from workers.voxtral.deadline import Deadline
+from workers.voxtral.generation import Generation, Request
 from workers.voxtral.local_backend import LocalBackend
 from workers.voxtral.prompts import Question
 from workers.voxtral.sections import Section
@@ -46,13 +47,19 @@ class PlainWay:
         self.model = VoxtralForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
 
     def ask(self, samples: Samples | None, question: str, max_new_tokens: int) -> tuple[int, ...]:
+        return self._generate(self._asked(samples, question), max_new_tokens)
+
+    def _asked(self, samples: Samples | None, question: str) -> BatchFeature:
         content = [{"type": "text", "text": question}]
         if samples is not None:
             buffer = io.BytesIO()
             soundfile.write(buffer, samples, SAMPLE_RATE_HZ, format="WAV", subtype="FLOAT")
             content.insert(0, {"type": "audio", "base64": base64.b64encode(buffer.getvalue()).decode()})
-        inputs = self.processor.apply_chat_template([{"role": "user", "content": content}])
-        return self._generate(inputs, max_new_tokens)
+        return self.processor.apply_chat_template([{"role": "user", "content": content}])
+
+    def logits(self, samples: Samples, question: str) -> torch.Tensor:
+        with torch.inference_mode():
+            return self.model(**self._asked(samples, question)).logits[0, -1]  # type: ignore[no-any-return]
 
     def transcribe(self, samples: Samples, language: str | None, max_new_tokens: int) -> tuple[int, ...]:
         # Its array path writes 16-bit WAV; these samples are 16-bit numbers already, so nothing is lost.
@@ -95,6 +102,54 @@ def test_a_batch_has_the_answers_of_its_rows(voxtral: model.VoxtralModel, plain:
     for question in QUESTIONS:
         answers = listening.ask(question, 24)
         assert [answer.tokens for answer in answers] == [plain.ask(samples, question, 24) for samples in rows]
+
+
+def test_questions_side_by_side_have_the_answers_of_each_alone(
+    voxtral: model.VoxtralModel, plain: PlainWay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given sections that are prefilled in pieces, and questions of other lengths with other limits
+    monkeypatch.setattr(model, "piece_tokens", lambda *_: 100)
+    rows = [noise(40 + seconds, seed=seconds) for seconds in range(3)]
+    conversation = voxtral.start_conversation([voxtral.encode_audio(samples) for samples in rows])
+    limits = [24, 7, 15]
+    requests = [Request(tuple(voxtral.question(text)), most) for text, most in zip(QUESTIONS, limits, strict=True)]
+
+    # When all are answered at once
+    found = {(section, request): answer for section, request, answer in conversation.answers(requests)}
+
+    # Then each answer has the tokens that it has alone
+    assert len(found) == 9
+    for (section, request), answer in found.items():
+        assert answer.tokens == plain.ask(rows[section], QUESTIONS[request], limits[request])
+
+
+def test_a_short_answer_does_not_wait_for_a_long_one(voxtral: model.VoxtralModel) -> None:
+    conversation = voxtral.start_conversation([voxtral.encode_audio(noise(5))])
+    requests = [Request(tuple(voxtral.question("What?")), most) for most in (24, 2)]
+    answers = conversation.answers(requests)
+    assert next(answers)[1] == 1
+    assert [request for _, request, _ in answers] == [0]
+
+
+@pytest.mark.parametrize("piece", [100, 4096])
+def test_bfloat16_differs_from_the_plain_way_by_rounding_alone(
+    checkpoint: Path, plain: PlainWay, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given the model in bfloat16, in which the plain way in float32 is not repeated token for token
+    monkeypatch.setattr(model, "piece_tokens", lambda *_: piece)
+    place = device.ComputeDevice(torch.device("cpu"), torch.bfloat16)
+    halved = device_loading.load(voxtral_weights.check(checkpoint), place)
+    samples = noise(35, seed=1)
+
+    # When both compute the logits after the same question
+    conversation = halved.start_conversation([halved.encode_audio(samples)])
+    request = Request(tuple(halved.question(QUESTIONS[0])), 1)
+    with torch.inference_mode():
+        ours, _ = Generation(halved.language, conversation._prompt, [request])._ask()
+    theirs = plain.logits(samples, QUESTIONS[0])
+
+    # Then they are as near to each other as bfloat16's eight bits allow
+    assert torch.nn.functional.cosine_similarity(ours[0], theirs, dim=0) > 0.99
 
 
 def test_the_answer_depends_on_the_audio(voxtral: model.VoxtralModel) -> None:

@@ -11,12 +11,12 @@ def test_cuda_gets_half_precision() -> None:
 
 
 def test_a_cpu_with_bfloat16_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "_cpu_has_bfloat16", lambda: True)
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: True)
     assert precision.choose(torch.device("cpu")) is precision.BF16
 
 
 def test_a_cpu_without_bfloat16_stays_exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "_cpu_has_bfloat16", lambda: False)
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: False)
     assert precision.choose(torch.device("cpu")) is precision.FP32
 
 

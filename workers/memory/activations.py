@@ -25,11 +25,27 @@ _STORING_TENSORS = 5
 """Tensors of (positions, width): keys and values of one window while they are stored in the cache."""
 TOKENS_PER_CHUNK = 375
 CHUNK_S = 30.0
-CHUNKS_AT_ONCE = 8
-SPARE_TOKENS = 1024
-"""Tokens reserved in the KV cache for question and answer."""
+_CHUNKS_AT_ONCE = 8
+_PIECE_TOKENS = 512
+"""Tokens of one pass of the language model's prefill on a CPU, all rows together. Larger products are hardly faster
+there, and the fast leg waits for one layer of such a pass at most."""
+QUESTIONS_AT_ONCE = 2
+"""Questions about a section that are decoded side by side; each has a row of its own in the cache of answers."""
+ANSWER_TOKENS = 1536
+"""Tokens reserved in that cache for a question and its answer."""
+_QUESTION_TOKENS = 512
 _PREFILL_WIDTHS = 8
 _PREFILL_INTERMEDIATES = 3
+
+
+def chunks_at_once(device_type: str) -> int:
+    """Return the number of chunks of 30 s that Voxtral encodes in one pass; a single one occupies a CPU."""
+    return _CHUNKS_AT_ONCE if device_type == "cuda" else 1
+
+
+def piece_tokens(device_type: str, rows: int, tokens: int) -> int:
+    """Return the number of tokens of each row in one pass of the prefill: all of them on a CUDA device."""
+    return tokens if device_type == "cuda" else max(1, _PIECE_TOKENS // rows)
 
 
 def whisper_bytes(model: WhisperGeometry, precision: str, batch: int) -> int:
@@ -51,17 +67,20 @@ def whisper_loading_bytes(model: WhisperGeometry, precision: str) -> int:
     return model.parameters * NUMBER_BYTES[precision] // 3
 
 
-def voxtral_bytes(model: VoxtralGeometry, precision: str, section_s: float, rows: int) -> int:
-    """Return the peak memory of `rows` parallel sections: the larger of encoding chunks and prefilling the audio."""
+def voxtral_bytes(model: VoxtralGeometry, precision: str, section_s: float, rows: int, device_type: str) -> int:
+    """Return the peak memory of `rows` parallel sections: the largest of encoding, prefilling and answering."""
     number = NUMBER_BYTES[precision]
     chunks = ceil(section_s / CHUNK_S)
     tokens = rows * chunks * TOKENS_PER_CHUNK
     features = tokens * model.width * number
-    at_once = min(chunks, CHUNKS_AT_ONCE)
+    at_once = min(chunks, chunks_at_once(device_type))
     encoding = at_once * _ENCODER_TENSORS * POSITIONS * model.audio_width * number + features
-    cache = (tokens + rows * SPARE_TOKENS) * model.cache_numbers * number
-    wide = _PREFILL_WIDTHS * model.width + _PREFILL_INTERMEDIATES * model.intermediate
-    return max(encoding, cache + tokens * wide * number)
+    wide = (_PREFILL_WIDTHS * model.width + _PREFILL_INTERMEDIATES * model.intermediate) * number
+    cache = tokens * model.cache_numbers * number
+    prefill = 2 * features + cache + min(tokens, rows * piece_tokens(device_type, rows, tokens)) * wide
+    answers = rows * QUESTIONS_AT_ONCE
+    answering = features + cache + answers * (ANSWER_TOKENS * model.cache_numbers * number + _QUESTION_TOKENS * wide)
+    return max(encoding, prefill, answering)
 
 
 def voxtral_weights_bytes(model: VoxtralGeometry, precision: str, quantize: str | None) -> int:

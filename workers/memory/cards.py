@@ -13,6 +13,7 @@ from workers.device import GIB, ComputeDevice
 
 _UNITS = {"": 1, "M": 10**6, "MB": 10**6, "MIB": 2**20, "G": 10**9, "GB": 10**9, "GIB": GIB}
 _BYTES = re.compile(r"(\d+(?:\.\d+)?(?:e\d+)?)\s*([a-z]*)", re.IGNORECASE)
+_GROUP = Path("/sys/fs/cgroup")
 _PRECISIONS = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
 
 
@@ -24,7 +25,7 @@ class Card:
     total_bytes: float
     """Total memory reported by torch: the published figure less the driver's memory."""
     voxtral_precision: str = "bf16"
-    """Precision of Voxtral: `fp16` on a card that only emulates bfloat16, `fp32` on a CPU."""
+    """Precision of Voxtral: `fp16` on a card that only emulates bfloat16, `fp32` on a CPU without it."""
     whisper_precision: str = "fp16"
     is_cuda: bool = True
 
@@ -64,14 +65,30 @@ def of(place: ComputeDevice) -> Card:
         properties = torch.cuda.get_device_properties(place.device)
         return Card(properties.name, properties.total_memory, _PRECISIONS[place.dtype])
     kind = precision.choose(place.device).name
-    return Card("this machine's CPU", _machine_bytes("MemTotal"), "fp32", kind, is_cuda=False)
+    return Card("this machine's CPU", _total_bytes(), _PRECISIONS[place.dtype], kind, is_cuda=False)
 
 
 def free_bytes(place: ComputeDevice) -> float:
     """Return a device's current free memory; infinity if the system does not report it."""
     if place.device.type == "cuda":
         return float(torch.cuda.mem_get_info(place.device)[0])
-    return _machine_bytes("MemAvailable")
+    return min(_machine_bytes("MemAvailable"), _group_bytes("memory.max") - _group_bytes("memory.current", 0.0))
+
+
+def _total_bytes() -> float:
+    return min(_machine_bytes("MemTotal"), _group_bytes("memory.max"))
+
+
+def _group_bytes(name: str, unknown: float = inf) -> float:
+    """Return a figure of this process's control group, such as a container's limit.
+
+    https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
+    """
+    try:
+        text = (_GROUP / name).read_text("ascii").strip()
+    except OSError:  # not Linux, the older version of control groups, or the group that has no limits
+        return unknown
+    return unknown if text == "max" else float(text)
 
 
 def _machine_bytes(name: str) -> float:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import redis
 import torch
@@ -21,8 +22,9 @@ from workers.pool_reporter import pool_reporter
 
 logger = logging.getLogger(__name__)
 PATIENCE = 5.0
-BUSY_MS = 60_000
-"""Milliseconds after which a fast leg without a sign of life is considered dead."""
+BUSY_S = 60.0
+"""Seconds after which a fast leg without a sign of life is considered dead."""
+_RENEWAL_S = 20.0
 POLL_S = 0.005
 
 
@@ -32,13 +34,15 @@ def device_priority(device: torch.device) -> "DevicePriority | NoDevicePriority"
 
 
 class DevicePriority:
-    """The priority on one device, shared by processes of one or more machines through a key in Redis.
+    """The priority on one device, shared by its processes through a sorted set in Redis.
 
-    A broker outage blocks no process.
+    Each process of the fast leg has a member while it computes, whose score is the time at which it counts as dead. A
+    broker outage blocks no process.
     """
 
     def __init__(self, device_id: str, client: Any = None) -> None:
-        self._key = f"duet:device:{device_id}:fast"
+        self._key = f"duet:device:{device_id}:fast_legs"
+        self._member = uuid4().hex
         self._redis: Any = client or connect()
         self._last_step_s = time.monotonic()
         self._is_broker_down = False
@@ -47,25 +51,45 @@ class DevicePriority:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Signal that the fast leg uses the device; re-entrant across threads."""
+        """Signal that the fast leg uses the device, for as long as it does; re-entrant across threads."""
+        over = threading.Event()
+        renewal = threading.Thread(target=self._renew, args=(over,), name="device-priority", daemon=True)
         with self._counting:
             self._at_work += 1
-            self._try(lambda: self._redis.set(self._key, 1, px=BUSY_MS))
+            self._signal()
+        renewal.start()
         try:
             yield
         finally:
+            over.set()
+            renewal.join()
             with self._counting:
                 self._at_work -= 1
                 if not self._at_work:
-                    self._try(lambda: self._redis.delete(self._key))
+                    self._try(lambda: self._redis.zrem(self._key, self._member))
 
     def yield_to_fast_leg(self) -> None:
         """Wait while the fast leg uses the device; must be called before each step."""
         began_s = time.monotonic()
         most_s = PATIENCE * (began_s - self._last_step_s)
-        while time.monotonic() - began_s < most_s and self._try(lambda: self._redis.exists(self._key)):
+        while time.monotonic() - began_s < most_s and self._try(
+            lambda: self._redis.zcount(self._key, time.time(), "+inf")
+        ):
             time.sleep(POLL_S)
         self._last_step_s = time.monotonic()
+
+    def _renew(self, over: threading.Event) -> None:
+        while not over.wait(_RENEWAL_S):
+            self._signal()
+
+    def _signal(self) -> None:
+        def send() -> None:
+            with self._redis.pipeline() as pipe:
+                pipe.zadd(self._key, {self._member: time.time() + BUSY_S})
+                pipe.expire(self._key, round(BUSY_S))
+                pipe.execute()
+
+        self._try(send)
 
     def _try(self, ask: Callable[[], Any]) -> Any:
         try:

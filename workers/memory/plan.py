@@ -207,6 +207,7 @@ def _voxtral(
         return None
     precision = card.voxtral_precision
     weights_bytes = voxtral_weights_bytes(model, precision, quantize)
-    work_bytes = int(SLACK * voxtral_bytes(model, precision, sizes.section_s, sizes.rows))
+    device_type = "cuda" if card.is_cuda else "cpu"
+    work_bytes = int(SLACK * voxtral_bytes(model, precision, sizes.section_s, sizes.rows, device_type))
     shown = f"{quantize} and {precision}" if quantize else precision
     return VoxtralAllocation(model.name, shown, weights_bytes, work_bytes, sizes.section_s, sizes.rows)

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, replace
 
-from pipeline.errors import EngineError
+from pipeline.errors import EngineError, WeightsError
 from pipeline.settings import Settings
 from workers.device import choose
 from workers.memory import alternatives, cards
 from workers.memory.cards import Card
 from workers.memory.geometry import MINI, SMALL, VoxtralGeometry, WhisperGeometry, voxtral_geometry, whisper_geometry
 from workers.memory.plan import Plan, plan
+from workers.weights.voxtral import find_local
 
 
 class NoRoomError(EngineError):
@@ -81,5 +82,15 @@ def plan_request(
 def _voxtral(settings: Settings, name: str | None, card: Card) -> VoxtralGeometry | None:
     if name is not None:
         return None if name == "off" else voxtral_geometry({"mini": MINI, "small": SMALL}.get(name, name))
-    here = settings.voxtral == "on" or (settings.voxtral == "auto" and card.is_cuda)
-    return voxtral_geometry(settings.voxtral_model) if here and not settings.voxtral_url else None
+    if settings.voxtral_url or settings.voxtral == "off":
+        return None
+    is_here = settings.voxtral == "on" or card.is_cuda or _runs_on_cpu(settings, card)
+    return voxtral_geometry(settings.voxtral_model) if is_here else None
+
+
+def _runs_on_cpu(settings: Settings, card: Card) -> bool:
+    """Return whether `auto` runs Voxtral on this CPU: it multiplies bfloat16, and the weights are on this machine."""
+    try:
+        return card.voxtral_precision == "bf16" and find_local(settings.voxtral_model) is not None
+    except WeightsError:  # a path without weights, which the voxtral pool reports
+        return False

@@ -24,9 +24,10 @@ class Skipped:
 def load_analyst(settings: Settings) -> Analyst | Skipped:
     """Load the analyst that the settings and this machine allow.
 
-    A configured server takes precedence over the card. With `auto`, a missing resource (card, its memory, weights)
-    skips the leg; with `on` it is an error. An invalid resource is always an error. The leg is skipped permanently only
-    for causes that cannot change within this process: the settings and the card itself.
+    A configured server takes precedence over the card, and that over the CPU. With `auto`, a missing resource (device,
+    its memory, weights) skips the leg; with `on` it is an error. An invalid resource is always an error. The leg is
+    skipped permanently only for causes that cannot change within this process: the settings, the device itself, and
+    weights that somebody has to fetch.
 
     Raises:
         EngineError: Voxtral is required and cannot run on this machine.
@@ -36,14 +37,36 @@ def load_analyst(settings: Settings) -> Analyst | Skipped:
         return Skipped("Voxtral is switched off here (DUET_VOXTRAL=off); set DUET_VOXTRAL=auto to use it.")
     if settings.voxtral_url:
         return _on_server(settings)
-    if settings.voxtral == "auto" and (why := _why_no_card(settings)):
-        return Skipped(_no_card_message(why))
     try:
+        if settings.voxtral == "auto" and (why := _why_no_card(settings)):
+            return _on_cpu(settings, why)
         folder = voxtral_weights.find(settings.voxtral_model)
     except voxtral_weights.NotFoundError as error:
         if settings.voxtral == "auto":
             return Skipped(str(error), may_pass=True)
         raise
+    return _on_device(settings, voxtral_weights.check(folder))
+
+
+def _on_cpu(settings: Settings, why_no_card: str) -> Analyst | Skipped:
+    """Return the analyst on a CPU, if the weights are here: 9 GB are downloaded only where they were asked for."""
+    if settings.device not in ("auto", "cpu"):
+        return Skipped(f"DUET_DEVICE={settings.device} cannot be used, because {why_no_card}; set it to auto or cpu.")
+    folder = voxtral_weights.find_local(settings.voxtral_model)
+    if folder is None:
+        return Skipped(
+            f"Voxtral's weights ({settings.voxtral_model}) are not on this machine, and {why_no_card}; to run it on "
+            "the CPU, fetch them once with `duet models get voxtral` (9 GB) and start the pool again, or set "
+            "DUET_VOXTRAL_URL to a server that has Voxtral."
+        )
+    from workers.device import cpu_has_bfloat16
+
+    if not cpu_has_bfloat16():
+        return Skipped(
+            "Voxtral needs a CPU that multiplies bfloat16 (avx512_bf16 or AMX), and this one does not; set "
+            "DUET_VOXTRAL_URL to a server that has Voxtral, or DUET_VOXTRAL=on to compute in float32, which takes "
+            "19 GB of memory and many times the episode's length."
+        )
     return _on_device(settings, voxtral_weights.check(folder))
 
 
@@ -104,11 +127,3 @@ def _why_no_card(settings: Settings) -> str:
     from workers.device import has_cuda
 
     return "" if has_cuda() else "torch finds no CUDA device that it can use"
-
-
-def _no_card_message(why: str) -> str:
-    return (
-        f"Voxtral needs a CUDA device and {why}; run the voxtral pool on a machine with an NVIDIA card, "
-        "set DUET_VOXTRAL_URL to a server that has Voxtral, or set DUET_VOXTRAL=on to run it on the CPU, "
-        "which takes many times the episode's length."
-    )

@@ -1,12 +1,15 @@
 """Backend that runs Voxtral on this machine's device."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from pipeline.errors import EngineError
+from workers.memory.activations import QUESTIONS_AT_ONCE
 from workers.memory.batch_limit import BatchLimit, is_out_of_memory
 from workers.voxtral.answer_schemas import GUIDED, AnswerSchema, read
 from workers.voxtral.deadline import Deadline
-from workers.voxtral.model import Answer, VoxtralModel
+from workers.voxtral.generation import Request
+from workers.voxtral.model import Answer, AudioConversation, VoxtralModel
 from workers.voxtral.prompts import Note, Question, S
 from workers.voxtral.sections import Section
 
@@ -30,17 +33,17 @@ class LocalBackend:
         Raises:
             DeviceMemoryError: half of the sections do not fit either, or there was only one.
         """
-        left = list(questions)
+        ended = Counter[Question[AnswerSchema]]()
         try:
-            for question, notes in self._answers(sections, questions, deadline):
-                left.remove(question)
-                for index, note in enumerate(notes):
-                    yield index, question, note
+            for index, question, note in self._answers(sections, questions, deadline):
+                ended[question] += 1
+                yield index, question, note
             self._batch_limit.reset_failures()
             return
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
+        left = [question for question in questions if ended[question] < len(sections)]
         # Outside the except block, because the traceback references the tensors of the failed batch.
         half = self._batch_limit.halve(len(sections), f"sections of {sections[0].length_s:.0f} s")
         for first, part in ((0, sections[:half]), (half, sections[half:])):
@@ -54,17 +57,22 @@ class LocalBackend:
 
     def _answers(
         self, sections: Sequence[Section], questions: Sequence[Question[AnswerSchema]], deadline: Deadline
-    ) -> Iterator[tuple[Question[AnswerSchema], list[Note[AnswerSchema]]]]:
-        conversation = self.model.start_conversation([self.model.encode_audio(section.samples) for section in sections])
-        for question in questions:
-            # The context may limit the tokens of a retry; the tokens of a usual answer must fit.
-            limit = max(question.room_tokens, min(_limit(question), conversation.room_tokens(question.text)))
-            if question.is_transcription:
-                answers = conversation.transcribe(question.language, limit, deadline)
-            else:
-                constraint = self.model.grammars.start(question.shape.schema_to_follow(), len(sections))
-                answers = conversation.ask(question.text, limit, constraint, deadline)
-            yield question, [_note(question, answer) for answer in answers]
+    ) -> Iterator[tuple[int, Question[AnswerSchema], Note[AnswerSchema]]]:
+        heard = [self.model.encode_audio(section.samples, deadline) for section in sections]
+        conversation = self.model.start_conversation(heard, deadline)
+        for first in range(0, len(questions), QUESTIONS_AT_ONCE):
+            together = questions[first : first + QUESTIONS_AT_ONCE]
+            requests = [self._request(conversation, question, len(sections)) for question in together]
+            for section, index, answer in conversation.answers(requests, deadline):
+                yield section, together[index], _note(together[index], answer)
+
+    def _request(self, conversation: AudioConversation, question: Question[AnswerSchema], sections: int) -> Request:
+        # The context may limit the tokens of a retry; the tokens of a usual answer must fit.
+        limit = max(question.room_tokens, min(_limit(question), conversation.room_tokens(question.text)))
+        if question.is_transcription:
+            return Request(tuple(self.model.transcription(question.language)), limit)
+        constraint = self.model.grammars.start(question.shape.schema_to_follow(), sections)
+        return Request(tuple(self.model.question(question.text)), limit, constraint)
 
     def ask(self, question: Question[S], deadline: Deadline) -> Note[S]:
         """Return the answer to a question without audio."""

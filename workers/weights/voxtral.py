@@ -1,6 +1,7 @@
 """Voxtral's files: their location and their validation."""
 
 import json
+import re
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -12,9 +13,11 @@ from pipeline.errors import StorageError, TransientError, WeightsError
 from pipeline.settings import settings
 from pipeline.storage.weights import cache, checksums
 from pipeline.storage.weights.model_id import FILES, ModelId
-from pipeline.storage.weights.versions import download
+from pipeline.storage.weights.versions import download, last_used
+from workers.weights.digest import digest_of
 
 _FILES = FILES["voxtral"]
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class NotFoundError(WeightsError):
@@ -67,7 +70,7 @@ def find_local(model: str) -> Path | None:
         WeightsError: `model` is a path that does not exist, or not the name of a model.
     """
     if model.startswith("s3://"):
-        return None
+        return last_used(model, settings().cache_dir / "voxtral")
     if Path(model).expanduser().is_dir() or "://" in model or model.count("/") != 1:
         return find(model)
     from huggingface_hub import snapshot_download
@@ -106,6 +109,20 @@ def check(folder: Path) -> Weights:
         names = sorted(set(_read_json(index).get("weight_map", {}).values()))
     checksums.verify(folder)
     return Weights(folder, sum(_count(folder / name) for name in names))
+
+
+def verify(folder: Path) -> None:
+    """Verify every byte of a downloaded model by the SHA-256 under which the hub's cache keeps each large file.
+
+    Raises:
+        NotFoundError: a file is missing.
+        WeightsError: a file is damaged.
+    """
+    check(folder)
+    for path in sorted(folder.glob("*.safetensors")):
+        expected = path.resolve().name
+        if _SHA256.fullmatch(expected) and digest_of(path) != expected:
+            raise WeightsError(f"{path.resolve()} is damaged; delete it and fetch the model again.")
 
 
 def _count(path: Path) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 from pipeline.celery import app
 from pipeline.results.manifest import product_name
 from pipeline.settings import chosen
-from pipeline.types import LegOutcome
+from pipeline.types import Context, LegOutcome
 from tasks.base.audio_file import local_audio
 from tasks.base.leg_run import LegRun
 from tasks.base.leg_task import LegTask, run_leg
@@ -24,7 +24,9 @@ def _analyze(leg: LegRun) -> LegOutcome:
     if isinstance(analyst, Skipped):
         return LegOutcome(leg="voxtral", status="skipped", reason=analyst.reason)
     with local_audio(leg.spec) as audio:
-        analysis = analyst.analyze(audio, leg.spec.options, leg.report, leg.checkpoints, leg.is_cancelled)
+        analysis = analyst.analyze(
+            audio, leg.spec.options, leg.report, leg.checkpoints, leg.is_cancelled, Context.of(leg.spec)
+        )
     leg.storage.put(product_name(leg.spec, "voxtral"), analysis.to_json())
     return LegOutcome(
         leg="voxtral",

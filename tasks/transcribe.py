@@ -7,7 +7,7 @@ from pipeline.results.merge import write_transcript
 from pipeline.results.quality_gate import quality_warnings
 from pipeline.results.uncertainty import flag_uncertain
 from pipeline.settings import chosen
-from pipeline.types import JobSpec, LegOutcome, Options
+from pipeline.types import Context, LegOutcome
 from tasks.base.audio_file import local_audio
 from tasks.base.leg_run import LegRun
 from tasks.base.leg_task import LegTask, run_leg
@@ -25,7 +25,7 @@ def _transcribe(leg: LegRun) -> LegOutcome:
         engine = pool.transcriber()
         transcript = engine.transcribe(
             audio,
-            _with_published_names(leg.spec),
+            leg.spec.options.model_copy(update={"vocabulary": Context.of(leg.spec).names}),
             leg.report,
             checkpoints=leg.checkpoints,
             on_segments=leg.on_segments,
@@ -42,11 +42,3 @@ def _transcribe(leg: LegRun) -> LegOutcome:
         device=engine.device,
         settings=chosen("whisper_model", "device"),
     )
-
-
-def _with_published_names(spec: JobSpec) -> Options:
-    """Return the options with the names from the publisher's metadata added to the user's vocabulary."""
-    published = spec.episode.publication.names if spec.episode.publication else ()
-    own = spec.options.vocabulary
-    added = tuple(name for name in published if name not in own)
-    return spec.options.model_copy(update={"vocabulary": (*own, *added)})

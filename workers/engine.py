@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipeline.types import AlternativeTranscript, Analysis, Options, Segment, TimeSpan, Transcript
+from pipeline.types import NO_CONTEXT, AlternativeTranscript, Analysis, Context, Options, Segment, TimeSpan, Transcript
 
 Report = Callable[[float, float], None]
 """Called with the seconds of audio finished and the total seconds."""
@@ -70,6 +70,7 @@ class Analyst(Protocol):
         report: Report,
         checkpoints: Checkpoints | None = None,
         is_cancelled: Callable[[], bool] | None = None,
+        context: Context = NO_CONTEXT,
     ) -> Analysis:
         """Return the analysis of a whole file.
 
@@ -79,6 +80,7 @@ class Analyst(Protocol):
             report: called after every section.
             checkpoints: store of finished answers; None stores none.
             is_cancelled: called between tokens.
+            context: the names of the episode, for their spelling only.
 
         Raises:
             AudioError: the file has no decodable audio.

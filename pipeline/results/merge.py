@@ -24,6 +24,7 @@ from pipeline.results.manifest import (
     write_manifest,
 )
 from pipeline.results.quality_gate import disagreement
+from pipeline.results.respelling import respell
 from pipeline.results.second_opinion import apply_alternatives, uncertain_spans, with_transcription
 from pipeline.results.timestamps import add_timestamps
 from pipeline.results.uncertainty import flag_uncertain
@@ -128,7 +129,7 @@ def merge_legs(
     analysis = _analysis(spec, legs["voxtral"], transcript, storage, outline)
     if transcript:
         transcript = _compared(spec, transcript, analysis, opinion)
-        analysis = add_timestamps(analysis, transcript) if analysis else None
+        analysis = add_timestamps(respell(spec, analysis, transcript), transcript) if analysis else None
     requested = {leg: outcome for leg, outcome in legs.items() if leg in spec.options.legs}
     missing = tuple(_named(leg, sentence) for leg, outcome in requested.items() for sentence in _shortfalls(outcome))
     missing += disagreement(transcript) if transcript else ()

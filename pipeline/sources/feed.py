@@ -3,10 +3,8 @@
 import calendar
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
-from xml.etree import ElementTree
 
 import feedparser
 
@@ -14,16 +12,16 @@ from pipeline.errors import AudioError
 from pipeline.logs import as_duet_error
 from pipeline.sources.download import Download
 from pipeline.sources.file_types import has_audio_suffix
+from pipeline.sources.podcast_tags import PodcastTags, published_file, read_tags
 from pipeline.sources.show_notes import names_in
 from pipeline.sources.source import Found
 from pipeline.sources.web import WebAudio
-from pipeline.types import Publication, PublishedFile
+from pipeline.types import Person, Publication
 from pipeline.types.found import Rejected, Skipped
 from pipeline.types.text import well_formed
 from pipeline.types.time_format import iso
 
 FEED_LIMIT_BYTES = 50_000_000
-TRANSCRIPT = "{https://podcastindex.org/namespace/1.0}transcript"
 
 
 def feed_episodes(url: str) -> Iterator[Found]:
@@ -38,21 +36,21 @@ def feed_episodes(url: str) -> Iterator[Found]:
     feed = feedparser.parse(file.read_bytes(), sanitize_html=False)
     if not feed.version:
         raise AudioError(f"{url} is neither audio nor a podcast feed; give the address of the show's RSS feed.")
-    transcripts = _transcripts(file)
+    tags = read_tags(file)
     encloses_audio = False
     for entry in feed.entries:
-        found = _found(url, feed.feed, entry, transcripts)
+        found = _found(url, feed.feed, entry, tags)
         encloses_audio = encloses_audio or not isinstance(found, Skipped)
         yield found
     if not encloses_audio:
         raise AudioError(f"{url} is a feed that encloses no audio.")
 
 
-def _found(url: str, show: Any, entry: Any, transcripts: dict[str, list[PublishedFile]]) -> Found:
+def _found(url: str, show: Any, entry: Any, tags: PodcastTags) -> Found:
     """Return the source of a feed's entry; any error rejects this entry only."""
     name = well_formed(str(entry.get("title") or entry.get("id") or url))
     try:
-        publication = _publication(url, show, entry, transcripts)
+        publication = _publication(url, show, entry, tags)
         if not (enclosure := _audio_of(entry)):
             return Skipped(publication.link or publication.title or url, "it encloses no audio")
         address = _address(url, enclosure["href"])
@@ -84,7 +82,7 @@ def _address(base: str, href: str) -> str:
     return well_formed(address) if is_one else ""
 
 
-def _publication(url: str, show: Any, entry: Any, transcripts: dict[str, list[PublishedFile]]) -> Publication:
+def _publication(url: str, show: Any, entry: Any, tags: PodcastTags) -> Publication:
     guid = well_formed(str(entry.get("id", "")))
     title = well_formed(str(entry.get("title", "")))
     parsed = entry.get("published_parsed") or entry.get("updated_parsed")
@@ -100,45 +98,26 @@ def _publication(url: str, show: Any, entry: Any, transcripts: dict[str, list[Pu
         season=_number(entry.get("itunes_season") or entry.get("podcast_season")),
         number=_number(entry.get("itunes_episode") or entry.get("podcast_episode")),
         names=names_in(title, _notes(entry)),
-        transcripts=tuple(transcripts.get(guid, ()) or ([found] if (found := _published(url, last)) else ())),
-        chapters=_published(url, chapters),
+        people=_people(guid, tags, entry, show),
+        transcripts=tuple(tags.transcripts_of(guid) or ([found] if (found := published_file(url, last)) else ())),
+        chapters=published_file(url, chapters),
     )
+
+
+def _people(guid: str, tags: PodcastTags, entry: Any, show: Any) -> tuple[Person, ...]:
+    """Return the people of an episode and of its show, then the authors of both, each name once."""
+    authors = [well_formed(str((it.get("author_detail") or {}).get("name") or "")) for it in (entry, show)]
+    named = [Person(name=name, role="author") for name in authors if name and "@" not in name]
+    found: dict[str, Person] = {}
+    for person in [*tags.people_of(guid), *named]:
+        found.setdefault(person.name, person)
+    return tuple(found.values())
 
 
 def _notes(entry: Any) -> str:
     """Return the longest description of an episode in the feed, as HTML."""
     contents = [str(content.get("value", "")) for content in entry.get("content", [])]
     return well_formed(max([*contents, str(entry.get("summary", ""))], key=len))
-
-
-def _transcripts(file: Path) -> dict[str, list[PublishedFile]]:
-    """Return every `<podcast:transcript>` by its item's guid; feedparser returns only the last one of an item."""
-    found: dict[str, list[PublishedFile]] = {}
-    try:
-        for _, item in ElementTree.iterparse(file):
-            if item.tag == "item":
-                own = [_published("", it.attrib) for it in item.iter(TRANSCRIPT)]
-                found[(item.findtext("guid") or "").strip()] = [it for it in own if it]
-                item.clear()
-    except (ElementTree.ParseError, ValueError):
-        return {}  # malformed XML, which feedparser accepts: the caller falls back to its last transcript
-    return found
-
-
-def _published(url: str, attributes: Any) -> PublishedFile | None:
-    """Return a file that the feed links to; None if its URL is missing or invalid."""
-    try:
-        address = urljoin(url, attributes.get("url") or "")
-    except (AttributeError, ValueError):
-        return None
-    if not attributes.get("url"):
-        return None
-    language = attributes.get("language")
-    return PublishedFile(
-        url=well_formed(address),
-        media_type=well_formed(attributes.get("type", "")),
-        language=well_formed(language) if language else None,
-    )
 
 
 def _date(parsed: Any) -> str | None:

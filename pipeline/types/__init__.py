@@ -8,9 +8,11 @@ from pipeline.types.analysis import (
     KeyPoint,
     Mention,
     Quote,
+    Respelling,
     Sentiment,
     Timestamped,
 )
+from pipeline.types.context import NO_CONTEXT, Context
 from pipeline.types.job import (
     FINAL_STATES,
     LEGS,
@@ -20,6 +22,7 @@ from pipeline.types.job import (
     Leg,
     Options,
     OwnQuestion,
+    Person,
     Publication,
     PublishedFile,
 )
@@ -33,10 +36,12 @@ from pipeline.types.usage import LegUsage, UsageStats
 __all__ = [
     "FINAL_STATES",
     "LEGS",
+    "NO_CONTEXT",
     "ActionItem",
     "Analysis",
     "Timestamped",
     "Chapter",
+    "Context",
     "Episode",
     "EpisodeResult",
     "UsageStats",
@@ -54,9 +59,11 @@ __all__ = [
     "Options",
     "CustomAnswer",
     "OwnQuestion",
+    "Person",
     "Publication",
     "PublishedFile",
     "Quote",
+    "Respelling",
     "AlternativeTranscript",
     "SecondOpinion",
     "Segment",

@@ -50,6 +50,8 @@ class Mention(Model):
     kind: Literal["person", "organisation"]
     role: str = ""
     """Description in a few words."""
+    heard_as: str = ""
+    """The name as Voxtral wrote it, if the merge has spelt it as in the transcript; else empty."""
 
 
 class Quote(Timestamped):
@@ -65,6 +67,14 @@ class CustomAnswer(Timestamped):
     question: str
     answer: str | None
     """The answer; None if the episode has none."""
+
+
+class Respelling(Model):
+    """A name that the merge has spelt as in the transcript."""
+
+    heard: str
+    """The name as Voxtral wrote it."""
+    spelt: str
 
 
 class Analysis(Model):
@@ -92,6 +102,8 @@ class Analysis(Model):
     reply: str | None = None
     transcription: str | None = None
     """Voxtral's transcript of the episode, for a full second opinion."""
+    respelt: tuple[Respelling, ...] = ()
+    """Names that are spelt otherwise here than Voxtral wrote them, in order of appearance."""
     sections: int = 1
     """Number of sections in which the episode was analyzed."""
     heard_s: float

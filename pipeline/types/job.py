@@ -56,7 +56,9 @@ MOST_URL = 2000
 MOST_FILES = 20
 MOST_TERMS = 200
 MOST_TERM = 100
+MOST_PEOPLE = 30
 Text = Annotated[str, BeforeValidator(_cut(MOST_TEXT))]
+ShortText = Annotated[str, BeforeValidator(_cut(MOST_TERM))]
 ShownUrl = Annotated[str, AfterValidator(lambda url: without_credentials(url)[:MOST_URL])]
 """A URL for display, not for requests: without user, password and query."""
 Term = Annotated[str, Field(max_length=MOST_TERM)]
@@ -75,7 +77,7 @@ class Options(Model):
     task: Literal["transcribe", "translate"] = "transcribe"
     """Task of Whisper: `transcribe` in the spoken language, or `translate` into English."""
     vocabulary: Annotated[tuple[Term, ...], Field(max_length=MOST_TERMS)] = ()
-    """A name or term of the episode, in its correct spelling."""
+    """A name or term of the episode, in its correct spelling; both models are told it."""
     questions: Annotated[tuple[OwnQuestion, ...], Field(max_length=20)] = ()
     """A question that Voxtral answers for the whole episode."""
     translate_to: Annotated[str, Field(pattern=r"^[^\W\d_][\w ()-]{1,39}$")] | None = None
@@ -95,7 +97,7 @@ class Options(Model):
         return self.model_dump(mode="json", exclude={*others, "legs"})
 
 
-WHISPER_ONLY = frozenset({"language", "mixed_languages", "task", "vocabulary"})
+WHISPER_ONLY = frozenset({"language", "mixed_languages", "task"})
 VOXTRAL_ONLY = frozenset({"questions", "translate_to", "reply", "second_opinion"})
 
 
@@ -106,6 +108,14 @@ class PublishedFile(Model):
     media_type: Text = ""
     """Media type, such as `text/vtt` or `application/json+chapters`."""
     language: Text | None = None
+
+
+class Person(Model):
+    """Someone whom a feed names."""
+
+    name: ShortText
+    role: ShortText = ""
+    """Such as `host` or `guest`, as the feed says."""
 
 
 class Publication(Model):
@@ -124,7 +134,9 @@ class Publication(Model):
     number: int | None = None
     """The episode's number within its season or show."""
     names: Annotated[tuple[Text, ...], BeforeValidator(_cut(MOST_TERMS))] = ()
-    """Names in its title and notes; they are used for Whisper's prompt like `Options.vocabulary`."""
+    """Names in its title and notes; both models are told them, as `Options.vocabulary`."""
+    people: Annotated[tuple[Person, ...], BeforeValidator(_cut(MOST_PEOPLE))] = ()
+    """People whom the feed names (`<podcast:person>`, author), those of the episode before those of the show."""
     transcripts: Annotated[tuple[PublishedFile, ...], BeforeValidator(_without_long)] = ()
     """The publisher's transcripts (`<podcast:transcript>`)."""
     chapters: PublishedFile | None = None

@@ -20,7 +20,18 @@ from celery.backends.redis import RedisBackend
 from pipeline.errors import CancelledError, DeviceMemoryError, EngineError
 from pipeline.results import merge
 from pipeline.storage import Storage
-from pipeline.types import AlternativeTranscript, Analysis, EpisodeResult, Leg, Options, Segment, TimeSpan, Transcript
+from pipeline.types import (
+    NO_CONTEXT,
+    AlternativeTranscript,
+    Analysis,
+    Context,
+    EpisodeResult,
+    Leg,
+    Options,
+    Segment,
+    TimeSpan,
+    Transcript,
+)
 from workers.engine import Checkpoints, Report
 from workers.voxtral import Skipped
 
@@ -169,6 +180,7 @@ class FastAnalyst:
         report: Report,
         checkpoints: Checkpoints | None = None,
         is_cancelled: Callable[[], bool] | None = None,
+        context: Context = NO_CONTEXT,
     ) -> Analysis:
         for _ in _work(self._stage, "voxtral", audio, self._windows, report, checkpoints):
             pass

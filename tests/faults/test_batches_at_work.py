@@ -69,12 +69,12 @@ def test_other_options_run_only_the_leg_that_they_touch(fleet: Fleet, show: Path
 
     asked = submit_folder(show, fleet.results, Options(questions=("Who speaks?",)))
     assert asked.wait(timeout=TIMEOUT_S).states == {JobState.COMPLETED: 3}
-    spelled = submit_folder(show, fleet.results, Options(questions=("Who speaks?",), vocabulary=("Kew",)))
-    assert spelled.wait(timeout=TIMEOUT_S).states == {JobState.COMPLETED: 3}
+    known = submit_folder(show, fleet.results, Options(questions=("Who speaks?",), language="en"))
+    assert known.wait(timeout=TIMEOUT_S).states == {JobState.COMPLETED: 3}
 
     for stem in stems(show):
         assert len(runs(fleet.stage, "whisper", stem)) == 2, "not for the question"
-        assert len(runs(fleet.stage, "voxtral", stem)) == 2, "not for the vocabulary"
+        assert len(runs(fleet.stage, "voxtral", stem)) == 2, "not for the language"
         assert len(list(fleet.results.glob(f"{stem}-*"))) == 1
 
 

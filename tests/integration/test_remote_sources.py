@@ -23,10 +23,12 @@ pytestmark = pytest.mark.xdist_group("remote-sources")
 FEED = """<?xml version="1.0" encoding="UTF-8"?>
 <rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"
      xmlns:podcast="https://podcastindex.org/namespace/1.0"><channel><title>The Garden Hour</title>
+<itunes:author>Rosa Thorn</itunes:author><podcast:person>Rosa Thorn</podcast:person>
 <item><title>Roses &amp; thorns/part 1</title><guid isPermaLink="false">ep-1</guid><link>/pages/1</link>
 <description>&lt;p&gt;Pruning with Dharmesh Shah of HubSpot.&lt;/p&gt;</description>
 <pubDate>Fri, 21 Mar 2025 07:00:00 -0700</pubDate>
 <itunes:season>2</itunes:season><itunes:episode>10</itunes:episode>
+<author>mail@example.org (Ines Author)</author><podcast:person role="guest">Dharmesh Shah</podcast:person>
 <podcast:transcript url="/1.vtt" type="text/vtt"/>
 <podcast:transcript url="/1.srt" type="application/srt" language="en"/>
 <podcast:chapters url="/1.json" type="application/json+chapters"/>
@@ -81,6 +83,11 @@ def test_a_feed_is_a_batch_and_says_what_it_knows_of_each_episode(
         "season": 2,
         "number": 10,
         "names": ("Dharmesh Shah", "HubSpot"),
+        "people": (
+            {"name": "Dharmesh Shah", "role": "guest"},
+            {"name": "Rosa Thorn", "role": "host"},
+            {"name": "Ines Author", "role": "author"},
+        ),
     }
     assert [it.url for it in publication.transcripts] == ["/1.vtt", "/1.srt"]
     assert publication.chapters

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.types import Options
+from pipeline.types import LEGS, Options
 from pipeline.types.ids import episode_id, job_id, slug
 
 EPISODE = "0123456789abcdef"
@@ -108,3 +108,9 @@ def test_which_legs_are_asked_for_has_one_spelling() -> None:
 
 def test_the_work_of_a_leg_does_not_depend_on_the_other_one() -> None:
     assert Options(legs=("whisper",)).of_leg("whisper") == Options().of_leg("whisper")
+
+
+def test_a_vocabulary_concerns_both_legs_and_a_language_only_whisper() -> None:
+    for leg in LEGS:
+        assert Options(vocabulary=("Kew",)).of_leg(leg) != Options().of_leg(leg)
+    assert Options(language="en").of_leg("voxtral") == Options().of_leg("voxtral")

@@ -9,7 +9,7 @@ from whisper.model import AudioEncoder, TextDecoder
 
 from pipeline.errors import SettingsError, WeightsError
 from pipeline.settings import Settings
-from pipeline.types import Options
+from pipeline.types import Context, Options
 from workers.device import GIB
 from workers.memory import cards
 from workers.memory.alternatives import smaller
@@ -18,6 +18,7 @@ from workers.memory.geometry import MINI, SMALL, voxtral_geometry, whisper_dimen
 from workers.memory.plan import LONGEST_S, STEPS, Plan, plan
 from workers.memory.request import NoRoomError, plan_request
 from workers.voxtral import prompts
+from workers.voxtral.context_prompt import MOST_CHARACTERS, MOST_NAMES, MOST_TITLE, with_context
 from workers.voxtral.model import CONTEXT_TOKENS, TOKENS_PER_CHUNK
 
 T4 = CARDS["t4"]
@@ -117,7 +118,9 @@ def test_shares_fit_wherever_it_is_said_so_and_more_memory_never_means_less_work
 
 
 def test_the_longest_section_leaves_room_for_every_answer() -> None:
-    asked = prompts.about_sections(Options(questions=("Who?",), second_opinion="full"), LONGEST_S)
+    most = Context("語" * MOST_TITLE, "語" * MOST_TITLE, ("語" * (MOST_CHARACTERS // MOST_NAMES),) * MOST_NAMES)
+    options = Options(questions=("Who?",), second_opinion="full")
+    asked = [with_context(question, most) for question in prompts.about_sections(options, LONGEST_S)]
     audio_tokens = LONGEST_S / 30 * TOKENS_PER_CHUNK
     for question in asked:
         assert audio_tokens + len(question.text.encode()) + question.room_tokens < CONTEXT_TOKENS

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pipeline.types import AlternativeTranscript, Analysis, Options, TimeSpan
+from pipeline.types import NO_CONTEXT, AlternativeTranscript, Analysis, Context, Options, TimeSpan
 from workers.audio.audio_file import AudioFile
 from workers.engine import Checkpoints, Report
 from workers.voxtral.answer_cache import CachedAnswers
@@ -45,6 +45,7 @@ class VoxtralAnalyst:
         report: Report,
         checkpoints: Checkpoints | None = None,
         is_cancelled: Callable[[], bool] | None = None,
+        context: Context = NO_CONTEXT,
     ) -> Analysis:
         """Return the analysis of a whole file; at most `rows_at_once` sections are in memory at a time.
 
@@ -56,7 +57,7 @@ class VoxtralAnalyst:
         file = AudioFile(audio)
         length_s = section_length_s(file.expected_s, self.section_s)
         questions = about_sections(options, length_s)
-        cached = CachedAnswers(self._backend, f"{self.model}@{self.digest}", checkpoints)
+        cached = CachedAnswers(self._backend, f"{self.model}@{self.digest}", checkpoints, context)
         report(0.0, file.expected_s)
         parts: list[Part] = []
 

@@ -6,25 +6,30 @@ from hashlib import sha256
 
 from pydantic import ValidationError
 
+from pipeline.types import NO_CONTEXT, Context
 from workers.engine import Checkpoints
 from workers.voxtral.answer_schemas import AnswerSchema
 from workers.voxtral.backend import AudioBackend
+from workers.voxtral.context_prompt import with_context
 from workers.voxtral.deadline import Deadline
 from workers.voxtral.prompts import Note, Notes, Question, S
 from workers.voxtral.sections import Section
 
 
 class CachedAnswers:
-    """Backend wrapper that requests only the answers missing from `checkpoints`.
+    """Backend wrapper that requests only the answers missing from `checkpoints`, each with the episode's context.
 
     A key is derived from the weights, the audio samples if any, and the question with its schema, so it changes with
     every input of the answer.
     """
 
-    def __init__(self, backend: AudioBackend, weights: str, checkpoints: Checkpoints | None) -> None:
+    def __init__(
+        self, backend: AudioBackend, weights: str, checkpoints: Checkpoints | None, context: Context = NO_CONTEXT
+    ) -> None:
         self._backend = backend
         self._weights = weights
         self._checkpoints = checkpoints
+        self._context = context
 
     def ask_about(
         self, sections: Sequence[Section], questions: Sequence[Question[AnswerSchema]], deadline: Deadline
@@ -33,18 +38,19 @@ class CachedAnswers:
         names = [self._name("section", section.samples.tobytes()) for section in sections]
         notes = [self._load_notes(name, questions) for name in names]
         for missing, rows in _rows_by_missing(notes, questions).items():
-            for index, question, note in self._backend.ask_about([sections[row] for row in rows], missing, deadline):
-                notes[rows[index]].put(question, note)
-                self._save(names[rows[index]], question, note)
+            asked = {with_context(question, self._context): question for question in missing}
+            for index, told, note in self._backend.ask_about([sections[row] for row in rows], list(asked), deadline):
+                notes[rows[index]].put(asked[told], note)
+                self._save(names[rows[index]], told, note)
         return notes
 
     def ask(self, question: Question[S], deadline: Deadline) -> Note[S]:
         """Return the answer to a question without audio."""
-        name = self._name("text")
-        note = self._load(name, question)
+        name, told = self._name("text"), with_context(question, self._context)
+        note = self._load(name, told)
         if note is None:
-            note = self._backend.ask(question, deadline)
-            self._save(name, question, note)
+            note = self._backend.ask(told, deadline)
+            self._save(name, told, note)
         return note
 
     def count_tokens(self, text: str) -> int:
@@ -59,7 +65,7 @@ class CachedAnswers:
     def _load_notes(self, name: str, questions: Sequence[Question[AnswerSchema]]) -> Notes:
         notes = Notes()
         for question in questions:
-            if (note := self._load(name, question)) is not None:
+            if (note := self._load(name, with_context(question, self._context))) is not None:
                 notes.put(question, note)
         return notes
 

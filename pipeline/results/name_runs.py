@@ -38,5 +38,5 @@ def name_runs(text: str, small: Collection[str] = ()) -> Iterator[Run]:
 
 
 def small_words(text: str) -> set[str]:
-    """Return the words of a text that occur in lower case."""
-    return {word[0] for word in _WORD.finditer(text) if word[0].islower()}
+    """Return the words of a text that occur in lower case, casefolded."""
+    return {word[0].casefold() for word in _WORD.finditer(text) if word[0].islower()}

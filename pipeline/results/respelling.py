@@ -31,7 +31,8 @@ def respell(spec: JobSpec, analysis: Analysis, transcript: MergedTranscript) -> 
         [*mentioned, *owners, *speakers],
         only_listed=not NOUNS_ARE_CAPITALIZED.isdisjoint({analysis.language, transcript.language}),
     )
-    changed: Analysis = respeller.respell(analysis)
+    # Twice, because a word at the beginning of a sentence is taken for a name if it is one in the middle of another.
+    changed: Analysis = respeller.respell(respeller.respell(analysis))
     return changed.model_copy(update={"respelt": _joined(analysis.respelt, respeller.respelt)})
 
 
@@ -76,12 +77,13 @@ class Respeller:
         end = 0
         for words, begins in name_runs(text, small_words(text)):
             # The first word of a sentence has a capital, name or not.
-            candidates = [words, words[1:]] if begins and len(words) > 1 else [] if begins else [words]
-            for start, stop in [(name[0].start(), name[-1].end()) for name in candidates]:
-                heard = text[start:stop]
+            for name in (words, words[1:]) if begins else (words,):
+                heard = text[name[0].start() : name[-1].end()] if name else ""
+                if begins and len(name) == len(words) == 1 and heard not in self.respelt:
+                    continue
                 if (spelling := self._noted(heard, self._known.spelling_of(heard))) != heard:
-                    parts += [text[end:start], spelling]
-                    end = stop
+                    parts += [text[end : name[0].start()], spelling]
+                    end = name[-1].end()
                     break
         return "".join([*parts, text[end:]])
 

@@ -134,7 +134,7 @@ def test_every_field_with_a_name_is_respelt_and_what_was_heard_is_kept() -> None
     spelt = respell(spec(), heard, SPOKEN)
 
     # Then the transcript's spelling is everywhere but in the question and in Voxtral's own transcript
-    assert spelt.title == "Steven speaks", "the first word of a sentence, which nothing tells to be a name"
+    assert spelt.title == "Stephen speaks", "since the topics have the name within a sentence"
     assert spelt.summary == "Stephen Pinker's bread. Yesterday Stephen Pinker met Anna, Martin and the American."
     assert spelt.topics == ("the bread of Stephen",)
     assert (spelt.chapters[0].title, spelt.chapters[0].gist) == ("With Stephen Pinker", "Then Stephen Pinker bakes.")
@@ -155,6 +155,12 @@ def test_every_field_with_a_name_is_respelt_and_what_was_heard_is_kept() -> None
         Respelling(heard="Steven", spelt="Stephen"),
         Respelling(heard="Darmesh Shah", spelt="Dharmesh Shah"),
     }
+
+
+def test_a_word_at_the_beginning_of_a_sentence_alone_is_no_name() -> None:
+    heard = analysis(summary="Stevens came. Steven speaks. Breads rise.")
+
+    assert respell(spec(), heard, SPOKEN) == heard
 
 
 def test_what_was_heard_first_is_kept_when_the_same_analysis_is_merged_again() -> None:

@@ -4,12 +4,14 @@ from typing import Any
 
 from pipeline.celery import app
 from pipeline.results.manifest import product_name
+from pipeline.results.merge import transcript_so_far
 from pipeline.settings import chosen
-from pipeline.types import Context, LegOutcome
+from pipeline.types import Analysis, Context, LegOutcome
 from tasks.base.audio_file import local_audio
 from tasks.base.leg_run import LegRun
 from tasks.base.leg_task import LegTask, run_leg
 from workers import pool
+from workers.engine import Analyst
 from workers.voxtral import Skipped
 
 
@@ -27,6 +29,7 @@ def _analyze(leg: LegRun) -> LegOutcome:
         analysis = analyst.analyze(
             audio, leg.spec.options, leg.report, leg.checkpoints, leg.is_cancelled, Context.of(leg.spec)
         )
+    analysis = _with_chapters(analysis, analyst, leg)
     leg.storage.put(product_name(leg.spec, "voxtral"), analysis.to_json())
     return LegOutcome(
         leg="voxtral",
@@ -37,3 +40,14 @@ def _analyze(leg: LegRun) -> LegOutcome:
         device=analyst.device,
         settings=chosen("voxtral_model", "voxtral_section_s", "voxtral_quantize", "device"),
     )
+
+
+def _with_chapters(analysis: Analysis, analyst: Analyst, leg: LegRun) -> Analysis:
+    """Return the analysis with chapters if the fast leg has ended; else the merge adds those of the outline."""
+    transcript = transcript_so_far(leg.spec, leg.storage)
+    if transcript is None:
+        return analysis
+    from workers.outline import transcript_parts  # deferred: its libraries take a second to load
+
+    spoken = [(part.start_s, [it.text for it in part.sentences]) for part in transcript_parts(transcript)]
+    return analyst.title_chapters(analysis, spoken, leg.spec.options, leg.checkpoints, leg.is_cancelled)

@@ -14,6 +14,7 @@ from pipeline.messaging.chord import step_of
 from pipeline.messaging.message_check import admit, admit_outcomes
 from pipeline.results.manifest import read_result
 from pipeline.results.merge import merge_legs, publish, second_opinion_on
+from pipeline.sources.published_chapters import published_chapters
 from pipeline.state import metric_events
 from pipeline.state.counters import Counts
 from pipeline.state.job_store import JobStore
@@ -146,7 +147,9 @@ def _write_end(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome], job_store
         _count_start(spec, job_store, record)
         result = _stored_result(spec, storage)
         if result is None:
-            result = merge_legs(spec, legs, storage, record, _outline, _opinion(spec, storage, record))
+            opinion = _opinion(spec, storage, record)
+            published = published_chapters(spec.episode.publication)
+            result = merge_legs(spec, legs, storage, record, _outline, opinion, published)
             result = publish(result, spec, storage)
         state, reason = result.state, result.reason
     except TransientError as error:

@@ -8,6 +8,8 @@ from pipeline.types import NO_CONTEXT, AlternativeTranscript, Analysis, Context,
 
 Report = Callable[[float, float], None]
 """Called with the seconds of audio finished and the total seconds."""
+SpokenChapter = tuple[float, Sequence[str]]
+"""The start of a chapter in seconds, and the sentences said in it."""
 
 
 class Checkpoints(Protocol):
@@ -72,7 +74,7 @@ class Analyst(Protocol):
         is_cancelled: Callable[[], bool] | None = None,
         context: Context = NO_CONTEXT,
     ) -> Analysis:
-        """Return the analysis of a whole file.
+        """Return the analysis of a whole file, without chapters, whose boundaries are in the transcript.
 
         Args:
             audio: any audio or video file.
@@ -84,6 +86,28 @@ class Analyst(Protocol):
 
         Raises:
             AudioError: the file has no decodable audio.
+            CancelledError: `is_cancelled` returned True.
+        """
+        ...
+
+    def title_chapters(
+        self,
+        analysis: Analysis,
+        chapters: Sequence[SpokenChapter],
+        options: Options,
+        checkpoints: Checkpoints | None = None,
+        is_cancelled: Callable[[], bool] | None = None,
+    ) -> Analysis:
+        """Return the analysis with chapters, each with a title of at most five words and a gist of one sentence.
+
+        Args:
+            analysis: the analysis of the episode.
+            chapters: start in seconds and sentences of each chapter, in order.
+            options: the options of the job.
+            checkpoints: store of finished answers; None stores none.
+            is_cancelled: called between tokens.
+
+        Raises:
             CancelledError: `is_cancelled` returned True.
         """
         ...

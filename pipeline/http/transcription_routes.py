@@ -37,7 +37,7 @@ async def transcribe(request: Request, response: Response, wait: Wait = None) ->
 
 @router.post("/analyze", openapi_extra=body(EXAMPLE), responses=OTHERS)
 async def analyze(request: Request, response: Response, wait: Wait = 0.0) -> Answer:
-    """Analyze audio with Voxtral: summary, chapters, key points, quotes and answers."""
+    """Analyze audio with Voxtral: summary, key points, quotes and answers; `/hybrid` has chapters too."""
     job = await submitted(request, await received(request, partial(order, legs=("voxtral",))))
     return await _answer(request, response, job, "result", wait or 0.0)
 

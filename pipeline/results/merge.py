@@ -3,9 +3,10 @@
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import quote, urlsplit
 
+from pipeline.results.analysis import spoken_part, with_outline, with_published
 from pipeline.results.formats import FORMATS, render_all
 from pipeline.results.formats.base import TranscriptFormat
 from pipeline.results.manifest import (
@@ -32,6 +33,7 @@ from pipeline.results.usage import usage_stats
 from pipeline.storage import Storage, path_of
 from pipeline.types import (
     Analysis,
+    Chapter,
     EpisodeResult,
     JobSpec,
     JobState,
@@ -99,6 +101,13 @@ def read_transcript(spec: JobSpec, storage: Storage) -> MergedTranscript:
     return flag_uncertain(MergedTranscript.from_json(read_product(spec, "whisper", storage)))
 
 
+def transcript_so_far(spec: JobSpec, storage: Storage) -> Transcript | None:
+    """Return the spoken part of Whisper's transcript while the job is running; None if it is not stored yet."""
+    if not storage.exists(product_name(spec, "whisper")):
+        return None
+    return spoken_part(read_transcript(spec, storage))
+
+
 def read_form(spec: JobSpec, name: str, storage: Storage) -> bytes:
     """Return a format of a job's transcript: the public file, or rendered again if that is another job's.
 
@@ -119,14 +128,19 @@ def merge_legs(
     record: JobRecord | None,
     outline: Callable[[Transcript], Analysis],
     opinion: SecondOpinion | None = None,
+    published: Sequence[Chapter] = (),
 ) -> EpisodeResult:
     """Return the result of a job from the products of its legs in storage, and from the second opinion, if any.
+
+    The publisher's chapters, if there are any, replace others.
 
     Raises:
         StorageError: the product of a successful leg does not exist.
     """
     transcript = read_transcript(spec, storage) if legs["whisper"].status == "ok" else None
-    analysis = _analysis(spec, legs["voxtral"], transcript, storage, outline)
+    found = Analysis.from_json(read_product(spec, "voxtral", storage)) if legs["voxtral"].status == "ok" else None
+    analysis = with_outline(found, transcript, outline)
+    analysis = with_published(analysis, published) if analysis else None
     if transcript:
         transcript = _compared(spec, transcript, analysis, opinion)
         analysis = add_timestamps(respell(spec, analysis, transcript), transcript) if analysis else None
@@ -205,21 +219,6 @@ def _compared(
     if analysis and analysis.transcription and spec.options.task == "transcribe":
         return with_transcription(transcript, analysis.transcription)
     return transcript
-
-
-def _analysis(
-    spec: JobSpec,
-    leg: LegOutcome,
-    transcript: MergedTranscript | None,
-    storage: Storage,
-    outline: Callable[[Transcript], Analysis],
-) -> Analysis | None:
-    """Return Voxtral's analysis, or else an outline of the transcript; None without a transcript."""
-    if leg.status == "ok":
-        return Analysis.from_json(read_product(spec, "voxtral", storage))
-    if transcript is None or not transcript.text.strip():
-        return None
-    return outline(transcript.model_copy(update={"segments": transcript.spoken}))
 
 
 def _state(legs: dict[Leg, LegOutcome], missing: tuple[str, ...]) -> JobState:

@@ -40,7 +40,7 @@ def add_timestamps(analysis: Analysis, transcript: MergedTranscript) -> Analysis
     index = Index(transcript)
     return analysis.model_copy(
         update={
-            "chapters": tuple(_chapters(analysis.chapters, index, transcript.audio_s)),
+            "chapters": tuple(_chapters(analysis, index, transcript.audio_s)),
             "quotes": tuple(_at(it, index.of_quote(it.text)) for it in analysis.quotes),
             "key_points": tuple(_at(it, index.of_statement(it.text)) for it in analysis.key_points),
             "action_items": tuple(_at(it, index.of_statement(it.text)) for it in analysis.action_items),
@@ -139,11 +139,15 @@ class Index:
         return self._times[began][0], self._times[min(ended, len(self._texts)) - 1][1]
 
 
-def _chapters(chapters: Sequence[Chapter], index: Index, audio_s: float) -> list[Chapter]:
-    """Return the chapters in order, each starting with a sentence if one is near, and ending at the next chapter."""
+def _chapters(analysis: Analysis, index: Index, audio_s: float) -> list[Chapter]:
+    """Return the chapters in order, each starting with a sentence if one is near, and ending at the next chapter.
+
+    A publisher's chapters keep their starts.
+    """
     starts = []
-    for chapter in sorted(chapters, key=lambda chapter: chapter.start_s):
-        near_s = index.sentence_start_s(chapter.start_s) if chapter.start_s > 0 else None
+    for chapter in sorted(analysis.chapters, key=lambda chapter: chapter.start_s):
+        may_move = chapter.start_s > 0 and analysis.chapters_source != "publisher"
+        near_s = index.sentence_start_s(chapter.start_s) if may_move else None
         moves = near_s is not None and abs(near_s - chapter.start_s) <= SNAP_S
         starts.append(chapter.model_copy(update={"start_s": near_s if moves else chapter.start_s}))
     ends = [after.start_s for _, after in pairwise(starts)] + [audio_s]

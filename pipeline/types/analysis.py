@@ -89,6 +89,9 @@ class Analysis(Model):
     language: str = ""
     """ISO 639 code of the most spoken language."""
     chapters: tuple[Chapter, ...] = ()
+    chapters_source: Literal["voxtral", "outline", "publisher"] | None = None
+    """Source of the chapters' titles; the starts are from the transcript, or the publisher's too. None without
+    chapters."""
     topics: tuple[str, ...] = ()
     key_points: tuple[KeyPoint, ...] = ()
     action_items: tuple[ActionItem, ...] = ()

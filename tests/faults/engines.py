@@ -24,6 +24,7 @@ from pipeline.types import (
     NO_CONTEXT,
     AlternativeTranscript,
     Analysis,
+    Chapter,
     Context,
     EpisodeResult,
     Leg,
@@ -32,7 +33,7 @@ from pipeline.types import (
     TimeSpan,
     Transcript,
 )
-from workers.engine import Checkpoints, Report
+from workers.engine import Checkpoints, Report, SpokenChapter
 from workers.voxtral import Skipped
 
 WINDOW_S = 1.0
@@ -186,6 +187,17 @@ class FastAnalyst:
             pass
         heard_s = self._windows * WINDOW_S
         return Analysis(source="voxtral", model=self.model, summary="Windows are counted.", heard_s=heard_s)
+
+    def title_chapters(
+        self,
+        analysis: Analysis,
+        chapters: Sequence[SpokenChapter],
+        options: Options,
+        checkpoints: Checkpoints | None = None,
+        is_cancelled: Callable[[], bool] | None = None,
+    ) -> Analysis:
+        counted = tuple(Chapter(start_s=start_s, title=sentences[0]) for start_s, sentences in chapters)
+        return analysis.model_copy(update={"chapters": counted, "chapters_source": "voxtral"})
 
     def transcribe(
         self,

@@ -77,7 +77,6 @@ def test_an_episode_in_two_languages(tmp_path: Path, russian_s: int, language: s
         wav(tmp_path / "episode.wav", samples), Options(), lambda done, total: None
     )
     assert analysis.language == language, "the one that is spoken longest"
-    assert {chapter.title for chapter in analysis.chapters} == {"Bread", "Хлеб"}
     assert any(SAID[0] in text and "They speak of bread." in text for text in backend.asked), "both, as they are"
 
 

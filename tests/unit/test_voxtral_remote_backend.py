@@ -18,7 +18,7 @@ import pytest
 
 from pipeline.errors import EngineError, TransientError
 from pipeline.settings import Settings
-from pipeline.types import Options
+from pipeline.types import Chapter, Options
 from tests.voxtral_sound import wav, with_pauses
 from workers.voxtral import load_analyst
 from workers.voxtral.analyst import VoxtralAnalyst
@@ -41,6 +41,7 @@ DETAILS: dict[str, Any] = {
 ANSWERS: dict[str, dict[str, Any]] = {
     "Overview": OVERVIEW,
     "Details": DETAILS,
+    "Heading": {"title": "Bread, and why people bake it", "gist": "They bake."},
     "Told": {"answer": "A mill."},
     "Text": {"text": "Zwei Leute backen Brot."},
 }
@@ -141,15 +142,26 @@ def test_an_episode_is_analyzed(server: VoxtralServer, episode: Path) -> None:
     analysis = connect().analyze(episode, ASKED, quiet)
     assert analysis.model == "mistralai/Voxtral-Mini-3B-2507"
     assert analysis.summary == "Two people bake bread."
-    assert [(chapter.start_s > 0, chapter.title) for chapter in analysis.chapters] == [
-        (False, "Bread"),
-        (True, "Bread"),
-    ]
+    assert analysis.sections == 2
     assert analysis.answers[0].answer == "A mill."
     assert analysis.translation == "Zwei Leute backen Brot."
     assert analysis.transcription == "Bread is life.\nBread is life."
     assert analysis.language == "en"
     assert not analysis.truncated
+
+
+def test_chapters_are_titled(server: VoxtralServer, episode: Path) -> None:
+    analysis = connect().analyze(episode, Options(), quiet)
+
+    titled = connect().title_chapters(analysis, [(0.0, ["We bake."]), (95.5, ["We eat."])], Options())
+
+    assert titled.chapters == (
+        Chapter(start_s=0.0, title="Bread, and why people bake", gist="They bake."),
+        Chapter(start_s=95.5, title="Bread, and why people bake", gist="They bake."),
+    )
+    assert titled.chapters_source == "voxtral"
+    assert "We eat." in server.chats[-1]["messages"][0]["content"][0]["text"]
+    assert titled.model_copy(update={"chapters": (), "chapters_source": None}) == analysis
 
 
 def test_what_is_sent(server: VoxtralServer, episode: Path) -> None:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from pipeline.types import NO_CONTEXT, AlternativeTranscript, Analysis, Context, Options, TimeSpan
 from workers.audio.audio_file import AudioFile
-from workers.engine import Checkpoints, Report
+from workers.engine import Checkpoints, Report, SpokenChapter
 from workers.voxtral.answer_cache import CachedAnswers
 from workers.voxtral.answer_schemas import AnswerSchema, Transcribed
 from workers.voxtral.assembly import Part, assemble
 from workers.voxtral.backend import AudioBackend
 from workers.voxtral.deadline import Deadline
+from workers.voxtral.headings import heading, titled
 from workers.voxtral.prompts import Note, Question, about_sections, transcription
 from workers.voxtral.sections import CHUNK_S, Section, batches, cut, excerpts, section_length_s
 
@@ -57,7 +58,7 @@ class VoxtralAnalyst:
         file = AudioFile(audio)
         length_s = section_length_s(file.expected_s, self.section_s)
         questions = about_sections(options, length_s)
-        cached = CachedAnswers(self._backend, f"{self.model}@{self.digest}", checkpoints, context)
+        cached = self._cached(checkpoints, context)
         report(0.0, file.expected_s)
         parts: list[Part] = []
 
@@ -71,6 +72,33 @@ class VoxtralAnalyst:
             report(done_s, max(file.expected_s, done_s))
         deadline = Deadline(self._budget_s, is_cancelled)
         return assemble(parts, options, length_s, cached, self.model, deadline)
+
+    def title_chapters(
+        self,
+        analysis: Analysis,
+        chapters: Sequence[SpokenChapter],
+        options: Options,
+        checkpoints: Checkpoints | None = None,
+        is_cancelled: Callable[[], bool] | None = None,
+    ) -> Analysis:
+        """Return the analysis with chapters titled from their sentences.
+
+        Raises:
+            CancelledError: `is_cancelled` returned True; finished answers are in `checkpoints`.
+            EngineError: the device or the server fails.
+        """
+        cached = self._cached(checkpoints)
+        deadline = Deadline(self._budget_s, is_cancelled)
+        notes = [heading(cached, sentences, deadline) for _, sentences in chapters]
+        return analysis.model_copy(
+            update={
+                "chapters": tuple(
+                    titled(start_s, note.answer) for (start_s, _), note in zip(chapters, notes, strict=True)
+                ),
+                "chapters_source": "voxtral" if chapters else None,
+                "truncated": analysis.truncated or any(note.truncated for note in notes),
+            }
+        )
 
     def transcribe(
         self,
@@ -88,7 +116,7 @@ class VoxtralAnalyst:
             EngineError: the device or the server fails.
         """
         question = transcription(options, CHUNK_S)
-        cached = CachedAnswers(self._backend, f"{self.model}@{self.digest}", checkpoints)
+        cached = self._cached(checkpoints)
         found: list[Note[Transcribed]] = []
         for batch in batches(excerpts(AudioFile(audio).blocks(), stretches), lambda: self._backend.rows_at_once):
             deadline = Deadline(self._budget_s, is_cancelled)
@@ -98,6 +126,9 @@ class VoxtralAnalyst:
             for span, note in zip(stretches, found, strict=False)
             if not note.truncated
         )
+
+    def _cached(self, checkpoints: Checkpoints | None, context: Context = NO_CONTEXT) -> CachedAnswers:
+        return CachedAnswers(self._backend, f"{self.model}@{self.digest}", checkpoints, context)
 
 
 def _analyze_batch(

@@ -77,6 +77,13 @@ class Details(AnswerSchema):
     quotes: Annotated[tuple[Said, ...], Field(max_length=3)] = ()
 
 
+class Heading(AnswerSchema):
+    """The title of a chapter, and what it is about."""
+
+    title: Name = ""
+    gist: Annotated[str, Field(max_length=240)] = ""
+
+
 class Told(AnswerSchema):
     """The answer to a listener's own question; None where the audio does not say."""
 
@@ -95,7 +102,7 @@ class Transcribed(AnswerSchema):
     text: str = ""
 
 
-GUIDED: tuple[type[AnswerSchema], ...] = (Overview, Details, Told, Text)
+GUIDED: tuple[type[AnswerSchema], ...] = (Overview, Details, Heading, Told, Text)
 """What the model is guided to."""
 
 AnyAnswer = TypeVar("AnyAnswer", bound=AnswerSchema)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pipeline.types import (
     ActionItem,
     Analysis,
-    Chapter,
     CustomAnswer,
     KeyPoint,
     Mention,
@@ -40,10 +39,9 @@ class Part:
 def assemble(
     parts: Sequence[Part], options: Options, length_s: float, reader: TextBackend, model: str, deadline: Deadline
 ) -> Analysis:
-    """Return the analysis of an episode from sections of at most `length_s`.
+    """Return the analysis of an episode from sections of at most `length_s`, without chapters.
 
-    The model summarizes the notes of the sections. Chapters and quotes are copied unchanged, because a chapter has a
-    fixed position and rephrased words are no quotes.
+    The model summarizes the notes of the sections. Quotes are copied unchanged, because rephrased words are no quotes.
     """
     heard_s = sum(part.length_s for part in parts)
     spoken = [(part, part.notes) for part in parts if part.notes is not None]
@@ -77,7 +75,6 @@ def assemble(
         summary_sentence=whole.sentence,
         summary=whole.summary,
         language=_most_spoken([(part.length_s, known) for part, known in spoken]),
-        chapters=tuple(_chapter(part.start_s, known) for part, known in spoken),
         topics=whole.topics,
         key_points=tuple(KeyPoint(text=text) for text in rest.key_points),
         action_items=tuple(ActionItem(text=task.text, owner=task.owner) for task in rest.action_items),
@@ -110,11 +107,6 @@ def _most_spoken(spoken: Sequence[tuple[float, Notes]]) -> str:
     for length_s, known in spoken:
         seconds[known.get(OVERVIEW).answer.language or ""] += round(length_s)
     return max(seconds, key=seconds.__getitem__)
-
-
-def _chapter(start_s: float, known: Notes) -> Chapter:
-    overview = known.get(OVERVIEW).answer
-    return Chapter(start_s=start_s, title=overview.title, gist=overview.sentence)
 
 
 def _without_repeats(each: Sequence[Sequence[Said]]) -> list[list[Said]]:

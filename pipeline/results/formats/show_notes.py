@@ -11,6 +11,11 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&])")
 _LINE_START = re.compile(r"^(\d*)([#+=.)-])")
 """Start of a heading, a list item or a rule; in a numbered list item the mark after the number is escaped."""
 NAMES = {"whisper": "Transcript", "voxtral": "Analysis"}
+CHAPTERS = {
+    "voxtral": "cut where the subject of the transcript changes, titled by Voxtral",
+    "outline": "cut where the subject of the transcript changes, titled with its words",
+    "publisher": "the publisher's own",
+}
 
 
 class Notes:
@@ -65,6 +70,8 @@ def _provenance(result: EpisodeResult) -> Iterator[str]:
         yield "No model understood this episode: the outline above is quoted from the transcript."
     for name, leg in result.legs.items():
         yield f"{NAMES[name]}: {_leg(leg)}"
+    if result.analysis and result.analysis.chapters_source:
+        yield f"Chapters: {CHAPTERS[result.analysis.chapters_source]}"
     if result.transcript:
         dropped = sum(bool(segment.dropped) for segment in result.transcript.segments)
         doubtful = sum(bool(segment.doubts) for segment in result.transcript.spoken)

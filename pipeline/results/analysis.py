@@ -1,0 +1,32 @@
+"""The analysis of a result: Voxtral's, or what stands in for it, with the best chapters that there are."""
+
+from collections.abc import Callable, Sequence
+
+from pipeline.types import Analysis, Chapter, MergedTranscript, Transcript
+
+
+def with_outline(
+    found: Analysis | None, transcript: MergedTranscript | None, outline: Callable[[Transcript], Analysis]
+) -> Analysis | None:
+    """Return Voxtral's analysis, or else an outline of the transcript; None without both.
+
+    If Voxtral ended before the transcript did, its analysis gets the chapters of the outline.
+    """
+    if transcript is None or not transcript.text.strip() or (found and found.chapters):
+        return found
+    outlined = outline(spoken_part(transcript))
+    if found is None:
+        return outlined
+    return found.model_copy(update={"chapters": outlined.chapters, "chapters_source": outlined.chapters_source})
+
+
+def with_published(analysis: Analysis, published: Sequence[Chapter]) -> Analysis:
+    """Return the analysis with the publisher's chapters, if there are any."""
+    if not published:
+        return analysis
+    return analysis.model_copy(update={"chapters": tuple(published), "chapters_source": "publisher"})
+
+
+def spoken_part(transcript: MergedTranscript) -> Transcript:
+    """Return the transcript without its suppressed segments, as chapters and outline are made from it."""
+    return transcript.model_copy(update={"segments": transcript.spoken})

@@ -70,7 +70,8 @@ class Settings(BaseSettings):
     whisper_model: str = "base"
     """Model name of openai-whisper (`tiny` to `turbo`), or path of a checkpoint."""
     voxtral_model: str = "mistralai/Voxtral-Mini-3B-2507"
-    """Hub id of the model, path of a folder with its files, or such a folder's `s3://bucket/prefix`."""
+    """Hub id of the model, path of a folder with its files, or such a folder's `s3://bucket/prefix`; with
+    `DUET_VOXTRAL_URL` the name, in that server's list, of a model that answers questions about audio."""
     voxtral: Literal["auto", "on", "off"] = "auto"
     """Use of Voxtral: `auto` on a CUDA device, and on a CPU that multiplies bfloat16 and has the weights already (`duet
     models get voxtral`); `on` always, in float32 on other CPUs; `off` never."""
@@ -78,6 +79,9 @@ class Settings(BaseSettings):
     """Base URL of an OpenAI-compatible server with Voxtral, `http://host:8000/v1`; preferred to a local device."""
     voxtral_key: SecretStr | None = None
     """Bearer token for that server."""
+    voxtral_transcribe_model: str | None = None
+    """Name of the model that transcribes on that server; unset: `DUET_VOXTRAL_MODEL`, and on Mistral's API one from its
+    list that transcribes."""
     voxtral_timeout_s: float = Field(default=600.0, gt=0)
     """Seconds without a response of that server after which a request fails."""
     voxtral_tries: int = Field(default=4, ge=1)

@@ -114,3 +114,8 @@ def test_a_vocabulary_concerns_both_legs_and_a_language_only_whisper() -> None:
     for leg in LEGS:
         assert Options(vocabulary=("Kew",)).of_leg(leg) != Options().of_leg(leg)
     assert Options(language="en").of_leg("voxtral") == Options().of_leg("voxtral")
+
+
+def test_a_whole_second_opinion_depends_on_the_language() -> None:
+    spoken = Options(second_opinion="full", language="en")
+    assert spoken.of_leg("voxtral") != Options(second_opinion="full").of_leg("voxtral")

@@ -1,15 +1,10 @@
-"""Voxtral on a server: what is sent and what is made of the answers, over real HTTP on this machine.
-
-The server answers in the shapes that vLLM's and Mistral's documentation shows.
-"""
+"""Voxtral on a server: what is sent and what is made of the answers, over real HTTP on this machine."""
 
 import io
-import json
 import threading
 import wave
 from base64 import b64decode
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,105 +14,20 @@ import pytest
 from pipeline.errors import EngineError, TransientError
 from pipeline.settings import Settings
 from pipeline.types import Chapter, Options
+from tests.voxtral_server import ANSWERS, VoxtralServer, audio_of, running_server, shape_of
 from tests.voxtral_sound import wav, with_pauses
 from workers.voxtral import load_analyst
 from workers.voxtral.analyst import VoxtralAnalyst
 from workers.voxtral.server_client import Server
 
-OVERVIEW = {
-    "language": "en",
-    "title": "Bread",
-    "sentence": "It is about bread.",
-    "summary": "Two people bake bread.",
-    "topics": ["bread", "ovens"],
-    "sentiment": {"label": "positive", "reason": "They laugh."},
-}
-DETAILS: dict[str, Any] = {
-    "key_points": ["Flour matters."],
-    "action_items": [{"text": "Buy flour.", "owner": "Ann"}],
-    "people_and_organisations": [{"name": "Ann", "kind": "person", "role": "baker"}],
-    "quotes": [{"text": "Bread is life.", "speaker": None}],
-}
-ANSWERS: dict[str, dict[str, Any]] = {
-    "Overview": OVERVIEW,
-    "Details": DETAILS,
-    "Heading": {"title": "Bread, and why people bake it", "gist": "They bake."},
-    "Told": {"answer": "A mill."},
-    "Text": {"text": "Zwei Leute backen Brot."},
-}
-
-
-class VoxtralServer(ThreadingHTTPServer):
-    """Answers like vLLM; what it is told to do first lies in `turns`."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.models = ["mistralai/Voxtral-Mini-3B-2507"]
-        self.turns: list[tuple[int, dict[str, str]]] = []
-        """Status and headers of the next answers to POST, before it answers as it should."""
-        self.cut_below_tokens = 0
-        self.content: str | None = None
-        self.chats: list[dict[str, Any]] = []
-        self.forms: list[bytes] = []
-        self.headers_seen: list[dict[str, str]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: VoxtralServer
-
-    def do_GET(self) -> None:
-        self.answer(200, {"object": "list", "data": [{"id": name, "object": "model"} for name in self.server.models]})
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.headers_seen.append(dict(self.headers))
-        if self.server.turns:
-            status, headers = self.server.turns.pop(0)
-            self.answer(status, {"error": {"message": "Not\nnow."}}, headers)
-        elif self.path == "/v1/audio/transcriptions":
-            self.server.forms.append(body)
-            self.answer(200, {"text": " Bread is life. ", "usage": {"type": "duration", "seconds": 5}})
-        elif self.path == "/v1/chat/completions":
-            self.answer(200, self.chat(json.loads(body)))
-        else:
-            self.answer(404, {"detail": "Not Found"})
-
-    def chat(self, request: dict[str, Any]) -> dict[str, Any]:
-        self.server.chats.append(request)
-        content = self.server.content or json.dumps(ANSWERS[request["response_format"]["json_schema"]["name"]])
-        cut = request["max_tokens"] < self.server.cut_below_tokens
-        message = {"role": "assistant", "content": content[: len(content) // 2] if cut else content}
-        choice = {"index": 0, "message": message, "finish_reason": "length" if cut else "stop"}
-        return {"id": "chatcmpl-1", "object": "chat.completion", "choices": [choice]}
-
-    def answer(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *_: Any) -> None:
-        """Keep the test's output clean."""
-
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[VoxtralServer]:
-    with VoxtralServer() as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
+    with running_server() as running:
         monkeypatch.setenv("DUET_VOXTRAL_URL", running.url)
         monkeypatch.setenv("DUET_VOXTRAL_KEY", "a-key")
         monkeypatch.setenv("DUET_VOXTRAL_BACKOFF_S", "0")
         yield running
-        running.shutdown()
-        thread.join()
 
 
 def connect(**settings: Any) -> VoxtralAnalyst:
@@ -182,6 +92,30 @@ def test_what_is_sent(server: VoxtralServer, episode: Path) -> None:
     assert b'name="language"\r\n\r\nen' in server.forms[0]
     assert b"RIFF" in server.forms[0]
     assert all(headers["Authorization"] == "Bearer a-key" for headers in server.headers_seen)
+
+
+def test_a_sections_audio_is_in_the_servers_cache_before_its_other_questions_come(
+    server: VoxtralServer, episode: Path
+) -> None:
+    answered: set[str] = set()
+    too_early = threading.Event()
+    both_sections = threading.Barrier(2, timeout=20)
+
+    def notice(request: dict[str, Any]) -> None:
+        if (audio := audio_of(request)) is None:
+            return
+        if shape_of(request) == "Overview":
+            both_sections.wait()
+            too_early.wait(0.3)
+            answered.add(audio["data"])
+        elif audio["data"] not in answered:
+            too_early.set()
+
+    server.instead = notice
+    connect().analyze(episode, ASKED, quiet)
+
+    assert len(answered) == 2
+    assert not too_early.is_set()
 
 
 def test_a_cut_answer_is_asked_once_more_with_more_room(server: VoxtralServer, episode: Path) -> None:

@@ -74,7 +74,7 @@ def _on_server(settings: Settings) -> Analyst:
     from workers.voxtral.analyst import VoxtralAnalyst
     from workers.voxtral.remote_backend import LONGEST_SECTION_S, RemoteBackend
 
-    remote = RemoteBackend.connect(settings, settings.voxtral_model)
+    remote = RemoteBackend.connect(settings)
     section_s = min(settings.voxtral_section_s or LONGEST_SECTION_S, LONGEST_SECTION_S)
     return VoxtralAnalyst(remote, name=remote.model, section_s=section_s, device=settings.voxtral_url or "")
 

@@ -23,6 +23,8 @@ class Question(Generic[S_co]):
     """Token limit of a usual answer; a truncated one gets twice as many, once."""
     language: str | None = None
     """The spoken language of a transcription, if known."""
+    vocabulary: tuple[str, ...] = ()
+    """Names and terms of a transcription, in their spelling."""
 
     @property
     def is_transcription(self) -> bool:
@@ -33,7 +35,7 @@ class Question(Generic[S_co]):
     def key(self) -> str:
         """A digest of all parts of the question."""
         schema = json.dumps(self.shape.schema_to_follow(), sort_keys=True)
-        parts = [self.text, schema, self.room_tokens, self.language]
+        parts = [self.text, schema, self.room_tokens, self.language, self.vocabulary]
         return sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -106,7 +108,7 @@ def own(question: str) -> Question[Told]:
 def transcription(options: Options, section_s: float) -> Question[Transcribed]:
     """Return the request for a transcription; speech has at most five tokens a second."""
     language = options.language if options.language and len(options.language) == 2 else None
-    return Question("", Transcribed, 64 + round(section_s * 5), language)
+    return Question("", Transcribed, 64 + round(section_s * 5), language, options.vocabulary)
 
 
 def about_sections(options: Options, section_s: float) -> list[Question[AnswerSchema]]:

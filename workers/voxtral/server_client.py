@@ -1,15 +1,25 @@
-"""HTTP client of a Voxtral server: vLLM, Mistral's API, or another server with OpenAI's protocol."""
+"""HTTP client of a Voxtral server: vLLM, llama.cpp's, Mistral's API, or another server with OpenAI's protocol."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import urllib3
 
-from pipeline.errors import EngineError, TransientError
+from pipeline.errors import DuetError, EngineError, TransientError
 from pipeline.settings import Settings
 
 _BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+
+
+class RefusedError(EngineError):
+    """A server refuses a request permanently."""
+
+    def __init__(self, message: str, status: int = 0, reason: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
 
 
 class Server:
@@ -48,12 +58,12 @@ class Server:
         """Send a JSON object and return the response's JSON object.
 
         Raises:
-            EngineError: the server rejects the request permanently.
+            EngineError: the server rejects the key, the size of the audio, or the request (`RefusedError`).
             TransientError: the server is busy or unreachable after all tries.
         """
         return self._request("POST", path, json=body)
 
-    def upload(self, path: str, fields: dict[str, Any]) -> dict[str, Any]:
+    def upload(self, path: str, fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         """Send a form with a file and return the response's JSON object; raises like `post`."""
         return self._request("POST", path, fields=fields)
 
@@ -66,19 +76,8 @@ class Server:
                 f"The Voxtral server {self.url} does not answer ({type(reason).__name__}); "
                 "check DUET_VOXTRAL_URL and that the server runs."
             ) from None
-        if response.status in _BUSY:
-            raise TransientError(f"The Voxtral server {self.url} is busy ({response.status}): {_reason(response)}.")
-        if response.status in (401, 403):
-            raise EngineError(
-                f"The Voxtral server {self.url} refuses the key ({response.status}); set DUET_VOXTRAL_KEY."
-            )
-        if response.status == 413:
-            raise EngineError(
-                f"The Voxtral server {self.url} takes no audio of this size ({_reason(response)}); "
-                "lower DUET_VOXTRAL_SECTION_S."
-            )
         if response.status != 200:
-            raise EngineError(f"The Voxtral server {self.url} refuses {path} ({response.status}): {_reason(response)}.")
+            raise self._refusal(path, response.status, _reason(response))
         try:
             answer = json.loads(response.data)
         except ValueError:
@@ -86,6 +85,18 @@ class Server:
         if not isinstance(answer, dict):
             raise EngineError(f"{self.url}{path} answers with something else than JSON; check DUET_VOXTRAL_URL.")
         return cast(dict[str, Any], answer)
+
+    def _refusal(self, path: str, status: int, reason: str) -> DuetError:
+        server = f"The Voxtral server {self.url}"
+        if "audio input is not supported" in reason:  # llama.cpp's, with status 500
+            return EngineError(f"{server} loaded no audio encoder; start llama-server with --mmproj.")
+        if status in _BUSY:
+            return TransientError(f"{server} is busy ({status}): {reason}.")
+        if status in (401, 403):
+            return EngineError(f"{server} refuses the key ({status}); set DUET_VOXTRAL_KEY.")
+        if status == 413:
+            return EngineError(f"{server} takes no audio of this size ({reason}); lower DUET_VOXTRAL_SECTION_S.")
+        return RefusedError(f"{server} refuses {path} ({status}): {reason}.", status, reason)
 
 
 def _reason(response: urllib3.BaseHTTPResponse) -> str:

@@ -14,7 +14,7 @@ from workers.audio.audio_file import SAMPLE_RATE_HZ
 from workers.device import ComputeDevice
 from workers.memory.device_priority import DevicePriority, NoDevicePriority
 from workers.memory.geometry import whisper_dimensions
-from workers.precision import FP16, FP32
+from workers.precision import FP32, choose
 from workers.whisper import WhisperEngine
 from workers.whisper.batch_transcriber import DecodingOptions
 from workers.whisper.vad import FRAME_SAMPLES
@@ -27,20 +27,20 @@ SMALL = ModelDimensions(80, 1500, 128, 2, 2, 51865, 2 * SPOKEN_TOKENS, 128, 2, 2
 CARE = DecodingOptions(beams=0, second_look=False, temperatures=())
 
 
-def dimensions(place: ComputeDevice, name: str) -> ModelDimensions:
-    """Return the real geometry of a name on a card, and a small one on a CPU."""
-    if place.device.type != "cuda":
+def dimensions(place: ComputeDevice, name: str, *, is_real: bool = False) -> ModelDimensions:
+    """Return the real geometry of a name on a card, or if asked for, and a small one on a CPU."""
+    if place.device.type != "cuda" and not is_real:
         return SMALL
     real = whisper_dimensions(name)
     real.n_text_ctx = 2 * SPOKEN_TOKENS
     return real
 
 
-def random_model(place: ComputeDevice, name: str) -> Whisper:
+def random_model(place: ComputeDevice, name: str, *, is_real: bool = False) -> Whisper:
     """Return openai-whisper's model, with weights that give finite numbers."""
     torch.manual_seed(0)
     with place.device:
-        model = Whisper(dimensions(place, name)).eval()
+        model = Whisper(dimensions(place, name, is_real=is_real)).eval()
     with torch.no_grad():
         for weight in model.parameters():
             torch.nn.init.normal_(weight, std=0.02)
@@ -48,11 +48,16 @@ def random_model(place: ComputeDevice, name: str) -> Whisper:
 
 
 def random_engine(
-    place: ComputeDevice, name: str, batch: int, priority: DevicePriority | NoDevicePriority | None = None
+    place: ComputeDevice,
+    name: str,
+    batch: int,
+    priority: DevicePriority | NoDevicePriority | None = None,
+    *,
+    is_real: bool = False,
 ) -> WhisperEngine:
     """Return the fast leg's engine around it, in the precision of the device."""
-    precision = FP16 if place.device.type == "cuda" else FP32
-    model = random_model(place, name)
+    precision = choose(place.device) if place.device.type == "cuda" or is_real else FP32
+    model = random_model(place, name, is_real=is_real)
     return WhisperEngine(model, name, precision=precision, batch_size=batch, decoding_options=CARE, priority=priority)
 
 

@@ -3,7 +3,8 @@
     python -m tests.benchmarks.sharing
 
 Two processes as the pools are, a Whisper and a Voxtral with random weights, each with fixed work. With a CUDA
-device they have the real geometry (Whisper medium, Voxtral Mini), otherwise they are scaled down. The fast one
+device they have the real geometry (Whisper medium, Voxtral Mini), and on a CPU if asked for (`--geometry real
+--whisper base`), otherwise they are scaled down. The fast one
 hears batches of windows, one after the other; the slow one hears a section and answers. They run alone, then
 together: without any order, with a lower scheduling priority for the slow one (`nice`), and with turns, which is
 what the pools do.
@@ -107,7 +108,7 @@ def _fast(place: Any, args: argparse.Namespace) -> Any:
     from pipeline.types import Options
     from tests.benchmarks.random_whisper import noise_windows, random_engine
 
-    engine = random_engine(place, args.whisper, args.batch, _turns(args))
+    engine = random_engine(place, args.whisper, args.batch, _turns(args), is_real=args.geometry == "real")
     windows = noise_windows(args.batch)
     return lambda: list(engine.finished(iter(windows), Options(language="en")))
 
@@ -116,7 +117,10 @@ def _slow(place: Any, args: argparse.Namespace, folder: Path) -> Any:
     from tests.benchmarks import voxtral_systems as benchmark
     from tests.voxtral_sound import noise
 
-    model = benchmark.load(place, folder, args.hidden, args.layers, args.threads)
+    if args.geometry == "real":
+        model = benchmark.load_real(place, folder)
+    else:
+        model = benchmark.load(place, folder, args.hidden, args.layers, args.threads)
     model.priority = _turns(args)
     samples = noise(args.section_s)
 
@@ -171,7 +175,8 @@ def parser() -> argparse.ArgumentParser:
     """Return what the command line takes."""
     known = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     known.add_argument("--device", default="auto")
-    known.add_argument("--whisper", default="medium", help="geometry on CUDA; on a CPU it is scaled down")
+    known.add_argument("--whisper", default="medium", help="its geometry")
+    known.add_argument("--geometry", choices=("real", "scaled"), default="scaled", help="of both models on a CPU")
     known.add_argument("--batch", type=int, default=4, help="windows in a batch of the fast leg")
     known.add_argument("--batches", type=int, default=20)
     known.add_argument("--sections", type=int, default=4)

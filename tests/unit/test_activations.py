@@ -109,7 +109,6 @@ def test_a_batch_of_sections(
 
     # Then the plan says what that took
     planned = activations.voxtral_bytes(voxtral_geometry(MINI), "bf16", section_s, rows, device_type)
-    print(section_s, rows, device_type, alive.peak_bytes / 1e6, planned / 1e6)
     assert alive.peak_bytes <= planned <= 1.1 * alive.peak_bytes
 
 

@@ -114,6 +114,26 @@ def test_a_cpu_without_the_memory_says_what_is_missing(checkpoint: Path, monkeyp
     assert "GiB at the least, and this machine's CPU has 0.1 in all" in choice.reason
 
 
+def test_file_caches_of_a_container_count_as_free_and_its_limit_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a container of 4 GB, three of which are used, two of them to cache the weights' files
+    figures = {"memory.max": "4e9", "memory.current": "3e9", "memory.stat": "anon 1e9\ninactive_file 2e9\n"}
+    for name, text in figures.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(cards, "_GROUP", tmp_path)
+    monkeypatch.setattr(cards, "_machine_bytes", lambda name: 16e9)
+    cpu = device.ComputeDevice(torch.device("cpu"), torch.float32)
+
+    # Then three are free, of four in all
+    assert cards.free_bytes(cpu) == 3e9
+    assert cards.of(cpu).total_bytes == 4e9
+
+    # And without a limit the machine's memory counts
+    (tmp_path / "memory.max").write_text("max")
+    assert cards.free_bytes(cpu) == 16e9
+
+
 @no_cuda
 def test_skipping_loads_neither_torch_nor_transformers() -> None:
     program = (

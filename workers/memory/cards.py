@@ -72,7 +72,8 @@ def free_bytes(place: ComputeDevice) -> float:
     """Return a device's current free memory; infinity if the system does not report it."""
     if place.device.type == "cuda":
         return float(torch.cuda.mem_get_info(place.device)[0])
-    return min(_machine_bytes("MemAvailable"), _group_bytes("memory.max") - _group_bytes("memory.current", 0.0))
+    used = _group_bytes("memory.current", 0.0) - _cached_bytes()
+    return min(_machine_bytes("MemAvailable"), _group_bytes("memory.max") - used)
 
 
 def _total_bytes() -> float:
@@ -89,6 +90,16 @@ def _group_bytes(name: str, unknown: float = inf) -> float:
     except OSError:  # not Linux, the older version of control groups, or the group that has no limits
         return unknown
     return unknown if text == "max" else float(text)
+
+
+def _cached_bytes() -> float:
+    """Return the part of the control group's memory that only caches files; reading 9 GB of weights fills it."""
+    try:
+        lines = (_GROUP / "memory.stat").read_text("ascii").splitlines()
+    except OSError:
+        return 0.0
+    sizes = {name: float(size) for name, _, size in (line.partition(" ") for line in lines)}
+    return sizes.get("inactive_file", 0.0) + sizes.get("active_file", 0.0)
 
 
 def _machine_bytes(name: str) -> float:

@@ -50,4 +50,4 @@ def _with_chapters(analysis: Analysis, analyst: Analyst, leg: LegRun) -> Analysi
     from workers.outline import transcript_parts  # deferred: its libraries take a second to load
 
     spoken = [(part.start_s, [it.text for it in part.sentences]) for part in transcript_parts(transcript)]
-    return analyst.title_chapters(analysis, spoken, leg.spec.options, leg.checkpoints, leg.is_cancelled)
+    return analyst.title_chapters(analysis, spoken, leg.checkpoints, leg.is_cancelled)

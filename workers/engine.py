@@ -94,7 +94,6 @@ class Analyst(Protocol):
         self,
         analysis: Analysis,
         chapters: Sequence[SpokenChapter],
-        options: Options,
         checkpoints: Checkpoints | None = None,
         is_cancelled: Callable[[], bool] | None = None,
     ) -> Analysis:
@@ -103,7 +102,6 @@ class Analyst(Protocol):
         Args:
             analysis: the analysis of the episode.
             chapters: start in seconds and sentences of each chapter, in order.
-            options: the options of the job.
             checkpoints: store of finished answers; None stores none.
             is_cancelled: called between tokens.
 

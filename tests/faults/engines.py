@@ -192,7 +192,6 @@ class FastAnalyst:
         self,
         analysis: Analysis,
         chapters: Sequence[SpokenChapter],
-        options: Options,
         checkpoints: Checkpoints | None = None,
         is_cancelled: Callable[[], bool] | None = None,
     ) -> Analysis:

@@ -63,7 +63,7 @@ def test_an_episode_is_analyzed(server: VoxtralServer, episode: Path) -> None:
 def test_chapters_are_titled(server: VoxtralServer, episode: Path) -> None:
     analysis = connect().analyze(episode, Options(), quiet)
 
-    titled = connect().title_chapters(analysis, [(0.0, ["We bake."]), (95.5, ["We eat."])], Options())
+    titled = connect().title_chapters(analysis, [(0.0, ["We bake."]), (95.5, ["We eat."])])
 
     assert titled.chapters == (
         Chapter(start_s=0.0, title="Bread, and why people bake", gist="They bake."),

@@ -77,7 +77,6 @@ class VoxtralAnalyst:
         self,
         analysis: Analysis,
         chapters: Sequence[SpokenChapter],
-        options: Options,
         checkpoints: Checkpoints | None = None,
         is_cancelled: Callable[[], bool] | None = None,
     ) -> Analysis:

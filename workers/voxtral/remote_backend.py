@@ -6,6 +6,7 @@ https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md, https:
 """
 
 import io
+import logging
 import wave
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,9 @@ from workers.voxtral.sections import Section
 from workers.voxtral.server_chat import Chat, transcription_in_words
 from workers.voxtral.server_client import RefusedError, Server
 
+logger = logging.getLogger(__name__)
+REPAIRED = "An answer of %s did not keep to its schema (%s) and was repaired."
+"""Logged for each such answer, those that lack a field included."""
 LONGEST_SECTION_S = 600.0
 """Seconds; by default vLLM rejects longer audio, and files above 25 MB. 600 s are 19.2 MB."""
 _REQUESTS_AT_ONCE = 4
@@ -122,14 +126,17 @@ class RemoteBackend:
     def _answer(self, question: Question[S], before: list[dict[str, Any]]) -> Note[S]:
         text, truncated = self._chat.ask(question.text, before, question.room_tokens, question.shape)
         found = read(question.shape, text, truncated=truncated)
-        if found is None and not truncated:
-            found = repaired(question.shape, text)
+        if truncated:
+            return Note(found or question.shape(), truncated)
+        if found is None or found.model_dump(exclude_unset=True) != found.model_dump():
+            found = found or repaired(question.shape, text)
             if found is None:
                 raise EngineError(
                     f"{self._server.url} does not keep to the schema ({text[:80]!r}); use a server that knows "
                     "response_format json_schema."
                 )
-        return Note(found or question.shape(), truncated)
+            logger.info(REPAIRED, self._server.url, question.shape.__name__)
+        return Note(found)
 
     def _transcribe(self, audio: bytes, question: Question[S], model: str) -> Note[S]:
         fields: list[tuple[str, Any]] = [

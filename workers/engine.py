@@ -4,7 +4,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipeline.types import NO_CONTEXT, AlternativeTranscript, Analysis, Context, Options, Segment, TimeSpan, Transcript
+from pipeline.types import (
+    NO_CONTEXT,
+    AlternativeTranscript,
+    Analysis,
+    Context,
+    CustomAnswer,
+    Options,
+    Segment,
+    TimeSpan,
+    Transcript,
+)
 
 Report = Callable[[float, float], None]
 """Called with the seconds of audio finished and the total seconds."""
@@ -21,6 +31,18 @@ class Checkpoints(Protocol):
 
     def save(self, key: str, value: dict[str, Any]) -> None:
         """Store a JSON-serializable value."""
+        ...
+
+
+class EncodingStore(Protocol):
+    """Store of the encoder's output for pieces of an episode's audio."""
+
+    def load(self, key: str) -> bytes | None:
+        """Return the encoding saved under a key, or None."""
+        ...
+
+    def save(self, key: str, data: bytes) -> None:
+        """Store an encoding, for a while."""
         ...
 
 
@@ -126,6 +148,33 @@ class Analyst(Protocol):
             options: the options of the job.
             checkpoints: store of finished transcripts; None stores none.
             is_cancelled: called between tokens.
+
+        Raises:
+            AudioError: the file has no decodable audio.
+            CancelledError: `is_cancelled` returned True.
+        """
+        ...
+
+    def answer(
+        self,
+        audio: Path,
+        question: str,
+        report: Report,
+        encodings: EncodingStore,
+        checkpoints: Checkpoints | None = None,
+        is_cancelled: Callable[[], bool] | None = None,
+        context: Context = NO_CONTEXT,
+    ) -> CustomAnswer:
+        """Return the answer to one question about a whole file, with sentences that say it, without times.
+
+        Args:
+            audio: any audio or video file.
+            question: the listener's question.
+            report: called after every batch of sections.
+            encodings: store of the encoder's output for the audio, which all questions about it share.
+            checkpoints: store of finished answers about sections; None stores none.
+            is_cancelled: called between tokens.
+            context: the names of the episode, for their spelling only.
 
         Raises:
             AudioError: the file has no decodable audio.

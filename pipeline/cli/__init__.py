@@ -6,6 +6,7 @@ from typing import NoReturn
 
 import typer
 
+from pipeline.cli.ask import ask
 from pipeline.cli.beat import beat
 from pipeline.cli.bench import bench
 from pipeline.cli.cancel import cancel
@@ -49,6 +50,7 @@ app.command(epilog="Example: duet watch 261122-22")(watch)
 app.command(epilog="Example: duet cancel last")(cancel)
 app.command(epilog="Example: duet ls s3://bucket/prefix")(ls)
 app.command(epilog="Example: duet show garden-hour --in results")(show)
+app.command(epilog="Example: duet ask garden-hour 'Which tree is it about?'")(ask)
 app.command(epilog='Example: duet up, and in another window: python -c "from pipeline import submit; ..."')(up)
 app.command(epilog="Example: duet down")(down)
 app.command(epilog="Example: DUET_BROKER_URL=redis://host:6379/0 duet worker whisper")(worker)

@@ -1,8 +1,11 @@
 """The broker of a command: the configured or running one, else an embedded one until the command ends."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from pipeline.cli.terminal import TICK_S
 
 if TYPE_CHECKING:
     from pipeline.embedded.stack import Stack
@@ -32,6 +35,17 @@ def workers() -> "Iterator[Stack | None]":
         stack.cancel_interrupted()
         stack.start_pools()
         yield stack
+
+
+def why_voxtral_is_off(stack: "Stack | None") -> str:
+    """Return the reason why Voxtral is off, after waiting for a pool that was just started; empty if it may run."""
+    from pipeline.client.dead_letters import why_voxtral_is_off
+    from pipeline.state.pool_status import ready_pools
+
+    while stack and "voxtral" not in ready_pools():
+        stack.restart_ended()
+        time.sleep(TICK_S)
+    return why_voxtral_is_off()
 
 
 def _has_broker() -> bool:

@@ -66,7 +66,7 @@ def _all_that_can_be_mended(job_store: "JobStore", stack: "Stack | None") -> "li
 
     letters = [letter for letter in dead_letters(job_store) if letter.can_be_mended]
     waiting = [letter for letter in letters if letter.waits_for_voxtral]
-    if waiting and (reason := _why_voxtral_is_off(stack)):
+    if waiting and (reason := broker_session.why_voxtral_is_off(stack)):
         messages.print(f"{len(waiting)} left as they are, for Voxtral is off: {reason}", style="yellow", markup=False)
         letters = _without(letters, waiting)
     return [letter.record for letter in letters]
@@ -75,17 +75,6 @@ def _all_that_can_be_mended(job_store: "JobStore", stack: "Stack | None") -> "li
 def _without(letters: "list[DeadLetter]", some: "list[DeadLetter]") -> "list[DeadLetter]":
     ids = {letter.id for letter in some}
     return [letter for letter in letters if letter.id not in ids]
-
-
-def _why_voxtral_is_off(stack: "Stack | None") -> str:
-    """Return the reason why Voxtral is off, after waiting for a pool that was just started."""
-    from pipeline.client.dead_letters import why_voxtral_is_off
-    from pipeline.state.pool_status import ready_pools
-
-    while stack and "voxtral" not in ready_pools():
-        stack.restart_ended()
-        time.sleep(TICK_S)
-    return why_voxtral_is_off()
 
 
 def _begin(records: "list[JobRecord]", job_store: "JobStore") -> tuple[list[str], int]:

@@ -1,18 +1,18 @@
 """Retry of a job that ended without all its legs: only the missing legs run again."""
 
 import time
-from urllib.parse import urlsplit
 
 import redis
 from kombu.exceptions import OperationalError
 
+from pipeline.client.episode_audio import is_there
 from pipeline.errors import AudioError
 from pipeline.messaging import chord
 from pipeline.messaging.priorities import SINGLE
 from pipeline.results.manifest import read_manifest
 from pipeline.state.job_store import JobStore
 from pipeline.state.redis import unreachable
-from pipeline.storage import open_storage, path_of
+from pipeline.storage import open_storage
 from pipeline.types import JobSpec, JobState, Leg
 from pipeline.types.records import JobRecord
 
@@ -59,16 +59,8 @@ def _next_attempt(spec: JobSpec) -> JobSpec:
 
 
 def _check_audio(spec: JobSpec) -> None:
-    parts = urlsplit(spec.audio_uri)
-    if parts.scheme == "file":
-        is_there = path_of(spec.audio_uri).is_file()
-    elif parts.scheme == "s3":
-        folder, _, name = spec.audio_uri.rpartition("/")
-        is_there = open_storage(folder).exists(name)
-    else:
-        is_there = True  # checked by the leg that downloads it
-    if not is_there:
+    if not is_there(spec.audio_uri):
         raise AudioError(
-            f"The audio of {spec.episode.source} is no longer at {spec.audio_uri}; "
+            f"The audio of {spec.episode.source} is no longer at {spec.audio_uri or 'a place that the job knows'}; "
             "put it back there, or submit the episode from where it is now."
         )

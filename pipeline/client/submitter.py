@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
-from pathlib import PurePosixPath
-from urllib.parse import urlsplit
 
 import redis
 from kombu.exceptions import OperationalError
 
 from pipeline import tracing
+from pipeline.client.episode_audio import copy_for_pools
 from pipeline.client.result_folders import ResultFolders
 from pipeline.errors import BrokerError, DuetError
 from pipeline.logs import as_duet_error
@@ -120,7 +119,8 @@ class Submitter:
             check_size(looked_up.spec)
             if looked_up.status is not SubmitStatus.NEW:
                 return looked_up
-            return replace(looked_up, spec=self._stage_audio(source, looked_up.spec))
+            spec = looked_up.spec
+            return replace(looked_up, spec=spec.model_copy(update={"audio_uri": copy_for_pools(source, spec)}))
         finally:
             source.forget()
 
@@ -211,17 +211,6 @@ class Submitter:
             return None
         result = read_manifest(open_storage(spec.uri))
         return result if result and result.job == spec.job and _is_settled(result) else None
-
-    def _stage_audio(self, source: Source, spec: JobSpec) -> JobSpec:
-        name = f"{WORK}{spec.job}/audio{_suffix(spec.episode.source)}"
-        return spec.model_copy(update={"audio_uri": source.copy_audio(open_storage(spec.uri), name)})
-
-
-def _suffix(source: str) -> str:
-    """Return the lower-case extension of a path or URL, or an empty string if it has none."""
-    path = urlsplit(source).path if "://" in source else source
-    suffix = PurePosixPath(path).suffix.lower()
-    return suffix if suffix[1:].isascii() and suffix[1:].isalnum() else ""
 
 
 def _check_webhooks(webhooks: Webhooks) -> None:

@@ -34,6 +34,7 @@ def make_app(url: str | None, results: str | None = None) -> Celery:
             "tasks.transcribe",
             "tasks.analyze",
             "tasks.second_opinion",
+            "tasks.answer",
             "tasks.merge",
             "tasks.webhooks",
             "tasks.base.task_logging",

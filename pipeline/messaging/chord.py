@@ -12,6 +12,7 @@ from celery.canvas import Signature
 from pipeline.messaging.app import PRIORITIES, client_app
 from pipeline.state.redis import broker_url
 from pipeline.types import LEGS, JobSpec, LegOutcome
+from pipeline.types.question import QuestionSpec
 
 STEPS = {
     "whisper": ("tasks.transcribe", "whisper"),
@@ -20,6 +21,7 @@ STEPS = {
     "rescue": ("tasks.rescue", "cpu"),
     "opinion": ("tasks.reconsider", "voxtral"),
     "conclude": ("tasks.conclude", "cpu"),
+    "question": ("tasks.answer", "voxtral"),
 }
 """Step of a job, as in its task ids -> its task and queue."""
 CHORDS_AT_ONCE = 100
@@ -97,6 +99,22 @@ def send_opinion(spec: JobSpec) -> None:
 def send_conclusion(spec: JobSpec) -> None:
     """Publish the conclusion of a job, which ends it after the second opinion."""
     _apply(_task(client_app(broker_url()), spec, "conclude"))
+
+
+def send_question(question: QuestionSpec) -> None:
+    """Publish a question about a job that has ended, before all other work of the slow leg: somebody waits for it."""
+    name, queue = STEPS["question"]
+    spec = question.job
+    task = signature(name, args=(question.to_message(),), app=client_app(broker_url()), immutable=True)
+    _apply(
+        task.set(
+            queue=queue,
+            task_id=question.task_id,
+            priority=PRIORITIES[0],
+            argsrepr=spec.episode.source,
+            kwargsrepr=repr({"job": spec.job, "question": question.text}),
+        )
+    )
 
 
 def _apply(task: Signature) -> None:

@@ -6,6 +6,7 @@ from pipeline.errors import MessageError
 from pipeline.storage.allowed_roots import check_destination
 from pipeline.types import JobSpec, Leg, LegOutcome
 from pipeline.types.job import LEGS
+from pipeline.types.question import QuestionSpec
 from pipeline.types.validation import describe_validation_error
 
 MOST_SPEC_BYTES = 64_000
@@ -27,6 +28,22 @@ def admit(message: object) -> JobSpec:
     check_size(spec)
     check_destination(spec.uri)
     return spec
+
+
+def admit_question(message: object) -> QuestionSpec:
+    """Return the question of a message after the checks of `admit` on its job.
+
+    Raises:
+        MessageError: the message is not one of Duet's, or is too large.
+        StorageError: the destination is outside of the allowed roots.
+    """
+    try:
+        question = QuestionSpec.model_validate(message)
+    except ValidationError as error:
+        raise _validation_failure(error) from None
+    check_size(question.job)
+    check_destination(question.job.uri)
+    return question
 
 
 def check_size(spec: JobSpec) -> None:

@@ -17,6 +17,8 @@ MANIFEST = "result.json"
 TRANSCRIPT = "transcript.json"
 ANALYSIS = "analysis.json"
 WORK = ".work/"
+QUESTIONS = "questions"
+"""Folder of the answered questions about a job, below its work folder."""
 PRODUCTS: dict[Leg, str] = {"whisper": TRANSCRIPT, "voxtral": ANALYSIS}
 
 
@@ -122,12 +124,15 @@ def clear_work(result: EpisodeResult, storage: Storage, is_public: bool) -> None
 
 
 def _is_needed_again(part: str, result: EpisodeResult, is_public: bool) -> bool:
-    """Return whether a work file is the only copy of a product, a missing leg's audio or a failed leg's checkpoint."""
+    """Return whether a work file is an answered question, the only copy of a product, or what a missing leg needs.
+
+    That is its audio, and the checkpoints of a failed leg.
+    """
     missing = {leg: it for leg, it in result.legs.items() if it.status != "ok" and leg in result.options.legs}
     is_own = part in (MANIFEST, *PRODUCTS.values(), *(outcome_name("", leg) for leg in PRODUCTS))
     is_audio = part == "audio" or part.startswith("audio.")
     is_checkpoint = part in missing and missing[part].status == "failed"
-    return (is_own and not is_public) or (bool(missing) and (is_audio or is_checkpoint))
+    return part == QUESTIONS or (is_own and not is_public) or (bool(missing) and (is_audio or is_checkpoint))
 
 
 def changed_files(public: EpisodeResult, storage: Storage) -> list[str]:

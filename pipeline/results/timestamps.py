@@ -14,7 +14,7 @@ from rapidfuzz import fuzz
 
 from pipeline.results.alignment import spellings, units
 from pipeline.results.stopwords import STOPWORDS
-from pipeline.types import Analysis, Chapter, MergedTranscript, Timestamped
+from pipeline.types import Analysis, Chapter, CustomAnswer, MergedTranscript, Timestamped
 
 ALIKE = 75.0
 """Minimum similarity in percent of a quote and its match."""
@@ -44,7 +44,7 @@ def add_timestamps(analysis: Analysis, transcript: MergedTranscript) -> Analysis
             "quotes": tuple(_at(it, index.of_quote(it.text)) for it in analysis.quotes),
             "key_points": tuple(_at(it, index.of_statement(it.text)) for it in analysis.key_points),
             "action_items": tuple(_at(it, index.of_statement(it.text)) for it in analysis.action_items),
-            "answers": tuple(_at(it, index.of_statement(it.answer or "")) for it in analysis.answers),
+            "answers": tuple(_answer(it, index) for it in analysis.answers),
         }
     )
 
@@ -152,6 +152,16 @@ def _chapters(analysis: Analysis, index: Index, audio_s: float) -> list[Chapter]
         starts.append(chapter.model_copy(update={"start_s": near_s if moves else chapter.start_s}))
     ends = [after.start_s for _, after in pairwise(starts)] + [audio_s]
     return [it.model_copy(update={"end_s": max(it.start_s, end_s)}) for it, end_s in zip(starts, ends, strict=False)]
+
+
+def _answer(answer: CustomAnswer, index: Index) -> CustomAnswer:
+    """Return an answer with the times of its quotes, and with that of the first one found as its own.
+
+    An answer without such a quote is located as a statement.
+    """
+    quotes = tuple(_at(it, index.of_quote(it.text)) for it in answer.quotes)
+    first = next(((it.start_s, it.end_s) for it in quotes if it.start_s is not None and it.end_s is not None), None)
+    return _at(answer.model_copy(update={"quotes": quotes}), first or index.of_statement(answer.answer or ""))
 
 
 def _at(it: AnyAnchored, times: tuple[float, float] | None) -> AnyAnchored:

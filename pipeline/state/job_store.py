@@ -145,7 +145,7 @@ class JobStore:
         with readable_errors(), self.redis.pipeline(transaction=False) as pipe:
             for (job, attempt), others in zip(jobs, keys, strict=True):
                 segments = (f"{_key(job)}:segments.{number}" for number in range(1, attempt + 1))
-                own = [_key(job), INDEX, OPEN, hooks_key(job), *segments, *others]
+                own = [_key(job), INDEX, OPEN, hooks_key(job), questions_key(job), *segments, *others]
                 self._remove(own, [job, attempt, ended_before], client=pipe)
             return [bool(is_gone) for is_gone in pipe.execute()]
 
@@ -239,6 +239,11 @@ def _flat(pairs: Mapping[str, object]) -> list[str]:
 
 def _keys(job: str) -> list[str]:
     return [_key(job), OPEN, COUNTED, hooks_key(job), DUE]
+
+
+def questions_key(job: str) -> str:
+    """Return the key of the questions about a job."""
+    return f"{_key(job)}:questions"
 
 
 def _key(job: str) -> str:

@@ -5,7 +5,7 @@ from pipeline.state.counters import Counter, Histogram
 from pipeline.types import FINAL_STATES
 from pipeline.types.job import LEGS
 
-STEPS = (*LEGS, "opinion", "merge", "rescue", "conclude")
+STEPS = (*LEGS, "opinion", "merge", "rescue", "conclude", "question")
 """The steps of a job, by their names in task ids."""
 UNEXPECTED, LOST, MEMORY = "unexpected", "lost", "memory"
 RETRY_CAUSES = ("transient", LOST, MEMORY, "vanished")

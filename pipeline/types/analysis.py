@@ -67,6 +67,8 @@ class CustomAnswer(Timestamped):
     question: str
     answer: str | None
     """The answer; None if the episode has none."""
+    quotes: tuple[Quote, ...] = ()
+    """Sentences of the episode that say it, as the model transcribed them, in order."""
 
 
 class Respelling(Model):

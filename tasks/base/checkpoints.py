@@ -14,14 +14,14 @@ OPINION = "opinion.json"
 
 
 class StoredCheckpoints:
-    """Pieces of one leg's work under the episode's work folder; their keys encode the inputs they depend on.
+    """Pieces of work in a folder below the episode's; their keys encode the inputs they depend on.
 
     The folder is listed only once, because an engine looks up every piece and most do not exist.
     """
 
-    def __init__(self, storage: Storage, spec: JobSpec, leg: Leg) -> None:
+    def __init__(self, storage: Storage, folder: str) -> None:
         self._storage = storage
-        self._folder = f"{work_folder(spec)}{leg}/"
+        self._folder = folder
         self._known = set(storage.list(self._folder))
 
     @property

@@ -10,6 +10,7 @@ import redis
 from kombu.exceptions import OperationalError
 
 from pipeline.errors import BrokerError, CancelledError
+from pipeline.results.manifest import work_folder
 from pipeline.settings import settings
 from pipeline.state import metric_events
 from pipeline.state.job_store import JobStore
@@ -68,7 +69,7 @@ class LegRun:
     @cached_property
     def checkpoints(self) -> StoredCheckpoints:
         """The checkpoints of this leg."""
-        return StoredCheckpoints(self.storage, self.spec, self.leg)
+        return StoredCheckpoints(self.storage, f"{work_folder(self.spec)}{self.leg}/")
 
     def report(self, done_s: float, total_s: float) -> None:
         """Publish the progress, at most twice a second.

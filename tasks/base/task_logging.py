@@ -36,6 +36,7 @@ class TaskIdentity:
         """Parse a task's id; return None for other kinds of tasks."""
         job, _, rest = task_id.partition(".")
         step, _, attempt = rest.partition(".")
+        step = step.partition("-")[0]  # a question's id follows its step
         return cls(job, step, int(attempt)) if step in STEPS and attempt.isdigit() else None
 
 

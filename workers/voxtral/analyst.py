@@ -3,16 +3,16 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pipeline.types import NO_CONTEXT, AlternativeTranscript, Analysis, Context, Options, TimeSpan
+from pipeline.types import NO_CONTEXT, AlternativeTranscript, Analysis, Context, CustomAnswer, Options, TimeSpan
 from workers.audio.audio_file import AudioFile
-from workers.engine import Checkpoints, Report, SpokenChapter
+from workers.engine import Checkpoints, EncodingStore, Report, SpokenChapter
 from workers.voxtral.answer_cache import CachedAnswers
 from workers.voxtral.answer_schemas import AnswerSchema, Transcribed
-from workers.voxtral.assembly import Part, assemble
+from workers.voxtral.assembly import Part, assemble, own_answer
 from workers.voxtral.backend import AudioBackend
 from workers.voxtral.deadline import Deadline
 from workers.voxtral.headings import heading, titled
-from workers.voxtral.prompts import Note, Question, about_sections, transcription
+from workers.voxtral.prompts import Note, Question, about_sections, own, transcription
 from workers.voxtral.sections import CHUNK_S, Section, batches, cut, excerpts, section_length_s
 
 SECTION_BUDGET_S = 1800.0
@@ -57,21 +57,35 @@ class VoxtralAnalyst:
         """
         file = AudioFile(audio)
         length_s = section_length_s(file.expected_s, self.section_s)
-        questions = about_sections(options, length_s)
-        cached = self._cached(checkpoints, context)
-        report(0.0, file.expected_s)
-        parts: list[Part] = []
-
-        def analyze_batch(batch: Sequence[Section]) -> list[Part]:
-            return _analyze_batch(batch, questions, cached, Deadline(self._budget_s * len(batch), is_cancelled))
-
-        # `map` releases a batch before the next one is decoded; a loop variable would keep it alive.
-        for done in map(analyze_batch, batches(cut(file.blocks(), length_s), lambda: self._backend.rows_at_once)):
-            parts += done
-            done_s = parts[-1].start_s + parts[-1].length_s
-            report(done_s, max(file.expected_s, done_s))
+        cached = self._cached(self._backend, checkpoints, context)
+        parts = self._parts(file, length_s, about_sections(options, length_s), cached, report, is_cancelled)
         deadline = Deadline(self._budget_s, is_cancelled)
         return assemble(parts, options, length_s, cached, self.model, deadline)
+
+    def answer(
+        self,
+        audio: Path,
+        question: str,
+        report: Report,
+        encodings: EncodingStore,
+        checkpoints: Checkpoints | None = None,
+        is_cancelled: Callable[[], bool] | None = None,
+        context: Context = NO_CONTEXT,
+    ) -> CustomAnswer:
+        """Return the answer to one question about a whole file, with sentences that say it, without times.
+
+        Raises:
+            AudioError: the file has no decodable audio.
+            CancelledError: `is_cancelled` returned True; finished answers are in `checkpoints`.
+            EngineError: the device or the server fails.
+        """
+        file = AudioFile(audio)
+        length_s = section_length_s(file.expected_s, self.section_s)
+        cached = self._cached(self._backend.remembering(encodings, self._weights), checkpoints, context)
+        parts = self._parts(file, length_s, [own(question)], cached, report, is_cancelled)
+        notes = [part.notes for part in parts if part.notes is not None]
+        answer, _ = own_answer(notes, question, cached, Deadline(self._budget_s, is_cancelled))
+        return answer
 
     def title_chapters(
         self,
@@ -86,7 +100,7 @@ class VoxtralAnalyst:
             CancelledError: `is_cancelled` returned True; finished answers are in `checkpoints`.
             EngineError: the device or the server fails.
         """
-        cached = self._cached(checkpoints)
+        cached = self._cached(self._backend, checkpoints)
         deadline = Deadline(self._budget_s, is_cancelled)
         notes = [heading(cached, sentences, deadline) for _, sentences in chapters]
         return analysis.model_copy(
@@ -115,7 +129,7 @@ class VoxtralAnalyst:
             EngineError: the device or the server fails.
         """
         question = transcription(options, CHUNK_S)
-        cached = self._cached(checkpoints)
+        cached = self._cached(self._backend, checkpoints)
         found: list[Note[Transcribed]] = []
         for batch in batches(excerpts(AudioFile(audio).blocks(), stretches), lambda: self._backend.rows_at_once):
             deadline = Deadline(self._budget_s, is_cancelled)
@@ -126,8 +140,37 @@ class VoxtralAnalyst:
             if not note.truncated
         )
 
-    def _cached(self, checkpoints: Checkpoints | None, context: Context = NO_CONTEXT) -> CachedAnswers:
-        return CachedAnswers(self._backend, f"{self.model}@{self.digest}", checkpoints, context)
+    def _parts(
+        self,
+        file: AudioFile,
+        length_s: float,
+        questions: Sequence[Question[AnswerSchema]],
+        cached: CachedAnswers,
+        report: Report,
+        is_cancelled: Callable[[], bool] | None,
+    ) -> list[Part]:
+        """Return the answers about each section of a file."""
+        report(0.0, file.expected_s)
+        parts: list[Part] = []
+
+        def analyze_batch(batch: Sequence[Section]) -> list[Part]:
+            return _analyze_batch(batch, questions, cached, Deadline(self._budget_s * len(batch), is_cancelled))
+
+        # `map` releases a batch before the next one is decoded; a loop variable would keep it alive.
+        for done in map(analyze_batch, batches(cut(file.blocks(), length_s), lambda: self._backend.rows_at_once)):
+            parts += done
+            done_s = parts[-1].start_s + parts[-1].length_s
+            report(done_s, max(file.expected_s, done_s))
+        return parts
+
+    @property
+    def _weights(self) -> str:
+        return f"{self.model}@{self.digest}"
+
+    def _cached(
+        self, backend: AudioBackend, checkpoints: Checkpoints | None, context: Context = NO_CONTEXT
+    ) -> CachedAnswers:
+        return CachedAnswers(backend, self._weights, checkpoints, context)
 
 
 def _analyze_batch(

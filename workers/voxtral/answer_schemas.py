@@ -88,10 +88,11 @@ class Told(AnswerSchema):
     """The answer to a listener's own question; None where the audio does not say."""
 
     answer: Annotated[str, Field(max_length=600)] | None = None
+    quotes: Annotated[tuple[Annotated[str, Field(max_length=240)], ...], Field(max_length=3)] = ()
 
 
 class Text(AnswerSchema):
-    """A text of a page at most: a translation or a reply."""
+    """A text of a page at most: a translation, a reply or a merged answer."""
 
     text: Annotated[str, Field(max_length=1500)] = ""
 

@@ -50,11 +50,8 @@ def assemble(
         return Analysis(source="voxtral", model=model, summary="", sections=len(parts), heard_s=heard_s)
     overview = reduce(reader, OVERVIEW, [known.get(OVERVIEW) for known in notes], deadline)
     details = reduce(reader, DETAILS, [known.get(DETAILS) for known in notes], deadline)
-    own_answers = [
-        reduce_own(reader, text, [known.get(prompts.own(text)) for known in notes], deadline)
-        for text in options.questions
-    ]
-    last: list[Note[AnswerSchema]] = [overview, details, *own_answers]
+    own_answers = [own_answer(notes, text, reader, deadline) for text in options.questions]
+    last: list[Note[AnswerSchema]] = [overview, details]
     whole, rest = overview.answer, details.answer
     translation = reply = transcription = None
     if options.translate_to and whole.summary:
@@ -83,17 +80,30 @@ def assemble(
             Mention(name=named.name, kind=named.kind, role=named.role) for named in rest.people_and_organisations
         ),
         quotes=_quotes(notes),
-        answers=tuple(
-            CustomAnswer(question=text, answer=note.answer.answer)
-            for text, note in zip(options.questions, own_answers, strict=True)
-        ),
+        answers=tuple(answer for answer, _ in own_answers),
         translation=translation,
         reply=reply,
         transcription=transcription,
         sections=len(parts),
         heard_s=heard_s,
-        truncated=any(note.truncated for note in last) or any(known.truncated for known in notes),
+        truncated=any(note.truncated for note in last)
+        or any(truncated for _, truncated in own_answers)
+        or any(known.truncated for known in notes),
     )
+
+
+def own_answer(
+    notes: Sequence[Notes], question: str, reader: TextBackend, deadline: Deadline
+) -> tuple[CustomAnswer, bool]:
+    """Return the answer to a listener's question from the notes on sections, and whether a part was truncated."""
+    told = [known.get(prompts.own(question)) for known in notes]
+    whole = reduce_own(reader, question, told, deadline)
+    truncated = any(note.truncated for note in told)
+    if whole is None:
+        return CustomAnswer(question=question, answer=None), truncated
+    quotes = [Quote(text=text) for note in told if note.answer.answer for text in note.answer.quotes if text.strip()]
+    answer = CustomAnswer(question=question, answer=whole.answer.text, quotes=tuple(quotes[:MOST_QUOTES]))
+    return answer, truncated or whole.truncated
 
 
 def _sentiment(mood: Mood | None) -> Sentiment | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from workers.engine import EncodingStore
 from workers.voxtral.answer_schemas import AnswerSchema
 from workers.voxtral.deadline import Deadline
 from workers.voxtral.prompts import Note, Question, S
@@ -33,4 +34,8 @@ class AudioBackend(TextBackend, Protocol):
         self, sections: Sequence[Section], questions: Sequence[Question[AnswerSchema]], deadline: Deadline
     ) -> Iterator[tuple[int, Question[AnswerSchema], Note[AnswerSchema]]]:
         """Yield each answer as soon as it is complete: the index of the section, the question and the note."""
+        ...
+
+    def remembering(self, encodings: EncodingStore, weights: str) -> "AudioBackend":
+        """Return a backend that keeps the encodings of sections, for those weights, if it has any."""
         ...

@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from copy import copy
 
 from pipeline.errors import EngineError
+from workers.engine import EncodingStore
 from workers.memory.activations import QUESTIONS_AT_ONCE
 from workers.memory.batch_limit import BatchLimit, is_out_of_memory
 from workers.voxtral.answer_schemas import GUIDED, AnswerSchema, read
 from workers.voxtral.deadline import Deadline
+from workers.voxtral.encodings import Encoder, kept_encoder
 from workers.voxtral.generation import Request
 from workers.voxtral.model import Answer, AudioConversation, VoxtralModel
 from workers.voxtral.prompts import Note, Question, S
@@ -19,6 +22,7 @@ class LocalBackend:
 
     def __init__(self, model: VoxtralModel, rows_at_once: int) -> None:
         self.model = model
+        self._encode: Encoder = model.encode_audio
         self._batch_limit = BatchLimit(rows_at_once)
         for shape in GUIDED:  # an unsupported schema fails before the first job
             model.grammars.compile(shape.schema_to_follow())
@@ -50,6 +54,12 @@ class LocalBackend:
             for index, question, note in self.ask_about(part, left, deadline):
                 yield first + index, question, note
 
+    def remembering(self, encodings: EncodingStore, weights: str) -> "LocalBackend":
+        """Return a backend on the same model that keeps the encodings of sections, for those weights."""
+        other = copy(self)
+        other._encode = kept_encoder(self.model, encodings, weights)
+        return other
+
     @property
     def rows_at_once(self) -> int:
         """Number of sections of equal shape in one batch."""
@@ -58,7 +68,7 @@ class LocalBackend:
     def _answers(
         self, sections: Sequence[Section], questions: Sequence[Question[AnswerSchema]], deadline: Deadline
     ) -> Iterator[tuple[int, Question[AnswerSchema], Note[AnswerSchema]]]:
-        heard = [self.model.encode_audio(section.samples, deadline) for section in sections]
+        heard = [self._encode(section.samples, deadline) for section in sections]
         conversation = self.model.start_conversation(heard, deadline)
         for first in range(0, len(questions), QUESTIONS_AT_ONCE):
             together = questions[first : first + QUESTIONS_AT_ONCE]

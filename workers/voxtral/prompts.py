@@ -99,9 +99,10 @@ def own(question: str) -> Question[Told]:
     return Question(
         f"A listener asks about this part of a podcast: {json.dumps(question, ensure_ascii=False)} "
         "answer: what this part says about it, in the language of the question; null if this part says "
-        f"nothing about it. {_RULES} Answer in JSON.",
+        "nothing about it. quotes: up to three sentences that say it, word for word; none if there is no answer. "
+        f"{_RULES} Answer in JSON.",
         Told,
-        300,
+        500,
     )
 
 
@@ -133,7 +134,7 @@ def merged(question: Question[S], notes: Sequence[str]) -> Question[S]:
     )
 
 
-def merged_own(question: str, answers: Sequence[str]) -> Question[Told]:
+def merged_own(question: str, answers: Sequence[str]) -> Question[Text]:
     """Return the prompt that merges the answers of several parts to a listener's question."""
     parts = "\n".join(
         f"Part {number}: {json.dumps(said, ensure_ascii=False)}" for number, said in enumerate(answers, 1)
@@ -141,10 +142,10 @@ def merged_own(question: str, answers: Sequence[str]) -> Question[Told]:
     return Question(
         f"A listener asks about a podcast: {json.dumps(question, ensure_ascii=False)} Its parts say:\n"
         f"{parts}\n"
-        "answer: the answer for the whole podcast, from what its parts say and nothing else, in the language "
-        "of the question. Answer in JSON.",
-        Told,
-        300,
+        "text: the answer for the whole podcast, of at most five sentences, from what its parts say and nothing "
+        "else, in the language of the question. Answer in JSON.",
+        Text,
+        400,
     )
 
 

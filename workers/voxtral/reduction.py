@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from workers.voxtral.answer_schemas import Told
+from workers.voxtral.answer_schemas import Text, Told
 from workers.voxtral.backend import TextBackend
 from workers.voxtral.deadline import Deadline
 from workers.voxtral.prompts import Note, Question, S, as_json, merged, merged_own
@@ -24,13 +24,15 @@ def reduce(reader: TextBackend, question: Question[S], notes: Sequence[Note[S]],
     )
 
 
-def reduce_own(reader: TextBackend, question: str, notes: Sequence[Note[Told]], deadline: Deadline) -> Note[Told]:
-    """Return the answer to a listener's question for the episode; the answer is None if no part has one."""
-    answered = [note for note in notes if note.answer.answer]
+def reduce_own(
+    reader: TextBackend, question: str, notes: Sequence[Note[Told]], deadline: Deadline
+) -> Note[Text] | None:
+    """Return the answer to a listener's question for the episode; None if no part has one."""
+    answered = [Note(Text(text=note.answer.answer), note.truncated) for note in notes if note.answer.answer]
     if not answered:
-        return Note(Told(), any(note.truncated for note in notes))
+        return None
     return _merge_levels(
-        reader, answered, lambda note: note.answer.answer or "", lambda texts: merged_own(question, texts), deadline
+        reader, answered, lambda note: note.answer.text, lambda texts: merged_own(question, texts), deadline
     )
 
 

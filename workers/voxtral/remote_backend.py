@@ -18,6 +18,7 @@ import numpy as np
 from pipeline.errors import EngineError, TransientError
 from pipeline.settings import Settings
 from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
+from workers.engine import EncodingStore
 from workers.voxtral import server_models
 from workers.voxtral.answer_schemas import AnswerSchema, read
 from workers.voxtral.deadline import Deadline
@@ -25,14 +26,13 @@ from workers.voxtral.prompts import Note, Question, S
 from workers.voxtral.repair import repaired
 from workers.voxtral.sections import Section
 from workers.voxtral.server_chat import Chat, transcription_in_words
-from workers.voxtral.server_client import RefusedError, Server
+from workers.voxtral.server_client import REQUESTS_AT_ONCE, RefusedError, Server
 
 logger = logging.getLogger(__name__)
 REPAIRED = "An answer of %s did not keep to its schema (%s) and was repaired."
 """Logged for each such answer, those that lack a field included."""
 LONGEST_SECTION_S = 600.0
 """Seconds; by default vLLM rejects longer audio, and files above 25 MB. 600 s are 19.2 MB."""
-_REQUESTS_AT_ONCE = 4
 _NO_ENDPOINT = frozenset({404, 405, 501})  # llama.cpp's server has transcriptions since April 2026
 _MOST_TERMS = 100
 """Entries that Mistral's API takes in `context_bias`."""
@@ -41,7 +41,7 @@ _MOST_TERMS = 100
 class RemoteBackend:
     """Answers questions with Voxtral on a server, with the prompts and schemas of the local backend."""
 
-    rows_at_once = _REQUESTS_AT_ONCE
+    rows_at_once = REQUESTS_AT_ONCE
 
     def __init__(self, server: Server, model: str, transcription_model: str | None) -> None:
         self.model = model
@@ -84,7 +84,7 @@ class RemoteBackend:
         first, *others = questions
         asked: dict[Future[Note[AnswerSchema]], tuple[int, Question[AnswerSchema]]] = {}
         ready = [(index, first) for index in range(len(sections))]
-        with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             try:
                 while ready or asked:
                     for index, question in ready:
@@ -97,6 +97,10 @@ class RemoteBackend:
                         yield index, question, answered.result()
             finally:
                 pool.shutdown(cancel_futures=True)
+
+    def remembering(self, encodings: EncodingStore, weights: str) -> Self:
+        """Return this backend: the server has the encodings, and a prefix cache of its own."""
+        return self
 
     def ask(self, question: Question[S], deadline: Deadline) -> Note[S]:
         """Return the answer to a question without audio."""

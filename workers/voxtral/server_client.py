@@ -10,6 +10,8 @@ import urllib3
 from pipeline.errors import DuetError, EngineError, TransientError
 from pipeline.settings import Settings
 
+REQUESTS_AT_ONCE = 4
+"""Requests under way to one server, each with a connection that is kept."""
 _BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 
 
@@ -36,6 +38,7 @@ class Server:
         if settings.voxtral_key is not None:
             headers["Authorization"] = f"Bearer {settings.voxtral_key.get_secret_value()}"
         self._http = urllib3.PoolManager(
+            maxsize=REQUESTS_AT_ONCE,
             headers=headers,
             timeout=urllib3.Timeout(connect=10.0, read=settings.voxtral_timeout_s),
             retries=urllib3.Retry(

@@ -8,13 +8,14 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from pipeline.results.manifest import WORK
+from pipeline.results.manifest import QUESTIONS, WORK
 from pipeline.settings import settings
 from pipeline.sources.digest_cache import Digests
 from pipeline.sources.download import Download
 from pipeline.storage import Storage, open_storage, path_of
 from pipeline.storage.allowed_roots import check_destination
 from pipeline.storage.copies import EARLIER, Copies
+from pipeline.storage.encodings import Encodings, remove_unused
 from pipeline.types import LEGS, JobSpec
 
 UPLOADS = "uploads"
@@ -73,13 +74,13 @@ def delete_all(storage: Storage, names: Iterable[str]) -> int:
 
 
 def clear_copies(spec: JobSpec) -> int:
-    """Remove this machine's unused copies of an episode's audio, and return their number.
+    """Remove this machine's unused copies and encodings of an episode's audio, and return their number.
 
     Raises:
         StorageError: the cache cannot be written.
     """
     source = spec.episode.source
-    count = 0
+    count = Encodings(spec.episode.id).forget()
     for uri in {spec.audio_uri, source}:
         if uri.startswith("s3://"):
             folder, _, name = uri.rpartition("/")
@@ -93,13 +94,14 @@ def clear_copies(spec: JobSpec) -> int:
 
 
 def clear_cache(now: float) -> None:
-    """Remove copies beyond the limit and abandoned downloads from this machine's cache.
+    """Remove copies beyond the limit, old encodings and abandoned downloads from this machine's cache.
 
     A download is abandoned after DOWNLOAD_KEPT_S seconds without a change.
     """
     cache = settings().cache_dir
     if (cache / "audio").is_dir() or (cache / EARLIER).is_dir():
         Copies(cache, settings().cache_limit_bytes).make_room()
+    remove_unused(now)
     for folder in (cache / "downloads").glob("*"):
         with suppress(OSError):  # another process has resumed or removed it
             if now - max(it.stat().st_mtime for it in (folder, *folder.iterdir())) > DOWNLOAD_KEPT_S:
@@ -108,5 +110,6 @@ def clear_cache(now: float) -> None:
 
 def _is_disposable(name: str) -> bool:
     """Whether a work file is audio or a checkpoint, which only another attempt could use."""
-    parts = PurePosixPath(name).parts[2:]
-    return parts[0].partition(".")[0] == "audio" or (len(parts) > 1 and parts[0] in LEGS)
+    folder, *rest = PurePosixPath(name).parts[2:]
+    is_checkpoint = (bool(rest) and folder in LEGS) or (len(rest) > 1 and folder == QUESTIONS)
+    return folder.partition(".")[0] == "audio" or is_checkpoint

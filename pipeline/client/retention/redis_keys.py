@@ -1,5 +1,7 @@
 """The Redis keys of a job that Celery and its leases write, besides those of the job store."""
 
+from collections.abc import Iterable
+
 from celery.backends.base import KeyValueStoreBackend
 
 from pipeline.messaging.chord import STEPS
@@ -32,6 +34,7 @@ def _counts(job: str, attempt: int) -> list[str]:
     return [f"{_GROUP}{job}.legs.{attempt}{ending}" for ending in GROUP_ENDINGS]
 
 
-def lease_keys(spec: JobSpec) -> list[str]:
-    """Return the keys of the leases of a job's attempt."""
-    return [f"duet:lease:{spec.task_id(step)}" for step in (*LEGS, "opinion")]
+def lease_keys(spec: JobSpec, questions: Iterable[str]) -> list[str]:
+    """Return the keys of the leases of a job's attempt and of questions about it, given by their ids."""
+    steps = (*LEGS, "opinion", *(f"question-{it}" for it in questions))
+    return [f"duet:lease:{spec.task_id(step)}" for step in steps]

@@ -17,8 +17,10 @@ from pipeline.results.formats import FORMATS
 from pipeline.results.manifest import ANALYSIS, MANIFEST, TRANSCRIPT, WORK, read_manifest
 from pipeline.state.batch_store import BatchStore
 from pipeline.state.job_store import JobStore
+from pipeline.state.question_store import QuestionStore
 from pipeline.storage import Storage, as_uri, join, open_storage, path_of
 from pipeline.storage.allowed_roots import check_destination
+from pipeline.storage.encodings import uri_of
 from pipeline.types import JobSpec
 from pipeline.types.records import JobRecord
 
@@ -154,6 +156,8 @@ class Remover:
         copies = clear_copies(spec)
         if spec.audio_uri.startswith("s3://"):
             note_forgotten(self._job_store.redis, spec.audio_uri)
+        if QuestionStore(self._job_store).of_job(spec.job):
+            note_forgotten(self._job_store.redis, uri_of(spec.episode.id))
         storage = open_storage(spec.uri)
         files = delete_all(storage, work_files(storage, spec.job))
         return RemovalCounts(files=files, uploads=remove_upload(spec), copies=copies)
@@ -176,7 +180,8 @@ class Remover:
 
     def _check_stopped(self, records: Iterable[JobRecord]) -> None:
         for record in records:
-            if self._job_store.redis.exists(*lease_keys(record.spec)):
+            open_questions = [it.id for it in QuestionStore(self._job_store).of_job(record.spec.job) if not it.is_final]
+            if self._job_store.redis.exists(*lease_keys(record.spec, open_questions)):
                 raise JobAtWorkError(
                     f"Job {record.spec.job} was ended and a worker has not stopped yet; try again in a moment."
                 )

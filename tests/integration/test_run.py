@@ -51,6 +51,17 @@ def test_no_process_is_left_when_it_ends(finished: Finished, runner: Duet) -> No
     assert runner.processes() == []
 
 
+def test_a_question_where_there_is_no_voxtral_is_answered_with_a_sentence(
+    finished: Finished, runner: Duet, results: Path
+) -> None:
+    assert finished.code == 0
+    asked = runner("ask", "garden-hour", "Which tree is it about?", "--in", results)
+    assert asked.code == 1
+    assert asked.err.startswith("Voxtral cannot answer here: ")
+    assert TRACEBACK not in asked.err
+    assert runner.processes() == []
+
+
 def test_every_transcript_is_right(finished: Finished, results: Path, episodes: dict[str, Path]) -> None:
     normalise = EnglishTextNormalizer()
     assert finished.code == 0

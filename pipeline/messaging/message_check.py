@@ -1,5 +1,7 @@
 """Checks of a job's messages, made by the client before publishing and by every task before any work."""
 
+from typing import TypeVar
+
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.errors import MessageError
@@ -11,6 +13,7 @@ from pipeline.types.validation import describe_validation_error
 
 MOST_SPEC_BYTES = 64_000
 """Size limit of a job's JSON, which the broker stores about a dozen times per job."""
+AnySpec = TypeVar("AnySpec", JobSpec, QuestionSpec)
 _OUTCOMES = TypeAdapter(list[LegOutcome])
 
 
@@ -21,10 +24,7 @@ def admit(message: object) -> JobSpec:
         MessageError: the message is not one of Duet's, or is too large.
         StorageError: the destination is outside of the allowed roots.
     """
-    try:
-        spec = JobSpec.model_validate(message)
-    except ValidationError as error:
-        raise _validation_failure(error) from None
+    spec = _valid(JobSpec, message)
     check_size(spec)
     check_destination(spec.uri)
     return spec
@@ -37,10 +37,7 @@ def admit_question(message: object) -> QuestionSpec:
         MessageError: the message is not one of Duet's, or is too large.
         StorageError: the destination is outside of the allowed roots.
     """
-    try:
-        question = QuestionSpec.model_validate(message)
-    except ValidationError as error:
-        raise _validation_failure(error) from None
+    question = _valid(QuestionSpec, message)
     check_size(question.job)
     check_destination(question.job.uri)
     return question
@@ -73,6 +70,13 @@ def admit_outcomes(outcomes: object) -> dict[Leg, LegOutcome]:
     if missing := set(LEGS) - legs.keys():
         raise MessageError(f"The message holds no outcome of {' and '.join(sorted(missing))}.")
     return legs
+
+
+def _valid(kind: type[AnySpec], message: object) -> AnySpec:
+    try:
+        return kind.model_validate(message)
+    except ValidationError as error:
+        raise _validation_failure(error) from None
 
 
 def _validation_failure(error: ValidationError) -> MessageError:

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import submit
 from pipeline.errors import AddressError, AudioError, MessageError, StorageError
-from pipeline.messaging.message_check import admit, admit_outcomes
+from pipeline.messaging.message_check import admit, admit_outcomes, admit_question
 from pipeline.settings import settings
 from pipeline.sources.access import check_source
 from pipeline.storage.allowed_roots import check_destination
@@ -163,3 +163,26 @@ def test_the_outcomes_of_both_legs_are_admitted() -> None:
 def test_other_outcomes_are_refused(hostile: object) -> None:
     with pytest.raises(MessageError):
         admit_outcomes(hostile)
+
+
+@pytest.mark.parametrize(
+    ("hostile", "named"),
+    [
+        (None, "all of it"),
+        ({"job": message()}, "text: Field required"),
+        ({"job": without("uri"), "text": "Who?"}, "job.uri: Field required"),
+        ({"job": message(), "text": ""}, "text: String should have at least 1 character"),
+        ({"job": message(), "text": "Who?", "answer": "Me."}, "answer: Extra inputs are not permitted"),
+    ],
+)
+def test_a_question_that_is_none_is_refused_by_the_field_that_is_wrong(hostile: object, named: str) -> None:
+    with pytest.raises(MessageError, match=named):
+        admit_question(hostile)
+
+
+def test_a_question_about_results_outside_of_the_roots_is_refused(allow: Allow) -> None:
+    question = {"job": message(), "text": "Who?"}
+    assert admit_question(question).text == "Who?"
+    allow("/elsewhere")
+    with pytest.raises(StorageError, match="DUET_ALLOWED_ROOTS"):
+        admit_question(question)

@@ -24,10 +24,17 @@ class Words:
 def test_a_title_has_five_words_at_most() -> None:
     said = Heading(title="Bread, \n salt - and the oven: a story", gist="They  bake.")
 
-    assert titled(0.0, said) == Chapter(start_s=0.0, title="Bread, salt - and the", gist="They bake.")
-    assert titled(0.0, Heading(title="Bread and salt, then: water")).title == "Bread and salt, then: water"
-    assert titled(0.0, Heading(title="One two three four five: six")).title == "One two three four five"
-    assert titled(0.0, Heading()).title == ""
+    assert titled(0.0, said, []) == Chapter(start_s=0.0, title="Bread, salt - and the", gist="They bake.")
+    assert titled(0.0, Heading(title="Bread and salt, then: water"), []).title == "Bread and salt, then: water"
+    assert titled(0.0, Heading(title="One two three four five: six"), []).title == "One two three four five"
+
+
+def test_a_chapter_whose_title_was_cut_away_has_its_first_words() -> None:
+    assert (
+        titled(0.0, Heading(), ["Today we talk about bread, and eat it.", "Hello."]).title
+        == "Today we talk about bread"
+    )
+    assert titled(0.0, Heading(), []).title == ""
 
 
 def test_a_short_chapter_is_shown_whole() -> None:

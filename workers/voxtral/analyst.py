@@ -106,7 +106,8 @@ class VoxtralAnalyst:
         return analysis.model_copy(
             update={
                 "chapters": tuple(
-                    titled(start_s, note.answer) for (start_s, _), note in zip(chapters, notes, strict=True)
+                    titled(start_s, note.answer, sentences)
+                    for (start_s, sentences), note in zip(chapters, notes, strict=True)
                 ),
                 "chapters_source": "voxtral" if chapters else None,
                 "truncated": analysis.truncated or any(note.truncated for note in notes),

@@ -21,10 +21,14 @@ def heading(reader: TextBackend, sentences: Sequence[str], deadline: Deadline) -
     return reader.ask(prompts.heading(excerpt(reader, sentences)), deadline)
 
 
-def titled(start_s: float, answer: Heading) -> Chapter:
-    """Return a chapter with a title of at most `MOST_WORDS` words."""
-    title = " ".join(answer.title.split()[:MOST_WORDS]).rstrip(" ,;:.–—-")
+def titled(start_s: float, answer: Heading, sentences: Sequence[str]) -> Chapter:
+    """Return a chapter with a title of at most `MOST_WORDS` words; its first ones if the answer was cut before one."""
+    title = _first_words(answer.title) or _first_words(next(iter(sentences), ""))
     return Chapter(start_s=start_s, title=title, gist=" ".join(answer.gist.split()))
+
+
+def _first_words(text: str) -> str:
+    return " ".join(text.split()[:MOST_WORDS]).rstrip(" ,;:.–—-")
 
 
 def excerpt(reader: TextBackend, sentences: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from pipeline.types import Options
 from tests import voxtral_checkpoint
 from tests.benchmarks.random_whisper import noise_windows, random_engine
 from tests.voxtral_sound import noise
+from workers.cuda_graph import Graph
 from workers.device import ComputeDevice, choose, identity
 from workers.memory import cards, reservation
 from workers.memory.activations import whisper_bytes
@@ -24,7 +25,6 @@ from workers.voxtral import device_loading, quantize
 from workers.weights import voxtral as voxtral_weights
 from workers.weights.whisper import load_whisper
 from workers.whisper import WhisperEngine
-from workers.whisper.inference.decoder_step import Graph
 from workers.whisper.language import LanguageDetector
 
 pytestmark = [

@@ -1,10 +1,7 @@
-"""The step that a card replays, on a CPU: against the one that CPUs take, and with CUDA's calls recorded."""
+"""Whisper's step that a card replays, on a CPU: against the one that CPUs take, and with CUDA's calls recorded."""
 
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -12,103 +9,17 @@ import whisper
 from torch import Tensor
 
 from pipeline.types import Options
+from tests.recorded_cuda import RecordedCuda
 from workers.audio.audio_file import SAMPLE_RATE_HZ, load
+from workers.cuda_graph import WARM_UP
 from workers.precision import FP32
 from workers.whisper import beam, decoding
 from workers.whisper.batch_transcriber import BatchTranscriber, DecodingOptions
 from workers.whisper.decoding import Decoded
 from workers.whisper.inference import decoder_step, kv_cache
 from workers.whisper.inference.decoder import Decoder, DecoderState
-from workers.whisper.inference.decoder_step import WARM_UP, Graph
 from workers.whisper.inference.kv_cache import TensorCache
 from workers.whisper.windows import WindowingOptions, windows
-
-
-class RecordedCuda:
-    """What stands for `torch.cuda`: it tells what was asked, and replays by calling once more."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, refuses: str = "") -> None:
-        self.calls: list[str] = []
-        self.refuses = refuses
-        monkeypatch.setattr(Graph, "can_record", True)
-        for name in ("Stream", "CUDAGraph", "graph", "stream", "current_stream"):
-            monkeypatch.setattr(torch.cuda, name, getattr(self, name))
-
-    def Stream(self) -> "RecordedCuda":  # noqa: N802
-        return self
-
-    def CUDAGraph(self) -> "RecordedCuda":  # noqa: N802
-        return self
-
-    def current_stream(self) -> "RecordedCuda":
-        return self
-
-    def wait_stream(self, other: "RecordedCuda") -> None:
-        self.calls.append("wait")
-
-    @contextmanager
-    def stream(self, stream: "RecordedCuda") -> Iterator[None]:
-        self.calls.append("aside")
-        yield
-
-    @contextmanager
-    def graph(self, graph: "RecordedCuda", **options: Any) -> Iterator[None]:
-        assert options == {"stream": self, "capture_error_mode": "thread_local"}
-        self.calls.append("record")
-        if self.refuses:
-            raise RuntimeError(self.refuses)
-        yield
-
-    def replay(self) -> None:
-        self.calls.append("replay")
-
-
-class Counted:
-    """A function of tensors that stay: it fills the same one each time."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-        self.result = torch.zeros(1)
-
-    def __call__(self) -> Tensor:
-        self.calls += 1
-        return self.result.fill_(self.calls)
-
-
-def test_a_step_is_recorded_once_after_it_was_warm_and_then_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
-    cuda, function = RecordedCuda(monkeypatch), Counted()
-    graph = Graph(function)
-    for _ in range(WARM_UP + 3):
-        assert graph() is function.result
-    assert cuda.calls == ["wait", "aside", "wait"] * WARM_UP + ["record", "replay", "replay", "replay"]
-    assert function.calls == WARM_UP + 1
-
-
-def test_where_cuda_cannot_record_steps_are_launched_one_by_one(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    # Given a card that refuses
-    cuda = RecordedCuda(monkeypatch, refuses="operation not permitted when stream is capturing")
-    # When two batches are decoded
-    for function in (Counted(), Counted()):
-        graph = Graph(function)
-        results = [float(graph()) for _ in range(WARM_UP + 2)]
-        # Then every step is done
-        assert results == list(range(1, WARM_UP + 3))
-    # And it was tried once, and told once
-    assert cuda.calls.count("record") == 1
-    assert len(caplog.records) == 1
-    assert "not permitted" in caplog.text
-
-
-def test_memory_that_runs_out_while_recording_is_no_reason_to_record_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    RecordedCuda(monkeypatch, refuses="CUDA error: out of memory")
-    graph = Graph(Counted())
-    for _ in range(WARM_UP):
-        graph()
-    with pytest.raises(RuntimeError, match="out of memory"):
-        graph()
-    assert Graph.can_record
 
 
 @pytest.fixture

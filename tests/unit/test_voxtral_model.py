@@ -31,7 +31,8 @@ CPU = device.ComputeDevice(torch.device("cpu"), torch.float32)
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return voxtral_checkpoint.build(tmp_path_factory.mktemp("voxtral"))
+    # With many seeds, the first among them, the model says one token for ever, whatever it is asked.
+    return voxtral_checkpoint.build(tmp_path_factory.mktemp("voxtral"), seed=6)
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +155,7 @@ def test_bfloat16_differs_from_the_plain_way_by_rounding_alone(
 
 def test_the_answer_depends_on_the_audio(voxtral: model.VoxtralModel) -> None:
     answers = {
-        voxtral.start_conversation([voxtral.encode_audio(noise(5, seed))]).ask("What?", 24)[0].tokens
+        voxtral.start_conversation([voxtral.encode_audio(noise(40, seed))]).ask("What?", 24)[0].tokens
         for seed in range(8)
     }
     assert len(answers) > 1

@@ -21,7 +21,7 @@ from workers.memory import activations
 from workers.memory.geometry import MINI, voxtral_geometry, whisper_geometry
 from workers.precision import FP16
 from workers.voxtral import model
-from workers.voxtral.generation import Generation, Request
+from workers.voxtral.answer_step import Answers, StaticStep
 from workers.voxtral.model import EncodedAudio, VoxtralModel
 from workers.whisper.inference.decoder import Decoder, DecoderState
 from workers.whisper.inference.encoder import Encoder
@@ -96,16 +96,19 @@ def test_a_batch_of_sections(
     voxtral = VoxtralModel(shell, processor, ComputeDevice(torch.device("cpu"), torch.bfloat16))
     monkeypatch.setattr(model, "piece_tokens", lambda _, *sizes: activations.piece_tokens(device_type, *sizes))
     chunks = int(section_s // 30)
-    asked = Request((1,) * activations._QUESTION_TOKENS, activations.ANSWER_TOKENS)
+    answers_at_once = rows * activations.QUESTIONS_AT_ONCE
 
     # When sections are encoded, prefilled, asked two questions, and their answers are as long as is usual
     with Alive() as alive:
         heard = [EncodedAudio(_features(shell, chunks, device_type), chunks) for _ in range(rows)]
         conversation = voxtral.start_conversation(heard)
-        answers = Generation(voxtral.language, conversation._prompt, [asked] * activations.QUESTIONS_AT_ONCE)
-        answers._ask()
-        lengths = [activations.ANSWER_TOKENS - 1] * (rows * activations.QUESTIONS_AT_ONCE)
-        answers._step(torch.zeros(len(lengths), 1, dtype=torch.long), lengths, [0] * len(lengths))
+        answers = Answers(voxtral.language, conversation._prompt, answers_at_once)
+        answers.ask([[1] * activations._QUESTION_TOKENS] * answers_at_once)
+        step = StaticStep(answers).through(lambda logits: logits) if device_type == "cuda" else answers.step
+        for tokens in range(activations._QUESTION_TOKENS, activations.ANSWER_TOKENS, 128):
+            answers.lengths.fill_(tokens)
+            answers.longest = tokens
+            step(torch.zeros(answers_at_once, dtype=torch.long))
 
     # Then the plan says what that took
     planned = activations.voxtral_bytes(voxtral_geometry(MINI), "bf16", section_s, rows, device_type)

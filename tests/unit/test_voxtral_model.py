@@ -18,8 +18,9 @@ from workers import device
 from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
 from workers.voxtral import device_loading, kv_cache, model, prompts
 from workers.voxtral.answer_schemas import AnswerSchema, Told
+from workers.voxtral.answer_step import Answers
 from workers.voxtral.deadline import Deadline
-from workers.voxtral.generation import Generation, Request
+from workers.voxtral.generation import Request
 from workers.voxtral.local_backend import LocalBackend
 from workers.voxtral.prompts import Question
 from workers.voxtral.sections import Section
@@ -144,9 +145,8 @@ def test_bfloat16_differs_from_the_plain_way_by_rounding_alone(
 
     # When both compute the logits after the same question
     conversation = halved.start_conversation([halved.encode_audio(samples)])
-    request = Request(tuple(halved.question(QUESTIONS[0])), 1)
     with torch.inference_mode():
-        ours, _ = Generation(halved.language, conversation._prompt, [request])._ask()
+        ours = Answers(halved.language, conversation._prompt, 1).ask([halved.question(QUESTIONS[0])])
     theirs = plain.logits(samples, QUESTIONS[0])
 
     # Then they are as near to each other as bfloat16's eight bits allow
@@ -194,7 +194,7 @@ def test_a_question_without_audio_has_the_tokens_of_the_plain_way(voxtral: model
 def test_an_answer_longer_than_the_room_set_aside_goes_on(
     voxtral: model.VoxtralModel, plain: PlainWay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kv_cache, "_MORE_TOKENS", 5)
+    monkeypatch.setattr(kv_cache, "_ROOM_TOKENS", 5)
     samples = noise(20, seed=3)
     assert voxtral.start_conversation([voxtral.encode_audio(samples)]).ask("What?", 40)[0].tokens == plain.ask(
         samples, "What?", 40

@@ -31,9 +31,11 @@ _PIECE_TOKENS = 512
 there, and the fast leg waits for one layer of such a pass at most."""
 QUESTIONS_AT_ONCE = 2
 """Questions about a section that are decoded side by side; each has a row of its own in the cache of answers."""
-ANSWER_TOKENS = 1536
-"""Tokens reserved in that cache for a question and its answer."""
 _QUESTION_TOKENS = 512
+ANSWER_TOKENS = 1792
+"""Tokens reserved in that cache for a question and an answer within its usual limit; it grows in multiples of 256."""
+_MOVED = 1 / 60
+"""Share of that cache that exists twice while it grows: the keys of one layer, of which Mini has 30."""
 _PREFILL_WIDTHS = 8
 _PREFILL_INTERMEDIATES = 3
 
@@ -79,7 +81,9 @@ def voxtral_bytes(model: VoxtralGeometry, precision: str, section_s: float, rows
     cache = tokens * model.cache_numbers * number
     prefill = 2 * features + cache + min(tokens, rows * piece_tokens(device_type, rows, tokens)) * wide
     answers = rows * QUESTIONS_AT_ONCE
-    answering = features + cache + answers * (ANSWER_TOKENS * model.cache_numbers * number + _QUESTION_TOKENS * wide)
+    asking = _QUESTION_TOKENS * (model.cache_numbers * number + wide)
+    answered = (1 + _MOVED) * ANSWER_TOKENS * model.cache_numbers * number
+    answering = features + cache + ceil(answers * max(asking, answered))
     return max(encoding, prefill, answering)
 
 

@@ -4,16 +4,17 @@ A row of answers is one question about one section; the rows of a section are ne
 has the shape (rows, heads, tokens, depth).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from workers.voxtral import attention
 
-_MORE_TOKENS = 256
-"""Tokens by which the cache of answers grows."""
+_ROOM_TOKENS = 256
+"""The room in the cache of answers is a multiple of it, and as aligned as matrix products like it."""
 
 
 class PromptLayer:
@@ -39,6 +40,20 @@ class PromptLayer:
         return self._keys[:, :, : self._used_tokens], self._values[:, :, : self._used_tokens]
 
 
+@dataclass(frozen=True)
+class Prompt:
+    """The tokens that all questions about a batch of sections share, computed once."""
+
+    layers: tuple[PromptLayer, ...]
+    sections: int
+    tokens: int
+
+    @property
+    def device(self) -> torch.device:
+        """The device of its keys and values."""
+        return self.layers[0].known()[0].device
+
+
 @dataclass
 class Places:
     """Places of a step's tokens in each row's answer."""
@@ -47,36 +62,46 @@ class Places:
     """Index of each token, shape (rows, tokens)."""
     mask: Tensor
     """0 for the visible tokens of the answer and minus infinity for others, float32, shape (rows, 1, group x tokens,
-    tokens of the longest answer)."""
+    tokens of the longest answer or of the whole room)."""
 
     @classmethod
-    def after(cls, lengths: Sequence[int], count: int, group: int, device: torch.device) -> "Places":
-        """Return the places of `count` further tokens in rows that have `lengths` tokens."""
-        longest = max(lengths) + count
-        tokens = torch.tensor(lengths, device=device).unsqueeze(1) + torch.arange(count, device=device)
-        hidden = torch.arange(longest, device=device) > tokens.unsqueeze(-1)
-        mask = torch.zeros(hidden.shape, device=device).masked_fill_(hidden, float("-inf"))
+    def after(cls, lengths: Tensor, count: int, longest: int, group: int) -> "Places":
+        """Return the places of `count` further tokens in rows that have `lengths` tokens, among `longest` at most."""
+        tokens = lengths.unsqueeze(1) + torch.arange(count, device=lengths.device)
+        hidden = torch.arange(longest, device=lengths.device) > tokens.unsqueeze(-1)
+        mask = torch.zeros(hidden.shape, device=lengths.device).masked_fill_(hidden, float("-inf"))
         return cls(tokens, mask.repeat(1, group, 1).unsqueeze(1))
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest answer after the step."""
+        """Tokens of each row that are attended over or masked."""
         return self.mask.shape[-1]
 
 
 class AnswerLayer:
     """Keys and values of one layer for the rows of answers, after those of the prompt."""
 
-    def __init__(self, prompt: PromptLayer) -> None:
+    def __init__(self, prompt: PromptLayer, rows: int) -> None:
         self._prompt = prompt
-        self._keys = self._values = torch.empty(0)
+        keys, _ = prompt.known()
+        self._keys = self._values = keys.new_empty(rows, keys.shape[1], 0, keys.shape[3])
         self.places: Places | None = None
         """Places of the tokens of the step under way."""
+
+    @property
+    def room(self) -> int:
+        """Tokens of each row that fit."""
+        return self._keys.shape[2]
+
+    def reserve(self, tokens: int) -> None:
+        """Make room for a number of tokens in each row, zeros at first; without enough of it, move to a larger one."""
+        if (more := ceil(tokens / _ROOM_TOKENS) * _ROOM_TOKENS - self.room) > 0:
+            self._keys = F.pad(self._keys, (0, 0, 0, more))
+            self._values = F.pad(self._values, (0, 0, 0, more))
 
     def attend(self, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Store the keys and values of a step's tokens and return their attention over prompt and answer."""
         assert self.places is not None
-        self._grow(keys, self.places.longest)
         rows = torch.arange(len(keys), device=keys.device).unsqueeze(1)
         self._keys[rows, :, self.places.tokens] = keys.transpose(1, 2)
         self._values[rows, :, self.places.tokens] = values.transpose(1, 2)
@@ -93,13 +118,3 @@ class AnswerLayer:
         output, weight = attention.partial(together, keys, values)
         output = output.view(-1, heads, questions, queries, depth).transpose(1, 2).flatten(0, 1)
         return output, weight.reshape(-1, heads, questions, queries).transpose(1, 2).flatten(0, 1)
-
-    def _grow(self, keys: Tensor, longest: int) -> None:
-        rows, heads, _, depth = keys.shape
-        if self._keys.dim() == 4 and self._keys.shape[2] >= longest:
-            return
-        for name in ("_keys", "_values"):
-            larger, known = keys.new_zeros(rows, heads, longest + _MORE_TOKENS, depth), getattr(self, name)
-            if known.dim() == 4:
-                larger[:, :, : known.shape[2]] = known
-            setattr(self, name, larger)

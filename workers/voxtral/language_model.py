@@ -27,17 +27,20 @@ class LanguageModel:
 
         Args:
             model: transformers' VoxtralForConditionalGeneration.
-            pauses_in_pass: whether to call `pause` before each layer, and not only before each pass.
-            pause: called while no product is under way.
+            pauses_in_pass: whether `hidden` calls `pause` between layers.
+            pause: to be called before each pass, while no product is under way; lets the fast leg go first.
         """
         self._model = model.model.language_model
         self._head = model.lm_head
         text = model.config.text_config
         self.layers: int = text.num_hidden_layers
         self.group: int = text.num_attention_heads // text.num_key_value_heads
+        self.decides_by_values: bool = getattr(model, "is_loaded_in_8bit", False)
+        """Whether products look at their input to decide what to compute, as bitsandbytes does in 8 bits for outliers
+        (https://arxiv.org/abs/2208.07339); such a pass cannot be recorded as a CUDA graph."""
         self._depth: int = text.head_dim
         self._pauses_in_pass = pauses_in_pass
-        self._pause = pause
+        self.pause = pause
 
     def embed(self, ids: Tensor) -> Tensor:
         """Return the embeddings of token ids, shape (rows, tokens, width)."""
@@ -54,8 +57,8 @@ class LanguageModel:
         cosines, sines = self._model.rotary_emb(embeddings, positions)
         hidden = embeddings
         for index, (layer, cache) in enumerate(zip(self._model.layers, caches, strict=True)):
-            if self._pauses_in_pass or index == 0:
-                self._pause()
+            if self._pauses_in_pass and index:
+                self.pause()
             attn, normed = layer.self_attn, layer.input_layernorm(hidden)
             query, keys, values = (self._by_head(linear(normed)) for linear in (attn.q_proj, attn.k_proj, attn.v_proj))
             query, keys = apply_rotary_pos_emb(query, keys, cosines, sines)

@@ -13,8 +13,8 @@ from workers.memory.activations import chunks_at_once, piece_tokens
 from workers.memory.device_priority import DevicePriority, NoDevicePriority
 from workers.voxtral.constrained_decoding import GrammarCompiler, GrammarConstraint
 from workers.voxtral.deadline import Deadline
-from workers.voxtral.generation import Generation, Prompt, Request
-from workers.voxtral.kv_cache import PromptLayer
+from workers.voxtral.generation import Generation, Request
+from workers.voxtral.kv_cache import Prompt, PromptLayer
 from workers.voxtral.language_model import LanguageModel
 
 CHUNK_SAMPLES = 30 * SAMPLE_RATE_HZ
@@ -156,8 +156,7 @@ class VoxtralModel:
             ) from None
 
     def _features(self, chunks: torch.Tensor, deadline: Deadline | None) -> torch.Tensor:
-        _check_cancelled(deadline)
-        self._pause()
+        self._before_pass(deadline)
         output = self.model.get_audio_features(chunks.to(self.place.device, self.place.dtype), return_dict=True)
         return cast(torch.Tensor, output.pooler_output)
 
@@ -167,11 +166,16 @@ class VoxtralModel:
         layers = tuple(PromptLayer(tokens) for _ in range(self.language.layers))
         piece = piece_tokens(self.place.device.type, rows, tokens)
         for start in range(0, tokens, piece):
-            _check_cancelled(deadline)
+            self._before_pass(deadline)
             part = embeddings[:, start : start + piece]
             positions = torch.arange(start, start + part.shape[1], device=part.device).unsqueeze(0)
             self.language.hidden(part, positions, layers)
         return Prompt(layers, rows, tokens)
+
+    def _before_pass(self, deadline: Deadline | None) -> None:
+        if deadline is not None:
+            deadline.is_expired()  # only to raise CancelledError: the time limit counts for answers alone
+        self._pause()
 
     def _pause(self) -> None:
         self.priority.yield_to_fast_leg()
@@ -242,9 +246,3 @@ def check_context(prompt_tokens: int, answer_tokens: int) -> None:
             f"{prompt_tokens} tokens of audio and question and {answer_tokens} of answer do not fit "
             f"Voxtral's context of {CONTEXT_TOKENS}; lower DUET_VOXTRAL_SECTION_S."
         )
-
-
-def _check_cancelled(deadline: Deadline | None) -> None:
-    """Raise CancelledError if the job was cancelled; the time limit counts for answers alone."""
-    if deadline is not None:
-        deadline.is_expired()

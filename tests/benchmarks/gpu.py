@@ -43,6 +43,7 @@ def jobs(is_cuda: bool) -> list[tuple[str, list[str]]]:
         *whisper_jobs(is_cuda)[:3],
         ("both at once", ["tests.benchmarks.sharing", "--json", *small, *tokens]),
         ("voxtral", ["tests.benchmarks.voxtral", "--json", *minutes]),
+        ("voxtral launched", ["tests.benchmarks.voxtral", "--system", "ours", "--launched", *minutes]),
         *whisper_jobs(is_cuda)[3:],
     ]
 

@@ -28,6 +28,7 @@ import torch
 from tests.benchmarks import voxtral_systems as systems
 from tests.voxtral_sound import noise
 from workers import device
+from workers.cuda_graph import Graph
 from workers.memory.activations import voxtral_bytes, voxtral_weights_bytes
 from workers.memory.cards import of
 from workers.memory.geometry import MINI, voxtral_geometry
@@ -46,6 +47,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             voxtral = systems.load_real(place, Path(folder))
         else:
             voxtral = systems.load(place, Path(folder), arguments.hidden, arguments.layers, arguments.threads)
+    Graph.can_record = not arguments.launched
     samples = noise(arguments.minutes * 60)
     ceilings = [systems.ceilings(place)]
     run = {
@@ -79,6 +81,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "device": str(place.device),
         "dtype": str(place.dtype),
         "threads": arguments.threads,
+        "decoding_recorded": place.device.type == "cuda" and arguments.system == "ours" and Graph.can_record,
         **figures,
     }
 
@@ -102,6 +105,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--launched", action="store_true", help="launch our decoding steps where a card replays them")
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each way")
     parser.add_argument("--system", choices=SYSTEMS, help="measure only this one, once, in this process")
     arguments = parser.parse_args()

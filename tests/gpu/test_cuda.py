@@ -13,15 +13,17 @@ import torch
 from pipeline.types import Options
 from tests import voxtral_checkpoint
 from tests.benchmarks.random_whisper import noise_windows, random_engine
+from tests.benchmarks.voxtral_systems import load_real
 from tests.voxtral_sound import noise
 from workers.cuda_graph import Graph
 from workers.device import ComputeDevice, choose, identity
 from workers.memory import cards, reservation
-from workers.memory.activations import whisper_bytes
-from workers.memory.geometry import whisper_geometry
-from workers.memory.plan import WhisperAllocation
+from workers.memory.activations import ANSWER_TOKENS, QUESTIONS_AT_ONCE, voxtral_bytes, whisper_bytes
+from workers.memory.geometry import MINI, voxtral_geometry, whisper_geometry
+from workers.memory.plan import SLACK, WhisperAllocation
 from workers.memory.request import NoRoomError
-from workers.voxtral import device_loading, quantize
+from workers.voxtral import device_loading, generation, kv_cache, quantize
+from workers.voxtral.generation import Request
 from workers.weights import voxtral as voxtral_weights
 from workers.weights.whisper import load_whisper
 from workers.whisper import WhisperEngine
@@ -112,3 +114,47 @@ def test_voxtral_answers_on_a_card(card: ComputeDevice, tmp_path: Path, bits: qu
     voxtral = device_loading.load(voxtral_weights.check(folder), card, bits)
     (answer,) = voxtral.start_conversation([voxtral.encode_audio(noise(40))]).ask("What is this about?", 8)
     assert answer.tokens
+
+
+def test_voxtral_answers_the_same_recorded_launched_and_without_fixed_addresses(
+    card: ComputeDevice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a model in float32, so that ways which round in another order have the same tokens, and little room
+    monkeypatch.setattr(kv_cache, "_ROOM_TOKENS", 32)
+    folder = voxtral_checkpoint.build(tmp_path, seed=6)
+    voxtral = device_loading.load(voxtral_weights.check(folder), ComputeDevice(card.device, torch.float32))
+    conversation = voxtral.start_conversation([voxtral.encode_audio(noise(40 + seed, seed)) for seed in range(2)])
+    requests = [Request(tuple(voxtral.question(text)), 100) for text in ("What?", "Who speaks, and to whom?")]
+
+    # When it answers in each way
+    found = []
+    for can_record in (True, False):
+        monkeypatch.setattr(Graph, "can_record", can_record)
+        found.append(sorted(conversation.answers(requests), key=lambda one: one[:2]))
+        assert Graph.can_record == can_record, "the card refused to record"
+    monkeypatch.setattr(generation, "answer_step", lambda answers: answers.step)
+    found.append(sorted(conversation.answers(requests), key=lambda one: one[:2]))
+
+    # Then the answers are the same
+    assert found[0] == found[1] == found[2]
+
+
+def test_recorded_answers_of_voxtral_take_what_the_plan_says(card: ComputeDevice, tmp_path: Path) -> None:
+    # Given Voxtral Mini, warm, and a section so short that answers take most of its memory
+    voxtral = load_real(card, tmp_path)
+    samples = noise(30)
+    voxtral.start_conversation([voxtral.encode_audio(samples)]).ask("What?", 8)
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(card.device)
+    before = torch.cuda.memory_allocated(card.device)
+
+    # When it answers two questions with as many tokens as are reserved
+    conversation = voxtral.start_conversation([voxtral.encode_audio(samples)])
+    asked = Request((1,) * 512, ANSWER_TOKENS - 512)
+    found = list(conversation.answers([asked] * QUESTIONS_AT_ONCE))
+
+    # Then the plan says what that took, recordings included
+    assert [len(answer.tokens) for _, _, answer in found] == [asked.max_new_tokens] * QUESTIONS_AT_ONCE
+    taken = torch.cuda.max_memory_allocated(card.device) - before
+    planned = voxtral_bytes(voxtral_geometry(MINI), cards.of(card).voxtral_precision, 30, 1, "cuda")
+    assert 0.9 * planned <= taken <= SLACK * planned

@@ -73,8 +73,9 @@ class Settings(BaseSettings):
     """Hub id of the model, path of a folder with its files, or such a folder's `s3://bucket/prefix`; with
     `DUET_VOXTRAL_URL` the name, in that server's list, of a model that answers questions about audio."""
     voxtral: Literal["auto", "on", "off"] = "auto"
-    """Use of Voxtral: `auto` on a CUDA device, and on a CPU that multiplies bfloat16 and has the weights already (`duet
-    models get voxtral`); `on` always, in float32 on other CPUs; `off` never."""
+    """Use of Voxtral: `auto` on a CUDA device, and on a CPU that has the weights already (`duet models get voxtral`)
+    and either multiplies bfloat16 or is to use int8 (`DUET_VOXTRAL_QUANTIZE`); `on` always, in float32 on other CPUs;
+    `off` never."""
     voxtral_url: str | None = None
     """Base URL of an OpenAI-compatible server with Voxtral, `http://host:8000/v1`; preferred to a local device."""
     voxtral_key: SecretStr | None = None
@@ -91,7 +92,9 @@ class Settings(BaseSettings):
     voxtral_section_s: float | None = Field(default=None, ge=30.0, le=1500.0)
     """Seconds of the longest section of audio; unset: the memory plan's value (`duet plan`), and 600 on a server."""
     voxtral_quantize: Literal["int8", "nf4"] | None = None
-    """Quantization of Voxtral's weights to 8 or 4 bits, for small cards; needs the extra `quantize`."""
+    """Quantization of Voxtral's weights to 8 or 4 bits, for devices with little memory; needs the extra `quantize`,
+    except for `int8` on a CPU. It is never the default, because answers of real weights in fewer bits have not been
+    compared with those of the original ones."""
 
     gpu_cost_per_hour: float | None = Field(default=None, ge=0)
     """Price of an hour of the device in any currency; with it each result has an estimate of its cost."""

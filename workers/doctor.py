@@ -80,8 +80,11 @@ def _voxtral_weights(place: device.ComputeDevice) -> Check:
         return ok("voxtral-weights", "not needed: DUET_VOXTRAL=off")
     if own.voxtral_url:
         return ok("voxtral-weights", f"not needed: {own.voxtral_url} has them")
-    if own.voxtral == "auto" and place.dtype == torch.float32:
-        step = "use a CUDA device, set DUET_VOXTRAL_URL to a server, or DUET_VOXTRAL=on for float32 on the CPU"
+    if own.voxtral == "auto" and place.dtype == torch.float32 and own.voxtral_quantize != "int8":
+        step = (
+            "use a CUDA device, or set DUET_VOXTRAL_URL to a server, DUET_VOXTRAL_QUANTIZE=int8, or DUET_VOXTRAL=on "
+            "for float32 on the CPU"
+        )
         return warning("voxtral-weights", "not needed: this CPU does not multiply bfloat16", step)
     if own.voxtral_quantize:
         quantize.check(place, own.voxtral_quantize)

@@ -22,6 +22,7 @@ from workers.memory.geometry import MINI, voxtral_geometry, whisper_geometry
 from workers.precision import FP16
 from workers.voxtral import model
 from workers.voxtral.answer_step import Answers, StaticStep
+from workers.voxtral.int8_linear import input_levels, quantize_layers
 from workers.voxtral.model import EncodedAudio, VoxtralModel
 from workers.whisper.inference.decoder import Decoder, DecoderState
 from workers.whisper.inference.encoder import Encoder
@@ -80,19 +81,32 @@ def processor(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return AutoProcessor.from_pretrained(voxtral_checkpoint.build(tmp_path_factory.mktemp("voxtral")))
 
 
-@pytest.mark.parametrize("device_type", ["cpu", "cuda"])
+@pytest.fixture
+def int8_on_the_meta_device() -> Iterator[None]:
+    input_levels()  # probes the CPU, which needs data
+    library = torch.library.Library("onednn", "IMPL", "Meta")
+    library.impl("qlinear_prepack", lambda weight, shape: weight.new_empty(weight.shape[::-1]))
+    yield
+    library._destroy()
+
+
+@pytest.mark.parametrize(("device_type", "bits"), [("cpu", None), ("cpu", "int8"), ("cuda", None)])
 @pytest.mark.parametrize(("section_s", "rows"), [(30, 1), (600, 2)])
 def test_a_batch_of_sections(
     processor: Any,
+    int8_on_the_meta_device: None,
     without_data: None,
     section_s: float,
     rows: int,
     device_type: str,
+    bits: str | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Given Voxtral Mini in 16 bits, with the passes of a device
+    # Given Voxtral Mini in 16 bits, or its language model in 8, with the passes of a device
     config = VoxtralConfig(audio_token_id=24)
     shell = VoxtralForConditionalGeneration._from_config(config, dtype=torch.bfloat16).eval()
+    if bits == "int8":
+        quantize_layers(shell.model.language_model.layers)
     voxtral = VoxtralModel(shell, processor, ComputeDevice(torch.device("cpu"), torch.bfloat16))
     monkeypatch.setattr(model, "piece_tokens", lambda _, *sizes: activations.piece_tokens(device_type, *sizes))
     chunks = int(section_s // 30)

@@ -218,6 +218,17 @@ def test_voxtral_weights(a_t4: None, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert found(doctor.probes(), "voxtral-weights").status is Status.OK
 
 
+def test_voxtral_weights_on_a_cpu_without_bfloat16(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: False)
+    folder = str(voxtral_checkpoint.build(tmp_path / "model"))
+    given(monkeypatch, device="cpu", voxtral_model=folder)
+    check = found(doctor.probes(), "voxtral-weights")
+    assert check.status is Status.WARNING
+    assert "DUET_VOXTRAL_QUANTIZE=int8" in check.next_step
+    given(monkeypatch, device="cpu", voxtral_model=folder, voxtral_quantize="int8")
+    assert found(doctor.probes(), "voxtral-weights").status is Status.OK
+
+
 @pytest.mark.parametrize(("other", "status"), [("GPU-1", Status.OK), ("GPU-2", Status.WARNING)])
 def test_pools_of_one_machine_on_two_devices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str, status: Status

@@ -158,6 +158,23 @@ def test_what_does_not_fit_is_told_with_what_does() -> None:
         )
 
 
+def test_a_cpu_without_the_memory_for_16_bits_is_told_of_int8() -> None:
+    # Given a laptop of 8 GiB that multiplies bfloat16, and an older one of 16
+    for laptop in (
+        Card("CPU", 8 * GIB, "bf16", "bf16", is_cuda=False),
+        Card("CPU", 16 * GIB, "fp32", "fp32", is_cuda=False),
+    ):
+        assert not planned(laptop, "base").fits
+
+        # When smaller choices are looked for, then int8 is the first, and fits; 4 bits are for cards
+        instead = smaller(laptop, whisper_geometry("base"), voxtral_geometry(MINI))
+        assert instead == ["DUET_VOXTRAL_QUANTIZE=int8", "DUET_VOXTRAL_URL=http://host:8000/v1"]
+        made = planned(laptop, "base", bits="int8")
+        assert made.fits
+        assert made.voxtral is not None
+        assert made.voxtral.precision == f"int8 and {laptop.voxtral_precision}"
+
+
 def test_a_card_too_small_for_small_is_told_of_mini() -> None:
     instead = smaller(CARDS["l4"], whisper_geometry("base"), voxtral_geometry(SMALL))
     assert instead[0] == "DUET_VOXTRAL_QUANTIZE=nf4"

@@ -1,28 +1,36 @@
 """Voxtral in 8 and 4 bits: how it is told to transformers, how much memory it takes, and that it runs."""
 
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
 import pytest
 import torch
+import transformers
 
 from pipeline.errors import EngineError
 from pipeline.settings import Settings
 from tests import voxtral_checkpoint
 from tests.voxtral_sound import noise
+from workers import device
 from workers.device import GIB, ComputeDevice
 from workers.memory.activations import voxtral_weights_bytes
 from workers.memory.geometry import MINI, voxtral_geometry
-from workers.voxtral import device_loading, load_analyst, quantize
+from workers.memory.request import plan_request
+from workers.voxtral import Skipped, device_loading, load_analyst, quantize
 from workers.voxtral.analyst import VoxtralAnalyst
 from workers.voxtral.answer_schemas import Told, read
+from workers.voxtral.generation import Generation, Request
 from workers.voxtral.quantize import Quantize
 from workers.weights import voxtral as voxtral_weights
 
 torch.set_num_threads(1)
+STEPS = 64
 CPU = ComputeDevice(torch.device("cpu"), torch.float32)
 T4 = ComputeDevice(torch.device("cuda:0"), torch.float16)
+SHRUNK = {"int8": "Int8Linear", "nf4": "Linear4bit"}
+"""Class of the layers that have fewer bits on a CPU."""
 installed = pytest.mark.skipif(
     not all(find_spec(name) for name in ("bitsandbytes", "accelerate")),
     reason="needs bitsandbytes and accelerate (pip install -e .[quantize])",
@@ -48,7 +56,7 @@ def test_what_can_do_with_fewer_bits_is_counted(checkpoint: Path) -> None:
 
 @pytest.mark.parametrize("bits", ["int8", "nf4"])
 def test_ears_and_head_keep_their_bits(bits: Quantize) -> None:
-    told = quantize.config(T4, bits)
+    told = quantize.loading_options(T4, bits)["quantization_config"]
     assert told.llm_int8_skip_modules == ["model.audio_tower", "model.multi_modal_projector", "lm_head"]
     assert told.load_in_8bit == (bits == "int8")
     assert told.load_in_4bit == (bits == "nf4")
@@ -72,14 +80,12 @@ def test_a_card_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         quantize.check(T4, "int8")
 
 
-@installed
-@pytest.mark.parametrize("bits", ["int8", "nf4"])
+@pytest.mark.parametrize("bits", [pytest.param("nf4", marks=installed), "int8"])
 def test_it_answers_with_fewer_bits(checkpoint: Path, bits: str) -> None:
     found = voxtral_weights.check(checkpoint)
     voxtral = device_loading.load(found, CPU, cast(Quantize, bits))
-    fewer = {name for name, module in voxtral.model.named_modules() if type(module).__name__.startswith("Linear")}
-    shrunk = {name for name in fewer if voxtral.model.get_submodule(name).weight.dtype in (torch.int8, torch.uint8)}
-    assert shrunk
+    shrunk = {name for name, module in voxtral.model.named_modules() if type(module).__name__ == SHRUNK[bits]}
+    assert len(shrunk) == 2 * 7
     assert all("language_model.layers" in name for name in shrunk)
     constraint = voxtral.grammars.start(Told.schema_to_follow(), 1)
     answer = voxtral.start_conversation([voxtral.encode_audio(noise(2))]).ask("What is this about?", 2000, constraint)[
@@ -89,8 +95,66 @@ def test_it_answers_with_fewer_bits(checkpoint: Path, bits: str) -> None:
     assert read(Told, answer.text, truncated=False) is not None
 
 
-@installed
 def test_answers_of_other_bits_are_no_checkpoints(checkpoint: Path) -> None:
     analyst = load_analyst(Settings(voxtral="on", voxtral_model=str(checkpoint), device="cpu", voxtral_quantize="int8"))
     assert isinstance(analyst, VoxtralAnalyst)
     assert analyst.model == f"{checkpoint} (int8)"
+
+
+@torch.inference_mode()
+def test_int8_on_a_cpu_chooses_the_tokens_that_all_bits_choose(checkpoint: Path) -> None:
+    # Given the answers that the unquantized model begins about five pieces of audio
+    found, question = voxtral_weights.check(checkpoint), "What is this about?"
+    whole, few = (device_loading.load(found, CPU, bits) for bits in (None, "int8"))  # type: ignore[arg-type]
+    audio = [noise(20 + seed, seed) for seed in range(5)]
+    answers = [whole.start_conversation([whole.encode_audio(it)]).ask(question, STEPS)[0].tokens for it in audio]
+    assert len(set(answers)) == len(audio)
+
+    # When the quantized one is given these tokens, one after the other
+    equal = total = 0
+    for heard, tokens in zip(audio, answers, strict=True):
+        prompt = few.start_conversation([few.encode_audio(heard)])._prompt
+        generation = Generation(few.language, prompt, [Request(tuple(few.question(question)), STEPS)])
+        scores, (length,) = generation._ask()
+        for step, token in enumerate(tokens):
+            equal += int(scores.argmax()) == token
+            scores = generation._step(torch.tensor([[token]]), [length + step], [0])
+        total += len(tokens)
+
+    # Then it would have chosen nine in ten of them
+    assert total >= 4 * STEPS
+    assert equal / total >= 0.9
+
+
+def test_int8_needs_no_package_on_a_cpu_and_converts_what_stays(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given weights in bfloat16, a CPU that computes in float32, and no bitsandbytes
+    folder = Path(shutil.copytree(checkpoint, tmp_path / "model"))
+    stored = transformers.VoxtralForConditionalGeneration.from_pretrained(folder, dtype=torch.bfloat16)
+    stored.save_pretrained(folder)
+    monkeypatch.setattr(quantize, "find_spec", lambda name: None)
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: False)
+
+    # When int8 is asked for, then `auto` uses Voxtral, and all but the layers is in float32
+    settings = Settings(voxtral_model=str(folder), device="cpu", voxtral_quantize="int8")
+    analyst = load_analyst(settings)
+    assert isinstance(analyst, VoxtralAnalyst)
+    assert plan_request(settings).voxtral is not None
+    model = analyst._backend.model.model  # type: ignore[attr-defined]
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+    whole = transformers.VoxtralForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    rotary = [it.model.language_model.rotary_emb.inv_freq for it in (model, whole)]
+    assert torch.equal(*rotary)
+
+    # And without int8 it says how
+    choice = load_analyst(Settings(voxtral_model=str(folder), device="cpu"))
+    assert isinstance(choice, Skipped)
+    assert "DUET_VOXTRAL_QUANTIZE=int8" in choice.reason
+    assert plan_request(Settings(voxtral_model=str(folder), device="cpu")).voxtral is None
+
+
+def test_a_torch_without_int8_products_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    with pytest.raises(EngineError, match=r"DUET_VOXTRAL_QUANTIZE=int8 needs a torch with oneDNN on a CPU; unset it\."):
+        quantize.check(CPU, "int8")

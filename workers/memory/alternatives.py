@@ -55,7 +55,9 @@ def _voxtrals(card: Card, asked: VoxtralGeometry | None, quantize: str | None) -
     ways = [_Voxtral(asked, quantize)]
     if asked is None:
         return ways
-    fewer = {None: ["int8", "nf4"], "int8": ["nf4"]}.get(quantize, []) if card.is_cuda else []
+    fewer = {None: ["int8", "nf4"], "int8": ["nf4"]}.get(quantize, [])
+    if not card.is_cuda:
+        fewer = [bits for bits in fewer if bits == "int8"]  # 4 bits have not been measured on a CPU
     ways += [_Voxtral(asked, bits, (f"DUET_VOXTRAL_QUANTIZE={bits}",)) for bits in fewer]
     mini = voxtral_geometry(MINI)
     if asked.parameters > mini.parameters:

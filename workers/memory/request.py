@@ -89,8 +89,11 @@ def _voxtral(settings: Settings, name: str | None, card: Card) -> VoxtralGeometr
 
 
 def _runs_on_cpu(settings: Settings, card: Card) -> bool:
-    """Return whether `auto` runs Voxtral on this CPU: it multiplies bfloat16, and the weights are on this machine."""
+    """Return whether `auto` runs Voxtral on this CPU: it multiplies bfloat16 or int8 was asked for, and the weights are
+    on this machine.
+    """
     try:
-        return card.voxtral_precision == "bf16" and find_local(settings.voxtral_model) is not None
+        suits = card.voxtral_precision == "bf16" or settings.voxtral_quantize == "int8"
+        return suits and find_local(settings.voxtral_model) is not None
     except WeightsError:  # a path without weights, which the voxtral pool reports
         return False

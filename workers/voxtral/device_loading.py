@@ -8,6 +8,7 @@ import transformers
 from pipeline.errors import EngineError, WeightsError
 from workers.device import ComputeDevice
 from workers.voxtral import quantize as quantization
+from workers.voxtral.int8_linear import quantize_layers
 from workers.voxtral.model import VoxtralModel
 from workers.voxtral.quantize import Quantize
 from workers.weights.voxtral import Weights
@@ -24,18 +25,18 @@ def load(weights: Weights, place: ComputeDevice, quantize: Quantize | None = Non
     """
     _hf.logging.disable_progress_bar()
     folder = weights.folder
-    fewer_bits: dict[str, Any] = {}
     if quantize is not None:
         quantization.check(place, quantize)
-        # Quantized on the device tensor by tensor, because the full weights may not fit there.
-        fewer_bits = {"quantization_config": quantization.config(place, quantize), "device_map": {"": place.device}}
+    options = quantization.loading_options(place, quantize)
     try:
         processor = _hf.AutoProcessor.from_pretrained(folder, local_files_only=True)
         model, report = _hf.VoxtralForConditionalGeneration.from_pretrained(
-            folder, dtype=place.dtype, local_files_only=True, output_loading_info=True, **fewer_bits
+            folder, local_files_only=True, output_loading_info=True, **options
         )
         if quantize is None:
             model.to(place.device)
+        elif quantization.is_own(place, quantize):
+            _quantize(model, place.dtype)
     except torch.OutOfMemoryError as error:
         raise EngineError(f"{place.device} has no room for Voxtral's weights ({error}).") from None
     except ImportError as error:  # bitsandbytes is installed, but does not support this machine
@@ -50,6 +51,16 @@ def load(weights: Weights, place: ComputeDevice, quantize: Quantize | None = Non
     if words > rows:
         raise WeightsError(_mismatch_message(folder, f"tekken.json has {words} tokens and the model {rows}"))
     return VoxtralModel(model.eval(), processor, place)
+
+
+def _quantize(model: Any, dtype: torch.dtype) -> None:
+    """Quantize the language model's layers in place, and convert what is left to another dtype.
+
+    On a CPU the loaded weights are pages of the files, so that at no time all of them are in memory as well.
+    """
+    quantize_layers(model.model.language_model.layers)
+    for weight in model.parameters():  # and no buffers: the frequencies of rotary positions need their 32 bits
+        weight.data = weight.data.to(dtype)
 
 
 def _first(error: Exception) -> str:

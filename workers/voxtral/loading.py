@@ -61,11 +61,12 @@ def _on_cpu(settings: Settings, why_no_card: str) -> Analyst | Skipped:
         )
     from workers.device import cpu_has_bfloat16
 
-    if not cpu_has_bfloat16():
+    if not cpu_has_bfloat16() and settings.voxtral_quantize != "int8":
         return Skipped(
             "Voxtral needs a CPU that multiplies bfloat16 (avx512_bf16 or AMX), and this one does not; set "
-            "DUET_VOXTRAL_URL to a server that has Voxtral, or DUET_VOXTRAL=on to compute in float32, which takes "
-            "19 GB of memory and many times the episode's length."
+            "DUET_VOXTRAL_URL to a server that has Voxtral, or DUET_VOXTRAL_QUANTIZE=int8 to run it with weights of 8 "
+            "bits, which takes 11 GB of memory and several times the episode's length, or DUET_VOXTRAL=on to compute "
+            "in float32, which takes 19 GB and many times the episode's length."
         )
     return _on_device(settings, voxtral_weights.check(folder))
 

@@ -1,4 +1,4 @@
-"""Quantization of Voxtral's weights to 8 or 4 bits with bitsandbytes, for cards with little memory."""
+"""Quantization of Voxtral's weights to 8 or 4 bits: with bitsandbytes, and to 8 bits on a CPU by Duet itself."""
 
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -17,8 +17,17 @@ _PACKAGES = ("bitsandbytes", "accelerate")
 _hf: Any = transformers
 
 
+def is_own(place: ComputeDevice, quantize: Quantize | None) -> bool:
+    """Return whether Duet quantizes the weights itself (`int8_linear`), and not bitsandbytes."""
+    return quantize == "int8" and place.device.type == "cpu"
+
+
 def check(place: ComputeDevice, quantize: Quantize) -> None:
-    """Raise EngineError with the remedy if bitsandbytes is missing or the device does not support it."""
+    """Raise EngineError with the remedy if the device or the installed packages do not support it."""
+    if is_own(place, quantize):
+        if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+            raise EngineError("DUET_VOXTRAL_QUANTIZE=int8 needs a torch with oneDNN on a CPU; unset it.")
+        return
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
         raise EngineError(
@@ -34,8 +43,22 @@ def check(place: ComputeDevice, quantize: Quantize) -> None:
             )
 
 
-def config(place: ComputeDevice, quantize: Quantize) -> Any:
-    """Return the quantization config of transformers for a device that passed `check`."""
+def loading_options(place: ComputeDevice, quantize: Quantize | None) -> dict[str, Any]:
+    """Return the arguments of transformers' `from_pretrained` for a device that passed `check`."""
+    if is_own(place, quantize):
+        return {"dtype": "auto"}  # as stored, for which no copy is made
+    if quantize is None:
+        return {"dtype": place.dtype}
+    # Quantized on the device tensor by tensor, because the full weights may not fit there.
+    return {
+        "dtype": place.dtype,
+        "quantization_config": _config(place, quantize),
+        "device_map": {"": place.device},
+    }
+
+
+def _config(place: ComputeDevice, quantize: Quantize) -> Any:
+    """Return the quantization config of transformers for bitsandbytes."""
     kept = list(KEPT_MODULES)
     if quantize == "int8":
         return _hf.BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept)

@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.voxtral --json
     python -m tests.benchmarks.voxtral --geometry real --minutes 10 --system ours --json
+    python -m tests.benchmarks.voxtral --geometry real --minutes 10 --system ours --quantize int8 --json
 
 `naive` is the way of the library's examples: one chunk of 30 s and one question a request. `before` shares the audio
 between the questions, but asks one after the other through the library's own pass. The product's own two questions are
@@ -41,12 +42,16 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Run one way in this process and return its figures."""
     place = device.choose(arguments.device)
     is_real = arguments.geometry == "real" or place.device.type == "cuda"
+    is_int8 = arguments.quantize == "int8"
+    if is_int8 and place.device.type == "cuda":
+        raise SystemExit("--quantize int8 measures Duet's own layers, which are for a CPU; add --device cpu.")
     with tempfile.TemporaryDirectory() as folder:
         if is_real:
             torch.set_num_threads(arguments.threads)
-            voxtral = systems.load_real(place, Path(folder))
+            voxtral = systems.load_real(place, Path(folder), is_int8=is_int8)
         else:
-            voxtral = systems.load(place, Path(folder), arguments.hidden, arguments.layers, arguments.threads)
+            sizes = arguments.hidden, arguments.layers, arguments.threads
+            voxtral = systems.load(place, Path(folder), *sizes, is_int8=is_int8)
     Graph.can_record = not arguments.launched
     samples = noise(arguments.minutes * 60)
     ceilings = [systems.ceilings(place)]
@@ -64,7 +69,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         peak_mb = torch.cuda.max_memory_allocated(place.device) / 2**20
     section_s = min(arguments.section_s, arguments.minutes * 60)
     if is_real:
-        figures["planned_mb"] = _planned_mb(place, section_s, arguments.rows if arguments.system == "ours" else 1)
+        rows = arguments.rows if arguments.system == "ours" else 1
+        figures["planned_mb"] = _planned_mb(place, section_s, rows, arguments.quantize)
     if arguments.system != "naive":
         ceilings.append(systems.ceilings(place))
         best = {name: max(one[name] for one in ceilings) for name in ceilings[0]}
@@ -76,19 +82,20 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "peak_mb": peak_mb,
         "minutes": arguments.minutes,
         "tokens_an_answer": arguments.tokens,
-        "parameters": sum(weight.numel() for weight in voxtral.model.parameters()),
+        "parameters": systems.numbers(voxtral.model),
         "geometry": "real" if is_real else "scaled down",
         "device": str(place.device),
         "dtype": str(place.dtype),
+        "quantize": arguments.quantize,
         "threads": arguments.threads,
         "decoding_recorded": place.device.type == "cuda" and arguments.system == "ours" and Graph.can_record,
         **figures,
     }
 
 
-def _planned_mb(place: device.ComputeDevice, section_s: float, rows: int) -> float:
+def _planned_mb(place: device.ComputeDevice, section_s: float, rows: int, quantize: str | None) -> float:
     mini, precision = voxtral_geometry(MINI), of(place).voxtral_precision
-    weights_bytes = voxtral_weights_bytes(mini, precision, None)
+    weights_bytes = voxtral_weights_bytes(mini, precision, quantize)
     return (weights_bytes + voxtral_bytes(mini, precision, section_s, rows, place.device.type)) / 2**20
 
 
@@ -102,6 +109,7 @@ def main() -> None:
     parser.add_argument("--geometry", choices=("real", "scaled"), default="scaled", help="of the model on a CPU")
     parser.add_argument("--hidden", type=int, default=64, help="width of the scaled encoder")
     parser.add_argument("--layers", type=int, default=4, help="depth of both scaled halves")
+    parser.add_argument("--quantize", choices=("int8",), help="weights of the language model's layers, on a CPU")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="auto")

@@ -18,6 +18,7 @@ from tests import voxtral_checkpoint
 from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
 from workers.device import ComputeDevice
 from workers.voxtral.generation import Request
+from workers.voxtral.int8_linear import Int8Linear, quantize_layers
 from workers.voxtral.model import CHUNK_SAMPLES, TOKENS_PER_CHUNK, EncodedAudio, VoxtralModel
 from workers.voxtral.prompts import DETAILS, OVERVIEW
 from workers.voxtral.sections import Section, batches, cut
@@ -25,28 +26,44 @@ from workers.voxtral.sections import Section, batches, cut
 QUESTIONS = (OVERVIEW.text, DETAILS.text)
 
 
-def load(place: ComputeDevice, folder: Path, hidden: int, layers: int, threads: int) -> VoxtralModel:
+def load(
+    place: ComputeDevice, folder: Path, hidden: int, layers: int, threads: int, *, is_int8: bool = False
+) -> VoxtralModel:
     """Return a model with random weights: of the real geometry on CUDA, scaled down on a CPU."""
     torch.set_num_threads(threads)
     if place.device.type == "cuda":
         return load_real(place, folder)
     voxtral_checkpoint.build(folder, hidden=hidden, layers=layers)
-    return _wrapped(VoxtralForConditionalGeneration.from_pretrained(folder, dtype=place.dtype), folder, place)
+    model = VoxtralForConditionalGeneration.from_pretrained(folder, dtype=place.dtype)
+    if is_int8:
+        quantize_layers(model.model.language_model.layers)
+    return _wrapped(model, folder, place)
 
 
-def load_real(place: ComputeDevice, folder: Path) -> VoxtralModel:
-    """Return a model of the real geometry, its random weights made in memory."""
+def load_real(place: ComputeDevice, folder: Path, *, is_int8: bool = False) -> VoxtralModel:
+    """Return a model of the real geometry, its random weights made in memory; of those in int8 one layer at a time."""
     voxtral_checkpoint.build(folder)
     with torch.device("meta"):
         model = VoxtralForConditionalGeneration._from_config(VoxtralConfig(), dtype=place.dtype)
-    model.to_empty(device=place.device)
     torch.manual_seed(0)
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.normal_(0.0, 0.02)
     language = model.model.language_model
+    if is_int8:
+        for layer in language.layers:
+            _fill(layer, place)
+            quantize_layers(layer)
+    _fill(model, place)
     language.rotary_emb = type(language.rotary_emb)(config=model.config.text_config).to(place.device)
     return _wrapped(model, folder, place)
+
+
+def _fill(model: torch.nn.Module, place: ComputeDevice) -> None:
+    """Make random weights of those that have no data yet."""
+    for module in model.modules():
+        if any(weight.is_meta for weight in module.parameters(recurse=False)):
+            module.to_empty(device=place.device, recurse=False)
+            with torch.no_grad():
+                for weight in module.parameters(recurse=False):
+                    weight.normal_(0.0, 0.02)
 
 
 def _wrapped(model: Any, folder: Path, place: ComputeDevice) -> VoxtralModel:
@@ -185,7 +202,8 @@ def naive(voxtral: VoxtralModel, samples: Samples, tokens: list[int]) -> dict[st
 def ceilings(place: ComputeDevice) -> dict[str, float]:
     """Return what bare products of the model's sizes reach: arithmetic of many rows, and reading of weights by one."""
     is_cuda = place.device.type == "cuda"
-    weights = [torch.randn(8192, 3072, device=place.device).to(place.dtype) for _ in range(24)]
+    # More than a cache holds, and less than a section's working memory, so that the peak is not of these.
+    weights = [torch.randn(8192, 3072, device=place.device).to(place.dtype) for _ in range(8)]
     many = torch.randn(4096 if is_cuda else 512, 3072, device=place.device).to(place.dtype)
     times: dict[str, list[float]] = {"many": [], "one": []}
     for _ in range(5):
@@ -206,16 +224,25 @@ def shares(voxtral: VoxtralModel, figures: dict[str, Any], section_s: float) -> 
     """Return how much of the ceilings each step reaches; what computes or reads little is left out."""
     parts, config = voxtral.model.model, voxtral.model.config
     positions, tokens = config.audio_config.max_source_positions, TOKENS_PER_CHUNK * ceil(section_s / 30)
-    encoder = sum(weight.numel() for weight in parts.audio_tower.parameters())
-    layers = sum(weight.numel() for weight in parts.language_model.layers.parameters())
+    encoder, layers = numbers(parts.audio_tower), numbers(parts.language_model.layers)
     width = config.text_config.num_attention_heads * config.text_config.head_dim * config.text_config.num_hidden_layers
     attended = positions * config.audio_config.hidden_size * config.audio_config.num_hidden_layers
     chunk_tflop = positions * (2 * encoder + 4 * attended) / 1e12
     token_tflop = (2 * layers + 2 * tokens * width) / 1e12  # causal: on average half of the section is attended to
-    language = (parts.language_model.layers, voxtral.model.lm_head)
-    read_gb = sum(weight.nbytes for module in language for weight in module.parameters()) / 1e9
+    read_gb = sum(map(_bytes, (parts.language_model.layers, voxtral.model.lm_head))) / 1e9
     return {
         "encode_share_of_tflops": figures["chunks_per_s"] * chunk_tflop / figures["ceiling_tflops"],
         "prefill_share_of_tflops": figures["prefill_tokens_per_s"] * token_tflop / figures["ceiling_tflops"],
         "decode_share_of_bandwidth": figures["passes_per_s"] * read_gb / figures["ceiling_gb_per_s"],
     }
+
+
+def numbers(model: torch.nn.Module) -> int:
+    """Return the number of a model's weights, of any number of bits."""
+    few = (it.in_features * it.out_features for it in model.modules() if isinstance(it, Int8Linear))
+    return sum(weight.numel() for weight in model.parameters()) + sum(few)
+
+
+def _bytes(model: torch.nn.Module) -> int:
+    few = (it.nbytes for it in model.modules() if isinstance(it, Int8Linear))
+    return sum(weight.nbytes for weight in model.parameters()) + sum(few)

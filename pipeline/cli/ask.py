@@ -44,11 +44,12 @@ def ask(
 
     if audio is not None and not audio.is_file():
         exit_usage(f"{audio} is not there; check the spelling.")
+    asked_id = question_id(question)
     storage = open_storage(find_episode(episode, place))
     result = read_manifest(storage)
     if result is None:
         exit_usage(f"{storage.uri} holds no result that this version of Duet can read; submit the episode again.")
-    answered = read_answered(result.job, question_id(question), storage)
+    answered = read_answered(result.job, asked_id, storage)
     if answered is None:
         answered = _answered(result, storage.uri, question, audio)
     _print(answered, storage.uri, as_json=as_json)

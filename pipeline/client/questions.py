@@ -20,6 +20,7 @@ from pipeline.state.question_store import QuestionStore
 from pipeline.state.redis import unreachable
 from pipeline.storage import open_storage
 from pipeline.types import EpisodeResult, JobSpec
+from pipeline.types.job import MOST_QUESTION
 from pipeline.types.question import AskedQuestion, QuestionSpec, id_of
 from pipeline.types.records import JobRecord
 
@@ -55,7 +56,7 @@ class Questions:
                 f"Job {self._spec.job} of {self._spec.episode.source} is {self._record.state.value}; ask about it when "
                 "it has ended, or with its submission (`questions`)."
             )
-        question = _spec_of(self._spec, text)
+        question = QuestionSpec(job=self._spec, text=_checked(text))
         known = self.get(question.id)
         if known is not None and (known.state == "answered" or self._is_under_way(known, question)):
             return known
@@ -138,16 +139,17 @@ def record_of(result: EpisodeResult, uri: str, job_store: JobStore) -> JobRecord
 
 
 def question_id(text: str) -> str:
-    """Return the id of a question, of any length: the first 8 hex digits of the SHA-256 of its words."""
-    return id_of(_plain(text))
+    """Return the id of a question.
+
+    Raises:
+        MessageError: the question is empty or too long.
+    """
+    return id_of(_checked(text))
 
 
-def _plain(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _spec_of(job: JobSpec, text: str) -> QuestionSpec:
-    try:
-        return QuestionSpec(job=job, text=_plain(text))
-    except ValueError:
-        raise MessageError("A question has 1 to 500 characters; ask a shorter one.") from None
+def _checked(text: str) -> str:
+    """Return the words of a question with single blanks."""
+    words = " ".join(text.split())
+    if not 1 <= len(words) <= MOST_QUESTION:
+        raise MessageError(f"A question has 1 to {MOST_QUESTION} characters, and this has {len(words)}; reword it.")
+    return words

@@ -62,7 +62,8 @@ ShortText = Annotated[str, BeforeValidator(_cut(MOST_TERM))]
 ShownUrl = Annotated[str, AfterValidator(lambda url: without_credentials(url)[:MOST_URL])]
 """A URL for display, not for requests: without user, password and query."""
 Term = Annotated[str, Field(max_length=MOST_TERM)]
-OwnQuestion = Annotated[str, Field(min_length=1, max_length=500)]
+MOST_QUESTION = 500
+OwnQuestion = Annotated[str, Field(min_length=1, max_length=MOST_QUESTION)]
 
 
 class Options(Model):

@@ -62,6 +62,13 @@ def test_a_question_where_there_is_no_voxtral_is_answered_with_a_sentence(
     assert runner.processes() == []
 
 
+def test_a_question_that_is_none_is_refused_before_anything_is_started(finished: Finished, runner: Duet) -> None:
+    assert finished.code == 0
+    asked = runner("ask", "garden-hour", "  ")
+    assert asked.code == 1
+    assert asked.err.strip() == "A question has 1 to 500 characters, and this has 0; reword it."
+
+
 def test_every_transcript_is_right(finished: Finished, results: Path, episodes: dict[str, Path]) -> None:
     normalise = EnglishTextNormalizer()
     assert finished.code == 0

@@ -28,7 +28,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "Overview": OVERVIEW,
     "Details": DETAILS,
     "Heading": {"title": "Bread, and why people bake it", "gist": "They bake."},
-    "Told": {"answer": "A mill."},
+    "Told": {"answer": "A mill.", "quotes": ["Bread is life."]},
     "Text": {"text": "Zwei Leute backen Brot."},
 }
 TRANSCRIPTION: dict[str, Any] = {"text": " Bread is life. ", "usage": {"type": "duration", "seconds": 5}}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.client.submitter import _suffix
+from pipeline.client.episode_audio import _suffix
 from pipeline.results.manifest import MANIFEST, WORK, clear_work, keep_replaced, read_result, replaces
 from pipeline.storage import join, open_storage, path_of
 from pipeline.storage.file import FileStorage

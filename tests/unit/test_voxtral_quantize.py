@@ -21,7 +21,7 @@ from workers.memory.request import plan_request
 from workers.voxtral import Skipped, device_loading, load_analyst, quantize
 from workers.voxtral.analyst import VoxtralAnalyst
 from workers.voxtral.answer_schemas import Told, read
-from workers.voxtral.generation import Generation, Request
+from workers.voxtral.answer_step import Answers
 from workers.voxtral.quantize import Quantize
 from workers.weights import voxtral as voxtral_weights
 
@@ -113,12 +113,11 @@ def test_int8_on_a_cpu_chooses_the_tokens_that_all_bits_choose(checkpoint: Path)
     # When the quantized one is given these tokens, one after the other
     equal = total = 0
     for heard, tokens in zip(audio, answers, strict=True):
-        prompt = few.start_conversation([few.encode_audio(heard)])._prompt
-        generation = Generation(few.language, prompt, [Request(tuple(few.question(question)), STEPS)])
-        scores, (length,) = generation._ask()
-        for step, token in enumerate(tokens):
+        given = Answers(few.language, few.start_conversation([few.encode_audio(heard)])._prompt, 1)
+        scores = given.ask([few.question(question)])
+        for token in tokens:
             equal += int(scores.argmax()) == token
-            scores = generation._step(torch.tensor([[token]]), [length + step], [0])
+            scores = given.step(torch.tensor([token]))
         total += len(tokens)
 
     # Then it would have chosen nine in ten of them

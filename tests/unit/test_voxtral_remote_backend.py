@@ -53,7 +53,8 @@ def test_an_episode_is_analyzed(server: VoxtralServer, episode: Path) -> None:
     assert analysis.model == "mistralai/Voxtral-Mini-3B-2507"
     assert analysis.summary == "Two people bake bread."
     assert analysis.sections == 2
-    assert analysis.answers[0].answer == "A mill."
+    assert analysis.answers[0].answer == ANSWERS["Text"]["text"], "the parts' answers, merged"
+    assert [quote.text for quote in analysis.answers[0].quotes] == ["Bread is life."] * 2
     assert analysis.translation == "Zwei Leute backen Brot."
     assert analysis.transcription == "Bread is life.\nBread is life."
     assert analysis.language == "en"

@@ -44,7 +44,7 @@ def load_real(place: ComputeDevice, folder: Path, *, is_int8: bool = False) -> V
     """Return a model of the real geometry, its random weights made in memory; of those in int8 one layer at a time."""
     voxtral_checkpoint.build(folder)
     with torch.device("meta"):
-        model = VoxtralForConditionalGeneration._from_config(VoxtralConfig(), dtype=place.dtype)
+        model = VoxtralForConditionalGeneration._from_config(VoxtralConfig(audio_token_id=24), dtype=place.dtype)
     torch.manual_seed(0)
     language = model.model.language_model
     if is_int8:

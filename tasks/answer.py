@@ -73,10 +73,9 @@ def _run(task: Task, run: QuestionRun, *, was_lost: bool) -> dict[str, Any]:
         run.note(state="failed", reason=f"{PROCESS_LOST}; it may need more memory.", ended_at=time.time())
     elif run.note(state="running", starts=run.asked.starts + 1):
         ended = _ended(task, run)
-        if ended.state == "answered":
-            save_answered(ended, run.storage)
         run.note(**dict(ended))
-        run.clear_checkpoints()
+        if ended.state == "answered":  # a question that failed goes on from its checkpoints when it is asked again
+            run.clear_checkpoints()
     return {"status": run.asked.state, "reason": run.asked.reason}
 
 
@@ -85,9 +84,10 @@ def _ended(task: Task, run: QuestionRun) -> AskedQuestion:
     try:
         analyst = pool.analyst()
         if isinstance(analyst, Skipped):
-            found: dict[str, object] = {"state": "skipped", "reason": analyst.reason}
-        else:
-            found = {"state": "answered", "answer": _answer(analyst, run), "model": analyst.model}
+            return _end_of(run, state="skipped", reason=analyst.reason)
+        ended = _end_of(run, state="answered", answer=_answer(analyst, run), model=analyst.model)
+        save_answered(ended, run.storage)
+        return ended
     except (Ignore, Reject, BrokerError):
         raise
     except CancelledError:
@@ -96,8 +96,12 @@ def _ended(task: Task, run: QuestionRun) -> AskedQuestion:
         if isinstance(error, TransientError) and has_tries_left(task):
             raise
         JobStore().count(metric_events.step_failed("question", reason_of(error)))
-        found = {"state": "failed", "reason": sentence_for(error, f"question {run.spec.id} about {run.spec.job.job}")}
-    return run.asked.model_copy(update={**found, "ended_at": time.time()})
+        reason = sentence_for(error, f"question {run.spec.id} about {run.spec.job.job}")
+        return _end_of(run, state="failed", reason=reason)
+
+
+def _end_of(run: QuestionRun, **fields: object) -> AskedQuestion:
+    return run.asked.model_copy(update={**fields, "ended_at": time.time()})
 
 
 def _answer(analyst: Analyst, run: QuestionRun) -> CustomAnswer:

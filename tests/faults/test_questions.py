@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -134,6 +135,31 @@ def test_a_failure_is_one_sentence(fleet: Fleet) -> None:
     failed = ended(job, questions(job).ask(WHICH))
 
     assert (failed.state, failed.reason) == ("failed", "The engine was told to fail.")
+
+
+def test_a_question_that_failed_goes_on_when_it_is_asked_again(fleet: Fleet) -> None:
+    job = done(fleet, "fails-half-way")
+    failure = fleet.stage.die("question.fails-half-way.1", "fail")
+    assert ended(job, questions(job).ask(WHICH)).state == "failed"
+    failure.unlink(missing_ok=True)
+
+    assert ended(job, questions(job).ask(WHICH)).state == "answered"
+    assert heard(fleet, "fails-half-way") == [0, 1, 1, 2]
+
+
+def test_an_answer_that_cannot_be_stored_fails_with_the_reason(fleet: Fleet) -> None:
+    job = done(fleet, "not-stored")
+    hold = fleet.stage.hold("question.not-stored.2")
+    asked = questions(job).ask(WHICH)
+    wait_until(lambda: 2 in heard(fleet, "not-stored"), "the question is at its last window")
+    place = Path(job.uri.removeprefix("file://")) / ".work" / job.id / "questions" / f"{asked.id}.json"
+    place.mkdir()
+    hold.unlink()
+
+    failed = ended(job, asked)
+
+    assert failed.state == "failed"
+    assert str(place) in failed.reason
 
 
 def test_a_lost_message_is_sent_again_by_asking_again(fleet: Fleet) -> None:

@@ -33,8 +33,12 @@ def test_what_is_saved_is_loaded_by_its_key_and_episode(cache: Path) -> None:
 
 def test_the_least_recently_used_makes_room(cache: Path) -> None:
     kept = Encodings(ONE)
-    for key in "abc":
-        kept.save(key, bytes(400))
+    for age_s, key in ((20, "a"), (10, "b")):
+        kept.save(key, key.encode() * 400)
+        used_at = time.time() - age_s  # a file system's clock may give both the same time
+        os.utime(next(it for it in cache.iterdir() if it.read_bytes()[:1] == key.encode()), (used_at, used_at))
+
+    kept.save("c", b"c" * 400)
 
     assert [key for key in "abc" if kept.load(key)] == ["b", "c"]
     assert sum(it.stat().st_size for it in cache.iterdir()) <= 1000

@@ -11,8 +11,7 @@ from tasks.base.audio_file import local_audio
 from tasks.base.leg_run import LegRun
 from tasks.base.leg_task import LegTask, run_leg
 from workers import pool
-from workers.engine import Analyst
-from workers.voxtral import Skipped
+from workers.engine import Analyst, Skipped
 
 
 @app.task(bind=True, base=LegTask, name="tasks.analyze")  # type: ignore[untyped-decorator]

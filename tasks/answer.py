@@ -28,8 +28,7 @@ from tasks.base.question_run import QuestionRun
 from tasks.base.reasons import PROCESS_LOST, sentence_for
 from tasks.base.retry import has_tries_left, reject_on_broker_outage, requeue, try_later
 from workers import pool
-from workers.engine import Analyst
-from workers.voxtral import Skipped
+from workers.engine import Analyst, Skipped
 
 logger = get_task_logger(__name__)
 MOST_STARTS = 3

@@ -1,6 +1,7 @@
-"""The two protocols of an engine, which are all that the tasks depend on."""
+"""The protocols of the engines, which are all that the tasks depend on."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,11 +11,22 @@ from pipeline.types import (
     Analysis,
     Context,
     CustomAnswer,
+    Diarization,
     Options,
     Segment,
     TimeSpan,
     Transcript,
 )
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """The absence of an engine, which skips its leg; `reason` contains the cause and the remedy."""
+
+    reason: str
+    may_pass: bool = False
+    """Whether the cause is temporary: an unreachable hub or bucket, or card memory in use by another process."""
+
 
 Report = Callable[[float, float], None]
 """Called with the seconds of audio finished and the total seconds."""
@@ -179,5 +191,36 @@ class Analyst(Protocol):
         Raises:
             AudioError: the file has no decodable audio.
             CancelledError: `is_cancelled` returned True.
+        """
+        ...
+
+
+class Diarizer(Protocol):
+    """Tells the speakers of audio apart."""
+
+    model: str
+    digest: str
+    device: str
+
+    def diarize(
+        self,
+        audio: Path,
+        report: Report,
+        *,
+        checkpoints: Checkpoints | None = None,
+        least: int = 1,
+        most: int | None = None,
+    ) -> Diarization:
+        """Return the speaker turns of a whole file, without names; no turns if nobody speaks.
+
+        Args:
+            audio: any audio or video file.
+            report: called after each finished part, once that is among the checkpoints; its exceptions end the work.
+            checkpoints: store of finished parts; None stores none.
+            least: smallest number of speakers.
+            most: largest number of speakers; None for no limit of its own.
+
+        Raises:
+            AudioError: the file has no decodable audio.
         """
         ...

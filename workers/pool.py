@@ -10,12 +10,13 @@ from celery.signals import task_postrun, task_prerun, worker_process_init
 
 from pipeline.errors import DuetError
 from pipeline.settings import settings
-from pipeline.types.job import LEGS
+from pipeline.types.job import MODEL_LEGS
 from pipeline.types.pools import LOADING, UNAVAILABLE
-from workers.engine import Analyst, Transcriber
+from workers.engine import Analyst, Diarizer, Skipped, Transcriber
 from workers.pool_reporter import pool_reporter
 from workers.runtime.model_holder import IdleTimer, ModelHolder
-from workers.voxtral import Skipped, load_analyst
+from workers.speakers import load_diarizer
+from workers.voxtral import load_analyst
 
 logger = logging.getLogger(__name__)
 AGAIN_AFTER_S = 180.0
@@ -42,6 +43,15 @@ def analyst() -> Analyst | Skipped:
     return _analyst.get()
 
 
+def diarizer() -> Diarizer | Skipped:
+    """Return this process's diarizer, or the reason for its absence; the first call loads it.
+
+    Raises:
+        WeightsError: its weights are damaged.
+    """
+    return _diarizer.get()
+
+
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def warm_up(**_: Any) -> None:
     """Load the pool's model, and publish in Redis that it is ready or the reason of the failure."""
@@ -53,7 +63,7 @@ def warm_up(**_: Any) -> None:
         # The process stays: it fails each job with this sentence instead of leaving it in the queue.
         logger.error("%s", error)
         own.update(status="failed", reason=error, percent=None)
-    if own.pool in LEGS:
+    if own.pool in MODEL_LEGS:
         work = _TaskActivity(IdleTimer(settings().idle_unload_s, _unload))
         task_prerun.connect(work.begin, weak=False)
         task_postrun.connect(work.end, weak=False)
@@ -118,10 +128,11 @@ def _publish_loaded(loaded: Transcriber | Analyst | Skipped | None, began: float
 
 def _unload() -> None:
     """Release the model's memory; the next task loads the model again."""
-    if _transcriber.held is None and (_analyst.held is None or isinstance(_analyst.held, Skipped)):
+    holders: tuple[ModelHolder[Any], ...] = (_transcriber, _analyst, _diarizer)
+    if all(it.held is None or isinstance(it.held, Skipped) for it in holders):
         return
-    _transcriber.drop()
-    _analyst.drop()
+    for it in holders:
+        it.drop()
     gc.collect()
     from workers.memory.reservation import release_cached_memory
 
@@ -131,6 +142,7 @@ def _unload() -> None:
 
 
 _transcriber = ModelHolder(_load_transcriber)
+_diarizer = ModelHolder(lambda: load_diarizer(settings()))
 _analyst: ModelHolder[Analyst | Skipped] = ModelHolder(
     _load_analyst,
     stands_in=lambda found: isinstance(found, Skipped) and found.may_pass,

@@ -46,6 +46,8 @@ def _parameter(name: str, hint: Any) -> Parameter:
         metavar = f"[{'|'.join(choices)}]" if choices else None
         hint, default = list[str] | None, None
         help_text += " May be given several times."
+    if bool in get_args(hint):
+        hint, metavar = str | None, "on|off|NUMBER"  # typer supports no unions; `Options` checks the text
     option: Any = typer.Option(default, _flag(name), help=help_text, metavar=metavar)
     return Parameter(name, Parameter.KEYWORD_ONLY, default=option, annotation=hint)
 

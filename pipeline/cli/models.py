@@ -11,7 +11,7 @@ import typer
 
 from pipeline.cli.terminal import FAILED, console, exit_usage, messages
 from pipeline.cli.worker_imports import worker_packages
-from pipeline.types.job import LEGS, Leg
+from pipeline.types.job import MODEL_LEGS, ModelLeg
 
 if TYPE_CHECKING:
     from pipeline.storage.weights.model_id import ModelId
@@ -75,7 +75,7 @@ def get(
 
     An interrupted download is resumed. Voxtral runs on a CPU only where its weights were fetched in this way.
     """
-    name = next((_of_settings(leg) for leg in LEGS if leg == model), None) or _names([model])[0]
+    name = next((_of_settings(leg) for leg in MODEL_LEGS if leg == model), None) or _names([model])[0]
     folder = _found(name)
     if name.leg == "voxtral":
         from workers.weights.voxtral import verify
@@ -142,10 +142,10 @@ def _place(uri: str | None) -> str:
 def _names(asked: Sequence[str] | None) -> "list[ModelId]":
     from pipeline.storage.weights.model_id import ModelId
 
-    return [ModelId.parse(text) for text in asked] if asked else [_of_settings(leg) for leg in LEGS]
+    return [ModelId.parse(text) for text in asked] if asked else [_of_settings(leg) for leg in MODEL_LEGS]
 
 
-def _of_settings(leg: Leg) -> "ModelId":
+def _of_settings(leg: ModelLeg) -> "ModelId":
     from pipeline.settings import settings
     from pipeline.storage.weights.model_id import ModelId, is_model_id
 

@@ -22,7 +22,7 @@ def missing_legs(record: JobRecord) -> tuple[Leg, ...]:
     return tuple(
         leg
         for leg, it in record.legs.items()
-        if leg in record.spec.options.legs and (it.outcome is None or it.outcome.status != "ok")
+        if (it.outcome.falls_short(record.spec.options) if it.outcome else record.spec.options.runs(leg))
     )
 
 

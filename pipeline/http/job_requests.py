@@ -21,7 +21,7 @@ from pipeline.http.uploads import UploadedFile
 from pipeline.messaging.priorities import SINGLE
 from pipeline.sources import Source, find_one
 from pipeline.storage import join
-from pipeline.types import LEGS, Leg, Options
+from pipeline.types import MODEL_LEGS, ModelLeg, Options
 
 LISTS = frozenset(["vocabulary", "questions"])
 UPLOADS_AT_ONCE = 8
@@ -29,7 +29,11 @@ UPLOADS_AT_ONCE = 8
 DOWNLOADS_AT_ONCE = 16
 DOWNLOADS_OF_ONE = 4
 """Downloads of one caller at once."""
-SUBFOLDERS: dict[tuple[Leg, ...], str] = {LEGS: "hybrid", ("whisper",): "transcribe", ("voxtral",): "analyze"}
+SUBFOLDERS: dict[tuple[ModelLeg, ...], str] = {
+    MODEL_LEGS: "hybrid",
+    ("whisper",): "transcribe",
+    ("voxtral",): "analyze",
+}
 """Subfolders of the server's destination, so that a job with fewer legs does not overwrite another's results."""
 
 
@@ -125,7 +129,7 @@ def _subfolder(options: Options) -> str:
     return f"{SUBFOLDERS[options.legs]}-{digest}" if own else SUBFOLDERS[options.legs]
 
 
-def order(fields: multipart.Fields, upload: UploadedFile | None, *, legs: tuple[Leg, ...]) -> JobRequest:
+def order(fields: multipart.Fields, upload: UploadedFile | None, *, legs: tuple[ModelLeg, ...]) -> JobRequest:
     """Return the job request in a form or JSON object; 422 if it is invalid."""
     asked = _asked(fields)
     if (asked.url is None) == (upload is None):

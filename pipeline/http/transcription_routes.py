@@ -13,7 +13,7 @@ from pipeline.http.job_responses import Answer, view
 from pipeline.http.job_routes import record_of
 from pipeline.http.problem_responses import responses
 from pipeline.settings import settings
-from pipeline.types import LEGS
+from pipeline.types import MODEL_LEGS
 
 router = APIRouter(tags=["send audio"], dependencies=[Depends(place)])
 EXAMPLE = "https://example.org/ep-042.mp3"
@@ -45,7 +45,7 @@ async def analyze(request: Request, response: Response, wait: Wait = 0.0) -> Ans
 @router.post("/hybrid", openapi_extra=body(EXAMPLE), responses=OTHERS)
 async def hybrid(request: Request, response: Response, wait: Wait = 0.0) -> Answer:
     """Run both models and merge their results: the transcript in seconds, the analysis in minutes."""
-    job = await submitted(request, await received(request, partial(order, legs=LEGS)))
+    job = await submitted(request, await received(request, partial(order, legs=MODEL_LEGS)))
     return await _answer(request, response, job, "result", wait or 0.0)
 
 

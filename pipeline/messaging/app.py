@@ -33,6 +33,7 @@ def make_app(url: str | None, results: str | None = None) -> Celery:
         include=[
             "tasks.transcribe",
             "tasks.analyze",
+            "tasks.diarize",
             "tasks.second_opinion",
             "tasks.answer",
             "tasks.merge",

@@ -1,4 +1,4 @@
-"""The chord of a job: two legs in parallel, then the merge, or the rescue if a leg is killed.
+"""The chord of a job: the legs in parallel, then the merge, or the rescue if a leg is killed.
 
 Tasks are referred to by their dotted names, so a client needs none of the workers' packages.
 """
@@ -12,11 +12,13 @@ from celery.canvas import Signature
 from pipeline.messaging.app import PRIORITIES, client_app
 from pipeline.state.redis import broker_url
 from pipeline.types import LEGS, JobSpec, LegOutcome
+from pipeline.types.pools import POOL_OF
 from pipeline.types.question import QuestionSpec
 
 STEPS = {
-    "whisper": ("tasks.transcribe", "whisper"),
-    "voxtral": ("tasks.analyze", "voxtral"),
+    "whisper": ("tasks.transcribe", POOL_OF["whisper"]),
+    "voxtral": ("tasks.analyze", POOL_OF["voxtral"]),
+    "speakers": ("tasks.diarize", POOL_OF["speakers"]),
     "merge": ("tasks.merge", "cpu"),
     "rescue": ("tasks.rescue", "cpu"),
     "opinion": ("tasks.reconsider", "voxtral"),
@@ -33,7 +35,7 @@ def step_of(task: str) -> str:
 
 
 def send(spec: JobSpec) -> None:
-    """Publish the chord of a job: both legs as header, the merge as callback and the rescue as errback.
+    """Publish the chord of a job: the legs as header, the merge as callback and the rescue as errback.
 
     Raises:
         kombu.exceptions.OperationalError, redis.RedisError: the broker does not answer.
@@ -123,13 +125,13 @@ def _apply(task: Signature) -> None:
 
 def _task(app: Celery, spec: JobSpec, step: str, *, immutable: bool = True) -> Signature:
     name, queue = STEPS[step]
-    if step in LEGS and step not in spec.options.legs:
+    if step in LEGS and not spec.options.runs(step):
         queue = "cpu"  # it only reports that it was not requested, so it need not wait for a model
     task = signature(name, args=(spec.to_message(),), app=app, immutable=immutable)
     return task.set(
         queue=queue,
         task_id=spec.task_id(step),
-        priority=spec.priority,
+        priority=PRIORITIES[-1] if step == "speakers" else spec.priority,  # no transcript waits for it
         # Flower displays and searches these; deriving them from the message costs more than publishing it.
         argsrepr=spec.episode.source,
         kwargsrepr=repr({"job": spec.job}),

@@ -58,7 +58,7 @@ def check_size(spec: JobSpec) -> None:
 
 
 def admit_outcomes(outcomes: object) -> dict[Leg, LegOutcome]:
-    """Return the outcome of each leg.
+    """Return the outcome of each leg; a chord of a version without speakers has none of that leg.
 
     Raises:
         MessageError: an outcome is malformed, or a leg has none.
@@ -67,6 +67,7 @@ def admit_outcomes(outcomes: object) -> dict[Leg, LegOutcome]:
         legs = {outcome.leg: outcome for outcome in _OUTCOMES.validate_python(outcomes)}
     except ValidationError as error:
         raise _validation_failure(error) from None
+    legs.setdefault("speakers", LegOutcome(leg="speakers", status="skipped", reason="It was not asked for."))
     if missing := set(LEGS) - legs.keys():
         raise MessageError(f"The message holds no outcome of {' and '.join(sorted(missing))}.")
     return legs

@@ -33,6 +33,14 @@ def lists_of(queue: str) -> list[str]:
     return [f"{queue}{PRIORITY_SEPARATOR}{step}" if step else queue for step in PRIORITIES]
 
 
+def is_awaited(client: Any, queue: str) -> bool:
+    """Return whether a queue has a message that is more urgent than those of the last priority."""
+    with client.pipeline(transaction=False) as pipe:
+        for name in lists_of(queue)[:-1]:
+            pipe.exists(name)
+        return any(pipe.execute())
+
+
 def parsed(text: str) -> Any:
     """Return an item of a queue parsed from JSON; None if it is not JSON."""
     try:

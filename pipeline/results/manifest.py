@@ -16,10 +16,11 @@ from pipeline.types import EpisodeResult, JobSpec, JobState, Leg
 MANIFEST = "result.json"
 TRANSCRIPT = "transcript.json"
 ANALYSIS = "analysis.json"
+SPEAKERS = "speakers.json"
 WORK = ".work/"
 QUESTIONS = "questions"
 """Folder of the answered questions about a job, below its work folder."""
-PRODUCTS: dict[Leg, str] = {"whisper": TRANSCRIPT, "voxtral": ANALYSIS}
+PRODUCTS: dict[Leg, str] = {"whisper": TRANSCRIPT, "voxtral": ANALYSIS, "speakers": SPEAKERS}
 
 
 def work_folder(spec: JobSpec) -> str:
@@ -128,7 +129,7 @@ def _is_needed_again(part: str, result: EpisodeResult, is_public: bool) -> bool:
 
     That is its audio, and the checkpoints of a failed leg.
     """
-    missing = {leg: it for leg, it in result.legs.items() if it.status != "ok" and leg in result.options.legs}
+    missing = {leg: it for leg, it in result.legs.items() if it.falls_short(result.options)}
     is_own = part in (MANIFEST, *PRODUCTS.values(), *(outcome_name("", leg) for leg in PRODUCTS))
     is_audio = part == "audio" or part.startswith("audio.")
     is_checkpoint = part in missing and missing[part].status == "failed"

@@ -1,4 +1,4 @@
-"""Merge of both legs' outcomes into one result, and publication of its files."""
+"""Merge of the legs' outcomes into one result, and publication of its files."""
 
 import hashlib
 import os
@@ -32,6 +32,7 @@ from pipeline.results.uncertainty import flag_uncertain
 from pipeline.results.usage import usage_stats
 from pipeline.storage import Storage, path_of
 from pipeline.types import (
+    MODEL_LEGS,
     Analysis,
     Chapter,
     EpisodeResult,
@@ -40,6 +41,7 @@ from pipeline.types import (
     Leg,
     LegOutcome,
     MergedTranscript,
+    Options,
     SecondOpinion,
     TimeSpan,
     Transcript,
@@ -47,7 +49,7 @@ from pipeline.types import (
 from pipeline.types.records import JobRecord
 from pipeline.types.time_format import iso
 
-NAMES: dict[Leg, str] = {"whisper": "Whisper", "voxtral": "Voxtral"}
+NAMES: dict[Leg, str] = {"whisper": "Whisper", "voxtral": "Voxtral", "speakers": "Speakers"}
 
 
 def transcribed(spec: JobSpec, transcript: MergedTranscript) -> EpisodeResult:
@@ -87,7 +89,7 @@ def second_opinion_on(spec: JobSpec, legs: dict[Leg, LegOutcome], storage: Stora
         StorageError: the transcript does not exist.
     """
     is_wanted = spec.options.second_opinion == "doubtful" and spec.options.task == "transcribe"
-    if not is_wanted or any(leg.status != "ok" for leg in legs.values()):
+    if not is_wanted or any(legs[leg].status != "ok" for leg in MODEL_LEGS):
         return []
     return uncertain_spans(read_transcript(spec, storage))
 
@@ -144,8 +146,7 @@ def merge_legs(
     if transcript:
         transcript = _compared(spec, transcript, analysis, opinion)
         analysis = add_timestamps(respell(spec, analysis, transcript), transcript) if analysis else None
-    requested = {leg: outcome for leg, outcome in legs.items() if leg in spec.options.legs}
-    missing = tuple(_named(leg, sentence) for leg, outcome in requested.items() for sentence in _shortfalls(outcome))
+    missing = tuple(_named(it.leg, sentence) for it in legs.values() for sentence in _shortfalls(it, spec.options))
     missing += disagreement(transcript) if transcript else ()
     missing += (f"Second opinion: {opinion.reason}",) if opinion and opinion.status != "ok" else ()
     audio_s = max((it.audio_s for it in legs.values() if it.audio_s), default=None)
@@ -155,7 +156,7 @@ def merge_legs(
         attempt=spec.attempt,
         episode=spec.episode,
         options=spec.options,
-        state=JobState.CANCELLED if cancelled else _state(requested, missing),
+        state=JobState.CANCELLED if cancelled else _state(legs, missing),
         reason=" ".join(missing),
         audio_s=audio_s,
         language=transcript.language if transcript else None,
@@ -224,15 +225,15 @@ def _compared(
 def _state(legs: dict[Leg, LegOutcome], missing: tuple[str, ...]) -> JobState:
     if not missing:
         return JobState.COMPLETED
-    return JobState.PARTIAL if any(leg.status == "ok" for leg in legs.values()) else JobState.FAILED
+    return JobState.PARTIAL if any(legs[leg].status == "ok" for leg in MODEL_LEGS) else JobState.FAILED
 
 
 def _named(leg: Leg, sentence: str) -> str:
     return sentence if sentence.startswith(NAMES[leg]) else f"{NAMES[leg]}: {sentence}"
 
 
-def _shortfalls(leg: LegOutcome) -> tuple[str, ...]:
-    return leg.flaws if leg.status == "ok" else (leg.reason,)
+def _shortfalls(leg: LegOutcome, options: Options) -> tuple[str, ...]:
+    return leg.flaws + ((leg.reason,) if leg.falls_short(options) else ())
 
 
 def _audio(spec: JobSpec) -> str | None:

@@ -35,7 +35,7 @@ def waiting(records: Iterable[JobRecord], bytes_per_s: float, now: float) -> lis
     found = []
     for record in sorted(records, key=lambda it: it.submitted_at):
         length_s = record.audio_s or record.spec.episode.size_bytes / bytes_per_s
-        open_legs = [leg for leg in record.spec.options.legs if record.legs[leg].outcome is None]
+        open_legs = [leg for leg in LEGS if record.spec.options.runs(leg) and record.legs[leg].outcome is None]
         left_s = {leg: max(0.0, length_s - record.legs[leg].done_s) for leg in open_legs}
         found.append(Backlog(now - record.submitted_at, left_s))
     return found

@@ -1,10 +1,12 @@
 """The decision about the number of hosts, in pure functions of the cluster's state and the history."""
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.types import LEGS, Leg
+from pipeline.types.pools import POOL_OF
 
 
 @dataclass(frozen=True)
@@ -137,8 +139,12 @@ def host_seconds(now: ClusterState) -> float:
 
 
 def _host_s(backlog_s: Mapping[Leg, float], speeds: Mapping[Leg, float]) -> float:
-    """Return the seconds that one host needs; its legs run in parallel, so the longer one counts."""
-    return max((backlog_s.get(leg, 0.0) / speed for leg, speed in speeds.items() if speed > 0), default=0.0)
+    """Return the seconds that one host needs; its pools run in parallel, so the longer one counts."""
+    pools_s: defaultdict[str, float] = defaultdict(float)
+    for leg, speed in speeds.items():
+        if speed > 0:
+            pools_s[POOL_OF[leg]] += backlog_s.get(leg, 0.0) / speed
+    return max(pools_s.values(), default=0.0)
 
 
 def _reason(now: ClusterState, limits: Limits, need: int, hosts: int) -> str:

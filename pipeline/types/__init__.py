@@ -16,10 +16,12 @@ from pipeline.types.context import NO_CONTEXT, Context
 from pipeline.types.job import (
     FINAL_STATES,
     LEGS,
+    MODEL_LEGS,
     Episode,
     JobSpec,
     JobState,
     Leg,
+    ModelLeg,
     Options,
     OwnQuestion,
     Person,
@@ -30,12 +32,14 @@ from pipeline.types.merged import MergedSegment, MergedTranscript, MergedWord
 from pipeline.types.model import Model
 from pipeline.types.result import EpisodeResult, LegOutcome
 from pipeline.types.second_opinion import AlternativeTranscript, SecondOpinion, TimeSpan
+from pipeline.types.speakers import Diarization, Speaker, SpeakerTurn
 from pipeline.types.transcript import Segment, Transcript, Word
 from pipeline.types.usage import LegUsage, UsageStats
 
 __all__ = [
     "FINAL_STATES",
     "LEGS",
+    "MODEL_LEGS",
     "NO_CONTEXT",
     "ActionItem",
     "Analysis",
@@ -56,8 +60,10 @@ __all__ = [
     "MergedTranscript",
     "MergedWord",
     "Model",
+    "ModelLeg",
     "Options",
     "CustomAnswer",
+    "Diarization",
     "OwnQuestion",
     "Person",
     "Publication",
@@ -68,6 +74,8 @@ __all__ = [
     "SecondOpinion",
     "Segment",
     "Sentiment",
+    "Speaker",
+    "SpeakerTurn",
     "TimeSpan",
     "Transcript",
     "Word",

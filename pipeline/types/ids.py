@@ -23,7 +23,7 @@ def job_id(episode: str, options: Options, destination: str) -> str:
 
     The destination is part of it, so that the same episode with another destination is another job.
     """
-    asked = json.dumps([options.to_message(), destination.rstrip("/")], sort_keys=True)
+    asked = json.dumps([options.identity(), destination.rstrip("/")], sort_keys=True)
     return f"{episode}-{hashlib.sha256(asked.encode()).hexdigest()[:OPTIONS_HEX_DIGITS]}"
 
 

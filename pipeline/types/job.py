@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from pipeline.errors import without_credentials, without_user
 from pipeline.types.model import Model
@@ -29,12 +29,24 @@ class JobState(StrEnum):
 
 FINAL_STATES = frozenset({JobState.COMPLETED, JobState.PARTIAL, JobState.FAILED, JobState.CANCELLED})
 
-Leg = Literal["whisper", "voxtral"]
+ModelLeg = Literal["whisper", "voxtral"]
+MODEL_LEGS: tuple[ModelLeg, ...] = get_args(ModelLeg)
+"""The legs with a pool and a model of their own."""
+Leg = Literal["whisper", "voxtral", "speakers"]
 LEGS: tuple[Leg, ...] = get_args(Leg)
+"""All legs of the chord's header; `speakers` tells the voices in the transcript apart."""
 
 
-def _in_order(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
-    return tuple(leg for leg in LEGS if leg in legs)
+def _in_order(legs: tuple[ModelLeg, ...]) -> tuple[ModelLeg, ...]:
+    return tuple(leg for leg in MODEL_LEGS if leg in legs)
+
+
+def _count_or_switch(text: object) -> object:
+    """Return the number, or the switch, that a command line or a form writes as text."""
+    if not isinstance(text, str):
+        return text
+    word = text.strip().lower()
+    return int(word) if word.isdecimal() else {"on": True, "off": False}.get(word, word)
 
 
 def _cut(most: int) -> Callable[[object], object]:
@@ -63,6 +75,8 @@ ShownUrl = Annotated[str, AfterValidator(lambda url: without_credentials(url)[:M
 """A URL for display, not for requests: without user, password and query."""
 Term = Annotated[str, Field(max_length=MOST_TERM)]
 MOST_QUESTION = 500
+MOST_SPEAKERS = 50
+SpeakerCount = Annotated[int, Field(ge=1, le=MOST_SPEAKERS)]
 OwnQuestion = Annotated[str, Field(min_length=1, max_length=MOST_QUESTION)]
 
 
@@ -87,19 +101,53 @@ class Options(Model):
     """Add a reply to the episode, which Voxtral writes as a listener would."""
     second_opinion: Literal["full", "doubtful", "off"] = "doubtful"
     """The spans that Voxtral transcribes too, for comparison: all, or those where Whisper was uncertain."""
-    legs: Annotated[tuple[Leg, ...], Field(min_length=1), AfterValidator(_in_order)] = LEGS
+    speakers: Annotated[bool | SpeakerCount | None, BeforeValidator(_count_or_switch)] = None
+    """Tell the speakers of the transcript apart: `on`, `off`, or how many there are; unset: where the extra `speakers`
+    is installed."""
+    min_speakers: SpeakerCount | None = None
+    """The smallest number of speakers."""
+    max_speakers: SpeakerCount | None = None
+    """The largest number of speakers."""
+    legs: Annotated[tuple[ModelLeg, ...], Field(min_length=1), AfterValidator(_in_order)] = MODEL_LEGS
     """The legs to run: `whisper` for the transcript, `voxtral` for the analysis; both by default."""
 
+    @model_validator(mode="after")
+    def _check_speakers(self) -> Self:
+        if (self.min_speakers or 1) > (self.max_speakers or MOST_SPEAKERS):
+            raise ValueError("min_speakers is larger than max_speakers")
+        if self.speakers is not True and self.speakers is not None and (self.min_speakers or self.max_speakers):
+            raise ValueError("give either the number of speakers or its bounds")
+        return self
+
+    @property
+    def speaker_bounds(self) -> tuple[int, int | None]:
+        """The smallest and the largest number of speakers; None: no largest."""
+        if self.speakers is None or isinstance(self.speakers, bool):
+            return self.min_speakers or 1, self.max_speakers
+        return self.speakers, self.speakers
+
+    def runs(self, leg: Leg) -> bool:
+        """Return whether a leg has work; without a transcript there are no words to give to speakers."""
+        return self.speakers is not False and "whisper" in self.legs if leg == "speakers" else leg in self.legs
+
     def of_leg(self, leg: Leg) -> dict[str, object]:
-        """Return the options that a leg's work depends on; all but `WHISPER_ONLY` and `VOXTRAL_ONLY` affect both."""
-        others = {"whisper": VOXTRAL_ONLY, "voxtral": WHISPER_ONLY}[leg]
+        """Return the options that a leg's work depends on; the names that both models are told affect both."""
+        if leg == "speakers":
+            return {"bounds": self.speaker_bounds}
+        others = {"whisper": VOXTRAL_ONLY, "voxtral": WHISPER_ONLY}[leg] | SPEAKERS_ONLY
         if leg == "voxtral" and self.second_opinion == "full":
             others = others - {"language"}
         return self.model_dump(mode="json", exclude={*others, "legs"})
 
+    def identity(self) -> dict[str, object]:
+        """Return the options that a job's id is made of; those of speakers only if they are given."""
+        given = {name for name in SPEAKERS_ONLY if getattr(self, name) is not None}
+        return self.model_dump(mode="json", exclude={*(SPEAKERS_ONLY - given)})
+
 
 WHISPER_ONLY = frozenset({"language", "mixed_languages", "task"})
 VOXTRAL_ONLY = frozenset({"questions", "translate_to", "reply", "second_opinion"})
+SPEAKERS_ONLY = frozenset({"speakers", "min_speakers", "max_speakers"})
 
 
 class PublishedFile(Model):

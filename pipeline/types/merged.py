@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from pipeline.types.speakers import SpeakerTurn
 from pipeline.types.transcript import Segment, Transcript, Word
 
 
@@ -32,6 +33,8 @@ class MergedTranscript(Transcript):
     """The transcript after the merge; `text` has the segments that are not suppressed."""
 
     segments: tuple[MergedSegment, ...]
+    turns: tuple[SpeakerTurn, ...] = ()
+    """The speakers' turns, in the order of their starts; turns of two speakers may overlap."""
 
     @property
     def spoken(self) -> tuple[MergedSegment, ...]:

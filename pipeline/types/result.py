@@ -35,11 +35,16 @@ class LegOutcome(Model):
     reused: bool = False
     """Whether an earlier attempt had already done the work."""
 
+    def falls_short(self, options: Options) -> bool:
+        """Whether the leg is asked for and has not succeeded; speakers may be skipped unless they are asked for."""
+        may_be_skipped = self.leg == "speakers" and options.speakers is None
+        return options.runs(self.leg) and self.status != "ok" and not (may_be_skipped and self.status == "skipped")
+
 
 class EpisodeResult(Model):
     """`result.json`: the manifest and the merged result; written last, so its existence implies all other files."""
 
-    schema_version: Literal["2.0"] = "2.0"
+    schema_version: Literal["2.0", "2.1"] = "2.1"
     job: str
     attempt: int
     episode: Episode

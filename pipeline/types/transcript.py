@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from pipeline.types.model import Model
+from pipeline.types.speakers import Speaker
 
 UNSURE_LOGPROB = -10.0
 
@@ -25,6 +26,7 @@ def _or_when_not_a_number(doubtful: float) -> Callable[[object], object]:
 
 Probability = Annotated[float, BeforeValidator(_or_when_not_a_number(0.0))]
 Ratio = Annotated[float, BeforeValidator(_or_when_not_a_number(0.0))]
+SpeakerId = Annotated[str | None, Field(exclude_if=lambda speaker: speaker is None)]
 LogProbability = Annotated[float, BeforeValidator(_or_when_not_a_number(UNSURE_LOGPROB))]
 
 
@@ -35,6 +37,8 @@ class Word(Model):
     start_s: float = Field(alias="start")
     end_s: float = Field(alias="end")
     probability: Probability
+    speaker: SpeakerId = None
+    """Id of the speaker in `Transcript.speakers`; None if it is not known."""
 
 
 class Segment(Model):
@@ -53,6 +57,8 @@ class Segment(Model):
     words: tuple[Word, ...] = ()
     language: str | None = None
     """Language of the segment, with `Options.mixed_languages`."""
+    speaker: SpeakerId = None
+    """Id of the speaker in `Transcript.speakers`; None if it is not known."""
 
 
 class Transcript(Model):
@@ -72,4 +78,6 @@ class Transcript(Model):
     """Detected speech as pairs of start and end in seconds; None without speech detection."""
     broken_frames: int = 0
     """Number of packets that were skipped because they could not be decoded."""
+    speakers: tuple[Speaker, ...] = ()
+    """The speakers, in the order of their first words; empty if they were not told apart."""
     model: str

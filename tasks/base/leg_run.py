@@ -34,6 +34,8 @@ class Stop(Enum):
     CANCELLED = auto()
     HANDOVER = auto()
     """The worker is stopping; another one resumes the leg."""
+    FAST_LEG_WAITS = auto()
+    """A transcript waits for this process, which is more urgent; the leg resumes from its checkpoints."""
     LEASE_LOST = auto()
     """The worker was declared lost, and another one has started the leg."""
 

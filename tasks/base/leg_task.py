@@ -27,7 +27,7 @@ from tasks.base.retry import exit_for_restart, has_tries_left, reject_on_broker_
 from workers.memory.pressure import record_oom
 
 logger = get_task_logger(__name__)
-FIRST = PRIORITIES[0]
+FIRST, LAST = PRIORITIES[0], PRIORITIES[-1]
 LegBody = Callable[[LegRun], LegOutcome]
 
 
@@ -82,7 +82,7 @@ def run_leg(task: Task, message: dict[str, Any], leg: Leg, body: LegBody) -> dic
 def _run_and_record(task: Task, run: LegRun, job_store: JobStore, body: LegBody) -> LegOutcome:
     """Run the leg, record its start and end in the job store, and return its outcome."""
     spec, started = run.spec, time.monotonic()
-    if run.leg not in spec.options.legs:
+    if not spec.options.runs(run.leg):
         outcome = _skipped(run.leg, "It was not asked for.")
         _note_end(job_store, spec, outcome)
         return outcome
@@ -135,6 +135,8 @@ def _sentence(task: Task, run: LegRun, error: Exception) -> str:
 def _handle_stop(task: Task, run: LegRun, reason: str) -> LegOutcome:
     if run.stop is Stop.HANDOVER:
         requeue(task, priority=FIRST)
+    if run.stop is Stop.FAST_LEG_WAITS:
+        requeue(task, priority=LAST)
     if run.stop is Stop.LEASE_LOST:
         raise Ignore  # another process has the lease and runs the leg
     return _skipped(run.leg, reason)

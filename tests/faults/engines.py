@@ -35,8 +35,7 @@ from pipeline.types import (
     TimeSpan,
     Transcript,
 )
-from workers.engine import Checkpoints, EncodingStore, Report, SpokenChapter
-from workers.voxtral import Skipped
+from workers.engine import Checkpoints, EncodingStore, Report, Skipped, SpokenChapter
 
 WINDOW_S = 1.0
 POLL_S = 0.02

@@ -17,7 +17,7 @@ from typing import Any
 
 from pipeline.errors import EngineError
 from pipeline.messaging.commands import environment
-from pipeline.types.job import LEGS
+from pipeline.types.job import MODEL_LEGS
 
 STOP_S = 20.0
 
@@ -174,7 +174,7 @@ def _way(name: str, runs: list[dict[str, Any]], audio_s: float, price_per_hour: 
 def _legs(variables: Mapping[str, str]) -> Iterator[tuple[Leg, Leg]]:
     legs: list[Leg] = []
     try:
-        for name in LEGS:
+        for name in MODEL_LEGS:
             legs.append(Leg(name, variables))
         yield legs[0], legs[1]
     finally:

@@ -3,6 +3,7 @@
 Importing this package loads neither torch nor transformers; `load_analyst` imports them once they are needed.
 """
 
-from workers.voxtral.loading import Skipped, load_analyst
+from workers.engine import Skipped
+from workers.voxtral.loading import load_analyst
 
 __all__ = ["Skipped", "load_analyst"]

@@ -1,24 +1,14 @@
 """Selection of the analyst: local Voxtral, Voxtral on a server, or none with a reason."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.settings import Settings
-from workers.engine import Analyst
+from workers.engine import Analyst, Skipped
 from workers.weights import voxtral as voxtral_weights
 from workers.weights.digest import digest_of
 
 # Files of an NVIDIA driver on Linux and WSL. Checking them is free; importing torch takes seconds.
 _DRIVER_FILES = (Path("/dev/nvidiactl"), Path("/proc/driver/nvidia/version"), Path("/dev/dxg"))
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """The absence of an analyst, which skips the leg; `reason` contains the cause and the remedy."""
-
-    reason: str
-    may_pass: bool = False
-    """Whether the cause is temporary: an unreachable hub or bucket, or card memory in use by another process."""
 
 
 def load_analyst(settings: Settings) -> Analyst | Skipped:

@@ -20,7 +20,7 @@ from pipeline.state.pool_status import WorkerState, best, worker_states
 from pipeline.state.redis import broker_url, connect, keeps_state, readable_errors
 from pipeline.state.worker_registry import Worker, WorkerRegistry
 from pipeline.storage import as_uri, open_storage
-from pipeline.types.job import LEGS
+from pipeline.types.job import MODEL_LEGS
 from pipeline.types.pools import LOADING, POOLS, UNAVAILABLE
 
 GB = 10**9
@@ -200,7 +200,7 @@ def _workers() -> list[Worker]:
 
 
 def _one_device() -> Check:
-    states = [it for it in worker_states() if it.pool in LEGS and it.fields.get("device_id")]
+    states = [it for it in worker_states() if it.pool in MODEL_LEGS and it.fields.get("device_id")]
     by_host: dict[str, list[WorkerState]] = {}
     for state in states:
         by_host.setdefault(state.fields["host"], []).append(state)

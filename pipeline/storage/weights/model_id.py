@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Self, cast, get_args
 
 from pipeline.errors import WeightsError
-from pipeline.types import Leg
+from pipeline.types import ModelLeg
 
-FILES: dict[Leg, tuple[str, ...]] = {"whisper": ("*.pt",), "voxtral": ("*.json", "model*.safetensors")}
+FILES: dict[ModelLeg, tuple[str, ...]] = {"whisper": ("*.pt",), "voxtral": ("*.json", "model*.safetensors")}
 """File name patterns of each leg's models. They exclude the copy of the weights in another layout in Voxtral's
 repository, 9 GB that Duet does not read."""
 _NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -18,7 +18,7 @@ _SLASH = "--"
 class ModelId:
     """A model of one leg."""
 
-    leg: Leg
+    leg: ModelLeg
     name: str
     """Name as in the settings: `base`, `mistralai/Voxtral-Mini-3B-2507`."""
 
@@ -30,11 +30,11 @@ class ModelId:
             WeightsError: the text is no model id.
         """
         leg, _, name = text.partition("/")
-        if leg not in get_args(Leg) or not _NAME.fullmatch(name) or ".." in name:
+        if leg not in get_args(ModelLeg) or not _NAME.fullmatch(name) or ".." in name:
             raise WeightsError(
                 f"{text!r} names no model; write whisper/base or voxtral/mistralai/Voxtral-Mini-3B-2507."
             )
-        return cls(cast(Leg, leg), name.replace(_SLASH, "/"))
+        return cls(cast(ModelLeg, leg), name.replace(_SLASH, "/"))
 
     @property
     def patterns(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.scaling.decision import Backlog, ClusterState, Demand, Limits, decide
-from pipeline.types import LEGS, Leg
+from pipeline.types import MODEL_LEGS, Leg
 
 LOOK_S = 30.0
 """As often as the clock looks (beat/schedule.py)."""
@@ -75,12 +75,12 @@ class Fleet:
         self._now = 0.0
         self._order = itertools.count()
         self._events: list[tuple[float, int, Callable[[], None]]] = []
-        self._jobs = [Job(at, audio_s, dict.fromkeys(LEGS, audio_s)) for at, audio_s in jobs]
+        self._jobs = [Job(at, audio_s, dict.fromkeys(MODEL_LEGS, audio_s)) for at, audio_s in jobs]
         self._open: dict[Job, None] = {}  # in the order in which they came
         self._coming = len(self._jobs)
-        self._queues: dict[Leg, deque[Job]] = {leg: deque() for leg in LEGS}
+        self._queues: dict[Leg, deque[Job]] = {leg: deque() for leg in MODEL_LEGS}
         self._hosts: dict[Host, None] = {}  # in the order they were asked for
-        self._idle: dict[Leg, dict[Host, None]] = {leg: {} for leg in LEGS}
+        self._idle: dict[Leg, dict[Host, None]] = {leg: {} for leg in MODEL_LEGS}
         self._history: tuple[Demand, ...] = ()
         self._host_s = self._again_s = 0.0
         self._most_hosts = self._interruptions = 0
@@ -105,7 +105,7 @@ class Fleet:
     def _arrive(self, job: Job) -> None:
         self._coming -= 1
         self._open[job] = None
-        for leg in LEGS:
+        for leg in MODEL_LEGS:
             self._queues[leg].append(job)
             self._give_work(leg)
 
@@ -145,7 +145,7 @@ class Fleet:
         if self._world.interruptions_per_hour:
             stays_s = self._chance.expovariate(self._world.interruptions_per_hour / 3600)
             self._at(self._now + stays_s, lambda: self._interrupt(host))
-        for leg in LEGS:
+        for leg in MODEL_LEGS:
             self._idle[leg][host] = None
             self._give_work(leg)
 
@@ -160,7 +160,7 @@ class Fleet:
         host.ended_at = self._now
         self._host_s += self._now - host.asked_at
         del self._hosts[host]
-        for leg in LEGS:
+        for leg in MODEL_LEGS:
             self._idle[leg].pop(host, None)
         for leg, (job, began_at) in host.work.items():
             heard_s = min(job.left_s[leg], (self._now - began_at) * self._world.speeds[leg])

@@ -1,4 +1,4 @@
-"""A transcriber and an analyst that take no time, write down what they do, and die where they are told to.
+"""A transcriber, an analyst and a diarizer that take no time, write down what they do, and die where they are told to.
 
 Audio is any file. Each piece of work is a window of one second: begun, saved as a checkpoint, reported.
 The folder `FAST_STAGE` steers them and holds their journal: `hold-<point>` is waited for until it is gone,
@@ -27,11 +27,13 @@ from pipeline.types import (
     Chapter,
     Context,
     CustomAnswer,
+    Diarization,
     EpisodeResult,
     Leg,
     Options,
     Quote,
     Segment,
+    SpeakerTurn,
     TimeSpan,
     Transcript,
 )
@@ -244,6 +246,33 @@ class FastAnalyst:
         return CustomAnswer(question=question, answer="The second.", quotes=(Quote(text="Window 1."),))
 
 
+class FastDiarizer:
+    """Hears a speaker in each window of any file, two of them in turn."""
+
+    model = "fast-diarizer"
+    digest = ""
+    device = "cpu"
+
+    def __init__(self, stage: Stage, windows: int) -> None:
+        self._stage = stage
+        self._windows = windows
+
+    def diarize(
+        self,
+        audio: Path,
+        report: Report,
+        *,
+        checkpoints: Checkpoints | None = None,
+        least: int = 1,
+        most: int | None = None,
+    ) -> Diarization:
+        turns = tuple(
+            SpeakerTurn(speaker=f"S{window % 2 + 1}", start_s=window * WINDOW_S, end_s=(window + 1) * WINDOW_S)
+            for window in _work(self._stage, "speakers", audio, self._windows, report, checkpoints)
+        )
+        return Diarization(turns=turns, audio_s=self._windows * WINDOW_S, model=self.model)
+
+
 def _work(
     stage: Stage, leg: Leg, audio: Path, windows: int, report: Report, checkpoints: Checkpoints | None
 ) -> "Sequence[int]":
@@ -278,6 +307,7 @@ def _change_pool(pool: Any) -> None:
     windows = int(os.environ["FAST_WINDOWS"])
     pool.transcriber = lambda: FastTranscriber(stage, windows)
     pool.analyst = lambda: stage.analyst(windows)
+    pool.diarizer = lambda: FastDiarizer(stage, windows)
     load = pool._load
 
     def load_when_allowed(name: str) -> Any:

@@ -1,6 +1,7 @@
 """Names that anyone can derive again."""
 
 import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.types import LEGS, Options
+from pipeline.types import MODEL_LEGS, Options
 from pipeline.types.ids import episode_id, job_id, slug
+from pipeline.types.job import SPEAKERS_ONLY
 
 EPISODE = "0123456789abcdef"
 
@@ -111,9 +113,62 @@ def test_the_work_of_a_leg_does_not_depend_on_the_other_one() -> None:
 
 
 def test_a_vocabulary_concerns_both_legs_and_a_language_only_whisper() -> None:
-    for leg in LEGS:
+    for leg in MODEL_LEGS:
         assert Options(vocabulary=("Kew",)).of_leg(leg) != Options().of_leg(leg)
     assert Options(language="en").of_leg("voxtral") == Options().of_leg("voxtral")
+
+
+def test_the_number_of_speakers_concerns_their_leg_alone() -> None:
+    assert Options(speakers=2).of_leg("speakers") != Options().of_leg("speakers")
+    assert Options(speakers=True).of_leg("speakers") == Options().of_leg("speakers")
+    for leg in MODEL_LEGS:
+        assert Options(speakers=2).of_leg(leg) == Options().of_leg(leg)
+
+
+def test_jobs_that_do_not_speak_of_speakers_keep_the_ids_that_they_had_before_there_were_any() -> None:
+    before = {name: it for name, it in Options().to_message().items() if name not in SPEAKERS_ONLY}
+    known = hashlib.sha256(json.dumps([before, "s3://b/p"], sort_keys=True).encode()).hexdigest()[:8]
+
+    assert job_id("0" * 16, Options(), "s3://b/p") == f"{'0' * 16}-{known}"
+    assert job_id("0" * 16, Options(speakers=True), "s3://b/p") != job_id("0" * 16, Options(), "s3://b/p")
+
+
+@pytest.mark.parametrize(
+    ("given", "least", "most"),
+    [
+        ({}, 1, None),
+        ({"speakers": "on"}, 1, None),
+        ({"speakers": "2"}, 2, 2),
+        ({"speakers": 1}, 1, 1),
+        ({"min_speakers": 2, "max_speakers": 4}, 2, 4),
+        ({"speakers": True, "max_speakers": 3}, 1, 3),
+    ],
+)
+def test_the_bounds_of_the_number_of_speakers(given: dict[str, object], least: int, most: int | None) -> None:
+    options = Options.model_validate(given)
+
+    assert options.speaker_bounds == (least, most)
+    assert options.runs("speakers")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"speakers": 51},
+        {"speakers": "some"},
+        {"speakers": 2, "min_speakers": 1},
+        {"speakers": False, "max_speakers": 2},
+        {"min_speakers": 3, "max_speakers": 2},
+    ],
+)
+def test_numbers_of_speakers_that_contradict_each_other_are_refused(given: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="speakers"):
+        Options.model_validate(given)
+
+
+def test_speakers_are_told_apart_only_in_a_transcript() -> None:
+    assert not Options(speakers=False).runs("speakers")
+    assert not Options(legs=("voxtral",)).runs("speakers")
 
 
 def test_a_whole_second_opinion_depends_on_the_language() -> None:

@@ -13,7 +13,7 @@ from pipeline.messaging.queues import lists_of, task_ids
 from pipeline.settings import settings
 from pipeline.state.job_store import JobStore
 from pipeline.state.worker_registry import Worker, WorkerRegistry, unacked_key
-from pipeline.types import Episode, JobSpec, Options
+from pipeline.types import LEGS, Episode, JobSpec, Options
 from pipeline.types.records import SEND_GRACE_S
 from tests.services import start_valkey
 
@@ -51,8 +51,8 @@ def test_what_waits_goes_up_past_items_that_are_no_messages(job_store: JobStore)
     record = job_store.get(spec.job)
     assert record is not None
 
-    # When it has waited for one step, then it and its fast leg go up, and the rest stays
-    assert promote(job_store.redis, record.submitted_at + 1.5 * STEP_S, STEP_S) == 2
+    # When it has waited for one step, then all its legs go up, and the rest stays
+    assert promote(job_store.redis, record.submitted_at + 1.5 * STEP_S, STEP_S) == len(LEGS)
     assert job_store.redis.llen(lists[4]) == 1
     assert job_store.redis.llen(lists[5]) == 2 * len(GARBAGE)
 

@@ -12,7 +12,7 @@ from pipeline.messaging.message_check import admit, admit_outcomes, admit_questi
 from pipeline.settings import settings
 from pipeline.sources.access import check_source
 from pipeline.storage.allowed_roots import check_destination
-from pipeline.types import Episode, JobSpec, LegOutcome, Options
+from pipeline.types import LEGS, Episode, JobSpec, LegOutcome, Options
 
 Allow = Callable[[str], None]
 
@@ -153,10 +153,19 @@ def test_the_person_who_submits_is_told_at_once(allow: Allow, tmp_path: Path, ep
         submit(episodes["corner-shop"], to=tmp_path)
 
 
-def test_the_outcomes_of_both_legs_are_admitted() -> None:
+def test_the_outcomes_of_all_legs_are_admitted() -> None:
+    outcomes = {leg: LegOutcome(leg=leg, status="ok") for leg in LEGS}
+
+    assert admit_outcomes([it.to_message() for it in outcomes.values()]) == outcomes
+
+
+def test_the_outcomes_of_a_chord_from_before_there_were_speakers_are_admitted() -> None:
     whisper, voxtral = LegOutcome(leg="whisper", status="ok"), LegOutcome(leg="voxtral", status="skipped")
 
-    assert admit_outcomes([voxtral.to_message(), whisper.to_message()]) == {"whisper": whisper, "voxtral": voxtral}
+    found = admit_outcomes([voxtral.to_message(), whisper.to_message()])
+
+    assert (found["whisper"], found["voxtral"]) == (whisper, voxtral)
+    assert found["speakers"].status == "skipped"
 
 
 @pytest.mark.parametrize("hostile", [None, "ok", [], [None], [{"leg": "whisper", "status": "ok"}], [{"leg": "third"}]])

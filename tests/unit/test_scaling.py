@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from pipeline.errors import SettingsError
 from pipeline.scaling.backlog import BYTES_PER_S, bytes_per_s, speeds, waiting
-from pipeline.scaling.decision import Backlog, ClusterState, Demand, Limits, decide, needed
+from pipeline.scaling.decision import Backlog, ClusterState, Demand, Limits, decide, host_seconds, needed
 from pipeline.scaling.drivers import driver
-from pipeline.types import Episode, JobSpec, Leg, LegOutcome, Options
-from pipeline.types.records import JobRecord
+from pipeline.types import LEGS, Episode, JobSpec, Leg, LegOutcome, Options
+from pipeline.types.records import JobRecord, LegRecord
 
 LIMITS = Limits(drain_target_s=3600, start_s=0, shrink_after_s=600, min_hosts=0, max_hosts=1000)
 SPEEDS: dict[Leg, float] = {"whisper": 10.0, "voxtral": 4.0}
@@ -34,7 +34,7 @@ def record(*, size_bytes: int = 16_000_000, options: Options | None = None, **le
         audio_uri="file:///a",
         uri="file:///b",
     )
-    own = {"whisper": {}, "voxtral": {}} | legs
+    own = {leg: {} for leg in LEGS} | legs
     return JobRecord.model_validate({"spec": spec, "state": "running", "submitted_at": 0.0, "legs": own})
 
 
@@ -44,6 +44,15 @@ def outcome(leg: Leg, audio_s: float, work_s: float, **fields: object) -> dict[s
             {"leg": leg, "status": "ok", "audio_s": audio_s, "work_s": work_s} | fields
         )
     }
+
+
+def test_the_legs_of_one_pool_run_one_after_the_other() -> None:
+    # Given an hour for each of two legs that share a pool, and one for the leg that has its own
+    each_s = {"whisper": 3600.0, "speakers": 3600.0, "voxtral": 3600.0}
+    now = ClusterState(0.0, [Backlog(0.0, each_s)], {"whisper": 10.0, "speakers": 10.0, "voxtral": 6.0}, 1)
+
+    # Then a host needs as long as for both of the shared pool, which is longer than for the other one
+    assert host_seconds(now) == 720.0
 
 
 def test_the_slower_leg_says_how_many_hosts_are_needed() -> None:
@@ -138,17 +147,18 @@ def test_its_memory_does_not_grow(hours: list[float]) -> None:
 
 def test_what_waits_is_counted_in_seconds_of_audio() -> None:
     heard = record(whisper=outcome("whisper", 1000, 100), voxtral={"total_s": 1000.0, "done_s": 400.0})
+    heard.legs["speakers"] = LegRecord(done_s=1000.0)
     new = record(size_bytes=int(2000 * BYTES_PER_S))
     assert waiting([heard, new], BYTES_PER_S, now=60.0) == [
-        Backlog(60.0, {"voxtral": 600.0}),
-        Backlog(60.0, {"whisper": 2000.0, "voxtral": 2000.0}),
+        Backlog(60.0, {"voxtral": 600.0, "speakers": 0.0}),
+        Backlog(60.0, {"whisper": 2000.0, "voxtral": 2000.0, "speakers": 2000.0}),
     ]
     assert bytes_per_s([heard, new]) == BYTES_PER_S
     assert bytes_per_s([record(size_bytes=4000, whisper=outcome("whisper", 1000, 100))]) == 4.0
 
 
 def test_a_leg_that_was_not_asked_for_is_not_waited_for() -> None:
-    text_only = record(size_bytes=int(100 * BYTES_PER_S), options=Options(legs=("whisper",)))
+    text_only = record(size_bytes=int(100 * BYTES_PER_S), options=Options(legs=("whisper",), speakers=False))
     assert waiting([text_only], BYTES_PER_S, now=0.0) == [Backlog(0.0, {"whisper": 100.0})]
 
 

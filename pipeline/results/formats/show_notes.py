@@ -10,7 +10,7 @@ from pipeline.types.time_format import hms
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&])")
 _LINE_START = re.compile(r"^(\d*)([#+=.)-])")
 """Start of a heading, a list item or a rule; in a numbered list item the mark after the number is escaped."""
-NAMES = {"whisper": "Transcript", "voxtral": "Analysis"}
+NAMES = {"whisper": "Transcript", "voxtral": "Analysis", "speakers": "Speakers"}
 CHAPTERS = {
     "voxtral": "cut where the subject of the transcript changes, titled by Voxtral",
     "outline": "cut where the subject of the transcript changes, titled with its words",

@@ -1,0 +1,72 @@
+"""The leg that tells speakers apart shares the fast leg's pool, and makes way for it."""
+
+import pytest
+
+from pipeline import JobState, Options
+from tests.faults.fleet import TIMEOUT_S, Fleet, is_consistent, wait_until, windows
+
+pytestmark = pytest.mark.xdist_group("fleet")
+
+
+def test_a_transcript_that_waits_goes_first_and_the_speakers_go_on_where_they_were(fleet: Fleet) -> None:
+    # Given an episode whose speakers are being told apart
+    hold = fleet.stage.hold("speakers.long.1")
+    long = fleet.submit("long")
+    wait_until(lambda: windows(fleet.stage, "speakers", "long") == [0, 1], "its speakers are at the second window")
+
+    # When another episode waits for the pool
+    short = fleet.submit("short")
+    hold.unlink()
+
+    # Then its transcript is there before the speakers of the first one, which repeat no window that was saved
+    short.transcript(timeout=TIMEOUT_S)
+    assert long.result(timeout=TIMEOUT_S).state is JobState.COMPLETED
+    assert short.result(timeout=TIMEOUT_S).state is JobState.COMPLETED
+    order = [(it["leg"], it["stem"]) for it in fleet.stage.journal() if it["event"] == "end"]
+    assert order.index(("whisper", "short")) < len(order) - 1 - order[::-1].index(("speakers", "long"))
+    assert windows(fleet.stage, "speakers", "long") == [0, 1, 2]
+    assert is_consistent(long)
+
+
+def test_the_transcript_is_there_before_the_speakers_are(fleet: Fleet) -> None:
+    # Given an episode whose speakers take long
+    hold = fleet.stage.hold("speakers.patient.0")
+    job = fleet.submit("patient")
+
+    # Then its transcript does not wait for them
+    assert job.transcript(timeout=TIMEOUT_S).text
+    assert job.state is JobState.TRANSCRIBED
+    hold.unlink()
+    assert job.result(timeout=TIMEOUT_S).legs["speakers"].status == "ok"
+
+
+def test_an_episode_whose_speakers_cannot_be_told_apart_has_all_else(fleet: Fleet) -> None:
+    # Given a diarizer that fails
+    flag = fleet.stage.die("speakers.muddle.1", "fail")
+
+    # When an episode is processed
+    job = fleet.submit("muddle")
+    result = job.result(timeout=TIMEOUT_S)
+
+    # Then it is partial for that reason, with its transcript and analysis
+    assert result.state is JobState.PARTIAL
+    assert result.missing == ("Speakers: The engine was told to fail.",)
+    assert result.transcript
+    assert result.analysis
+
+    # And a retry completes it, without repeating the other legs
+    flag.unlink()
+    again = job.retry().result(timeout=TIMEOUT_S)
+    assert again.state is JobState.COMPLETED
+    assert windows(fleet.stage, "whisper", "muddle") == [0, 1, 2]
+
+
+def test_speakers_that_are_switched_off_take_no_time(fleet: Fleet) -> None:
+    # When an episode is submitted without speakers
+    job = fleet.submit("mute", options=Options(speakers=False))
+    result = job.result(timeout=TIMEOUT_S)
+
+    # Then it is complete, and the diarizer has not seen it
+    assert result.state is JobState.COMPLETED
+    assert result.legs["speakers"].status == "skipped"
+    assert windows(fleet.stage, "speakers", "mute") == []

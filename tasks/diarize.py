@@ -32,6 +32,8 @@ def _diarize(leg: LegRun) -> LegOutcome:
         found = diarizer.diarize(
             audio, lambda *at: _report(leg, *at), checkpoints=leg.checkpoints, least=least, most=most
         )
+    if not leg.spec.options.remember_voices:
+        found = found.model_copy(update={"voices": {}})
     leg.storage.put(product_name(leg.spec, "speakers"), found.to_json())
     return LegOutcome(
         leg="speakers",

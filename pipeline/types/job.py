@@ -108,6 +108,8 @@ class Options(Model):
     """The smallest number of speakers."""
     max_speakers: SpeakerCount | None = None
     """The largest number of speakers."""
+    remember_voices: bool = False
+    """Remember the voices of this show's speakers beside the results, and name those that are known from there."""
     legs: Annotated[tuple[ModelLeg, ...], Field(min_length=1), AfterValidator(_in_order)] = MODEL_LEGS
     """The legs to run: `whisper` for the transcript, `voxtral` for the analysis; both by default."""
 
@@ -133,7 +135,7 @@ class Options(Model):
     def of_leg(self, leg: Leg) -> dict[str, object]:
         """Return the options that a leg's work depends on; the names that both models are told affect both."""
         if leg == "speakers":
-            return {"bounds": self.speaker_bounds}
+            return {"bounds": self.speaker_bounds, "remember_voices": self.remember_voices}
         others = {"whisper": VOXTRAL_ONLY, "voxtral": WHISPER_ONLY}[leg] | SPEAKERS_ONLY
         if leg == "voxtral" and self.second_opinion == "full":
             others = others - {"language"}
@@ -141,13 +143,13 @@ class Options(Model):
 
     def identity(self) -> dict[str, object]:
         """Return the options that a job's id is made of; those of speakers only if they are given."""
-        given = {name for name in SPEAKERS_ONLY if getattr(self, name) is not None}
-        return self.model_dump(mode="json", exclude={*(SPEAKERS_ONLY - given)})
+        unset = {name for name in SPEAKERS_ONLY if getattr(self, name) == type(self).model_fields[name].default}
+        return self.model_dump(mode="json", exclude=unset)
 
 
 WHISPER_ONLY = frozenset({"language", "mixed_languages", "task"})
 VOXTRAL_ONLY = frozenset({"questions", "translate_to", "reply", "second_opinion"})
-SPEAKERS_ONLY = frozenset({"speakers", "min_speakers", "max_speakers"})
+SPEAKERS_ONLY = frozenset({"speakers", "min_speakers", "max_speakers", "remember_voices"})
 
 
 class PublishedFile(Model):

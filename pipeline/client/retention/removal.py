@@ -15,6 +15,7 @@ from pipeline.client.retention.remote_copies import note_forgotten
 from pipeline.errors import JobAtWorkError, StorageError
 from pipeline.results.formats import FORMATS
 from pipeline.results.manifest import ANALYSIS, MANIFEST, TRANSCRIPT, WORK, read_manifest
+from pipeline.results.voices import forget_voices
 from pipeline.state.batch_store import BatchStore
 from pipeline.state.job_store import JobStore
 from pipeline.state.question_store import QuestionStore
@@ -150,6 +151,7 @@ class Remover:
             done = _add_counts(done, self._remove_leftovers(record.spec))
         for uri in plan.folders:
             done = _add_counts(done, _clear(open_storage(uri)))
+            forget_voices(uri)
         return self._forget_in_redis(plan.records, done)
 
     def _remove_leftovers(self, spec: JobSpec) -> RemovalCounts:

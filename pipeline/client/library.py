@@ -21,7 +21,7 @@ def names(place: str) -> list[str]:
     Raises:
         StorageError: the destination cannot be read.
     """
-    return open_storage(as_uri(place)).folders()
+    return [it for it in open_storage(as_uri(place)).folders() if not it.startswith(".")]
 
 
 def episodes(place: str) -> Iterator[tuple[str, EpisodeResult]]:

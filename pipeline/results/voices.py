@@ -130,7 +130,8 @@ def _sum(voices: Sequence[Sequence[float]]) -> list[float]:
 
 
 def _cosine(one: Sequence[float], other: Sequence[float]) -> float:
-    return sum(map(mul, one, other)) / ((hypot(*one) * hypot(*other)) or 1.0)
+    product: float = sum(map(mul, one, other))
+    return product / ((hypot(*one) * hypot(*other)) or 1.0)
 
 
 def _read(storage: Storage, name: str) -> RememberedVoices:

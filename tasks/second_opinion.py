@@ -11,7 +11,7 @@ from pipeline.celery import app
 from pipeline.errors import BrokerError, CancelledError, TransientError
 from pipeline.messaging.app import PRIORITIES
 from pipeline.messaging.message_check import admit
-from pipeline.results.merge import read_transcript
+from pipeline.results.merge import read_heard
 from pipeline.results.second_opinion import uncertain_spans
 from pipeline.settings import settings
 from pipeline.state import metric_events
@@ -96,7 +96,7 @@ def _failed(error: Exception, spec: JobSpec) -> SecondOpinion:
 
 def _readings(analyst: Analyst, context: LegRun) -> tuple[AlternativeTranscript, ...]:
     spec = context.spec
-    spans = uncertain_spans(read_transcript(spec, context.storage))
+    spans = uncertain_spans(read_heard(spec, context.storage))
     with local_audio(spec) as audio:
         return analyst.transcribe(audio, spans, spec.options, context.checkpoints, context.is_cancelled)
 

@@ -106,7 +106,7 @@ def _break_run(run: Sequence[Token]) -> list[Sequence[Token]]:
     """Return the captions of a run with the least total cost."""
     ruler = LineMeasure(run)
     bad = [badness(run, place) for place in range(len(run))]
-    ends = (place + 1 if ends_sentence(run, place) else 0 for place in range(len(run)))
+    ends = (place + 1 if ends_sentence(token.text) else 0 for place, token in enumerate(run))
     last_end = list(accumulate(ends, max))
     best = [0.0] + [float("inf")] * len(run)
     came_from = [0] * (len(run) + 1)

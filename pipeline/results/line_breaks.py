@@ -53,7 +53,7 @@ def badness(run: Sequence[Token], place: int) -> float:
     if place == len(run) - 1:
         return 0.0
     token, following = run[place], run[place + 1]
-    if ends_sentence(run, place):
+    if ends_sentence(token.text):
         cost = _SENTENCE
     elif token.text.endswith(_CLAUSE_ENDS) or (following.begins and following.text[1:2].isupper()):
         cost = _CLAUSE
@@ -68,9 +68,9 @@ def badness(run: Sequence[Token], place: int) -> float:
     return cost - min(_PAUSE_WORTH_MOST, max(0, following.start_ms - token.end_ms) / _PAUSE_WORTH_MS)
 
 
-def ends_sentence(run: Sequence[Token], place: int) -> bool:
-    """Return whether a sentence ends with a token."""
-    stripped = run[place].text.rstrip("\"'”’»)")
+def ends_sentence(word: str) -> bool:
+    """Return whether a sentence ends with a word."""
+    stripped = word.rstrip(" \"'”’»)")
     return stripped.endswith(_SENTENCE_ENDS) and _bare(stripped) not in _ABBREVIATIONS
 
 

@@ -27,6 +27,8 @@ from pipeline.results.manifest import (
 from pipeline.results.quality_gate import disagreement
 from pipeline.results.respelling import respell
 from pipeline.results.second_opinion import apply_alternatives, uncertain_spans, with_transcription
+from pipeline.results.shortfalls import shortfalls, state_of
+from pipeline.results.speakers import with_linked_people, with_speakers, without_speakers
 from pipeline.results.timestamps import add_timestamps
 from pipeline.results.uncertainty import flag_uncertain
 from pipeline.results.usage import usage_stats
@@ -35,21 +37,19 @@ from pipeline.types import (
     MODEL_LEGS,
     Analysis,
     Chapter,
+    Diarization,
     EpisodeResult,
     JobSpec,
     JobState,
     Leg,
     LegOutcome,
     MergedTranscript,
-    Options,
     SecondOpinion,
     TimeSpan,
     Transcript,
 )
 from pipeline.types.records import JobRecord
 from pipeline.types.time_format import iso
-
-NAMES: dict[Leg, str] = {"whisper": "Whisper", "voxtral": "Voxtral", "speakers": "Speakers"}
 
 
 def transcribed(spec: JobSpec, transcript: MergedTranscript) -> EpisodeResult:
@@ -91,11 +91,11 @@ def second_opinion_on(spec: JobSpec, legs: dict[Leg, LegOutcome], storage: Stora
     is_wanted = spec.options.second_opinion == "doubtful" and spec.options.task == "transcribe"
     if not is_wanted or any(legs[leg].status != "ok" for leg in MODEL_LEGS):
         return []
-    return uncertain_spans(read_transcript(spec, storage))
+    return uncertain_spans(read_heard(spec, storage))
 
 
 def read_transcript(spec: JobSpec, storage: Storage) -> MergedTranscript:
-    """Return Whisper's transcript of a job, with uncertain segments marked.
+    """Return the transcript of a job as it is stored, with uncertain segments marked.
 
     Raises:
         StorageError: the transcript does not exist.
@@ -103,11 +103,20 @@ def read_transcript(spec: JobSpec, storage: Storage) -> MergedTranscript:
     return flag_uncertain(MergedTranscript.from_json(read_product(spec, "whisper", storage)))
 
 
+def read_heard(spec: JobSpec, storage: Storage) -> MergedTranscript:
+    """Return the transcript of a job as Whisper heard it, even if its speakers have been told apart since.
+
+    Raises:
+        StorageError: the transcript does not exist.
+    """
+    return flag_uncertain(without_speakers(MergedTranscript.from_json(read_product(spec, "whisper", storage))))
+
+
 def transcript_so_far(spec: JobSpec, storage: Storage) -> Transcript | None:
     """Return the spoken part of Whisper's transcript while the job is running; None if it is not stored yet."""
     if not storage.exists(product_name(spec, "whisper")):
         return None
-    return spoken_part(read_transcript(spec, storage))
+    return spoken_part(read_heard(spec, storage))
 
 
 def read_form(spec: JobSpec, name: str, storage: Storage) -> bytes:
@@ -139,14 +148,16 @@ def merge_legs(
     Raises:
         StorageError: the product of a successful leg does not exist.
     """
-    transcript = read_transcript(spec, storage) if legs["whisper"].status == "ok" else None
+    transcript = read_heard(spec, storage) if legs["whisper"].status == "ok" else None
     found = Analysis.from_json(read_product(spec, "voxtral", storage)) if legs["voxtral"].status == "ok" else None
     analysis = with_outline(found, transcript, outline)
     analysis = with_published(analysis, published) if analysis else None
     if transcript:
         transcript = _compared(spec, transcript, analysis, opinion)
+        transcript = _told_apart(spec, transcript, legs, storage)
         analysis = add_timestamps(respell(spec, analysis, transcript), transcript) if analysis else None
-    missing = tuple(_named(it.leg, sentence) for it in legs.values() for sentence in _shortfalls(it, spec.options))
+    analysis = with_linked_people(analysis, transcript) if analysis else None
+    missing = shortfalls(legs, spec.options)
     missing += disagreement(transcript) if transcript else ()
     missing += (f"Second opinion: {opinion.reason}",) if opinion and opinion.status != "ok" else ()
     audio_s = max((it.audio_s for it in legs.values() if it.audio_s), default=None)
@@ -156,7 +167,7 @@ def merge_legs(
         attempt=spec.attempt,
         episode=spec.episode,
         options=spec.options,
-        state=JobState.CANCELLED if cancelled else _state(legs, missing),
+        state=JobState.CANCELLED if cancelled else state_of(legs, missing),
         reason=" ".join(missing),
         audio_s=audio_s,
         language=transcript.language if transcript else None,
@@ -222,18 +233,13 @@ def _compared(
     return transcript
 
 
-def _state(legs: dict[Leg, LegOutcome], missing: tuple[str, ...]) -> JobState:
-    if not missing:
-        return JobState.COMPLETED
-    return JobState.PARTIAL if any(legs[leg].status == "ok" for leg in MODEL_LEGS) else JobState.FAILED
-
-
-def _named(leg: Leg, sentence: str) -> str:
-    return sentence if sentence.startswith(NAMES[leg]) else f"{NAMES[leg]}: {sentence}"
-
-
-def _shortfalls(leg: LegOutcome, options: Options) -> tuple[str, ...]:
-    return leg.flaws + ((leg.reason,) if leg.falls_short(options) else ())
+def _told_apart(
+    spec: JobSpec, transcript: MergedTranscript, legs: dict[Leg, LegOutcome], storage: Storage
+) -> MergedTranscript:
+    """Return the transcript with its speakers, if they were told apart."""
+    if "speakers" not in legs or legs["speakers"].status != "ok":
+        return transcript
+    return with_speakers(transcript, Diarization.from_json(read_product(spec, "speakers", storage)))
 
 
 def _audio(spec: JobSpec) -> str | None:

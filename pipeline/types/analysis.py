@@ -3,6 +3,7 @@
 from typing import Literal
 
 from pipeline.types.model import Model
+from pipeline.types.speakers import SpeakerId
 
 
 class Timestamped(Model):
@@ -52,6 +53,8 @@ class Mention(Model):
     """Description in a few words."""
     heard_as: str = ""
     """The name as Voxtral wrote it, if the merge has spelt it as in the transcript; else empty."""
+    speaker: SpeakerId = None
+    """Id of the speaker of that name in `Transcript.speakers`; None if no speaker has it."""
 
 
 class Quote(Timestamped):

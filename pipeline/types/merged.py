@@ -41,6 +41,13 @@ class MergedTranscript(Transcript):
         """The segments that are part of the text."""
         return tuple(segment for segment in self.segments if not segment.dropped)
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """The label of each speaker by id, for display; empty unless two or more of them have words."""
+        if len({segment.speaker for segment in self.spoken if segment.speaker}) < 2:
+            return {}
+        return {speaker.id: " ".join(speaker.label.split()) for speaker in self.speakers}
+
     def with_segments(self, segments: "list[MergedSegment]") -> "MergedTranscript":
         """Return a copy with other segments and their text."""
         text = "".join(segment.text for segment in segments if not segment.dropped).strip()

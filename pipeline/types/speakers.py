@@ -1,10 +1,12 @@
 """The speakers of an episode: turns, voices and names."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from pipeline.types.model import Model
+
+SpeakerId = Annotated[str | None, Field(exclude_if=lambda speaker: speaker is None)]
 
 
 class SpeakerTurn(Model):
@@ -44,7 +46,7 @@ class Diarization(Model):
     """In the order of their starts; turns of two speakers may overlap."""
     speakers: tuple[Speaker, ...] = ()
     """The speakers with their names; empty before the merge."""
-    voices: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    voices: dict[str, tuple[float, ...]] = Field(default_factory=dict, exclude_if=lambda voices: not voices)
     """The mean voice of each speaker, a unit vector of the model; never in a public file."""
     audio_s: float
     """Seconds of decoded audio."""

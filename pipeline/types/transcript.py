@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from pipeline.types.model import Model
-from pipeline.types.speakers import Speaker
+from pipeline.types.speakers import Speaker, SpeakerId
 
 UNSURE_LOGPROB = -10.0
 
@@ -26,7 +26,6 @@ def _or_when_not_a_number(doubtful: float) -> Callable[[object], object]:
 
 Probability = Annotated[float, BeforeValidator(_or_when_not_a_number(0.0))]
 Ratio = Annotated[float, BeforeValidator(_or_when_not_a_number(0.0))]
-SpeakerId = Annotated[str | None, Field(exclude_if=lambda speaker: speaker is None)]
 LogProbability = Annotated[float, BeforeValidator(_or_when_not_a_number(UNSURE_LOGPROB))]
 
 
@@ -59,6 +58,8 @@ class Segment(Model):
     """Language of the segment, with `Options.mixed_languages`."""
     speaker: SpeakerId = None
     """Id of the speaker in `Transcript.speakers`; None if it is not known."""
+    continues: Annotated[bool, Field(exclude_if=lambda continues: not continues)] = False
+    """Whether it is the rest of the segment before it, which was split where the speaker changes."""
 
 
 class Transcript(Model):

@@ -30,16 +30,16 @@ release-check: .venv/release.stamp  ## Whether this commit can be released; publ
 	.ci/release-check
 
 .venv/demo.stamp: $(PINS)
-	PYTHON=$(PYTHON) $(INSTALL) worker,embedded
+	PYTHON=$(PYTHON) $(INSTALL) worker,speakers,embedded
 	touch $@
 
 .venv/test.stamp: $(PINS)
-	PYTHON=$(PYTHON) $(INSTALL) worker,embedded,quantize,flower,metrics,otel,serve,test,deploy,lint
+	PYTHON=$(PYTHON) $(INSTALL) worker,speakers,embedded,quantize,flower,metrics,otel,serve,test,deploy,lint
 	touch $@ .venv/demo.stamp
 
 # The licences are those of everything that a user may install.
 .venv/release.stamp: $(PINS)
-	PYTHON=$(PYTHON) $(INSTALL) worker,embedded,quantize,flower,metrics,otel,serve,sqs,release
+	PYTHON=$(PYTHON) $(INSTALL) worker,speakers,embedded,quantize,flower,metrics,otel,serve,sqs,release
 	touch $@
 
 clean:

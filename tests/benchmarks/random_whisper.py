@@ -11,13 +11,13 @@ import torch
 from whisper.model import ModelDimensions, Whisper
 
 from workers.audio.audio_file import SAMPLE_RATE_HZ
+from workers.audio.vad import FRAME_SAMPLES
 from workers.device import ComputeDevice
 from workers.memory.device_priority import DevicePriority, NoDevicePriority
 from workers.memory.geometry import whisper_dimensions
 from workers.precision import FP32, choose
 from workers.whisper import WhisperEngine
 from workers.whisper.batch_transcriber import DecodingOptions
-from workers.whisper.vad import FRAME_SAMPLES
 from workers.whisper.windows import Window
 
 SPOKEN_TOKENS = 120

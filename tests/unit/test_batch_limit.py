@@ -15,6 +15,7 @@ from pipeline.types.pools import POOL_VARIABLE
 from tests.allocator import Alive
 from tests.services import start_valkey
 from workers.audio.audio_file import SAMPLE_RATE_HZ
+from workers.audio.vad import FRAME_SAMPLES
 from workers.memory.batch_limit import BatchLimit, is_out_of_memory
 from workers.memory.plan import VoxtralAllocation, WhisperAllocation
 from workers.memory.pressure import oom_halvings, record_oom
@@ -23,7 +24,6 @@ from workers.precision import FP16
 from workers.whisper import FinishedWindow, WhisperEngine
 from workers.whisper.batch_transcriber import DecodingOptions
 from workers.whisper.language import LanguageDetector
-from workers.whisper.vad import FRAME_SAMPLES
 from workers.whisper.windows import Window
 
 MIB = 2**20

@@ -12,11 +12,11 @@ import whisper
 
 from pipeline.types import Options
 from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples, load
+from workers.audio.vad import FRAME_SAMPLES, SpeechDetector
 from workers.precision import BF16, FP32
 from workers.whisper import WhisperEngine, beam, decoding, guards
 from workers.whisper.batch_transcriber import DecodingOptions
 from workers.whisper.decoding import Decoded
-from workers.whisper.vad import FRAME_SAMPLES, SpeechDetector
 from workers.whisper.windows import Window, WindowingOptions, windows
 
 WINDOWS = 3

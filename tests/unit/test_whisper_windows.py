@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from workers.whisper.vad import FRAME_S, FRAME_SAMPLES
+from workers.audio.vad import FRAME_S, FRAME_SAMPLES
 from workers.whisper.windows import Window, WindowingOptions, WindowSplitter, windows
 
 

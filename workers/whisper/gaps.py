@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.types import Segment, Word
+from workers.audio.vad import FRAME_S
 from workers.whisper import guards
-from workers.whisper.vad import FRAME_S
 from workers.whisper.windows import Window
 
 SPEECH = 0.5

@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
-from workers.whisper.vad import FRAME_S, FRAME_SAMPLES, SpeechDetector
+from workers.audio.vad import FRAME_S, FRAME_SAMPLES, SpeechDetector, frame_blocks
 
 CLEAR = 0.5
 """Minimum probability of clear speech in a frame."""
 JOINED_S = 0.3
 """Seconds; shorter pauses are part of speech."""
-BLOCK_FRAMES = 256  # frames per call of the speech detector: 8.2 s
 
 
 @dataclass(frozen=True)
@@ -111,24 +110,9 @@ def windows(blocks: Iterable[Samples], windowing: WindowingOptions) -> Iterator[
         windowing: options of speech detection and windowing.
     """
     detector, splitter = SpeechDetector(), WindowSplitter(windowing)
-    for frames in _split_blocks(blocks):
+    for frames in frame_blocks(blocks):
         yield from splitter.feed(frames, detector.probabilities(frames))
     yield from splitter.finish()
-
-
-def _split_blocks(blocks: Iterable[Samples]) -> Iterator[Samples]:
-    size = BLOCK_FRAMES * FRAME_SAMPLES
-    waiting: list[Samples] = []
-    count = 0
-    for block in blocks:
-        waiting.append(block)
-        count += len(block)
-        while count >= size:
-            joined = np.concatenate(waiting)
-            yield joined[:size]
-            waiting, count = [joined[size:]], count - size
-    if count:
-        yield np.pad(np.concatenate(waiting), (0, -count % FRAME_SAMPLES))
 
 
 class WindowSplitter:

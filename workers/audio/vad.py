@@ -5,6 +5,7 @@ convolution over a block of frames and one recurrent pass, with the same probabi
 """
 
 import importlib.util
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +22,7 @@ FRAME_SAMPLES = 512
 FRAME_S = FRAME_SAMPLES / SAMPLE_RATE_HZ
 CONTEXT_SAMPLES = 64  # of the previous frame, prepended to each frame as network input
 STRIDES = (1, 2, 2, 1)
+BLOCK_FRAMES = 256  # frames per call of the speech detector: 8.2 s
 
 
 class SpeechDetector:
@@ -54,6 +56,26 @@ class SpeechDetector:
         weight, bias = self._last
         chances: NDArray[np.float32] = (F.relu(hidden[0]) @ weight[0] + bias).sigmoid()[:, 0].numpy()
         return chances
+
+
+def frame_blocks(blocks: Iterable[Samples]) -> Iterator[Samples]:
+    """Yield an audio stream in blocks of whole frames, at most BLOCK_FRAMES of them, the last padded with silence.
+
+    Args:
+        blocks: 16 kHz mono, of any lengths.
+    """
+    size = BLOCK_FRAMES * FRAME_SAMPLES
+    waiting: list[Samples] = []
+    count = 0
+    for block in blocks:
+        waiting.append(block)
+        count += len(block)
+        while count >= size:
+            joined = np.concatenate(waiting)
+            yield joined[:size]
+            waiting, count = [joined[size:]], count - size
+    if count:
+        yield np.pad(np.concatenate(waiting), (0, -count % FRAME_SAMPLES))
 
 
 @lru_cache(maxsize=1)

@@ -215,8 +215,8 @@ class Diarizer(Protocol):
 
         Args:
             audio: any audio or video file.
-            report: called after each finished part, once that is among the checkpoints; its exceptions end the work.
-            checkpoints: store of finished parts; None stores none.
+            report: called after every minute of audio or so; an exception that it raises ends the work.
+            checkpoints: store of the voices of finished pieces; None stores none.
             least: smallest number of speakers.
             most: largest number of speakers; None for no limit of its own.
 

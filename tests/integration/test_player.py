@@ -10,7 +10,17 @@ from pipeline.results.formats import FORMATS
 from pipeline.results.player import with_audio
 from pipeline.results.second_opinion import apply_alternatives
 from pipeline.results.uncertainty import flag_uncertain
-from pipeline.types import AlternativeTranscript, Analysis, Chapter, CustomAnswer, EpisodeResult, KeyPoint, Quote
+from pipeline.types import (
+    AlternativeTranscript,
+    Analysis,
+    Chapter,
+    CustomAnswer,
+    EpisodeResult,
+    KeyPoint,
+    Quote,
+    Speaker,
+    SpeakerTurn,
+)
 from tests.browser import chromium, needs_chromium
 from tests.results import result, segment, transcript
 
@@ -47,6 +57,23 @@ def made(audio: str | None) -> EpisodeResult:
         heard_s=59.0,
     )
     return result(spoken, analysis).model_copy(update={"audio": audio})
+
+
+def spoken_by(*speakers: Speaker) -> EpisodeResult:
+    """Return a result with one sentence after the other by each of the speakers in turn."""
+    found = made("../../podcasts/garden%20hour.mp3")
+    assert found.transcript is not None
+    segments = [
+        it.model_copy(update={"speaker": speakers[place % len(speakers)].id})
+        for place, it in enumerate(found.transcript.segments)
+    ]
+    turns = tuple(SpeakerTurn(speaker=it.speaker, start_s=it.start_s, end_s=it.end_s) for it in segments)
+    update = {"segments": tuple(segments), "speakers": speakers, "turns": turns}
+    return found.model_copy(update={"transcript": found.transcript.model_copy(update=update)})
+
+
+ADA = Speaker(id="S1", name="Ada <b>Brook</b>", talk_s=90.0)
+SECOND = Speaker(id="S2", talk_s=30.0)
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +196,95 @@ def test_what_was_said_is_text_and_never_markup(it: Open) -> None:
     assert it.page.title() == "Roses & </script> bees"
     assert "why <i>both</i> like" in it.page.locator("#transcript").inner_text()
     assert "What <b>roses</b> like." in it.page.locator("#summary").inner_text()
+
+
+@pytest.fixture
+def dialogue(browser: object, folder: Path) -> Iterator[Open]:
+    path = folder / "results" / "show" / "dialogue.html"
+    path.write_text(FORMATS["player"].render(spoken_by(ADA, SECOND)), "utf-8")
+    opened = Open(browser, path)
+    opened.wait_for_audio()
+    yield opened
+    opened.context.close()
+    assert opened.complaints == []
+
+
+def test_each_turn_begins_with_its_speaker_and_each_speaker_has_a_share_of_the_time(dialogue: Open) -> None:
+    names = dialogue.page.locator("#transcript h3 .name").all_inner_texts()
+    assert names == ["Ada <b>Brook</b>", "Speaker 2"] * 3
+    assert dialogue.page.locator("#transcript h3 > b").all_inner_texts()[:2] == ["AB", "2"]
+    rows = [" ".join(it.split()) for it in dialogue.page.locator("#talk li").all_inner_texts()]
+    assert rows == ["AB Ada <b>Brook</b> 1:30 (75 %)", "2 Speaker 2 0:30 (25 %)"]
+
+
+def test_a_filter_shows_the_chosen_speakers_alone_also_to_the_search_and_the_keys(dialogue: Open) -> None:
+    shown = dialogue.page.locator("#transcript .turn:visible")
+    second = dialogue.page.get_by_role("button", name="Speaker 2")
+
+    second.focus()
+    dialogue.page.keyboard.press("Space")
+    assert (shown.count(), second.get_attribute("aria-pressed")) == (3, "true")
+    dialogue.page.locator("#query").fill("the")
+    assert dialogue.page.locator(".hit").all_inner_texts() == ["the", "the", "the"], "and not in Ada's turns"
+    dialogue.page.keyboard.press("Escape")
+    dialogue.page.keyboard.press("ArrowDown")
+    assert dialogue.seconds == pytest.approx(8.0, abs=0.05), "her sentence is the first that is shown"
+
+    dialogue.page.get_by_role("button", name="All").click()
+    assert (shown.count(), second.get_attribute("aria-pressed")) == (6, "false")
+
+
+def test_a_click_on_the_lane_of_the_turns_moves_the_audio_there(dialogue: Open) -> None:
+    lane = dialogue.page.locator("#lane")
+    box = lane.bounding_box()
+    assert box is not None
+
+    lane.click(position={"x": box["width"] / 2, "y": 3})
+
+    dialogue.page.wait_for_function("Math.abs(document.getElementById('audio').currentTime - 59 / 2) < 2")
+
+
+def test_of_one_speaker_nothing_is_shown(browser: object, folder: Path) -> None:
+    path = folder / "results" / "show" / "monologue.html"
+    path.write_text(FORMATS["player"].render(spoken_by(ADA)), "utf-8")
+    opened = Open(browser, path)
+
+    assert opened.page.locator("#lane, #voices, #talk, .turn, h3").count() == 0
+    assert opened.page.locator("#transcript p").count() == 6
+    assert opened.complaints == []
+    opened.context.close()
+
+
+CONTRAST = """(mark) => {
+  const light = (colour) => colour.match(/\\d+/g).slice(0, 3).map(Number).map((it) => it / 255)
+    .map((it) => (it <= 0.03928 ? it / 12.92 : ((it + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, it, place) => sum + it * [0.2126, 0.7152, 0.0722][place], 0);
+  const ratio = (one, other) => (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+  const back = light(getComputedStyle(mark).backgroundColor);
+  const page = light(getComputedStyle(document.body).backgroundColor);
+  return [ratio(back, light(getComputedStyle(mark).color)), ratio(back, page)];
+}"""
+"""Contrasts of a mark's initials and of the mark itself, as WCAG 2.2 computes them."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_many_speakers_fit_a_phone_and_their_marks_can_be_read_and_told_apart(
+    browser: object, folder: Path, scheme: str
+) -> None:
+    path = folder / "results" / "show" / "many.html"
+    speakers = [Speaker(id=f"S{number}", name="A. Longest-Name-of-all-Those-Who-Speak" * 2) for number in range(1, 21)]
+    path.write_text(FORMATS["player"].render(spoken_by(*speakers)), "utf-8")
+    opened = Open(browser, path, viewport={"width": 360, "height": 640}, color_scheme=scheme)
+
+    assert opened.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    marks = opened.page.locator("#voices b")
+    contrasts = [mark.evaluate(CONTRAST) for mark in marks.all()]
+    assert len(contrasts) == 20
+    assert min(initials for initials, _ in contrasts) >= 4.5
+    assert min(itself for _, itself in contrasts) >= 3.0
+    assert len(set(marks.all_inner_texts())) == 20, "initials that several have give way to numbers"
+    assert opened.complaints == []
+    opened.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

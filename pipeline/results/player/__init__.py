@@ -6,13 +6,15 @@ the audio (`duet export --format player --audio`).
 
 import html
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
+from itertools import groupby
 from mimetypes import guess_type
 from pathlib import Path
 from string import Template
 
 from pipeline.results.paragraphs import paragraphs
+from pipeline.results.player.cast import Cast
 from pipeline.types import Analysis, EpisodeResult, MergedSegment, MergedTranscript, MergedWord
 from pipeline.types.time_format import hms
 
@@ -49,16 +51,19 @@ def with_audio(result: EpisodeResult, audio: Path) -> str:
 def page(result: EpisodeResult, source: str) -> str:
     """Return the page with the audio at a URL; with an empty URL the page asks for the audio file."""
     title = (result.analysis.title if result.analysis else "") or result.episode.slug.replace("-", " ").capitalize()
+    cast = Cast(result.transcript) if result.transcript else None
     parts = {
         "language": html.escape(result.language or "und"),
         "title": html.escape(title),
         "length": hms(result.audio_s) if result.audio_s else "",
         "source": html.escape(source),
         "name": html.escape(result.episode.source.rpartition("/")[2]),
-        "style": _file("player.css"),
-        "script": _file("player.js"),
+        "style": _file("player.css") + _file("speakers.css"),
+        "script": _file("player.js") + _file("speakers.js"),
         "analysis": "\n".join(_analysis(result.analysis)) if result.analysis else "",
-        "transcript": "\n".join(_transcript(result.transcript)) if result.transcript else "",
+        "speakers": cast.controls() if cast else "",
+        "talk_times": cast.talk_times() if cast else "",
+        "transcript": "\n".join(_transcript(result.transcript, cast)) if result.transcript and cast else "",
         "notes": "\n".join(f"<li>{html.escape(sentence)}</li>" for sentence in result.missing),
     }
     return Template(_file("player.html")).substitute(parts)
@@ -96,11 +101,15 @@ def _analysis(found: Analysis) -> Iterator[str]:
         yield f"<section><h2>Answers</h2><dl>{answers}</dl></section>"
 
 
-def _transcript(transcript: MergedTranscript) -> Iterator[str]:
-    for paragraph in paragraphs(transcript):
-        words = "".join(_segment(segment) for segment in paragraph)
-        start_s = paragraph[0].start_s
-        yield f"<p>{_jump(start_s, hms(start_s))} {words}</p>"
+def _transcript(transcript: MergedTranscript, cast: Cast) -> Iterator[str]:
+    for speaker, turn in groupby(paragraphs(transcript), key=lambda paragraph: paragraph[0].speaker):
+        yield cast.turn(speaker, "\n".join(map(_paragraph, turn)))
+
+
+def _paragraph(segments: Sequence[MergedSegment]) -> str:
+    words = "".join(_segment(segment) for segment in segments)
+    start_s = segments[0].start_s
+    return f"<p>{_jump(start_s, hms(start_s))} {words}</p>"
 
 
 def _segment(segment: MergedSegment) -> str:

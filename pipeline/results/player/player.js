@@ -18,7 +18,14 @@
     return low - 1;
   }
 
+  // The turns of some speakers may be hidden (speakers.js); what is in one is not shown, but the next turn that is.
+  const isShown = (element) => !element.closest("[hidden]");
+
   function show(element) {
+    let turn = element.closest(".turn");
+    while (turn && turn.hidden) turn = turn.nextElementSibling;
+    if (!isShown(element)) element = turn && turn.firstElementChild;
+    if (!element) return;
     const top = document.querySelector("header").offsetHeight;
     const box = element.getBoundingClientRect();
     if (box.top < top + 20 || box.bottom > window.innerHeight - 60) {
@@ -109,7 +116,8 @@
     const ends = places.map((place) => place.end);
     for (let from = text.indexOf(query); query && from >= 0; from = text.indexOf(query, from + query.length)) {
       const first = lastBefore(ends, from) + 1, last = lastBefore(ends, from + query.length - 1) + 1;
-      hits.push(words.slice(first, last + 1));
+      const hit = words.slice(first, last + 1);
+      if (hit.every(isShown)) hits.push(hit);
     }
     for (const hit of hits) for (const word of hit) word.classList.add("hit");
     if (hits.length) go(1); else tellCount();
@@ -126,6 +134,9 @@
     tellCount();
   }
   find("query").addEventListener("input", search);
+  document.addEventListener("filter", (event) => {
+    if (find("query").value.trim()) search(); else if (event.detail) show(event.detail);
+  });
   find("query").addEventListener("keydown", (event) => {
     if (event.key === "Enter") {
       event.preventDefault();
@@ -150,12 +161,13 @@
     find("help").setAttribute("aria-expanded", String(!find("keys").hidden));
   });
   function paragraph(step) {
-    const times = paragraphs.map((it) => Number(it.querySelector("[data-at]").dataset.at));
+    const shown = paragraphs.filter(isShown);
+    const times = shown.map((it) => Number(it.querySelector("[data-at]").dataset.at));
     const place = lastBefore(times, audio.currentTime + 0.02) + step;
-    if (paragraphs[place]) { seek(times[place]); show(paragraphs[place]); }
+    if (shown[place]) { seek(times[place]); show(shown[place]); }
   }
   function nextDoubt() {
-    const doubtful = words.filter((word) => word.classList.contains("doubt"));
+    const doubtful = words.filter((word) => word.classList.contains("doubt") && isShown(word));
     const next = doubtful.find((word) => Number(word.dataset.t) > audio.currentTime + 0.02) || doubtful[0];
     if (next) { seek(Number(next.dataset.t)); show(next); tell(next); }
   }

@@ -21,6 +21,7 @@ class SearchHit(BaseModel):
     job: str
     name: str = Field(description="File name of the audio.")
     start_s: float
+    speaker: str | None = Field(description="Name of the speaker, or `Speaker 1`; null if not told apart.")
     parts: list[str] = Field(description="The segment's text in parts; every second part is a match.")
 
 
@@ -41,7 +42,13 @@ async def search(
     unread, hits = await to_thread.run_sync(_search, request.app.state.index, q, limit)
     records = await to_thread.run_sync(job_store().get_many, [hit.job for hit in hits])
     places = [
-        SearchHit(job=hit.job, name=view(record, request).name, start_s=hit.start_s, parts=_parts(hit.excerpt))
+        SearchHit(
+            job=hit.job,
+            name=view(record, request).name,
+            start_s=hit.start_s,
+            speaker=hit.speaker,
+            parts=_parts(hit.excerpt),
+        )
         for hit, record in zip(hits, records, strict=True)
         if record
     ]

@@ -27,9 +27,11 @@ PAGE = 50
 THREADS = 8
 MARKS = ("\x02", "\x03")
 """Marks before and after each found word of an excerpt."""
-FORM = 2
+FORM = 3
 """Version of the tables; those of another version are rebuilt."""
 SETTLED, OPEN = 1, 0
+Row = tuple[float, str, str | None]
+"""Start in seconds, text and speaker of a segment."""
 
 
 NO_WORD = str.maketrans("", "", '"\0')
@@ -42,7 +44,7 @@ TABLES = f"""
         uri TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL
     );
     CREATE VIRTUAL TABLE said USING fts5 (
-        text, job UNINDEXED, start_s UNINDEXED, tokenize = "unicode61 remove_diacritics 2"
+        text, job UNINDEXED, start_s UNINDEXED, speaker UNINDEXED, tokenize = "unicode61 remove_diacritics 2"
     );
     PRAGMA user_version = {FORM};
 """
@@ -56,6 +58,8 @@ class Hit:
     start_s: float
     excerpt: str
     """The text there, with `MARKS` around the found words."""
+    speaker: str | None = None
+    """Label of the speaker; None if the speakers were not told apart."""
 
 
 class TranscriptIndex:
@@ -98,13 +102,14 @@ class TranscriptIndex:
         if not terms:
             return []
         question = (
-            "SELECT job, start_s, snippet(said, 0, ?, ?, '…', 24) FROM said WHERE said MATCH ? ORDER BY rank LIMIT ?"
+            "SELECT job, start_s, snippet(said, 0, ?, ?, '…', 24), speaker "
+            "FROM said WHERE said MATCH ? ORDER BY rank LIMIT ?"
         )
         with self._lock:
             while True:
                 found = self._database.execute(question, (*MARKS, f"{' '.join(terms)}*", limit)).fetchall()
-                if not (gone := self._find_removed(sorted({job for job, _, _ in found}))):
-                    return [Hit(job, float(start_s), excerpt) for job, start_s, excerpt in found]
+                if not (gone := self._find_removed(sorted({job for job, *_ in found}))):
+                    return [Hit(job, float(start_s), *others) for job, start_s, *others in found]
                 self._empty(gone)
 
     def drop(self, jobs: Iterable[str]) -> None:
@@ -143,15 +148,15 @@ class TranscriptIndex:
         marks = ", ".join("?" * len(jobs))
         return dict(self._database.execute(f"SELECT job, version FROM jobs WHERE job IN ({marks})", jobs))
 
-    def _take(self, record: JobRecord, submitted_at: float, rows: Sequence[tuple[float, str]]) -> None:
+    def _take(self, record: JobRecord, submitted_at: float, rows: Sequence[Row]) -> None:
         job = record.spec.job
         with self._database:
             self._database.execute("BEGIN")
             self._delete(job)
             first = self._database.execute("SELECT coalesce(max(rowid), 0) + 1 FROM said").fetchone()[0]
             self._database.executemany(
-                "INSERT INTO said (rowid, text, job, start_s) VALUES (?, ?, ?, ?)",
-                [(first + index, text, job, start_s) for index, (start_s, text) in enumerate(rows)],
+                "INSERT INTO said (rowid, text, job, start_s, speaker) VALUES (?, ?, ?, ?, ?)",
+                [(first + index, text, job, start_s, speaker) for index, (start_s, text, speaker) in enumerate(rows)],
             )
             is_settled = SETTLED if record.state.is_final else OPEN
             kept = (job, submitted_at, _version(record), is_settled, record.spec.uri, first, first + len(rows) - 1)
@@ -198,8 +203,8 @@ def _version(record: JobRecord) -> str:
     return f"{record.spec.attempt} {record.submitted_at} {record.ended_at if record.state.is_final else ''}"
 
 
-def _rows(record: JobRecord) -> list[tuple[float, str]]:
-    """Return the transcript's texts with start times; empty if it is missing or damaged.
+def _rows(record: JobRecord) -> list[Row]:
+    """Return the transcript's texts with start times and speakers; empty if it is missing or damaged.
 
     Raises:
         StorageError, TransientError: storage refuses, or does not answer now.
@@ -215,7 +220,8 @@ def _rows(record: JobRecord) -> list[tuple[float, str]]:
         if storage.exists(TRANSCRIPT):
             raise
         return []
-    return [(segment.start_s, segment.text.strip()) for segment in transcript.spoken]
+    labels = transcript.labels
+    return [(it.start_s, it.text.strip(), labels.get(it.speaker or "")) for it in transcript.spoken]
 
 
 def _is_gone(uri: str) -> bool:

@@ -11,7 +11,7 @@ from pipeline.http.transcript_index import TranscriptIndex
 from pipeline.state.job_store import JobStore
 from pipeline.storage import open_storage
 from pipeline.storage.file import FileStorage
-from pipeline.types import Episode, JobSpec, JobState, LegOutcome, MergedSegment, MergedTranscript, Options
+from pipeline.types import Episode, JobSpec, JobState, LegOutcome, MergedSegment, MergedTranscript, Options, Speaker
 
 JOB = "0123456789abcdef-01234567"
 
@@ -136,6 +136,24 @@ def test_a_transcript_that_is_damaged_does_not_keep_the_others_waiting(
 
     assert index.fill(job_store) == 0
     assert found(index, "science") == ["f" * 16 + "-01234567"]
+
+
+def test_a_hit_has_the_name_of_who_said_it_where_speakers_are_told_apart(
+    job_store: JobStore, index: TranscriptIndex, tmp_path: Path
+) -> None:
+    spec = transcribed(job_store, spec_of(tmp_path), "")
+    segments = tuple(
+        MergedSegment(id=number, start_s=number, end_s=number + 1.0, text=text, speaker=speaker)
+        for number, (text, speaker) in enumerate([("Science is fun.", "S1"), ("Is science?", "S2"), ("Science!", None)])
+    )
+    speakers = (Speaker(id="S1", name="Ada Brook"), Speaker(id="S2"))
+    dialogue = MergedTranscript(text="", language="en", audio_s=3.0, segments=segments, speakers=speakers, model="base")
+    open_storage(spec.uri).put("transcript.json", dialogue.as_heard().to_json())
+
+    index.fill(job_store)
+
+    hits = {hit.start_s: hit.speaker for hit in index.search("science", 10)}
+    assert hits == {0.0: "Ada Brook", 1.0: "Speaker 2", 2.0: None}
 
 
 def test_an_index_of_an_earlier_version_is_made_again(job_store: JobStore, tmp_path: Path) -> None:

@@ -311,7 +311,9 @@
     to.href = `jobs/${place.job}/player#t=${place.start_s}`;
     const where = document.createElement("small");
     where.textContent = `${place.name}, ${hms(place.start_s)}`;
-    to.append(where, ...place.parts.map((part, index) => {
+    const speaker = document.createElement("b");
+    speaker.textContent = place.speaker ? `${place.speaker}: ` : "";
+    to.append(where, speaker, ...place.parts.map((part, index) => {
       if (index % 2 === 0) return document.createTextNode(part);
       const mark = document.createElement("mark");
       mark.textContent = part;

@@ -15,6 +15,7 @@ from pipeline.results.answered import located, save_answered
 from pipeline.settings import settings
 from pipeline.state import metric_events
 from pipeline.state.job_store import JobStore
+from pipeline.state.lease import Lease
 from pipeline.state.metric_definitions import reason_of
 from pipeline.state.question_store import QuestionStore
 from pipeline.state.redis import connect
@@ -22,7 +23,6 @@ from pipeline.storage.encodings import Encodings
 from pipeline.types import Context, CustomAnswer
 from pipeline.types.question import AskedQuestion
 from tasks.base.audio_file import local_audio
-from tasks.base.lease import Lease
 from tasks.base.leg_run import Stop
 from tasks.base.question_run import QuestionRun
 from tasks.base.reasons import PROCESS_LOST, sentence_for

@@ -13,11 +13,13 @@ from pipeline.messaging import chord
 from pipeline.messaging.chord import step_of
 from pipeline.messaging.message_check import admit, admit_outcomes
 from pipeline.results.manifest import read_result
-from pipeline.results.merge import merge_legs, publish, second_opinion_on
+from pipeline.results.merge import merge_legs, second_opinion_on
+from pipeline.results.publication import publish
 from pipeline.sources.published_chapters import published_chapters
 from pipeline.state import metric_events
 from pipeline.state.counters import Counts
 from pipeline.state.job_store import JobStore
+from pipeline.state.lease import Lease
 from pipeline.state.metric_definitions import reason_of
 from pipeline.state.redis import connect
 from pipeline.state.webhook_outbox import send_due_if_possible
@@ -25,7 +27,6 @@ from pipeline.storage import Storage, open_storage
 from pipeline.types import LEGS, Analysis, EpisodeResult, JobSpec, JobState, Leg, LegOutcome, SecondOpinion, Transcript
 from pipeline.types.records import JobRecord
 from tasks.base.checkpoints import saved_opinion
-from tasks.base.lease import Lease
 from tasks.base.leg_run import MAX_LOSSES
 from tasks.base.reasons import PROCESS_LOST, sentence_for
 from tasks.base.retry import has_tries_left, reject_on_broker_outage, requeue, try_later

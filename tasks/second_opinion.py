@@ -16,12 +16,12 @@ from pipeline.results.second_opinion import uncertain_spans
 from pipeline.settings import settings
 from pipeline.state import metric_events
 from pipeline.state.job_store import JobStore
+from pipeline.state.lease import Lease
 from pipeline.state.metric_definitions import reason_of
 from pipeline.state.redis import connect
 from pipeline.types import AlternativeTranscript, JobSpec, SecondOpinion
 from tasks.base.audio_file import local_audio
 from tasks.base.checkpoints import save_opinion, saved_opinion
-from tasks.base.lease import Lease
 from tasks.base.leg_run import LegRun, Stop
 from tasks.base.reasons import PROCESS_LOST, sentence_for
 from tasks.base.retry import has_tries_left, reject_on_broker_outage, requeue, try_later

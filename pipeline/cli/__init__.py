@@ -20,6 +20,7 @@ from pipeline.cli.keys import keys
 from pipeline.cli.ls import ls
 from pipeline.cli.metrics import metrics
 from pipeline.cli.models import models
+from pipeline.cli.name import name
 from pipeline.cli.plan import plan
 from pipeline.cli.retry import retry
 from pipeline.cli.run import run
@@ -51,6 +52,7 @@ app.command(epilog="Example: duet cancel last")(cancel)
 app.command(epilog="Example: duet ls s3://bucket/prefix")(ls)
 app.command(epilog="Example: duet show garden-hour --in results")(show)
 app.command(epilog="Example: duet ask garden-hour 'Which tree is it about?'")(ask)
+app.command(epilog="Example: duet name garden-hour S1='Ada Example' S2='Tom Reed'")(name)
 app.command(epilog='Example: duet up, and in another window: python -c "from pipeline import submit; ..."')(up)
 app.command(epilog="Example: duet down")(down)
 app.command(epilog="Example: DUET_BROKER_URL=redis://host:6379/0 duet worker whisper")(worker)

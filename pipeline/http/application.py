@@ -22,6 +22,7 @@ from pipeline.http import (
     reference,
     search,
     session,
+    speaker_routes,
     transcription_routes,
     uploads,
 )
@@ -76,6 +77,7 @@ def make_application(to: str, *, is_private: bool) -> ASGIApp:
         openai_compatible,
         job_routes,
         question_routes,
+        speaker_routes,
         event_routes,
         player_routes,
         search,

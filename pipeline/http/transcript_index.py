@@ -15,6 +15,7 @@ from pipeline.http.job_responses import has_transcript
 from pipeline.results.manifest import TRANSCRIPT
 from pipeline.results.merge import read_transcript
 from pipeline.state.job_store import INDEX, JobStore
+from pipeline.state.renamed import renamed_at
 from pipeline.storage import open_storage
 from pipeline.types.records import JobRecord
 
@@ -93,8 +94,9 @@ class TranscriptIndex:
                 for job, at, is_settled in self._database.execute("SELECT job, submitted_at, is_settled FROM jobs")
             }
             self._drop(known.keys() - listed.keys())
-            new = [job for job, at in listed.items() if known.get(job) != (at, SETTLED)]
-            return self._read(job_store, listed, new, until)
+            renamed = renamed_at(job_store.redis)
+            new = [job for job, at in listed.items() if job in renamed or known.get(job) != (at, SETTLED)]
+            return self._read(job_store, listed, new, until, renamed)
 
     def search(self, words: str, limit: int) -> list[Hit]:
         """Return the hits of all words, best first; the last word may be a prefix."""
@@ -117,7 +119,14 @@ class TranscriptIndex:
         with self._lock:
             self._drop(jobs)
 
-    def _read(self, job_store: JobStore, listed: dict[str, float], jobs: Sequence[str], until: float) -> int:
+    def _read(
+        self,
+        job_store: JobStore,
+        listed: dict[str, float],
+        jobs: Sequence[str],
+        until: float,
+        renamed: dict[str, float],
+    ) -> int:
         left = 0
         for first in range(0, len(jobs), PAGE):
             page = jobs[first : first + PAGE]
@@ -125,7 +134,8 @@ class TranscriptIndex:
             for job, record in zip(page, job_store.get_many(page), strict=True):
                 if record is None or not (record.state.is_final or has_transcript(record)):
                     continue
-                if known.get(job) == _version(record):
+                version = _version(record, renamed.get(job))
+                if known.get(job) == version:
                     continue
                 was_tried_just_now = time.monotonic() - self._tried_at.get(job, float("-inf")) < AGAIN_S
                 if was_tried_just_now or time.monotonic() > until:
@@ -141,14 +151,14 @@ class TranscriptIndex:
                         until = 0.0  # storage that does not answer is not asked for the rest
                 else:
                     self._tried_at.pop(job, None)
-                    self._take(record, listed[job], rows)
+                    self._take(record, listed[job], version, rows)
         return left
 
     def _versions(self, jobs: Sequence[str]) -> dict[str, str]:
         marks = ", ".join("?" * len(jobs))
         return dict(self._database.execute(f"SELECT job, version FROM jobs WHERE job IN ({marks})", jobs))
 
-    def _take(self, record: JobRecord, submitted_at: float, rows: Sequence[Row]) -> None:
+    def _take(self, record: JobRecord, submitted_at: float, version: str, rows: Sequence[Row]) -> None:
         job = record.spec.job
         with self._database:
             self._database.execute("BEGIN")
@@ -159,7 +169,7 @@ class TranscriptIndex:
                 [(first + index, text, job, start_s, speaker) for index, (start_s, text, speaker) in enumerate(rows)],
             )
             is_settled = SETTLED if record.state.is_final else OPEN
-            kept = (job, submitted_at, _version(record), is_settled, record.spec.uri, first, first + len(rows) - 1)
+            kept = (job, submitted_at, version, is_settled, record.spec.uri, first, first + len(rows) - 1)
             self._database.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?)", kept)
         self._seen_at[job] = time.monotonic()
 
@@ -198,9 +208,10 @@ class TranscriptIndex:
             self._database.execute("DELETE FROM said WHERE rowid BETWEEN ? AND ?", (first, last))
 
 
-def _version(record: JobRecord) -> str:
-    """Return a version of the transcript, which is written at the end of the fast leg and at the job's end."""
-    return f"{record.spec.attempt} {record.submitted_at} {record.ended_at if record.state.is_final else ''}"
+def _version(record: JobRecord, renamed_at_s: float | None) -> str:
+    """Return a version of the transcript, written when the fast leg ends, the job ends, and speakers are named."""
+    ended_at = record.ended_at if record.state.is_final else ""
+    return f"{record.spec.attempt} {record.submitted_at} {ended_at} {renamed_at_s or ''}".strip()
 
 
 def _rows(record: JobRecord) -> list[Row]:

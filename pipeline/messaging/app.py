@@ -10,12 +10,12 @@ from kombu.entity import Queue
 
 from pipeline.messaging.sqs import without_redis
 from pipeline.settings import settings
+from pipeline.state.lease import VISIBILITY_MARGIN_S
 from pipeline.state.redis import keeps_state, state_url
 from pipeline.types.redis_url import for_celery
 
 QUEUES = {"whisper": "tasks.transcribe", "voxtral": "tasks.analyze", "cpu": "tasks.merge"}
 """Queue name -> its main task."""
-VISIBILITY_MARGIN_S = 3600
 PRIORITIES = list(range(10))
 """0 is served first."""
 DEFAULT_PRIORITY = 5

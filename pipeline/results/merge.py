@@ -1,6 +1,5 @@
-"""Merge of the legs' outcomes into one result, and publication of its files."""
+"""Merge of the legs' outcomes into one result."""
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -12,17 +11,11 @@ from pipeline.results.formats.base import TranscriptFormat
 from pipeline.results.manifest import (
     TRANSCRIPT,
     WORK,
-    changed_files,
-    clear_work,
     has_content,
-    keep_replaced,
     product_name,
     read_manifest,
     read_product,
     read_result,
-    replaces,
-    work_folder,
-    write_manifest,
 )
 from pipeline.results.quality_gate import disagreement
 from pipeline.results.respelling import respell
@@ -180,46 +173,6 @@ def merge_legs(
         figures=usage_stats(legs, record, audio_s, opinion),
         transcript=transcript,
     )
-
-
-def write_results(result: EpisodeResult, storage: Storage) -> EpisodeResult:
-    """Write every format of the result except the manifest, and return the result with the files' checksums."""
-    started = time.monotonic()
-    files = {}
-    for name, data in render_all(result).items():
-        storage.put(name, data)
-        files[name] = hashlib.sha256(data).hexdigest()
-    merge_s = round(time.monotonic() - started, 3)
-    figures = result.figures.model_copy(update={"merge_s": merge_s})
-    return result.model_copy(update={"files": files, "figures": figures, "ended_at": iso(time.time())})
-
-
-def publish(result: EpisodeResult, spec: JobSpec, storage: Storage) -> EpisodeResult:
-    """Publish a result if it may replace the public one, else store it in its work folder; the manifest is last.
-
-    The caller must prevent concurrent publication into the same folder.
-    """
-    public = read_manifest(storage)
-    is_public = replaces(result, public)
-    if is_public:
-        keep_replaced(public, result, storage)
-        result = write_results(result, storage)
-        write_manifest(result, storage)
-    else:
-        if public:
-            _restore(public, storage)
-        write_manifest(result, storage, work_folder(spec))
-    clear_work(result, storage, is_public)
-    return result
-
-
-def _restore(public: EpisodeResult, storage: Storage) -> None:
-    """Restore the public files overwritten by a job that began before the public result existed."""
-    changed = changed_files(public, storage)
-    forms = render_all(public) if changed else {}
-    for name in changed:
-        if name in forms:
-            storage.put(name, forms[name])
 
 
 def _compared(

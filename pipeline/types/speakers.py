@@ -24,8 +24,9 @@ class Speaker(Model):
     id: str
     name: str | None = None
     """The speaker's name; None if it is not known."""
-    name_source: Literal["user", "voice", "voxtral"] | None = None
-    """Source of the name: its user, a voice remembered from another episode, or Voxtral's reading of the transcript."""
+    name_source: Literal["user", "voice", "voxtral", "transcript"] | None = None
+    """Source of the name: its user, a voice remembered from another episode, Voxtral's reading of the transcript, or
+    the transcript's own words; `user` without a name: the user removed it."""
     quote: str = ""
     """Sentence of the episode in which the name is said; empty if the name is from elsewhere."""
     quote_s: float | None = None

@@ -14,12 +14,12 @@ from pipeline.results.manifest import work_folder
 from pipeline.settings import settings
 from pipeline.state import metric_events
 from pipeline.state.job_store import JobStore
+from pipeline.state.lease import Lease
 from pipeline.state.metric_definitions import LOST, MEMORY
 from pipeline.storage import Storage, open_storage
 from pipeline.types import JobSpec, Leg, Segment
 from pipeline.types.records import LegRecord
 from tasks.base.checkpoints import StoredCheckpoints
-from tasks.base.lease import Lease
 
 logger = logging.getLogger(__name__)
 REPORT_INTERVAL_S = 0.5

@@ -14,12 +14,12 @@ from pipeline.messaging.message_check import admit
 from pipeline.settings import settings
 from pipeline.state import metric_events
 from pipeline.state.job_store import JobStore
+from pipeline.state.lease import Lease
 from pipeline.state.metric_definitions import reason_of
 from pipeline.state.redis import connect
 from pipeline.state.webhook_outbox import send_due_if_possible
 from pipeline.types import JobSpec, JobState, Leg, LegOutcome
 from tasks.base.checkpoints import finished_outcome, save_outcome
-from tasks.base.lease import Lease
 from tasks.base.leg_run import LegRun, Stop
 from tasks.base.progress import ProgressPublisher
 from tasks.base.reasons import PROCESS_LOST, sentence_for

@@ -4,11 +4,11 @@ import time
 from functools import cached_property
 
 from pipeline.results.answered import questions_folder
+from pipeline.state.lease import Lease
 from pipeline.state.question_store import QuestionStore
 from pipeline.storage import Storage, open_storage
 from pipeline.types.question import AskedQuestion, QuestionSpec
 from tasks.base.checkpoints import StoredCheckpoints
-from tasks.base.lease import Lease
 from tasks.base.leg_run import REPORT_INTERVAL_S, Stop
 
 

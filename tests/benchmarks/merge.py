@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 
 from pipeline.results.manifest import product_name, write_manifest
-from pipeline.results.merge import merge_legs, write_results
+from pipeline.results.merge import merge_legs
+from pipeline.results.publication import write_results
 from pipeline.storage import open_storage
 from pipeline.types import (
     Analysis,

@@ -18,7 +18,7 @@ from typing import Any
 from celery.backends.redis import RedisBackend
 
 from pipeline.errors import CancelledError, DeviceMemoryError, EngineError
-from pipeline.results import merge
+from pipeline.results import publication
 from pipeline.storage import Storage
 from pipeline.types import (
     NO_CONTEXT,
@@ -332,13 +332,13 @@ def _change_worker_registry(module: Any) -> None:
 
 def _change_merge(_: Any) -> None:
     stage = Stage(Path(os.environ["FAST_STAGE"]))
-    write = merge.write_manifest
+    write = publication.write_manifest
 
     def write_manifest(result: EpisodeResult, storage: Storage, folder: str = "") -> None:
         stage.reach(f"manifest.{result.episode.slug}", lambda: None)
         write(result, storage, folder)
 
-    merge.write_manifest = write_manifest  # type: ignore[attr-defined]  # what `publish` calls
+    publication.write_manifest = write_manifest  # type: ignore[attr-defined]  # what `publish` calls
 
 
 CHANGES: dict[str, Callable[[Any], None]] = {

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.state.lease import Lease
 from pipeline.state.redis import connect
 from pipeline.state.worker_registry import MISSED_HEARTBEATS, WORKER_VARIABLE, Worker, WorkerRegistry, worker_key
-from tasks.base.lease import Lease
 from tests.services import start_valkey
 
 TASK = "job.whisper.1"

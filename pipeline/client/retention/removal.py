@@ -19,6 +19,7 @@ from pipeline.results.voices import forget_voices
 from pipeline.state.batch_store import BatchStore
 from pipeline.state.job_store import JobStore
 from pipeline.state.question_store import QuestionStore
+from pipeline.state.renamed import forget_renamed
 from pipeline.storage import Storage, as_uri, join, open_storage, path_of
 from pipeline.storage.allowed_roots import check_destination
 from pipeline.storage.encodings import uri_of
@@ -173,6 +174,7 @@ class Remover:
         for key in chain.from_iterable(counting):
             self._job_store.redis.expire(key, COUNTING_S)
         removed = tuple(job for (job, _), is_gone in zip(jobs, gone, strict=True) if is_gone)
+        forget_renamed(self._job_store.redis, removed)
         return replace(done, jobs=removed, batch_entries=entries)
 
     def _of_episode(self, episode: str) -> list[JobRecord]:

@@ -1,12 +1,16 @@
-"""Leases: the exclusive right of one process to run a leg while that process and its worker live."""
+"""Leases: the exclusive right of one process to run a leg, or to write to a folder, while it lives."""
 
 import os
 import uuid
 from typing import Any
 
-from pipeline.messaging.app import VISIBILITY_MARGIN_S
 from pipeline.settings import settings
 from pipeline.state.worker_registry import WORKER_VARIABLE, is_lost, is_running, leases_key, pid_of, worker_key
+
+VISIBILITY_MARGIN_S = 3600
+"""Seconds beyond the time limit of a leg until its message is delivered again, and until its lease is litter."""
+VISIT_S = 300
+"""Seconds after which the lease of a process without a worker ends."""
 
 # KEYS: lease, our worker's leases. ARGV: expected token ('' for none), new token, seconds until both keys expire.
 _SWAP = """
@@ -35,7 +39,7 @@ class Lease:
     def __init__(self, client: Any, task_id: str) -> None:
         self._redis = client
         self._key = f"duet:lease:{task_id}"
-        self._worker = os.environ.get(WORKER_VARIABLE, "")
+        self._worker = self._owner()
         self._token = f"{self._worker} {os.getpid()} {uuid.uuid4().hex}"
         self._swap = client.register_script(_SWAP)
         self._release = client.register_script(_RELEASE)
@@ -62,6 +66,10 @@ class Lease:
         """Release the lease."""
         self._release([self._key, leases_key(self._worker)], [self._token])
 
+    def _owner(self) -> str:
+        """Return the id of the worker whose heartbeats say that this process lives."""
+        return os.environ.get(WORKER_VARIABLE, "")
+
     def _is_stopping(self, worker: str) -> bool:
         return bool(self._redis.hget(worker_key(worker), "stopping") == "1")
 
@@ -78,3 +86,29 @@ class Lease:
             pipe.sismember(leases_key(worker), holder)
             missed, is_listed = pipe.execute()
         return bool(is_listed) and not is_lost(missed)
+
+
+class VisitorLease(Lease):
+    """The lease of a process that is no worker, such as a command; without heartbeats, it ends after `VISIT_S`."""
+
+    def acquire(self) -> bool:
+        """Acquire the lease; return False if a living process owns it."""
+        self._stay()
+        return super().acquire()
+
+    def is_held(self) -> bool:
+        """Whether this process still owns the lease; it then has `VISIT_S` again."""
+        self._stay()
+        return super().is_held()
+
+    def release(self) -> None:
+        """Release the lease."""
+        super().release()
+        self._redis.delete(worker_key(self._worker))
+
+    def _stay(self) -> None:
+        self._redis.hset(worker_key(self._worker), "missed", 0)
+        self._redis.expire(worker_key(self._worker), VISIT_S)
+
+    def _owner(self) -> str:
+        return f"visitor.{uuid.uuid4().hex}"

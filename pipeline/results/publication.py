@@ -1,0 +1,64 @@
+"""Publication of a result's files in an episode's folder, the manifest last."""
+
+import hashlib
+import time
+
+from pipeline.results.formats import render_all
+from pipeline.results.manifest import (
+    changed_files,
+    clear_work,
+    keep_replaced,
+    read_manifest,
+    replaces,
+    work_folder,
+    write_manifest,
+)
+from pipeline.storage import Storage
+from pipeline.types import EpisodeResult, JobSpec
+from pipeline.types.time_format import iso
+
+
+def write_results(result: EpisodeResult, storage: Storage) -> EpisodeResult:
+    """Write every format of a job that ends now, except the manifest, and return the result with checksums and end."""
+    started = time.monotonic()
+    files = write_files(result, storage)
+    merge_s = round(time.monotonic() - started, 3)
+    figures = result.figures.model_copy(update={"merge_s": merge_s})
+    return result.model_copy(update={"files": files, "figures": figures, "ended_at": iso(time.time())})
+
+
+def write_files(result: EpisodeResult, storage: Storage) -> dict[str, str]:
+    """Write every format of the result except the manifest, and return the SHA-256 of each file by its name."""
+    files = {}
+    for name, data in render_all(result).items():
+        storage.put(name, data)
+        files[name] = hashlib.sha256(data).hexdigest()
+    return files
+
+
+def publish(result: EpisodeResult, spec: JobSpec, storage: Storage) -> EpisodeResult:
+    """Publish a result if it may replace the public one, else store it in its work folder; the manifest is last.
+
+    The caller must prevent concurrent publication into the same folder.
+    """
+    public = read_manifest(storage)
+    is_public = replaces(result, public)
+    if is_public:
+        keep_replaced(public, result, storage)
+        result = write_results(result, storage)
+        write_manifest(result, storage)
+    else:
+        if public:
+            _restore(public, storage)
+        write_manifest(result, storage, work_folder(spec))
+    clear_work(result, storage, is_public)
+    return result
+
+
+def _restore(public: EpisodeResult, storage: Storage) -> None:
+    """Restore the public files overwritten by a job that began before the public result existed."""
+    changed = changed_files(public, storage)
+    forms = render_all(public) if changed else {}
+    for name in changed:
+        if name in forms:
+            storage.put(name, forms[name])

@@ -9,9 +9,13 @@ from pipeline.types import (
     EpisodeResult,
     JobState,
     LegOutcome,
+    MergedSegment,
     MergedTranscript,
+    MergedWord,
     Options,
     Segment,
+    Speaker,
+    SpeakerTurn,
     Transcript,
     Word,
 )
@@ -93,3 +97,21 @@ def result(spoken: MergedTranscript | None, analysis: Analysis | None = None) ->
         submitted_at="2026-01-02T03:04:05.678+00:00",
         transcript=spoken,
     )
+
+
+def dialogue(*turns: tuple[str, str], start_s: float = 0.0, pause_s: float = 0.5) -> MergedTranscript:
+    """Return a transcript with a segment and a turn for each pair of speaker and text."""
+    segments: list[MergedSegment] = []
+    for number, (speaker, text) in enumerate(turns):
+        said = segment(text, start_s)
+        words = tuple(MergedWord(**it.model_dump(), speaker=speaker) for it in said.words)  # type: ignore[arg-type]
+        fields = said.model_dump(exclude={"words", "id"})
+        segments.append(MergedSegment(**fields, id=number, words=words, speaker=speaker))
+        start_s = said.end_s + pause_s
+    spoken = merged()
+    own = tuple(SpeakerTurn(speaker=it.speaker or "", start_s=it.start_s, end_s=it.end_s) for it in segments)
+    speakers = tuple(
+        Speaker(id=id_, talk_s=round(sum(it.end_s - it.start_s for it in own if it.speaker == id_), 2))
+        for id_ in dict.fromkeys(speaker for speaker, _ in turns)
+    )
+    return spoken.with_segments(segments).model_copy(update={"speakers": speakers, "turns": own, "audio_s": start_s})

@@ -17,6 +17,7 @@ from pipeline.results.manifest import (
     read_product,
     read_result,
 )
+from pipeline.results.named_speakers import with_names
 from pipeline.results.quality_gate import disagreement
 from pipeline.results.respelling import respell
 from pipeline.results.second_opinion import apply_alternatives, uncertain_spans, with_transcription
@@ -149,6 +150,7 @@ def merge_legs(
         transcript = _compared(spec, transcript, analysis, opinion)
         transcript = _told_apart(spec, transcript, legs, storage)
         analysis = add_timestamps(respell(spec, analysis, transcript), transcript) if analysis else None
+        transcript = with_names(transcript, spec, analysis, read_manifest(storage))
     analysis = with_linked_people(analysis, transcript) if analysis else None
     missing = shortfalls(legs, spec.options)
     missing += disagreement(transcript) if transcript else ()

@@ -8,6 +8,7 @@ from pipeline.errors import JobAtWorkError, JobFailedError, MessageError
 from pipeline.results.manifest import MANIFEST, read_manifest, taken, write_manifest
 from pipeline.results.publication import write_files
 from pipeline.results.speaker_names import with_user_names
+from pipeline.results.speakers import with_linked_people
 from pipeline.state.job_store import JobStore
 from pipeline.state.lease import VisitorLease
 from pipeline.state.redis import readable_errors
@@ -52,7 +53,8 @@ def name_speakers(
         result = told_apart(storage, spec)
         _check_ended(result.job, job_store)
         transcript = _with(checked, result, uri)
-        named = result.model_copy(update={"transcript": transcript})
+        analysis = with_linked_people(result.analysis, transcript) if result.analysis else None
+        named = result.model_copy(update={"transcript": transcript, "analysis": analysis})
         named = named.model_copy(update={"files": result.files | write_files(named, storage)})
         if not lease.is_held():
             raise JobAtWorkError(f"Another process began to write to {uri} meanwhile; give the names again.")

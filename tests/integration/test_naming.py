@@ -21,7 +21,7 @@ from pipeline.state.job_store import JobStore
 from pipeline.state.lease import Lease, VisitorLease
 from pipeline.state.worker_registry import WORKER_VARIABLE, Worker, WorkerRegistry
 from pipeline.storage import open_storage
-from pipeline.types import Analysis, EpisodeResult, JobSpec, JobState, UsageStats
+from pipeline.types import Analysis, EpisodeResult, JobSpec, JobState, Mention, UsageStats
 from tests.results import dialogue, result
 
 ANALYSIS = Analysis(source="voxtral", model="voxtral", summary="Pears and bread.", heard_s=9.0)
@@ -72,6 +72,19 @@ def test_every_file_is_written_again_and_the_manifest_fits_them(spec: JobSpec, j
     assert after.files["analysis.json"] == before.files["analysis.json"]
     assert (after.analysis, after.figures, after.ended_at) == (before.analysis, before.figures, before.ended_at)
     assert set(storage.list()) == {*after.files, "result.json"}, "nothing else is left there"
+
+
+def test_people_of_the_analysis_are_linked_to_the_names_as_they_are_now(tmp_path: Path, job_store: JobStore) -> None:
+    people = (Mention(name="Ada Brook", kind="person", speaker="S2"), Mention(name="Tom Reed", kind="person"))
+    analysis = ANALYSIS.model_copy(update={"people_and_organisations": people})
+    spec = published(tmp_path, ENDED.model_copy(update={"analysis": analysis}))
+
+    after = name_speakers(spec.uri, {"S1": "Ada Brook", "S2": "Tom Reed"}, job_store)
+
+    assert after.analysis
+    assert [it.speaker for it in after.analysis.people_and_organisations] == ["S1", "S2"]
+    unlinked = [it.model_copy(update={"speaker": None}) for it in after.analysis.people_and_organisations]
+    assert unlinked == [it.model_copy(update={"speaker": None}) for it in people]
 
 
 def test_a_second_naming_corrects_the_first_and_leaves_the_other_speakers(spec: JobSpec, job_store: JobStore) -> None:

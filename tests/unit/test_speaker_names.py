@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.results.named_speakers import with_names
 from pipeline.results.speaker_names import FoundName, carried_over, with_found_names, with_user_names
+from pipeline.results.speakers import without_speakers
 from pipeline.types import (
     Analysis,
     EpisodeResult,
@@ -131,6 +132,22 @@ def test_the_user_comes_before_the_transcript_and_people_of_feed_and_analysis_ar
     assert names(with_names(spoken, spec, analysis, before))["S1"] == ("Ada Example", "user")
     other = before.model_copy(update={"episode": EPISODE.model_copy(update={"id": "f" * 16})})
     assert names(with_names(spoken, spec, analysis, other))["S1"] == ("Ada Brook", "transcript")
+
+
+def test_a_new_result_without_speakers_has_those_whom_the_user_named_before() -> None:
+    # Given a run in which the speakers could not be told apart
+    plain = without_speakers(SPOKEN)
+    assert plain.speakers == ()
+
+    # Then the audio is the same, and so are the speakers and their turns
+    kept = with_names(plain, spec_of(Options()), None, named(S2="Tom Reed"))
+    assert names(kept) == {"S1": (None, None), "S2": ("Tom Reed", "user")}
+    assert [it.speaker for it in kept.spoken] == ["S1", "S2", "S1"]
+    assert kept.turns == SPOKEN.turns
+
+    # Unless nobody named them, or this run is to be without
+    assert with_names(plain, spec_of(Options()), None, result(SPOKEN)) == plain
+    assert with_names(plain, spec_of(Options(speakers=False)), None, named(S2="Tom Reed")) == plain
 
 
 def test_a_show_or_an_organisation_is_nobody() -> None:

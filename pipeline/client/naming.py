@@ -9,6 +9,7 @@ from pipeline.results.manifest import MANIFEST, read_manifest, taken, write_mani
 from pipeline.results.publication import write_files
 from pipeline.results.speaker_names import with_user_names
 from pipeline.results.speakers import with_linked_people
+from pipeline.results.voices import VoiceMemory
 from pipeline.state.job_store import JobStore
 from pipeline.state.lease import VisitorLease
 from pipeline.state.redis import readable_errors
@@ -59,6 +60,7 @@ def name_speakers(
         if not lease.is_held():
             raise JobAtWorkError(f"Another process began to write to {uri} meanwhile; give the names again.")
         write_manifest(named, storage)
+        VoiceMemory(named.episode, uri).rename(transcript.speakers)
         note_renamed(job_store.redis, named.job)
     return named
 

@@ -26,6 +26,7 @@ from pipeline.results.speakers import with_linked_people, with_speakers, without
 from pipeline.results.timestamps import add_timestamps
 from pipeline.results.uncertainty import flag_uncertain
 from pipeline.results.usage import usage_stats
+from pipeline.results.voices import VoiceMemory
 from pipeline.storage import Storage, path_of
 from pipeline.types import (
     MODEL_LEGS,
@@ -148,9 +149,12 @@ def merge_legs(
     analysis = with_published(analysis, published) if analysis else None
     if transcript:
         transcript = _compared(spec, transcript, analysis, opinion)
-        transcript = _told_apart(spec, transcript, legs, storage)
+        told_apart = _told_apart(spec, legs, storage)
+        transcript = with_speakers(transcript, told_apart) if told_apart else transcript
         analysis = add_timestamps(respell(spec, analysis, transcript), transcript) if analysis else None
         transcript = with_names(transcript, spec, analysis, read_manifest(storage))
+        if told_apart and spec.options.remember_voices:
+            transcript = VoiceMemory(spec.episode, spec.uri).named(transcript, told_apart)
     analysis = with_linked_people(analysis, transcript) if analysis else None
     missing = shortfalls(legs, spec.options)
     missing += disagreement(transcript) if transcript else ()
@@ -188,13 +192,11 @@ def _compared(
     return transcript
 
 
-def _told_apart(
-    spec: JobSpec, transcript: MergedTranscript, legs: dict[Leg, LegOutcome], storage: Storage
-) -> MergedTranscript:
-    """Return the transcript with its speakers, if they were told apart."""
+def _told_apart(spec: JobSpec, legs: dict[Leg, LegOutcome], storage: Storage) -> Diarization | None:
+    """Return the speakers' turns, or None if they were not told apart."""
     if "speakers" not in legs or legs["speakers"].status != "ok":
-        return transcript
-    return with_speakers(transcript, Diarization.from_json(read_product(spec, "speakers", storage)))
+        return None
+    return Diarization.from_json(read_product(spec, "speakers", storage))
 
 
 def _audio(spec: JobSpec) -> str | None:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from pipeline.state.redis import connect, readable_errors
 from pipeline.storage import Storage, open_storage
-from pipeline.types import Episode, MergedTranscript, Speaker
+from pipeline.types import Diarization, Episode, MergedTranscript, Speaker
 from pipeline.types.ids import slug
 from pipeline.types.voices import RememberedVoice, RememberedVoices
 
@@ -38,6 +38,13 @@ class VoiceMemory:
         publication = episode.publication
         show = slug(f"{publication.show}.json") if publication and publication.show else "episodes"
         self._name = f"{FOLDER}{show}.json"
+
+    def named(self, transcript: MergedTranscript, found: Diarization) -> MergedTranscript:
+        """Return the transcript with the names of remembered voices, and remember those of this episode."""
+        voices = _by_speaker(found, transcript)
+        named = self.recognized(transcript, voices)
+        self.remember(named.speakers, voices)
+        return named
 
     def recognized(self, transcript: MergedTranscript, voices: Mapping[str, Sequence[float]]) -> MergedTranscript:
         """Return the transcript with the names of those unnamed speakers whose voices are remembered.
@@ -68,7 +75,7 @@ class VoiceMemory:
             RememberedVoice(
                 folder=self._folder,
                 speaker=it.id,
-                name=it.name,
+                name=None if it.name_source == "voice" else it.name,  # else one mistake would breed more
                 voice=tuple(round(value, DECIMALS) for value in voices[it.id]),
             )
             for it in speakers
@@ -110,6 +117,16 @@ def forget_voices(uri: str) -> None:
             kept = tuple(it for it in voices if it.folder != folder)
             if len(kept) < len(voices):
                 _write(storage, name, kept)
+
+
+def _by_speaker(found: Diarization, transcript: MergedTranscript) -> dict[str, Sequence[float]]:
+    """Return the voices by the speakers' ids in the transcript, which numbers them by their first words."""
+    ids = {turn.start_s: turn.speaker for turn in transcript.turns}
+    return {
+        ids[turn.start_s]: found.voices[turn.speaker]
+        for turn in found.turns
+        if turn.start_s in ids and turn.speaker in found.voices
+    }
 
 
 def _name_of(voice: Sequence[float], known: Sequence[RememberedVoice]) -> str | None:

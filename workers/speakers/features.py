@@ -36,8 +36,8 @@ def log_mel(samples: Tensor) -> Tensor:
     power = torch.fft.rfft(frames, FFT_SAMPLES).abs().square()[..., :-1]
     energies = power @ _mel_bank(samples.device)
     features = energies.clamp_min(torch.finfo(torch.float32).eps).log()
-    mean: Tensor = features.mean(dim=-2, keepdim=True)
-    return features - mean
+    centred: Tensor = features - features.mean(dim=-2, keepdim=True)
+    return centred
 
 
 @lru_cache(maxsize=2)

@@ -107,7 +107,7 @@ def _initials(speakers: Iterable[Speaker]) -> dict[str, str]:
 
 
 def _short(speaker: Speaker) -> str:
-    words = WORD.findall(speaker.name or "")
+    words: list[str] = WORD.findall(speaker.name or "")
     if not words:
         return speaker.id.removeprefix("S")
     return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper()

@@ -16,11 +16,11 @@ from pipeline.types import EpisodeResult, JobSpec, JobState, Leg
 MANIFEST = "result.json"
 TRANSCRIPT = "transcript.json"
 ANALYSIS = "analysis.json"
-SPEAKERS = "speakers.json"
+DIARIZATION = "diarization.json"
 WORK = ".work/"
 QUESTIONS = "questions"
 """Folder of the answered questions about a job, below its work folder."""
-PRODUCTS: dict[Leg, str] = {"whisper": TRANSCRIPT, "voxtral": ANALYSIS, "speakers": SPEAKERS}
+PRODUCTS: dict[Leg, str] = {"whisper": TRANSCRIPT, "voxtral": ANALYSIS, "speakers": DIARIZATION}
 
 
 def work_folder(spec: JobSpec) -> str:

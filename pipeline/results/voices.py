@@ -75,7 +75,7 @@ class VoiceMemory:
             RememberedVoice(
                 folder=self._folder,
                 speaker=it.id,
-                name=None if it.name_source == "voice" else it.name,  # else one mistake would breed more
+                name=_lasting(it),
                 voice=tuple(round(value, DECIMALS) for value in voices[it.id]),
             )
             for it in speakers
@@ -89,7 +89,7 @@ class VoiceMemory:
         """Give the remembered voices of an episode the names of its speakers."""
         if not self._storage.exists(self._name):
             return
-        names = {it.id: it.name for it in speakers}
+        names = {it.id: _lasting(it) for it in speakers}
         with _locked(self._storage, self._name):
             self._write(
                 tuple(
@@ -117,6 +117,11 @@ def forget_voices(uri: str) -> None:
             kept = tuple(it for it in voices if it.folder != folder)
             if len(kept) < len(voices):
                 _write(storage, name, kept)
+
+
+def _lasting(speaker: Speaker) -> str | None:
+    """Return the name to remember; none that was itself recognized by the voice, since one mistake would breed more."""
+    return None if speaker.name_source == "voice" else speaker.name
 
 
 def _by_speaker(found: Diarization, transcript: MergedTranscript) -> dict[str, Sequence[float]]:

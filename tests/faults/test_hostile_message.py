@@ -173,7 +173,7 @@ def test_a_job_whose_legs_say_what_nobody_understands_ends_and_says_so(worker: W
     client_app(worker.url).send_task("tasks.merge", args=[[{"leg": "third"}], spec.to_message()], queue="cpu")
 
     assert end_of(spec)[0] is JobState.FAILED
-    assert "leg: Input should be 'whisper' or 'voxtral'" in end_of(spec)[1]
+    assert "leg: Input should be 'whisper', 'voxtral' or 'speakers'" in end_of(spec)[1]
 
 
 @pytest.mark.parametrize(

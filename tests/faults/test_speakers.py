@@ -10,22 +10,22 @@ pytestmark = pytest.mark.xdist_group("fleet")
 
 def test_a_transcript_that_waits_goes_first_and_the_speakers_go_on_where_they_were(fleet: Fleet) -> None:
     # Given an episode whose speakers are being told apart
-    hold = fleet.stage.hold("speakers.long.1")
-    long = fleet.submit("long")
-    wait_until(lambda: windows(fleet.stage, "speakers", "long") == [0, 1], "its speakers are at the second window")
+    hold = fleet.stage.hold("speakers.chatter.1")
+    chatter = fleet.submit("chatter")
+    wait_until(lambda: windows(fleet.stage, "speakers", "chatter") == [0, 1], "its speakers are at the second window")
 
     # When another episode waits for the pool
-    short = fleet.submit("short")
+    brief = fleet.submit("brief")
     hold.unlink()
 
-    # Then its transcript is there before the speakers of the first one, which repeat no window that was saved
-    short.transcript(timeout=TIMEOUT_S)
-    assert long.result(timeout=TIMEOUT_S).state is JobState.COMPLETED
-    assert short.result(timeout=TIMEOUT_S).state is JobState.COMPLETED
+    # Then its transcript is there before the speakers of the first one, which repeat at most the window at work
+    brief.transcript(timeout=TIMEOUT_S)
+    assert chatter.result(timeout=TIMEOUT_S).state is JobState.COMPLETED
+    assert brief.result(timeout=TIMEOUT_S).state is JobState.COMPLETED
     order = [(it["leg"], it["stem"]) for it in fleet.stage.journal() if it["event"] == "end"]
-    assert order.index(("whisper", "short")) < len(order) - 1 - order[::-1].index(("speakers", "long"))
-    assert windows(fleet.stage, "speakers", "long") == [0, 1, 2]
-    assert is_consistent(long)
+    assert order.index(("whisper", "brief")) < len(order) - 1 - order[::-1].index(("speakers", "chatter"))
+    assert windows(fleet.stage, "speakers", "chatter") in ([0, 1, 2], [0, 1, 1, 2])
+    assert is_consistent(chatter)
 
 
 def test_the_transcript_is_there_before_the_speakers_are(fleet: Fleet) -> None:

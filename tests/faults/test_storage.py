@@ -100,7 +100,7 @@ def test_what_passes_is_waited_for_and_no_work_is_done_twice(
     assert (state, reason) == (JobState.COMPLETED, "")
     assert job.result(timeout=0).state is JobState.COMPLETED
     assert "Window 2." in job.transcript(timeout=0).text
-    assert heard(night) - before == 6, "three windows for each leg"
+    assert heard(night) - before == 9, "three windows for each leg"
 
 
 def test_trouble_that_does_not_pass_ends_the_job_within_its_budget(

@@ -51,10 +51,10 @@ def test_one_trace_has_all_of_an_episode_and_each_line_says_whose_it_is(fleet: F
     job.result(timeout=TIMEOUT_S)
     tracing.flush()
 
-    # Then its trace has the submission, both legs, the merge and the whole
+    # Then its trace has the submission, all legs, the merge and the whole
     wait_until(lambda: tracing.ROOT in {it.name for it in spans(collector)}, "the whole has ended")
     wait_until(
-        lambda: {"submit", "transcribe", "analyze", "merge"} <= {it.name for it in spans(collector)}, "and all of it"
+        lambda: {"submit", "transcribe", "analyze", "diarize", "merge"} <= {it.name for it in spans(collector)}, "and all of it"
     )
     trace_id, root_id = tracing.ids_of(job.id, 1)
     found = {it.name: it for it in spans(collector)}
@@ -68,9 +68,10 @@ def test_one_trace_has_all_of_an_episode_and_each_line_says_whose_it_is(fleet: F
 
     # And the logs have a line for each beginning and end, with no word of what was said
     lines = {pool: [it for it in log_lines(fleet.processes[pool]) if it.get("job") == job.id] for pool in POOLS}
-    events = [it["event"] for it in lines["whisper"]]
-    assert events.count("task_started") == 2, "it was killed once"
-    (ended,) = [it for it in lines["whisper"] if it["event"] == "task_finished"]
+    of_leg = {name: [it for it in lines["whisper"] if it["leg"] == name] for name in ("whisper", "speakers")}
+    assert [it["event"] for it in of_leg["speakers"]] == ["task_started", "task_finished"]
+    assert [it["event"] for it in of_leg["whisper"]].count("task_started") == 2, "it was killed once"
+    (ended,) = [it for it in of_leg["whisper"] if it["event"] == "task_finished"]
     assert (ended["episode"], ended["leg"], ended["attempt"], ended["status"]) == (
         job.spec.episode.id,
         "whisper",

@@ -16,11 +16,11 @@ from pipeline.types import EpisodeResult, JobSpec, JobState, Leg
 MANIFEST = "result.json"
 TRANSCRIPT = "transcript.json"
 ANALYSIS = "analysis.json"
-DIARIZATION = "diarization.json"
+SPEAKERS = "speakers.json"
 WORK = ".work/"
 QUESTIONS = "questions"
 """Folder of the answered questions about a job, below its work folder."""
-PRODUCTS: dict[Leg, str] = {"whisper": TRANSCRIPT, "voxtral": ANALYSIS, "speakers": DIARIZATION}
+PRODUCTS: dict[Leg, str] = {"whisper": TRANSCRIPT, "voxtral": ANALYSIS, "speakers": SPEAKERS}
 
 
 def work_folder(spec: JobSpec) -> str:

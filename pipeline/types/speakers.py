@@ -41,7 +41,7 @@ class Speaker(Model):
 
 
 class Diarization(Model):
-    """The speaker turns of an episode (`diarization.json`)."""
+    """The speaker turns of an episode (`speakers.json`)."""
 
     turns: tuple[SpeakerTurn, ...]
     """In the order of their starts; turns of two speakers may overlap."""

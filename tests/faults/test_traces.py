@@ -54,7 +54,8 @@ def test_one_trace_has_all_of_an_episode_and_each_line_says_whose_it_is(fleet: F
     # Then its trace has the submission, all legs, the merge and the whole
     wait_until(lambda: tracing.ROOT in {it.name for it in spans(collector)}, "the whole has ended")
     wait_until(
-        lambda: {"submit", "transcribe", "analyze", "diarize", "merge"} <= {it.name for it in spans(collector)}, "and all of it"
+        lambda: {"submit", "transcribe", "analyze", "diarize", "merge"} <= {it.name for it in spans(collector)},
+        "and all of it",
     )
     trace_id, root_id = tracing.ids_of(job.id, 1)
     found = {it.name: it for it in spans(collector)}

@@ -35,7 +35,8 @@ def product_name(spec: JobSpec, leg: Leg) -> str:
 
 def outcome_name(folder: str, leg: Leg) -> str:
     """Return the name of a leg's outcome in a work folder."""
-    return f"{folder}{leg}.json"
+    name = f"{leg}.json"
+    return f"{folder}{leg}.outcome.json" if name == PRODUCTS[leg] else f"{folder}{name}"
 
 
 def read_manifest(storage: Storage, name: str = MANIFEST) -> EpisodeResult | None:

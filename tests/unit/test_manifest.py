@@ -5,10 +5,19 @@ from pathlib import Path
 import pytest
 
 from pipeline.client.episode_audio import _suffix
-from pipeline.results.manifest import MANIFEST, WORK, clear_work, keep_replaced, read_result, replaces
+from pipeline.results.manifest import (
+    MANIFEST,
+    PRODUCTS,
+    WORK,
+    clear_work,
+    keep_replaced,
+    outcome_name,
+    read_result,
+    replaces,
+)
 from pipeline.storage import join, open_storage, path_of
 from pipeline.storage.file import FileStorage
-from pipeline.types import Analysis, EpisodeResult, JobSpec, JobState, LegOutcome
+from pipeline.types import LEGS, Analysis, EpisodeResult, JobSpec, JobState, Leg, LegOutcome
 from tests.results import merged, result, segment
 
 ANALYSIS = Analysis(source="voxtral", model="voxtral", summary="Roses.", heard_s=1.0)
@@ -111,3 +120,8 @@ def test_a_folder_of_any_name_is_found_again(tmp_path: Path, name: str) -> None:
 
     assert path_of(uri) == tmp_path / name
     assert (tmp_path / name / "result.json").is_file()
+
+
+@pytest.mark.parametrize("leg", LEGS)
+def test_the_outcome_of_a_leg_is_not_written_over_its_product(leg: Leg) -> None:
+    assert outcome_name("", leg) not in (*PRODUCTS.values(), MANIFEST)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pipeline.client.job import Job
 from pipeline.http import multipart
 from pipeline.http.auth import place
+from pipeline.http.diarized_json import diarized_json
 from pipeline.http.job_requests import JobRequest, received, submitted
 from pipeline.http.job_routes import transcript_file
 from pipeline.http.problem_responses import responses, to_validation_error
@@ -36,7 +37,9 @@ class TranscriptionForm(BaseModel):
     model: str = Field(default="", description="Any name; the server has its own model.", examples=["whisper-1"])
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
     prompt: str = Field(default="", max_length=2000, description="Names and terms in the audio, separated by commas.")
-    response_format: Literal["json", "text", "srt", "verbose_json", "vtt"] = "json"
+    response_format: Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"] = Field(
+        default="json", description="`diarized_json` has the speakers, after the end of the job; not for translations."
+    )
     temperature: float = Field(default=0.0, ge=0.0, le=1.0, description="Accepted and ignored: Duet decodes greedily.")
     stream: Literal[False] = Field(default=False, description="Not supported; use /jobs/{job}/events.")
     granularities: list[Granularity] = Field(default_factory=list, alias=GRANULARITIES)
@@ -55,7 +58,7 @@ def _answers() -> dict[int | str, dict[str, Any]]:
     schema: dict[str, Any] = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
     texts = {kind: {"schema": {"type": "string"}} for kind in ("text/plain", "application/x-subrip", "text/vtt")}
     content = {"application/json": {"schema": schema}, **texts}
-    return responses(400, 413, 415, 504, 507) | {200: {"description": "What was said.", "content": content}}
+    return responses(400, 413, 415, 501, 504, 507) | {200: {"description": "What was said.", "content": content}}
 
 
 @router.post("/audio/transcriptions", openapi_extra=_body(), response_class=Response, responses=_answers())
@@ -73,8 +76,7 @@ async def translations(request: Request) -> Response:
 async def _transcript_response(request: Request, task: Task) -> Response:
     wanted: list[TranscriptionForm] = []
     job = await submitted(request, await received(request, partial(_order, task=task, wanted=wanted)))
-    transcript = await job.atranscript(settings().serve_wait_s)
-    response = await _rendered(job, transcript, wanted[0], task)
+    response = await _rendered(job, wanted[0], task)
     response.headers["Location"] = f"{request.scope.get('root_path', '')}/jobs/{job.id}"
     return response
 
@@ -88,17 +90,24 @@ def _order(
         own = TranscriptionForm.model_validate({name: _value(name, given) for name, given in fields.items()})
     except ValidationError as error:
         raise to_validation_error(error, "body") from None
+    has_speakers = own.response_format == "diarized_json"
+    if has_speakers and task == "translate":
+        raise HTTPException(422, "diarized_json is not for translations; ask for verbose_json, or for a transcription.")
     wanted.append(own)
     terms = [term for part in own.prompt.split(",") for term in wrap(part, MOST_TERM)]  # a prompt may be a sentence
     vocabulary = tuple(terms[-MOST_TERMS:])  # as OpenAI's server, use the end of a prompt that is too long
-    return JobRequest(upload, Options(language=own.language, task=task, vocabulary=vocabulary, legs=("whisper",)))
+    options = Options(language=own.language, task=task, vocabulary=vocabulary, speakers=has_speakers, legs=("whisper",))
+    return JobRequest(upload, options)
 
 
 def _value(name: str, given: list[Any]) -> Any:
     return given if name == GRANULARITIES else given[-1]
 
 
-async def _rendered(job: Job, transcript: Transcript, wanted: TranscriptionForm, task: Task) -> Response:
+async def _rendered(job: Job, wanted: TranscriptionForm, task: Task) -> Response:
+    if wanted.response_format == "diarized_json":
+        return JSONResponse(diarized_json(await job.aresult(settings().serve_wait_s)))
+    transcript = await job.atranscript(settings().serve_wait_s)
     match wanted.response_format:
         case "json":
             return JSONResponse({"text": transcript.text})

@@ -80,11 +80,21 @@ class Stage:
         """Have there be no Voxtral until the returned file is removed."""
         return self._flag("off-voxtral", "")
 
+    def switch_off_speakers(self) -> Path:
+        """Have there be no diarizer until the returned file is removed."""
+        return self._flag("off-speakers", "")
+
     def analyst(self, windows: int) -> "FastAnalyst | Skipped":
         """Return the analyst that there is now."""
         if (self.folder / "off-voxtral").exists():
             return Skipped("Voxtral was switched off by the test.")
         return FastAnalyst(self, windows)
+
+    def diarizer(self, windows: int) -> "FastDiarizer | Skipped":
+        """Return the diarizer that there is now."""
+        if (self.folder / "off-speakers").exists():
+            return Skipped("The diarizer was switched off by the test.")
+        return FastDiarizer(self, windows)
 
     def reach(self, point: str, meanwhile: Callable[[], None]) -> None:
         """Be at a point: wait or die, if that is wanted."""
@@ -307,7 +317,7 @@ def _change_pool(pool: Any) -> None:
     windows = int(os.environ["FAST_WINDOWS"])
     pool.transcriber = lambda: FastTranscriber(stage, windows)
     pool.analyst = lambda: stage.analyst(windows)
-    pool.diarizer = lambda: FastDiarizer(stage, windows)
+    pool.diarizer = lambda: stage.diarizer(windows)
     load = pool._load
 
     def load_when_allowed(name: str) -> Any:

@@ -2,9 +2,11 @@
 
 from itertools import count
 
+from pipeline.results.speakers import with_speakers
 from pipeline.results.uncertainty import flag_uncertain
 from pipeline.types import (
     Analysis,
+    Diarization,
     Episode,
     EpisodeResult,
     JobState,
@@ -77,6 +79,26 @@ def transcript(
 def merged(*segments: Segment, speech: tuple[tuple[float, float], ...] | None = None) -> MergedTranscript:
     """Return a transcript as the merge sees it."""
     return flag_uncertain(transcript(*segments, speech=speech))
+
+
+def told_apart(*turns: tuple[str, float, float], names: dict[str, str] | None = None) -> Diarization:
+    """Return a diarization of turns, each a speaker with start and end, some of whose speakers have names."""
+    return Diarization(
+        turns=tuple(SpeakerTurn(speaker=it, start_s=start_s, end_s=end_s) for it, start_s, end_s in turns),
+        speakers=tuple(Speaker(id=it, name=name, name_source="user") for it, name in (names or {}).items()),
+        audio_s=3600.0,
+        model="voices",
+    )
+
+
+def dialogue(*said: tuple[str, str], names: dict[str, str] | None = None, pause_s: float = 0.4) -> MergedTranscript:
+    """Return a transcript of turns, each a speaker with a text, one after another."""
+    now_s, segments, turns = 0.0, [], []
+    for speaker, text in said:
+        segments.append(segment(text, now_s))
+        turns.append((speaker, now_s, segments[-1].end_s))
+        now_s = round(segments[-1].end_s + pause_s, 2)
+    return with_speakers(merged(*segments), told_apart(*turns, names=names))
 
 
 def result(spoken: MergedTranscript | None, analysis: Analysis | None = None) -> EpisodeResult:

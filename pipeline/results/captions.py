@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, pairwise
 
-from pipeline.results.line_breaks import Token, badness, columns, ends_sentence
-from pipeline.types import MergedSegment, MergedTranscript
+from pipeline.results.caption_tokens import labelled, tokens_of
+from pipeline.results.line_breaks import LINE_CHARACTERS, Token, badness, columns, ends_sentence
+from pipeline.types import MergedTranscript
 
-LINE_CHARACTERS = 42
 LINES = 2
 CHARACTERS_PER_S = 17.0
 SHORTEST_MS = 1000
@@ -41,6 +41,8 @@ class Caption:
     start_ms: int
     end_ms: int
     lines: tuple[str, ...]
+    speaker: str | None = None
+    """Id of the speaker in a dialogue; None if it is not known, and where only one person speaks."""
 
     @property
     def text(self) -> str:
@@ -50,56 +52,33 @@ class Caption:
 
 @lru_cache(maxsize=1)  # three formats use the same captions
 def captions(transcript: MergedTranscript) -> tuple[Caption, ...]:
-    """Return the captions of a transcript in order, without overlaps."""
-    tokens = sorted(
-        (token for segment in transcript.spoken for token in _tokens(segment)), key=lambda token: token.start_ms
-    )
+    """Return the captions of a transcript in order, without overlaps, each of one speaker."""
+    return _captions(tokens_of(transcript))
+
+
+def labelled_captions(transcript: MergedTranscript) -> tuple[Caption, ...]:
+    """Return the captions with each speaker's name before the first words of a turn, if it is a dialogue."""
+    labels = transcript.labels
+    return _captions(list(labelled(tokens_of(transcript), labels))) if labels else captions(transcript)
+
+
+def _captions(tokens: Sequence[Token]) -> tuple[Caption, ...]:
     groups = [group for run in _runs(tokens) for group in _break_run(run)]
     return tuple(_add_times([group for group in groups if _text(group)]))
 
 
-def _tokens(segment: MergedSegment) -> Iterator[Token]:
-    words = [(word.word, word.start_s, word.end_s) for word in segment.words]
-    words = words or _spread(segment)
-    for place, (text, start_s, end_s) in enumerate(words):
-        for piece in _pieces(" ".join(text.split()), begins_with_blank=text[:1].isspace()):
-            yield Token(piece, _ms(start_s), _ms(end_s), begins=place == 0)
-
-
-def _spread(segment: MergedSegment) -> list[tuple[str, float, float]]:
-    """Return the words of a segment without word times, each with its start and end by its share of characters."""
-    words = [f" {word}" for word in segment.text.split()]
-    ends = list(accumulate(map(len, words)))
-    each_s = (segment.end_s - segment.start_s) / (ends[-1] if ends else 1)
-    starts = [0, *ends]
-    return [
-        (word, segment.start_s + start * each_s, segment.start_s + end * each_s)
-        for word, start, end in zip(words, starts, ends, strict=False)
-    ]
-
-
-def _pieces(word: str, *, begins_with_blank: bool) -> list[str]:
-    if not word:
-        return []
-    blank = " " if begins_with_blank else ""
-    if columns(word) <= LINE_CHARACTERS:
-        return [blank + word]
-    pieces = [""]
-    for letter in word:
-        if columns(pieces[-1] + letter) > LINE_CHARACTERS:
-            pieces.append("")
-        pieces[-1] += letter
-    return [blank + pieces[0], *pieces[1:]]
-
-
 def _runs(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
-    """Yield runs of tokens without a pause of `PAUSE_MS`."""
+    """Yield runs of tokens of one speaker, without a pause of `PAUSE_MS`."""
     start = 0
     for place in range(1, len(tokens) + 1):
-        if place == len(tokens) or tokens[place].start_ms - tokens[place - 1].end_ms >= PAUSE_MS:
+        if place == len(tokens) or _breaks(tokens[place - 1], tokens[place]):
             if start < place:
                 yield tokens[start:place]
             start = place
+
+
+def _breaks(token: Token, following: Token) -> bool:
+    return following.speaker != token.speaker or following.start_ms - token.end_ms >= PAUSE_MS
 
 
 def _break_run(run: Sequence[Token]) -> list[Sequence[Token]]:
@@ -179,7 +158,7 @@ def _add_times(groups: Sequence[Sequence[Token]]) -> list[Caption]:
             # The next caption is delayed a little by one that takes longer to read than to speak.
             end_ms = min(end_ms, max(groups[place + 1][0].start_ms + LATE_MS, start_ms + 1))
             end_ms = max(end_ms, start_ms + 1)
-        shown.append(Caption(start_ms, end_ms, lines))
+        shown.append(Caption(start_ms, end_ms, lines, group[0].speaker))
     return shown
 
 
@@ -206,8 +185,3 @@ def _lines(group: Sequence[Token]) -> tuple[str, ...]:
 
 def _text(group: Sequence[Token]) -> str:
     return "".join(token.text for token in group).strip()
-
-
-def _ms(seconds: float) -> int:
-    """Return whole milliseconds, the resolution of caption files."""
-    return round(seconds * 1000)

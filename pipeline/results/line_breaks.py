@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
+LINE_CHARACTERS = 42
 _SENTENCE, _CLAUSE, _JOINT, _ANYWHERE = 0.0, 4.0, 9.0, 16.0
 _PAUSE_WORTH_MS = 100
 _PAUSE_WORTH_MOST = 12.0
@@ -38,6 +39,8 @@ class Token(NamedTuple):
     start_ms: int
     end_ms: int
     begins: bool = False
+    speaker: str | None = None
+    """Id of the speaker in a dialogue."""
     """Whether the token is the first of its segment."""
 
 

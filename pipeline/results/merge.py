@@ -1,16 +1,14 @@
 """Merge of the legs' outcomes into one result."""
 
-import os
 import time
 from collections.abc import Callable, Sequence
-from urllib.parse import quote, urlsplit
 
 from pipeline.results.analysis import spoken_part, with_outline, with_published
+from pipeline.results.audio_link import audio_link
 from pipeline.results.formats import FORMATS, render_all
 from pipeline.results.formats.base import TranscriptFormat
 from pipeline.results.manifest import (
     TRANSCRIPT,
-    WORK,
     has_content,
     product_name,
     read_manifest,
@@ -27,7 +25,7 @@ from pipeline.results.timestamps import add_timestamps
 from pipeline.results.uncertainty import flag_uncertain
 from pipeline.results.usage import usage_stats
 from pipeline.results.voices import VoiceMemory
-from pipeline.storage import Storage, path_of
+from pipeline.storage import Storage
 from pipeline.types import (
     MODEL_LEGS,
     Analysis,
@@ -57,7 +55,7 @@ def transcribed(spec: JobSpec, transcript: MergedTranscript) -> EpisodeResult:
         state=JobState.TRANSCRIBED,
         audio_s=transcript.audio_s,
         language=transcript.language,
-        audio=_audio(spec),
+        audio=audio_link(spec),
         submitted_at=iso(time.time()),
         transcript=transcript,
     )
@@ -173,7 +171,7 @@ def merge_legs(
         analysis=analysis,
         legs=legs,
         missing=missing,
-        audio=_audio(spec),
+        audio=audio_link(spec),
         submitted_at=iso(record.submitted_at if record else time.time()),
         transcribed_at=iso(record.transcribed_at) if record and record.transcribed_at else None,
         figures=usage_stats(legs, record, audio_s, opinion),
@@ -197,12 +195,3 @@ def _told_apart(spec: JobSpec, legs: dict[Leg, LegOutcome], storage: Storage) ->
     if "speakers" not in legs or legs["speakers"].status != "ok":
         return None
     return Diarization.from_json(read_product(spec, "speakers", storage))
-
-
-def _audio(spec: JobSpec) -> str | None:
-    """Return the audio's path relative to the episode's folder; None in a bucket or the temporary work folder."""
-    audio, folder = urlsplit(spec.audio_uri), urlsplit(spec.uri)
-    if audio.scheme != "file" or folder.scheme != "file":
-        return None
-    path = os.path.relpath(path_of(spec.audio_uri), path_of(spec.uri))
-    return None if path.startswith(WORK) else quote(os.fsencode(path))

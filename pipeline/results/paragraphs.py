@@ -14,11 +14,12 @@ SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", '."', '!"', '?"')
 
 
 def paragraphs(transcript: MergedTranscript) -> Iterator[list[MergedSegment]]:
-    """Yield the spoken segments of each paragraph."""
+    """Yield the spoken segments of each paragraph, which is of one speaker in a dialogue."""
+    is_dialogue = bool(transcript.labels)
     group: list[MergedSegment] = []
     length = 0
     for segment in transcript.spoken:
-        if group and _ends(group[-1], segment, length):
+        if group and (_ends(group[-1], segment, length) or (is_dialogue and group[-1].speaker != segment.speaker)):
             yield group
             group, length = [], 0
         group.append(segment)

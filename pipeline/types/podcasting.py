@@ -13,6 +13,8 @@ from pipeline.types.model import Model
 class PlayerSegment(Model):
     """A text that a player shows at once."""
 
+    speaker: str | None = None
+    """The speaker's name; omitted if it is not known or only one person speaks."""
     start_s: Annotated[float, Field(alias="startTime")]
     end_s: Annotated[float, Field(alias="endTime")]
     body: str

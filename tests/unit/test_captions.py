@@ -10,13 +10,14 @@ from pipeline.results.captions import (
     AFTER_MS,
     CHARACTERS_PER_S,
     LATE_MS,
-    LINE_CHARACTERS,
     LINES,
     SHORTEST_MS,
     captions,
+    labelled_captions,
 )
-from pipeline.results.line_breaks import columns
-from pipeline.types import MergedSegment, MergedTranscript, MergedWord
+from pipeline.results.line_breaks import LINE_CHARACTERS, columns
+from pipeline.types import MergedSegment, MergedTranscript, MergedWord, Speaker
+from tests.results import dialogue
 
 letters = st.characters(categories=("L", "N", "P", "S"))
 spellings = st.one_of(
@@ -211,3 +212,64 @@ def test_a_word_longer_than_a_line_is_broken() -> None:
     (shown,) = captions(said("x" * (LINE_CHARACTERS + 1)))
 
     assert [len(line) for line in shown.lines] == [LINE_CHARACTERS, 1]
+
+
+@st.composite
+def dialogues(draw: st.DrawFn) -> MergedTranscript:
+    """Segments of up to three speakers, whose names are short, longer than a line, or unknown."""
+    spoken = draw(transcripts(spelling=st.one_of(SHORT, st.text(letters, min_size=30, max_size=60))))
+    names = [
+        draw(st.sampled_from([None, "Ada", "Ada Brook-Example of the Long Name Society", "x" * 50])) for _ in "123"
+    ]
+    segments = [
+        it.model_copy(update={"speaker": draw(st.sampled_from(["S1", "S2", "S3", None]))}) for it in spoken.segments
+    ]
+    speakers = tuple(Speaker(id=f"S{number}", name=name) for number, name in enumerate(names, start=1))
+    return spoken.with_segments(segments).model_copy(update={"speakers": speakers})
+
+
+@ANYTHING
+@given(dialogues())
+def test_captions_of_a_dialogue_never_mix_speakers_and_lose_no_word(spoken: MergedTranscript) -> None:
+    shown = captions(spoken)
+    for speaker in {it.speaker for it in shown}:
+        own = [it.text for it in spoken.spoken if it.speaker == speaker or not spoken.labels]
+        assert letters_of("".join(it.text for it in shown if it.speaker == speaker)) == letters_of("".join(own))
+    assert letters_of("".join(it.text for it in shown)) == letters_of(spoken.text)
+
+
+@ANYTHING
+@given(dialogues())
+def test_a_name_is_shown_once_a_turn_and_leaves_the_lines_short(spoken: MergedTranscript) -> None:
+    shown = labelled_captions(spoken)
+    labels, expected, speaker = spoken.labels, "", None
+    for it in (it for it in spoken.spoken if it.text.strip()):
+        label = labels.get(it.speaker or "") if it.speaker != speaker else None
+        expected, speaker = expected + (f"{label}:" if label else "") + it.text, it.speaker
+
+    assert letters_of("".join(it.text for it in shown)) == letters_of(expected)
+    for caption in shown:
+        assert max(map(columns, caption.lines)) <= LINE_CHARACTERS
+        assert len(caption.lines) <= LINES
+
+
+def test_a_change_of_speaker_starts_a_new_caption() -> None:
+    spoken = dialogue(("a", "Is it warm?"), ("b", "No."), ("b", "It is cold."), names={"b": "Tom Reed"}, pause_s=0.0)
+
+    assert [(it.speaker, it.text) for it in captions(spoken)] == [("S1", "Is it warm?"), ("S2", "No. It is cold.")]
+    assert [it.text for it in labelled_captions(spoken)] == ["Speaker 1: Is it warm?", "Tom Reed: No. It is cold."]
+
+
+def test_a_name_counts_for_the_width_of_its_line() -> None:
+    text = "Many people put tomatoes outside in May."
+    spoken = dialogue(("a", text), ("b", "Yes, they do."), names={"a": "Ada Brook"})
+
+    assert captions(spoken)[0].lines == (text,)
+    assert labelled_captions(spoken)[0].lines == ("Ada Brook: Many people", "put tomatoes outside in May.")
+
+
+def test_one_speaker_has_captions_as_nobody_has() -> None:
+    spoken = dialogue(("a", "Is it warm?"), ("a", "Yes."))
+
+    assert labelled_captions(spoken) == captions(spoken)
+    assert {it.speaker for it in captions(spoken)} == {None}

@@ -13,9 +13,22 @@ import webvtt
 from pipeline.results.captions import captions
 from pipeline.results.formats import FORMATS, render_all
 from pipeline.results.uncertainty import flag_uncertain
-from pipeline.types import ActionItem, Analysis, Chapter, CustomAnswer, KeyPoint, Mention, Quote, Transcript
+from pipeline.types import (
+    ActionItem,
+    Analysis,
+    Chapter,
+    CustomAnswer,
+    Diarization,
+    EpisodeResult,
+    KeyPoint,
+    LegOutcome,
+    Mention,
+    MergedTranscript,
+    Quote,
+    Transcript,
+)
 from pipeline.types.schemas import schema
-from tests.results import result, segment, transcript
+from tests.results import dialogue, result, segment, transcript
 
 WHISPER_SEGMENT_KEYS = {
     "id",
@@ -229,3 +242,89 @@ def test_what_there_is_nothing_for_is_not_written() -> None:
 
 def test_the_json_comes_first_in_the_registry_so_that_it_is_written_last() -> None:
     assert next(iter(BY_FILE)) == "transcript.json"
+
+
+TALK = dialogue(
+    ("a", "Why does bread rise?"),
+    ("b", "Because of the yeast & the warmth."),
+    ("b", "Really."),
+    ("a", "Good."),
+    names={"b": "Tom <Reed> & Sons\nBakers"},
+)
+
+
+def of_dialogue(spoken: MergedTranscript, analysis: Analysis | None = None) -> EpisodeResult:
+    leg = LegOutcome(leg="speakers", status="ok", audio_s=60.0, work_s=1.5, model="voices")
+    made = result(spoken, analysis)
+    return made.model_copy(update={"legs": made.legs | {"speakers": leg}})
+
+
+def test_webvtt_gives_each_cue_of_a_dialogue_a_voice() -> None:
+    text = render("transcript.vtt", of_dialogue(TALK))
+    read = webvtt.from_buffer(StringIO(text)).captions
+
+    assert "\n<v Tom &lt;Reed&gt; &amp; Sons Bakers>Because of the yeast &amp; the warmth." in text
+    assert [html.unescape(it.voice or "") for it in read] == ["Speaker 1", "Tom <Reed> & Sons Bakers", "Speaker 1"]
+    assert [html.unescape(it.text) for it in read] == [it.text for it in captions(TALK)]
+
+
+def test_subrip_and_plain_text_name_the_speaker_where_a_turn_begins() -> None:
+    shown = [" ".join(it.content.split()) for it in srt.parse(render("transcript.srt", of_dialogue(TALK)))]
+
+    assert shown == [
+        "Speaker 1: Why does bread rise?",
+        "Tom <Reed> & Sons Bakers: Because of the yeast & the warmth. Really.",
+        "Speaker 1: Good.",
+    ]
+    assert render("transcript.txt", of_dialogue(TALK)) == "\n\n".join(shown) + "\n"
+
+
+def test_the_podcast_transcript_of_a_dialogue_names_its_speakers() -> None:
+    read = json.loads(render("transcript.podcast.json", of_dialogue(TALK)))
+
+    assert [it["speaker"] for it in read["segments"]] == ["Speaker 1", "Tom <Reed> & Sons Bakers", "Speaker 1"]
+    jsonschema.validate(read, schema("transcript.podcast"))
+
+
+def test_the_json_has_the_speaker_of_each_word_and_segment() -> None:
+    read = json.loads(render("transcript.json", of_dialogue(TALK)))
+
+    assert [it["speaker"] for it in read["segments"]] == ["S1", "S2", "S2", "S1"]
+    assert read["segments"][0]["words"][0]["speaker"] == "S1"
+    assert [it["id"] for it in read["speakers"]] == ["S1", "S2"]
+    jsonschema.validate(read, schema("transcript"))
+
+
+def test_the_turns_read_back_as_the_legs_product_without_voices() -> None:
+    text = render("speakers.json", of_dialogue(TALK))
+
+    jsonschema.validate(json.loads(text), schema("speakers"))
+    assert "voices" not in json.loads(text)
+    assert Diarization.from_json(text) == Diarization(
+        turns=TALK.turns, speakers=TALK.speakers, audio_s=60.0, model="voices"
+    )
+
+
+def test_the_notes_tell_who_speaks_and_whose_a_quote_is() -> None:
+    found = FOUND.model_copy(update={"quotes": (Quote(text="Yeast.", speaker="Helen", start_s=1.6, end_s=3.7),)})
+
+    notes = render("notes.md", of_dialogue(TALK, found))
+
+    assert "## Who speaks\n\n- Speaker 1: 0:02 (34 %)\n- Tom \\<Reed\\> \\& Sons Bakers: 0:03 (66 %)" in notes
+    assert "> 0:02 Yeast.  \n> — Tom \\<Reed\\> \\& Sons Bakers" in notes
+    assert "- Speakers: voices, 1.5 s of work" in notes
+
+
+def test_one_speaker_is_nowhere_labelled() -> None:
+    alone = dialogue(("a", "Why does bread rise?"), ("a", "Because of the yeast."), names={"a": "Ada Brook"})
+
+    files = render_all(of_dialogue(alone))
+
+    assert {name for name, data in files.items() if b"Ada Brook" in data} == {"transcript.json", "speakers.json"}
+
+
+def test_an_unnecessary_leg_that_was_skipped_is_not_in_the_notes() -> None:
+    skipped = LegOutcome(leg="speakers", status="skipped", reason="Install duet[speakers].")
+    notes = render("notes.md", SHOW.model_copy(update={"legs": SHOW.legs | {"speakers": skipped}}))
+
+    assert "Speakers" not in notes

@@ -10,7 +10,7 @@ from pipeline.results.formats.base import Format
 from pipeline.results.formats.podcasting import PodcastChapters, PodcastTranscript
 from pipeline.results.formats.show_notes import Notes
 from pipeline.results.formats.subtitles import SubRip, TabSeparated, WebVtt
-from pipeline.results.formats.text import AnalysisJson, PlainText, WhisperJson
+from pipeline.results.formats.text import AnalysisJson, PlainText, SpeakersJson, WhisperJson
 from pipeline.results.player import Player
 from pipeline.types import EpisodeResult
 
@@ -23,6 +23,7 @@ FORMATS: dict[str, Format] = {
     "vtt": WebVtt(),
     "tsv": TabSeparated(),
     "podcast": PodcastTranscript(),
+    "speakers": SpeakersJson(),
     "analysis": AnalysisJson(),
     "chapters": PodcastChapters(),
     "notes": Notes(),

@@ -18,8 +18,14 @@ class PodcastTranscript(TranscriptFormat):
 
     def of(self, transcript: MergedTranscript) -> str:
         """Return JSON with times in seconds."""
+        labels = transcript.labels
         segments = tuple(
-            PlayerSegment(start_s=caption.start_ms / 1000, end_s=caption.end_ms / 1000, body=" ".join(caption.lines))
+            PlayerSegment(
+                speaker=labels.get(caption.speaker or ""),
+                start_s=caption.start_ms / 1000,
+                end_s=caption.end_ms / 1000,
+                body=" ".join(caption.lines),
+            )
             for caption in captions(transcript)
         )
         return _json(PlayerTranscript(segments=segments))

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from pipeline.types import Analysis, EpisodeResult, LegOutcome
+from pipeline.results.speakers import name_at
+from pipeline.types import Analysis, EpisodeResult, LegOutcome, MergedTranscript
 from pipeline.types.text import safe
 from pipeline.types.time_format import hms
 
@@ -19,7 +20,7 @@ CHAPTERS = {
 
 
 class Notes:
-    """Title, summary, chapters, key points, quotes, actions, named people and organisations, and provenance."""
+    """Title, summary, speakers, chapters, key points, quotes, actions, people and organisations, and provenance."""
 
     file = "notes.md"
 
@@ -33,20 +34,34 @@ class Notes:
         title = (found.title if found else "") or result.episode.slug.replace("-", " ").capitalize()
         blocks = [f"# {_text(title)}"]
         if found:
-            blocks += _analysis_blocks(found)
+            blocks += _summary_blocks(found)
+        blocks += _section("Who speaks", _talk(result.transcript) if result.transcript else [])
+        if found:
+            blocks += _detail_blocks(found, result.transcript)
         blocks += _section("How this was made", _provenance(result))
         return "\n\n".join(blocks) + "\n"
 
 
-def _analysis_blocks(found: Analysis) -> Iterator[str]:
+def _summary_blocks(found: Analysis) -> Iterator[str]:
     yield from [_text(text) for text in (found.summary_sentence, found.summary) if text]
     if found.translation:
         yield from _section("The summary, translated", [_text(found.translation)], marked=False)
+
+
+def _talk(transcript: MergedTranscript) -> Iterator[str]:
+    """Yield the time and share of each speaker of a dialogue, in the order of their first words."""
+    labels = transcript.labels
+    total_s = sum(speaker.talk_s for speaker in transcript.speakers)
+    for speaker in transcript.speakers if labels and total_s else ():
+        yield f"{_text(labels[speaker.id])}: {hms(speaker.talk_s)} ({100 * speaker.talk_s / total_s:.0f} %)"
+
+
+def _detail_blocks(found: Analysis, transcript: MergedTranscript | None) -> Iterator[str]:
     yield from _section("Chapters", (f"{_at(it.start_s)}{_titled(it.title, it.gist)}" for it in found.chapters))
     yield from _section("Key points", (f"{_at(it.start_s)}{_text(it.text)}" for it in found.key_points))
     quotes = (
-        f"> {_at(it.start_s)}{_text(it.text)}" + (f"  \n> — {_text(it.speaker)}" if it.speaker else "")
-        for it in found.quotes
+        f"> {_at(it.start_s)}{_text(it.text)}" + (f"  \n> — {_text(name)}" if name else "")
+        for it, name in ((it, name_at(it, transcript)) for it in found.quotes)
     )
     yield from _section("Quotes", ["\n\n".join(quotes)] if found.quotes else [], marked=False)
     actions = (
@@ -69,7 +84,8 @@ def _provenance(result: EpisodeResult) -> Iterator[str]:
     if result.analysis and result.analysis.source == "outline":
         yield "No model understood this episode: the outline above is quoted from the transcript."
     for name, leg in result.legs.items():
-        yield f"{NAMES[name]}: {_leg(leg)}"
+        if name != "speakers" or leg.status == "ok" or leg.falls_short(result.options):
+            yield f"{NAMES[name]}: {_leg(leg)}"
     if result.analysis and result.analysis.chapters_source:
         yield f"Chapters: {CHAPTERS[result.analysis.chapters_source]}"
     if result.transcript:

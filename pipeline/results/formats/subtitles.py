@@ -1,13 +1,15 @@
 """Caption files: SubRip, WebVTT and TSV."""
 
-from pipeline.results.captions import captions
+from collections.abc import Mapping
+
+from pipeline.results.captions import Caption, captions, labelled_captions
 from pipeline.results.formats.base import TranscriptFormat
 from pipeline.types import MergedTranscript
 from pipeline.types.time_format import timestamp
 
 
 class SubRip(TranscriptFormat):
-    """SRT captions."""
+    """SRT captions; in a dialogue, a turn begins with its speaker's name."""
 
     file = "transcript.srt"
 
@@ -15,19 +17,20 @@ class SubRip(TranscriptFormat):
         """Return numbered captions."""
         return "\n".join(
             f"{number}\n{timestamp(caption.start_ms, ',')} --> {timestamp(caption.end_ms, ',')}\n{caption.text}\n"
-            for number, caption in enumerate(captions(transcript), start=1)
+            for number, caption in enumerate(labelled_captions(transcript), start=1)
         )
 
 
 class WebVtt(TranscriptFormat):
-    """WebVTT captions (https://www.w3.org/TR/webvtt1/)."""
+    """WebVTT captions (https://www.w3.org/TR/webvtt1/); in a dialogue, each is a voice span of its speaker."""
 
     file = "transcript.vtt"
 
     def of(self, transcript: MergedTranscript) -> str:
         """Return captions with WebVTT's special characters escaped."""
+        labels = transcript.labels
         cues = (
-            f"\n{timestamp(caption.start_ms, '.')} --> {timestamp(caption.end_ms, '.')}\n{_escape(caption.text)}\n"
+            f"\n{timestamp(caption.start_ms, '.')} --> {timestamp(caption.end_ms, '.')}\n{_payload(caption, labels)}\n"
             for caption in captions(transcript)
         )
         return "WEBVTT\n" + "".join(cues)
@@ -45,6 +48,12 @@ class TabSeparated(TranscriptFormat):
             for segment in transcript.spoken
         )
         return "start\tend\ttext\n" + "".join(lines)
+
+
+def _payload(caption: Caption, labels: Mapping[str, str]) -> str:
+    """Return a cue's text; the end tag of a voice span that is the whole cue may be omitted."""
+    label = labels.get(caption.speaker or "")
+    return (f"<v {_escape(label)}>" if label else "") + _escape(caption.text)
 
 
 def _escape(text: str) -> str:

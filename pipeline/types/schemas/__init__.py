@@ -4,13 +4,14 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from pipeline.types import Analysis, EpisodeResult, Model, Transcript
+from pipeline.types import Analysis, Diarization, EpisodeResult, Model, Transcript
 from pipeline.types.podcasting import PlayerChapters, PlayerTranscript
 from pipeline.types.report import BatchReport
 
 MODELS: dict[str, type[Model]] = {
     "transcript": Transcript,
     "transcript.podcast": PlayerTranscript,
+    "speakers": Diarization,
     "analysis": Analysis,
     "chapters": PlayerChapters,
     "result": EpisodeResult,

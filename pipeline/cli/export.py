@@ -54,9 +54,15 @@ def export(
     for name in chosen:
         form = FORMATS[name]
         if not form.fits(result):
-            raise StorageError(f"{episode} has nothing for {form.file}: {result.reason or 'it holds no transcript.'}")
+            raise StorageError(f"{episode} has nothing for {form.file}: {_why_not(result, name)}")
         text = with_audio(result, audio) if audio and name == "player" else form.render(result)
         _write(text, to / form.file if to else None)
+
+
+def _why_not(result: "EpisodeResult", name: str) -> str:
+    speakers = result.legs.get("speakers") if name == "speakers" else None
+    fallback = "its speakers were not told apart." if name == "speakers" else "it holds no transcript."
+    return result.reason or (speakers.reason if speakers else "") or fallback
 
 
 def _read(episode: str) -> "EpisodeResult":

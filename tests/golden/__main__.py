@@ -1,6 +1,7 @@
 """Write what the forms make of `result.json` here: `python -m tests.golden`. Read the difference before you keep it."""
 
-from tests.golden.show import FOLDER, rendered_show
+from tests.golden.show import FOLDERS, rendered
 
-for name, data in rendered_show().items():
-    (FOLDER / name).write_bytes(data)
+for folder in FOLDERS:
+    for name, data in rendered(folder).items():
+        (folder / name).write_bytes(data)

@@ -9,13 +9,15 @@ from pipeline.cli import app
 from pipeline.errors import StorageError
 from pipeline.results.formats import FORMATS, render_all
 from tests.results import merged, result, segment
-from tests.unit.test_formats import SHOW
+from tests.unit.test_formats import FOUND, TALK, of_dialogue
+
+DONE = of_dialogue(TALK, FOUND)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """What an episode left, of which only the manifest is still there."""
-    (tmp_path / "result.json").write_bytes(SHOW.to_json())
+    (tmp_path / "result.json").write_bytes(DONE.to_json())
     return tmp_path
 
 
@@ -39,18 +41,18 @@ def test_each_form_is_made_again_byte_by_byte_from_the_manifest_alone(folder: Pa
     done = export(folder, "--format", name)
 
     assert done.exit_code == 0, done.output
-    assert done.stdout_bytes == render_all(SHOW)[FORMATS[name].file]
+    assert done.stdout_bytes == render_all(DONE)[FORMATS[name].file]
 
 
 def test_the_manifest_itself_may_be_named(folder: Path) -> None:
-    assert export(folder / "result.json", "--format", "txt").stdout == FORMATS["txt"].render(SHOW)
+    assert export(folder / "result.json", "--format", "txt").stdout == FORMATS["txt"].render(DONE)
 
 
 def test_all_forms_go_to_a_folder(folder: Path, tmp_path: Path) -> None:
     done = export(folder, "--to", tmp_path / "again")
 
     assert done.exit_code == 0, done.output
-    assert {file.name: file.read_bytes() for file in (tmp_path / "again").iterdir()} == render_all(SHOW)
+    assert {file.name: file.read_bytes() for file in (tmp_path / "again").iterdir()} == render_all(DONE)
 
 
 def test_the_player_may_hold_the_audio(folder: Path, tmp_path: Path) -> None:
@@ -86,3 +88,5 @@ def test_a_form_that_there_is_nothing_for_is_said(tmp_path: Path) -> None:
     (tmp_path / "result.json").write_bytes(result(merged(segment("Hello there.", 0.0))).to_json())
 
     assert "has nothing for chapters.json" in str(export(tmp_path, "--format", "chapters").exception)
+    said = str(export(tmp_path, "--format", "speakers").exception)
+    assert said.endswith("has nothing for speakers.json: its speakers were not told apart.")

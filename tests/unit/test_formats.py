@@ -218,7 +218,7 @@ def test_what_was_dropped_is_in_no_form_but_whispers_own() -> None:
 
 @pytest.mark.parametrize("name", BY_FILE)
 def test_a_file_ends_with_one_line_break(name: str) -> None:
-    text = render(name)
+    text = render(name, of_dialogue(TALK, FOUND))
 
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
@@ -310,7 +310,7 @@ def test_the_notes_tell_who_speaks_and_whose_a_quote_is() -> None:
 
     notes = render("notes.md", of_dialogue(TALK, found))
 
-    assert "## Who speaks\n\n- Speaker 1: 0:02 (34 %)\n- Tom \\<Reed\\> \\& Sons Bakers: 0:03 (66 %)" in notes
+    assert "## Who speaks\n\n- Speaker 1: 0:02 (38 %)\n- Tom \\<Reed\\> \\& Sons Bakers: 0:02 (62 %)" in notes
     assert "> 0:02 Yeast.  \n> — Tom \\<Reed\\> \\& Sons Bakers" in notes
     assert "- Speakers: voices, 1.5 s of work" in notes
 

@@ -35,13 +35,14 @@ class SpeakersJson:
 
     def fits(self, result: EpisodeResult) -> bool:
         """Return whether the speakers of a transcript were told apart."""
-        return result.transcript is not None and "speakers" in result.legs and result.legs["speakers"].status == "ok"
+        leg = result.legs.get("speakers")
+        return result.transcript is not None and leg is not None and leg.status == "ok"
 
     def render(self, result: EpisodeResult) -> str:
         """Return JSON without the voices; validates against `schemas/speakers.schema.json`."""
-        if result.transcript is None:
-            raise ValueError(f"{self.file} needs a transcript")
-        leg, transcript = result.legs["speakers"], result.transcript
+        leg, transcript = result.legs.get("speakers"), result.transcript
+        if leg is None or transcript is None:
+            raise ValueError(f"{self.file} needs a transcript whose speakers were told apart")
         found = Diarization(
             turns=transcript.turns,
             speakers=transcript.speakers,

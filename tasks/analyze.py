@@ -3,8 +3,10 @@
 from typing import Any
 
 from pipeline.celery import app
+from pipeline.results.first_words import first_words
 from pipeline.results.manifest import product_name
-from pipeline.results.merge import transcript_so_far
+from pipeline.results.merge import speakers_so_far, transcript_so_far
+from pipeline.results.voxtral_names import evident
 from pipeline.settings import chosen
 from pipeline.types import Analysis, Context, LegOutcome
 from tasks.base.audio_file import local_audio
@@ -29,6 +31,7 @@ def _analyze(leg: LegRun) -> LegOutcome:
             audio, leg.spec.options, leg.report, leg.checkpoints, leg.is_cancelled, Context.of(leg.spec)
         )
     analysis = _with_chapters(analysis, analyst, leg)
+    analysis = _with_names(analysis, analyst, leg)
     leg.storage.put(product_name(leg.spec, "voxtral"), analysis.to_json())
     return LegOutcome(
         leg="voxtral",
@@ -50,3 +53,13 @@ def _with_chapters(analysis: Analysis, analyst: Analyst, leg: LegRun) -> Analysi
 
     spoken = [(part.start_s, [it.text for it in part.sentences]) for part in transcript_parts(transcript)]
     return analyst.title_chapters(analysis, spoken, leg.checkpoints, leg.is_cancelled)
+
+
+def _with_names(analysis: Analysis, analyst: Analyst, leg: LegRun) -> Analysis:
+    """Return the analysis with names of speakers if the other legs have ended; else the merge finds names alone."""
+    transcript = speakers_so_far(leg.spec, leg.storage)
+    speakers = first_words(transcript) if transcript else []
+    if transcript is None or not speakers:
+        return analysis
+    named = analyst.name_speakers(analysis, speakers, leg.checkpoints, leg.is_cancelled, Context.of(leg.spec))
+    return named.model_copy(update={"speakers": evident(named.speakers, transcript)})

@@ -28,6 +28,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "Overview": OVERVIEW,
     "Details": DETAILS,
     "Heading": {"title": "Bread, and why people bake it", "gist": "They bake."},
+    "Introduced": {"speakers": [{"speaker": "S1", "name": "Ann Miller", "quote": "I am Ann Miller, and I bake."}]},
     "Told": {"answer": "A mill.", "quotes": ["Bread is life."]},
     "Text": {"text": "Zwei Leute backen Brot."},
 }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from pipeline.results.first_words import FirstWords
 from pipeline.types import (
     NO_CONTEXT,
     AlternativeTranscript,
@@ -138,6 +139,28 @@ class Analyst(Protocol):
             chapters: start in seconds and sentences of each chapter, in order.
             checkpoints: store of finished answers; None stores none.
             is_cancelled: called between tokens.
+
+        Raises:
+            CancelledError: `is_cancelled` returned True.
+        """
+        ...
+
+    def name_speakers(
+        self,
+        analysis: Analysis,
+        speakers: Sequence[FirstWords],
+        checkpoints: Checkpoints | None = None,
+        is_cancelled: Callable[[], bool] | None = None,
+        context: Context = NO_CONTEXT,
+    ) -> Analysis:
+        """Return the analysis with the names of speakers that are said in their first sentences or just before them.
+
+        Args:
+            analysis: the analysis of the episode.
+            speakers: the first sentences of each speaker.
+            checkpoints: store of finished answers; None stores none.
+            is_cancelled: called between tokens.
+            context: the names of the episode, for their spelling only.
 
         Raises:
             CancelledError: `is_cancelled` returned True.

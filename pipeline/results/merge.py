@@ -112,6 +112,14 @@ def transcript_so_far(spec: JobSpec, storage: Storage) -> Transcript | None:
     return spoken_part(read_heard(spec, storage))
 
 
+def speakers_so_far(spec: JobSpec, storage: Storage) -> MergedTranscript | None:
+    """Return Whisper's transcript with its speakers while the job is running; None if either is not stored yet."""
+    if not all(storage.exists(product_name(spec, leg)) for leg in ("whisper", "speakers")):
+        return None
+    found = Diarization.from_json(read_product(spec, "speakers", storage))
+    return with_speakers(read_transcript(spec, storage), found)
+
+
 def read_form(spec: JobSpec, name: str, storage: Storage) -> bytes:
     """Return a format of a job's transcript: the public file, or rendered again if that is another job's.
 

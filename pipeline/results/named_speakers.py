@@ -4,6 +4,7 @@ from pipeline.results.known_people import people_of
 from pipeline.results.name_evidence import names_said
 from pipeline.results.speaker_names import carried_over, with_found_names
 from pipeline.results.speakers import with_speakers
+from pipeline.results.voxtral_names import by_speaker
 from pipeline.types import Analysis, Diarization, EpisodeResult, JobSpec, MergedTranscript
 
 
@@ -22,6 +23,8 @@ def with_names(
         if not transcript.speakers and spec.options.runs("speakers"):
             transcript = _with_earlier_speakers(transcript, public)
         transcript = carried_over(transcript, public)
+    if analysis:
+        transcript = with_found_names(transcript, by_speaker(analysis.speakers, transcript), "voxtral")
     return with_found_names(transcript, names_said(transcript, people_of(spec, analysis)), "transcript")
 
 

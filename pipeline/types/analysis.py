@@ -1,6 +1,8 @@
 """The analysis of an episode by Voxtral."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from pipeline.types.model import Model
 from pipeline.types.speakers import SpeakerId
@@ -74,6 +76,20 @@ class CustomAnswer(Timestamped):
     """Sentences of the episode that say it, as the model transcribed them, in order."""
 
 
+class NamedSpeaker(Model):
+    """A speaker whose name Voxtral read in the transcript."""
+
+    speaker: str
+    """Id of the speaker when Voxtral was asked; the merge finds the speaker again by `turn_s`."""
+    name: str
+    quote: str
+    """Sentence of the transcript in which the name is said."""
+    quote_s: float | None = None
+    """Start of that sentence in seconds."""
+    turn_s: float | None = None
+    """Start of the speaker's longest turn in seconds."""
+
+
 class Respelling(Model):
     """A name that the merge has spelt as in the transcript."""
 
@@ -110,6 +126,8 @@ class Analysis(Model):
     reply: str | None = None
     transcription: str | None = None
     """Voxtral's transcript of the episode, for a full second opinion."""
+    speakers: Annotated[tuple[NamedSpeaker, ...], Field(exclude_if=lambda speakers: not speakers)] = ()
+    """Speakers whose names Voxtral read in the transcript."""
     respelt: tuple[Respelling, ...] = ()
     """Names that are spelt otherwise here than Voxtral wrote them, in order of appearance."""
     sections: int = 1

@@ -201,6 +201,9 @@ class FastAnalyst:
         heard_s = self._windows * WINDOW_S
         return Analysis(source="voxtral", model=self.model, summary="Windows are counted.", heard_s=heard_s)
 
+    def name_speakers(self, analysis: Analysis, *_: Any) -> Analysis:
+        return analysis
+
     def title_chapters(
         self,
         analysis: Analysis,

@@ -56,6 +56,9 @@ class Engine:
         self.context = rest[-1]
         return HEARD
 
+    def name_speakers(self, analysis: Analysis, *_: Any) -> Analysis:
+        return analysis
+
     def title_chapters(self, analysis: Analysis, *_: Any) -> Analysis:
         return analysis
 

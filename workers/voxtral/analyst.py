@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pipeline.results.first_words import FirstWords
 from pipeline.types import NO_CONTEXT, AlternativeTranscript, Analysis, Context, CustomAnswer, Options, TimeSpan
 from workers.audio.audio_file import AudioFile
 from workers.engine import Checkpoints, EncodingStore, Report, SpokenChapter
@@ -12,6 +13,7 @@ from workers.voxtral.assembly import Part, assemble, own_answer
 from workers.voxtral.backend import AudioBackend
 from workers.voxtral.deadline import Deadline
 from workers.voxtral.headings import heading, titled
+from workers.voxtral.introduced import introduced, named
 from workers.voxtral.prompts import Note, Question, about_sections, own, transcription
 from workers.voxtral.sections import CHUNK_S, Section, batches, cut, excerpts, section_length_s
 
@@ -113,6 +115,24 @@ class VoxtralAnalyst:
                 "truncated": analysis.truncated or any(note.truncated for note in notes),
             }
         )
+
+    def name_speakers(
+        self,
+        analysis: Analysis,
+        speakers: Sequence[FirstWords],
+        checkpoints: Checkpoints | None = None,
+        is_cancelled: Callable[[], bool] | None = None,
+        context: Context = NO_CONTEXT,
+    ) -> Analysis:
+        """Return the analysis with names of speakers, whose quotes are not checked yet.
+
+        Raises:
+            CancelledError: `is_cancelled` returned True; finished answers are in `checkpoints`.
+            EngineError: the device or the server fails.
+        """
+        cached = self._cached(self._backend, checkpoints, context)
+        note = introduced(cached, speakers, Deadline(self._budget_s, is_cancelled))
+        return analysis.model_copy(update={"speakers": named(note.answer, speakers)})
 
     def transcribe(
         self,

@@ -84,6 +84,20 @@ class Heading(AnswerSchema):
     gist: Annotated[str, Field(max_length=240)] = ""
 
 
+class NamedVoice(AnswerSchema):
+    """A speaker and the sentence that says the name."""
+
+    speaker: Annotated[str, Field(max_length=4)] = ""
+    name: Name = ""
+    quote: Annotated[str, Field(max_length=240)] = ""
+
+
+class Introduced(AnswerSchema):
+    """The speakers whose names are said."""
+
+    speakers: Annotated[tuple[NamedVoice, ...], Field(max_length=12)] = ()
+
+
 class Told(AnswerSchema):
     """The answer to a listener's own question; None where the audio does not say."""
 
@@ -103,7 +117,7 @@ class Transcribed(AnswerSchema):
     text: str = ""
 
 
-GUIDED: tuple[type[AnswerSchema], ...] = (Overview, Details, Heading, Told, Text)
+GUIDED: tuple[type[AnswerSchema], ...] = (Overview, Details, Heading, Introduced, Told, Text)
 """What the model is guided to."""
 
 AnyAnswer = TypeVar("AnyAnswer", bound=AnswerSchema)

@@ -41,6 +41,12 @@ _GREETING = re.compile(
 _OF_ANOTHER = re.compile(r"(?i:\W*(?:and |so |now )?(?:he|she|they|who|welcome|hello|hi|thanks?|it)\b)")
 
 
+_GUEST = (
+    r"(?:with me(?: today| now)? is|joining (?:me|us)(?: today| now)? is|(?:my|our) guest(?: today)? is|joined by"
+    r"|please welcome)"
+)
+
+
 class Claim(NamedTuple):
     """A sentence by which a speaker has a name."""
 
@@ -122,6 +128,7 @@ def _patterns(
     thanks = rf"(?i:\bthank(?:s| you)(?: so much| very much)?(?: for [\w' ]{{1,40}})?),? {name}"
     return [
         (re.compile(rf"(?i:\b(?:welcome(?: back)?(?: to [\w' ]{{1,40}})?|hello|hi)),? {name}"), GREETED, None),
+        (re.compile(rf"(?i:\b{_GUEST}) {name}(?! and [A-Z])"), GREETED, None),
         (re.compile(rf"^(?i:(?:so|and|but|well|now|okay),? )?{name},.*\?$"), ADDRESSED, None),
         (re.compile(rf", {name}(?:\?|, .*\?)$"), ADDRESSED, None),
         (re.compile(thanks), ADDRESSED, _between_two),

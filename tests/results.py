@@ -11,9 +11,7 @@ from pipeline.types import (
     EpisodeResult,
     JobState,
     LegOutcome,
-    MergedSegment,
     MergedTranscript,
-    MergedWord,
     Options,
     Segment,
     Speaker,
@@ -91,9 +89,11 @@ def told_apart(*turns: tuple[str, float, float], names: dict[str, str] | None = 
     )
 
 
-def dialogue(*said: tuple[str, str], names: dict[str, str] | None = None, pause_s: float = 0.4) -> MergedTranscript:
+def dialogue(
+    *said: tuple[str, str], names: dict[str, str] | None = None, pause_s: float = 0.4, start_s: float = 0.0
+) -> MergedTranscript:
     """Return a transcript of turns, each a speaker with a text, one after another."""
-    now_s, segments, turns = 0.0, [], []
+    now_s, segments, turns = start_s, [], []
     for speaker, text in said:
         segments.append(segment(text, now_s))
         turns.append((speaker, now_s, segments[-1].end_s))
@@ -119,21 +119,3 @@ def result(spoken: MergedTranscript | None, analysis: Analysis | None = None) ->
         submitted_at="2026-01-02T03:04:05.678+00:00",
         transcript=spoken,
     )
-
-
-def dialogue(*turns: tuple[str, str], start_s: float = 0.0, pause_s: float = 0.5) -> MergedTranscript:
-    """Return a transcript with a segment and a turn for each pair of speaker and text."""
-    segments: list[MergedSegment] = []
-    for number, (speaker, text) in enumerate(turns):
-        said = segment(text, start_s)
-        words = tuple(MergedWord(**it.model_dump(), speaker=speaker) for it in said.words)  # type: ignore[arg-type]
-        fields = said.model_dump(exclude={"words", "id"})
-        segments.append(MergedSegment(**fields, id=number, words=words, speaker=speaker))
-        start_s = said.end_s + pause_s
-    spoken = merged()
-    own = tuple(SpeakerTurn(speaker=it.speaker or "", start_s=it.start_s, end_s=it.end_s) for it in segments)
-    speakers = tuple(
-        Speaker(id=id_, talk_s=round(sum(it.end_s - it.start_s for it in own if it.speaker == id_), 2))
-        for id_ in dict.fromkeys(speaker for speaker, _ in turns)
-    )
-    return spoken.with_segments(segments).model_copy(update={"speakers": speakers, "turns": own, "audio_s": start_s})

@@ -14,7 +14,7 @@ SPOKEN = dialogue(("S1", "Window 0."), ("S2", "Window 1."))
 
 def done(server: Server, name: str, *, are_told_apart: bool = True) -> tuple[str, str]:
     """Return a job that has ended, with two speakers, and the URI of its folder."""
-    job: str = server.send("/hybrid", name).json()["id"]
+    job: str = server.send("/hybrid", name, speakers="on" if are_told_apart else "off").json()["id"]
     server.wait_for(job, "completed")
     (folder,) = server.to.glob(f"hybrid*/*{job.partition('-')[0]}")
     if are_told_apart:

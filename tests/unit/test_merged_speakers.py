@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.results.manifest import product_name, read_manifest
-from pipeline.results.merge import merge_legs, publish, read_heard, read_transcript, write_transcript
+from pipeline.results.merge import merge_legs, read_heard, read_transcript, write_transcript
+from pipeline.results.publication import publish
 from pipeline.results.uncertainty import flag_uncertain
 from pipeline.storage import Storage, open_storage
 from pipeline.types import Analysis, Diarization, Episode, EpisodeResult, JobSpec, Leg, LegOutcome, Options, Transcript

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from pipeline.client.batch_progress import BatchProgress, BatchTotals
 from pipeline.client.episode_row import EpisodeRow, last_part
-from pipeline.types import JobState, Leg
-from pipeline.types.pools import LOADING
+from pipeline.types import LEGS, MODEL_LEGS, JobState, Leg
+from pipeline.types.pools import LOADING, POOL_OF
 from pipeline.types.records import LegRecord
 from pipeline.types.time_format import hms
 
@@ -26,20 +26,20 @@ BAR_WIDTH = 24
 
 
 def live(watch: BatchProgress, pools: dict[str, dict[str, str]], submitted: str = "") -> RenderableType:
-    """Return one row per episode with both legs, and a total with an estimate of the time left."""
+    """Return one row per episode with its legs, and a total with an estimate of the time left."""
     table = Table(box=None, pad_edge=False, expand=False)
     table.add_column("episode", overflow="ellipsis", no_wrap=True, max_width=40)
     table.add_column("length", justify="right")
-    table.add_column("whisper", no_wrap=True)
-    table.add_column("voxtral", no_wrap=True)
-    table.add_column("state", no_wrap=True)
     shown = watch.shown()
+    legs: tuple[Leg, ...] = LEGS if any(map(_tells_speakers_apart, shown)) else MODEL_LEGS
+    for leg in legs:
+        table.add_column(leg, no_wrap=True)
+    table.add_column("state", no_wrap=True)
     for row in shown:
         table.add_row(
             row.name,
             hms(row.audio_s) if row.audio_s else "",
-            _leg(row, "whisper", pools),
-            _leg(row, "voxtral", pools),
+            *(_leg(row, leg, pools) for leg in legs),
             _state(row),
         )
     hidden = watch.open_count + watch.sums.episodes - len(shown)
@@ -96,13 +96,18 @@ def line(row: EpisodeRow) -> str:
     return f"{row.source}: {row.state.value}{' already' if row.was_done else ''}{length}{took}{reason}"
 
 
+def _tells_speakers_apart(row: EpisodeRow) -> bool:
+    leg = row.record.legs["speakers"] if row.record else LegRecord()
+    return leg.outcome.status != "skipped" if leg.outcome else leg.done_s > 0
+
+
 def _leg(row: EpisodeRow, name: Leg, pools: dict[str, dict[str, str]]) -> RenderableType:
     leg = row.record.legs[name] if row.record else LegRecord()
     if outcome := leg.outcome:
         took = f" {outcome.work_s:.1f} s" if outcome.status == "ok" else ""
         return Text(f"{MARKS[outcome.status]} {outcome.status}{took}", style="dim" if row.was_done else "")
     if leg.started_at is None:
-        return Text("" if row.state.is_final else _waiting(pools.get(name, {})), style="dim")
+        return Text("" if row.state.is_final else _waiting(pools.get(POOL_OF[name], {})), style="dim")
     if leg.total_s and leg.done_s:
         return Text(f"{hms(leg.done_s)} of {hms(leg.total_s)}")
     return Text(f"at work, {hms(max(0.0, time.time() - leg.started_at))}")

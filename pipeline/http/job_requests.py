@@ -188,6 +188,7 @@ def body(example: str) -> dict[str, Any]:
     """Return the OpenAPI description of a request's body."""
     fields: dict[str, Any] = JobForm.model_json_schema()["properties"]
     fields.pop("legs")
+    fields["speakers"]["anyOf"].insert(0, {"type": "string", "enum": ["on", "off"]})  # as a form writes it
     optional = {name: it for name, it in fields.items() if name != "url"}
     address = {"type": "string", "pattern": r"^(https?|s3)://[^\s]+$", "maxLength": 2000}
     file = {"type": "string", "format": "binary", "description": "Audio or video, of any kind that FFmpeg reads."}

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from pipeline.http.job_requests import order
+from pipeline.types import MODEL_LEGS
 from tests.faults.fleet import runs, wait_until
 from tests.http.server import Server, audio
 from tests.web import start_site
@@ -172,6 +174,49 @@ def test_the_list_begins_with_the_newest(server: Server) -> None:
     assert [it["id"] for it in listed["jobs"]] == [jobs[2], jobs[1]]
     assert server.http.get("/jobs", params={"limit": 1, "offset": 2}).json()["jobs"][0]["id"] == jobs[0]
     assert listed["count"] >= 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "speakers", "bounds"),
+    [
+        ({"speakers": "on"}, True, (None, None)),
+        ({"speakers": "off"}, False, (None, None)),
+        ({"speakers": "2"}, 2, (None, None)),
+        ({"speakers": "on", "min_speakers": "2", "max_speakers": "4"}, True, (2, 4)),
+        ({}, None, (None, None)),
+    ],
+)
+@pytest.mark.parametrize("to", ["/transcribe", "/hybrid"])
+def test_speakers_are_asked_for_in_a_form(
+    server: Server, to: str, fields: dict[str, str], speakers: bool | int | None, bounds: tuple[int | None, int | None]
+) -> None:
+    options = server.send(f"{to}?wait=0", "dialogue.mp3", **fields).json()["options"]
+
+    assert (options["speakers"], type(options["speakers"])) == (speakers, type(speakers))
+    assert (options["min_speakers"], options["max_speakers"]) == bounds
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"speakers": "51"}, "less than or equal to 50"),
+        ({"speakers": "two"}, "speakers"),
+        ({"min_speakers": "3", "max_speakers": "2"}, "min_speakers is larger than max_speakers"),
+        ({"speakers": "2", "max_speakers": "3"}, "give either the number of speakers or its bounds"),
+    ],
+)
+def test_speakers_that_do_not_fit_are_refused(server: Server, fields: dict[str, str], sentence: str) -> None:
+    answer = server.send("/hybrid", "dialogue.mp3", **fields)
+
+    assert answer.status_code == 422
+    assert sentence in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(("asked", "speakers"), [(True, True), (False, False), (3, 3), (1, 1), ("on", True)])
+def test_speakers_in_json_are_a_number_or_a_switch(asked: object, speakers: object) -> None:
+    options = order({"url": ["https://example.org/ep.mp3"], "speakers": [asked]}, None, legs=MODEL_LEGS).options
+
+    assert (options.speakers, type(options.speakers)) == (speakers, type(speakers))
 
 
 def test_audio_on_the_web_is_fetched_but_never_from_a_private_address(server: Server) -> None:

@@ -65,7 +65,7 @@ def test_a_file_that_is_chosen_is_sent_and_both_legs_are_seen_to_work(
     row = home.job(episode.name)
     home.page.wait_for_function(
         "name => [...document.querySelectorAll('#jobs > li')].some(it => it.textContent.includes(name)"
-        " && [...it.querySelectorAll('progress')].every(bar => bar.value > 0 && bar.value < 1))",
+        " && [...it.querySelectorAll('.leg:not(.speakers) progress')].every(bar => bar.value > 0 && bar.value < 1))",
         arg=episode.name,
     )
     holds[0].unlink()
@@ -73,7 +73,7 @@ def test_a_file_that_is_chosen_is_sent_and_both_legs_are_seen_to_work(
     holds[1].unlink()
     home.wait_for(episode.name, "completed")
 
-    assert row.locator("progress").evaluate_all("bars => bars.map(bar => bar.value)") == [1, 1]
+    assert row.locator("progress").evaluate_all("bars => bars.map(bar => bar.value)") == [1, 1, 1]
     assert row.locator(".links a").all_inner_texts() == ["Listen", "Text", "SRT", "WebVTT", "JSON", "Result"]
 
 
@@ -121,6 +121,11 @@ def test_a_search_leads_to_the_place_in_the_player(home: Open, server: Server) -
     home.page.keyboard.press("/")
     home.page.keyboard.type("wind")
     home.page.wait_for_selector("#places li mark")
+    assert home.page.locator(f"#places a[href*='{job}'] b").all_inner_texts() == [
+        "Speaker 1: ",
+        "Speaker 2: ",
+        "Speaker 1: ",
+    ]
     href = home.page.locator(f"#places a[href*='{job}']").first.get_attribute("href")
     home.page.locator(f"#places a[href='{href}']").click()
 

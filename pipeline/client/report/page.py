@@ -72,8 +72,11 @@ def _below(row: EpisodeRow) -> str:
 
 def _work(row: EpisodeRow, leg: Leg) -> str:
     outcome = row.record.legs[leg].outcome if row.record else None
-    if outcome is None or outcome.status != "ok":
-        return outcome.status if outcome else ""
+    if row.record is None or outcome is None:
+        return ""
+    if outcome.status != "ok":
+        is_noted = leg != "speakers" or outcome.falls_short(row.record.spec.options)
+        return outcome.status if is_noted else ""
     return "reused" if outcome.reused else _seconds(outcome.work_s)
 
 

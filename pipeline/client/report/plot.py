@@ -26,7 +26,7 @@ class Point:
 
 
 class Plot:
-    """The points of both legs, with lines of equal speed."""
+    """The points of all legs, with lines of equal speed."""
 
     def __init__(self, points: list[Point]) -> None:
         self.points = [it for it in points if it.audio_s > 0 and it.work_s > 0]
@@ -38,7 +38,7 @@ class Plot:
         if not self.points:
             return "<p>No leg has worked in this batch, so there is nothing to plot.</p>"
         parts = [*self._grid(), *self._speeds(), *self._dots()]
-        label = "Seconds of work by the length of the episode, for each model"
+        label = "Seconds of work by the length of the episode, for each leg"
         return (
             f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}'
             f'<text class="axis" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 8}" text-anchor="middle">'

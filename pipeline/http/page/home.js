@@ -122,7 +122,8 @@
     if (job.links.player) name.href = relative(job.links.player); else name.removeAttribute("href");
     row.querySelector(".state").textContent = job.state;
     row.querySelector(".length").textContent = job.audio_s ? hms(job.audio_s) : "";
-    for (const leg of ["whisper", "voxtral"]) drawLeg(row.querySelector(`.${leg}`), job.legs[leg], job);
+    for (const leg of ["whisper", "voxtral", "speakers"]) drawLeg(row.querySelector(`.${leg}`), job.legs[leg], job);
+    row.querySelector(".speakers").hidden = job.legs.speakers.status === "skipped";  // as it is wherever they are not wanted
     row.querySelector(".text").textContent = isOpen(job) ? job.legs.whisper.text || job.legs.voxtral.text : "";
     row.querySelector(".reason").textContent = job.reason;
     drawLinks(row.querySelector(".links"), job);

@@ -3,6 +3,10 @@
 import pytest
 
 from pipeline import JobState, Options
+from pipeline.client.naming import name_speakers
+from pipeline.results.manifest import changed_files, read_manifest
+from pipeline.state.job_store import JobStore
+from pipeline.storage import open_storage
 from tests.faults.fleet import TIMEOUT_S, Fleet, is_consistent, wait_until, windows
 
 pytestmark = pytest.mark.xdist_group("fleet")
@@ -70,3 +74,34 @@ def test_speakers_that_are_switched_off_take_no_time(fleet: Fleet) -> None:
     assert result.state is JobState.COMPLETED
     assert result.legs["speakers"].status == "skipped"
     assert windows(fleet.stage, "speakers", "mute") == []
+
+
+@pytest.mark.parametrize("is_off", [False, True])
+def test_a_name_from_the_user_stays_when_the_episode_is_processed_by_force(fleet: Fleet, is_off: bool) -> None:
+    # Given an episode with a speaker who was named
+    name = f"christened-{is_off}".lower()
+    job = fleet.submit(name)
+    job.result(timeout=TIMEOUT_S)
+    name_speakers(job.uri, {"S2": "Tom Reed"}, JobStore(), job.spec)
+
+    # When it is processed again, by voices or without a diarizer
+    flag = fleet.stage.switch_off_speakers() if is_off else None
+    again = fleet.submit(name, force=True)
+    result = again.result(timeout=TIMEOUT_S)
+    if flag:
+        flag.unlink()
+
+    # Then the name is there, and every file fits the manifest
+    assert result.attempt == 2
+    assert (result.legs["speakers"].status, result.state) == ("skipped" if is_off else "ok", JobState.COMPLETED)
+    assert result.transcript
+    assert [(it.id, it.name, it.name_source) for it in result.transcript.speakers] == [
+        ("S1", None, None),
+        ("S2", "Tom Reed", "user"),
+    ]
+    assert [it.speaker for it in result.transcript.spoken] == ["S1", "S2", "S1"]
+    storage = open_storage(job.uri)
+    public = read_manifest(storage)
+    assert public
+    assert changed_files(public, storage) == []
+    assert b"Tom Reed" in storage.get("transcript.vtt")

@@ -2,27 +2,18 @@
 
 import pytest
 
-from pipeline.results.manifest import changed_files, read_manifest, write_manifest
-from pipeline.results.publication import write_files
+from pipeline.results.manifest import changed_files, read_manifest
 from pipeline.storage import open_storage
 from tests.http.server import Server
-from tests.results import dialogue
 
 pytestmark = pytest.mark.xdist_group("http")
-SPOKEN = dialogue(("S1", "Window 0."), ("S2", "Window 1."))
 
 
-def done(server: Server, name: str, *, are_told_apart: bool = True) -> tuple[str, str]:
-    """Return a job that has ended, with two speakers, and the URI of its folder."""
-    job: str = server.send("/hybrid", name, speakers="on" if are_told_apart else "off").json()["id"]
+def done(server: Server, name: str, **options: str) -> tuple[str, str]:
+    """Return a job that has ended, and the URI of its folder."""
+    job: str = server.send("/hybrid", name, **options).json()["id"]
     server.wait_for(job, "completed")
     (folder,) = server.to.glob(f"hybrid*/*{job.partition('-')[0]}")
-    if are_told_apart:
-        storage = open_storage(folder.as_uri())
-        result = read_manifest(storage)
-        assert result
-        result = result.model_copy(update={"transcript": SPOKEN})
-        write_manifest(result.model_copy(update={"files": write_files(result, storage)}), storage)
     return job, folder.as_uri()
 
 
@@ -50,7 +41,7 @@ def test_speakers_are_named_in_the_result_and_in_its_files(server: Server) -> No
 
 def test_what_cannot_be_named_is_refused_with_a_sentence(server: Server) -> None:
     job, uri = done(server, "not named.mp3")
-    silent, _ = done(server, "not told apart.mp3", are_told_apart=False)
+    silent, _ = done(server, "not told apart.mp3", speakers="off")
     cases: list[tuple[str, object, int, str]] = [
         (job, {"S5": "Ada"}, 422, f"There is no S5 in {uri}; its speakers are S1, S2."),
         (job, {"S1": "x" * 101}, 422, "A name has at most 100 characters"),

@@ -78,6 +78,14 @@ def test_who_interjects_has_the_shorter_turn_and_both_turns_stay() -> None:
     assert [(it.speaker, it.start_s, it.end_s) for it in spoken.turns] == [("S1", 0.0, 4.2), ("S2", 1.2, 2.1)]
 
 
+def test_a_turn_of_the_whole_episode_covers_words_far_from_its_start() -> None:
+    heard = merged(*(segment("So it is.", at) for at in (0.0, 50.0, 99.0)))
+
+    spoken = with_speakers(heard, told_apart(("a", 0.0, 100.0), ("b", 48.0, 55.0), ("b", 99.95, 120.0)))
+
+    assert {speaker for speaker, _ in said(spoken)} == {"S1"}
+
+
 def test_an_island_within_a_sentence_is_the_speakers_around_it() -> None:
     heard = merged(segment("We put the bread into the oven.", 0.0))
 

@@ -1,14 +1,13 @@
 """An index of speaker turns by time."""
 
-from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Iterator
 
 from pipeline.types import SpeakerTurn
 
 NEARBY_S = 1.0
 """Maximum distance in seconds of a word from the turn that it is given to, if no turn covers it."""
+_SLOT_S = 10.0
 
 
 class TurnIndex:
@@ -16,8 +15,10 @@ class TurnIndex:
 
     def __init__(self, turns: Iterable[SpeakerTurn]) -> None:
         self.turns = sorted(turns, key=lambda turn: (turn.start_s, turn.end_s))
-        self._starts = [turn.start_s for turn in self.turns]
-        self._latest_ends = list(accumulate((turn.end_s for turn in self.turns), max))
+        self._slots: defaultdict[int, list[SpeakerTurn]] = defaultdict(list)
+        for turn in self.turns:
+            for slot in _slots(turn.start_s, turn.end_s):
+                self._slots[slot].append(turn)
 
     def speaker_of(self, start_s: float, end_s: float) -> str | None:
         """Return the speaker who covers most of a span, or else the nearest one; None if none is nearby.
@@ -46,8 +47,22 @@ class TurnIndex:
             for turn in self._near(start_s, end_s)
         )
 
-    def _near(self, start_s: float, end_s: float) -> Sequence[SpeakerTurn]:
-        """Return the turns that are at most `NEARBY_S` from a span."""
-        first = bisect_left(self._latest_ends, start_s - NEARBY_S)
-        last = bisect_right(self._starts, end_s + NEARBY_S)
-        return [turn for turn in self.turns[first:last] if turn.end_s >= start_s - NEARBY_S]
+    def _near(self, start_s: float, end_s: float) -> list[SpeakerTurn]:
+        """Return the turns that are at most `NEARBY_S` from a span, in order of their starts."""
+        first_s, last_s = start_s - NEARBY_S, end_s + NEARBY_S
+        return [
+            turn
+            for slot in _slots(first_s, last_s)
+            for turn in self._slots.get(slot, ())
+            if turn.start_s <= last_s and turn.end_s >= first_s
+            # A turn of several slots counts in the first of them that the span has.
+            if slot in (_slot(first_s), _slot(turn.start_s))
+        ]
+
+
+def _slots(start_s: float, end_s: float) -> Iterator[int]:
+    yield from range(_slot(start_s), _slot(end_s) + 1)
+
+
+def _slot(time_s: float) -> int:
+    return int(time_s // _SLOT_S)

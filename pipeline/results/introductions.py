@@ -47,6 +47,9 @@ _GUEST = (
 )
 
 
+_GUEST_IS = re.compile(rf"(?i:\b{_GUEST}) ")
+
+
 class Claim(NamedTuple):
     """A sentence by which a speaker has a name."""
 
@@ -58,10 +61,20 @@ class Claim(NamedTuple):
 
 def claims(sentences: Sequence[Sentence], people: KnownPeople) -> list[Claim]:
     """Return the sentences by which speakers have names, in order."""
+    people = people.and_more(_announced(sentences))
     small = small_words(" ".join(it.text for it in sentences))
     turns = [list(own) for _, own in groupby(sentences, key=lambda it: it.speaker)]
     own = [claim for turn in turns for place in range(len(turn)) for claim in _own(turn, place, people, small)]
     return own + list(_addressed(turns, people))
+
+
+def _announced(sentences: Sequence[Sentence]) -> Iterator[str]:
+    """Yield the full names of guests who are announced at the start: "with me is Tom Reed"."""
+    for sentence in sentences:
+        for lead in _GUEST_IS.finditer(sentence.text if sentence.start_s <= OPENING_S else ""):
+            said = name_at(sentence.text, lead.end())
+            if said and " " in said.name and _AFTER.match(sentence.text, said.end):
+                yield said.name
 
 
 def _own(turn: Sequence[Sentence], place: int, people: KnownPeople, small: AbstractSet[str]) -> Iterator[Claim]:

@@ -27,7 +27,8 @@ class KnownPeople:
     """The known people of an episode, by the ways to say their names."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        full = [name for name in dict.fromkeys(" ".join(it.split()) for it in names) if _looks_like_one(name)]
+        self._names = tuple(names)
+        full = [name for name in dict.fromkeys(" ".join(it.split()) for it in self._names) if _looks_like_one(name)]
         firsts = Counter(name.split()[0].casefold() for name in full)
         self.forms = {name.casefold(): name for name in full}
         for name in full:
@@ -35,6 +36,10 @@ class KnownPeople:
             if firsts[words[0]] == 1:
                 self.forms.setdefault(words[0], name)
             self.forms.setdefault(f"{words[0]} {words[-1]}", name)
+
+    def and_more(self, names: Iterable[str]) -> "KnownPeople":
+        """Return these people and more, of whom those are left out whose names are a way to say a known one."""
+        return KnownPeople([*self._names, *(name for name in names if not self.full_name(name))])
 
     def full_name(self, said: str) -> str | None:
         """Return the full name of the one person who is called so; None if nobody or several are."""

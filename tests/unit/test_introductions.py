@@ -117,6 +117,18 @@ def test_who_is_welcomed_or_asked_twice_and_then_speaks_has_the_name() -> None:
         assert names(spoken) == {}, "only people who are known are addressed"
 
 
+def test_a_guest_who_is_announced_by_his_full_name_need_not_be_known() -> None:
+    announced = dialogue(("S1", "I am Ada Brook, and with me is Tom Reed. We talk about bread."), ("S2", "We do."))
+    later = dialogue(("S1", "With me is Tom Reed."), ("S2", "Yes."), start_s=700.0)
+    by_first_name = dialogue(("S1", "With me is Tom."), ("S2", "Yes."))
+    two = dialogue(("S1", "With me is Tom Reed and Eve Moss."), ("S2", "Yes."))
+    nobody = dialogue(("S1", "With me is Tom Reed's sister."), ("S2", "Yes."))
+
+    assert names(announced) == {"S1": "Ada Brook", "S2": "Tom Reed"}
+    for spoken in (later, by_first_name, two, nobody):
+        assert names(spoken) == {}
+
+
 @pytest.mark.parametrize(
     "turns",
     [

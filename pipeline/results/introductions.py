@@ -47,6 +47,7 @@ _GUEST = (
 )
 
 
+_AND_ANOTHER = re.compile(r" and [A-Z]")
 _GUEST_IS = re.compile(rf"(?i:\b{_GUEST}) ")
 
 
@@ -73,7 +74,10 @@ def _announced(sentences: Sequence[Sentence]) -> Iterator[str]:
     for sentence in sentences:
         for lead in _GUEST_IS.finditer(sentence.text if sentence.start_s <= OPENING_S else ""):
             said = name_at(sentence.text, lead.end())
-            if said and " " in said.name and _AFTER.match(sentence.text, said.end):
+            is_alone = (
+                said and _AFTER.match(sentence.text, said.end) and not _AND_ANOTHER.match(sentence.text, said.end)
+            )
+            if said and is_alone and " " in said.name:
                 yield said.name
 
 
@@ -141,7 +145,7 @@ def _patterns(
     thanks = rf"(?i:\bthank(?:s| you)(?: so much| very much)?(?: for [\w' ]{{1,40}})?),? {name}"
     return [
         (re.compile(rf"(?i:\b(?:welcome(?: back)?(?: to [\w' ]{{1,40}})?|hello|hi)),? {name}"), GREETED, None),
-        (re.compile(rf"(?i:\b{_GUEST}) {name}(?! and [A-Z])"), GREETED, None),
+        (re.compile(rf"(?i:\b{_GUEST}) {name}(?! (?:and )?[A-Z])"), GREETED, None),
         (re.compile(rf"^(?i:(?:so|and|but|well|now|okay),? )?{name},.*\?$"), ADDRESSED, None),
         (re.compile(rf", {name}(?:\?|, .*\?)$"), ADDRESSED, None),
         (re.compile(thanks), ADDRESSED, _between_two),

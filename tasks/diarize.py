@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipeline.celery import app
-from pipeline.errors import CancelledError
+from pipeline.errors import BrokerError, CancelledError
 from pipeline.messaging.queues import is_awaited
 from pipeline.results.manifest import product_name
 from pipeline.settings import chosen
@@ -53,6 +53,15 @@ def _report(leg: LegRun, done_s: float, total_s: float) -> None:
         CancelledError: the leg must stop; its run has the reason.
     """
     leg.report(done_s, total_s)
-    if keeps_state(broker_url()) and is_awaited(connect(), POOL_OF["speakers"]):
+    if _transcript_waits():
         leg.stop = Stop.FAST_LEG_WAITS
         raise CancelledError("A transcript waits for this process.")
+
+
+def _transcript_waits() -> bool:
+    if not keeps_state(broker_url()):
+        return False  # SQS has no priorities
+    try:
+        return is_awaited(connect(), POOL_OF["speakers"])
+    except BrokerError:
+        return False  # `report` has waited for the broker, and said so

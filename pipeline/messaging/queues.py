@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.messaging.app import PRIORITIES, QUEUES
 from pipeline.messaging.sqs import waiting_ids
-from pipeline.state.redis import broker_url, keeps_state
+from pipeline.state.redis import broker_url, keeps_state, readable_errors
 from pipeline.state.worker_registry import WorkerRegistry
 
 PRIORITY_SEPARATOR = "\x06\x16"
@@ -34,8 +34,12 @@ def lists_of(queue: str) -> list[str]:
 
 
 def is_awaited(client: Any, queue: str) -> bool:
-    """Return whether a queue has a message that is more urgent than those of the last priority."""
-    with client.pipeline(transaction=False) as pipe:
+    """Return whether a queue has a message that is more urgent than those of the last priority.
+
+    Raises:
+        BrokerError: the broker does not answer.
+    """
+    with readable_errors(), client.pipeline(transaction=False) as pipe:
         for name in lists_of(queue)[:-1]:
             pipe.exists(name)
         return any(pipe.execute())

@@ -36,6 +36,9 @@ ANSWER_TOKENS = 1792
 """Tokens reserved in that cache for a question and an answer within its usual limit; it grows in multiples of 256."""
 _MOVED = 1 / 60
 """Share of that cache that exists twice while it grows: the keys of one layer, of which Mini has 30."""
+SPEAKERS_WEIGHTS_BYTES = 28_000_000
+SPEAKERS_WORK_BYTES = 75_000_000
+"""Memory of CAM++ and of a batch of its windows, measured on a CPU; Whisper's pool never computes both at once."""
 _PREFILL_WIDTHS = 8
 _PREFILL_INTERMEDIATES = 3
 

@@ -7,6 +7,8 @@ from typing import Self
 from workers.device import GIB
 from workers.memory.activations import (
     NUMBER_BYTES,
+    SPEAKERS_WEIGHTS_BYTES,
+    SPEAKERS_WORK_BYTES,
     voxtral_bytes,
     voxtral_weights_bytes,
     whisper_bytes,
@@ -194,9 +196,9 @@ def _add_row(sizes: BatchSizes) -> BatchSizes:
 
 def _whisper(card: Card, model: WhisperGeometry, sizes: BatchSizes) -> WhisperAllocation:
     precision = card.whisper_precision
-    weights_bytes = model.parameters * NUMBER_BYTES[precision]
+    weights_bytes = model.parameters * NUMBER_BYTES[precision] + SPEAKERS_WEIGHTS_BYTES
     working = int(SLACK * whisper_bytes(model, precision, sizes.batch))
-    work_bytes = max(working, whisper_loading_bytes(model, precision))
+    work_bytes = max(working, whisper_loading_bytes(model, precision), SPEAKERS_WORK_BYTES)
     return WhisperAllocation(model.name, precision, weights_bytes, work_bytes, sizes.batch)
 
 

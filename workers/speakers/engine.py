@@ -20,7 +20,7 @@ from workers.speakers.windows import Window, windows
 
 FORMAT = 1
 """Version of the checkpoints, part of every key; checkpoints of other versions are ignored."""
-BATCH = 32
+BATCH = 8
 PIECE_S = 300.0
 """Audio whose voices are one checkpoint, in seconds."""
 REPORT_S = 60.0

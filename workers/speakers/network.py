@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from pipeline.errors import EngineError
+from pipeline.errors import DeviceMemoryError, EngineError
 from workers.audio.audio_file import Samples
 from workers.speakers.features import BINS, log_mel
 
@@ -68,9 +68,15 @@ class VoiceNetwork:
 
         Args:
             windows: of equal lengths.
+
+        Raises:
+            DeviceMemoryError: the device has no memory for them.
         """
-        samples = torch.from_numpy(np.stack(windows)).to(self.device)
-        heard: Voices = self._network(log_mel(samples).to(self.dtype)).float().cpu().numpy()
+        try:
+            samples = torch.from_numpy(np.stack(windows)).to(self.device)
+            heard: Voices = self._network(log_mel(samples).to(self.dtype)).float().cpu().numpy()
+        except torch.OutOfMemoryError:
+            raise DeviceMemoryError(f"The device has no memory for {len(windows)} windows of a voice at once") from None
         return heard
 
 

@@ -30,7 +30,7 @@ class SpeakerList(BaseModel):
     speakers: list[Speaker]
 
 
-@router.patch("/jobs/{job}/speakers", responses=responses(404, 409, 502))
+@router.patch("/jobs/{job}/speakers", responses=responses(400, 404, 409, 502))
 async def patch_speakers(record: Known, names: Names) -> SpeakerList:
     """Set or remove names of speakers in the result of a job that has ended, and in all of its files.
 

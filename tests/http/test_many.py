@@ -7,6 +7,7 @@ import time
 import httpx
 import pytest
 
+from pipeline.types import LEGS
 from tests.http.server import Server, audio
 
 pytestmark = pytest.mark.xdist_group("http")
@@ -38,6 +39,6 @@ def test_two_hundred_uploads_at_once_lose_nothing(unstaffed: Server) -> None:
     assert [job[:16] for job in jobs] == [hashlib.sha256(sound).hexdigest()[:16] for sound in sounds]
     with unstaffed.fleet.client():
         queued = unstaffed.fleet.messages()
-    assert queued == {f"{job}.{leg}.1" for job in jobs for leg in ("whisper", "voxtral")}
+    assert queued == {f"{job}.{leg}.1" for job in jobs for leg in LEGS}
     kept = {path.name: path.read_bytes() for path in unstaffed.uploads()}
     assert kept == {f"many-{number:03d}.mp3": sound for number, sound in enumerate(sounds)}

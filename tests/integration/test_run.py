@@ -38,7 +38,7 @@ def folder_of(results: Path, stem: str) -> Path:
 
 def test_a_folder_of_episodes_ends_with_a_line_for_each_and_status_0(finished: Finished) -> None:
     assert finished.code == 0, finished.err
-    assert [row["status"] for row in finished.rows] == ["partial"] * 3
+    assert [row["status"] for row in finished.rows] == ["partial"] * 4
     for row in finished.rows:
         assert list(row) == ROW_FIELDS
         assert 50 < row["audio_s"] < 75
@@ -76,6 +76,33 @@ def test_every_transcript_is_right(finished: Finished, results: Path, episodes: 
         script = audio.with_suffix(".txt").read_text()
         heard = (folder_of(results, stem) / "transcript.txt").read_text()
         assert jiwer.wer(normalise(script), normalise(heard)) < WORD_ERROR_RATE_LIMIT, stem
+
+
+def test_the_two_people_of_an_episode_are_in_every_file(
+    finished: Finished, results: Path, episodes: dict[str, Path]
+) -> None:
+    # Given a talk whose script has a turn a line, of two people in turn, who say their names
+    assert finished.code == 0
+    folder, people = folder_of(results, "ocean-talk"), ("Ada Brooke", "Peter Reed")
+    turns = episodes["ocean-talk"].with_suffix(".txt").read_text().splitlines()
+
+    # Then each turn is a paragraph of the right one of them
+    text = (folder / "transcript.txt").read_text().strip().split("\n\n")
+    assert [it.partition(": ")[0] for it in text] == [people[number % 2] for number in range(len(turns))]
+
+    # And both are named wherever it is said who speaks
+    for name in ("srt", "vtt", "podcast.json", "json"):
+        said = (folder / f"transcript.{name}").read_text()
+        assert all(person in said for person in people), name
+    for name in ("speakers.json", "notes.md", "player.html", "result.json"):
+        said = (folder / name).read_text()
+        assert all(person in said for person in people), name
+    result = json.loads((folder / "result.json").read_text())
+    assert [it["quote_s"] for it in result["transcript"]["speakers"]] == pytest.approx([0.0, 0.0], abs=1.0)
+    assert {word["speaker"] for it in result["transcript"]["segments"] for word in it["words"]} == {"S1", "S2"}
+
+    # And episodes of one voice name nobody
+    assert ": " not in (folder_of(results, "garden-hour") / "transcript.txt").read_text()[:40]
 
 
 def test_every_json_validates_against_the_schema_we_ship(finished: Finished, results: Path) -> None:
@@ -120,6 +147,6 @@ def test_the_same_folder_again_is_done_already(finished: Finished, runner: Duet,
     again = runner("run", *(row["source"] for row in finished.rows), "--to", results)
 
     assert again.code == 0
-    assert "(3 done already)" in again.out
+    assert "(4 done already)" in again.out
     assert {file: file.stat().st_mtime_ns for file in results.rglob("*.json")} == before
     assert TRACEBACK not in again.out + again.err

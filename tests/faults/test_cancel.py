@@ -22,9 +22,9 @@ def assert_cancelled(fleet: Fleet, job: Job) -> None:
 
 
 def test_a_job_that_waits_is_never_begun(fleet: Fleet) -> None:
-    holds = [fleet.stage.hold(f"{leg}.ahead.0") for leg in ("whisper", "voxtral")]
-    ahead = fleet.submit("ahead")
-    wait_until(lambda: runs(fleet.stage, "whisper", "ahead") and runs(fleet.stage, "voxtral", "ahead"), "it works")
+    holds = [fleet.stage.hold(f"{leg}.in-front.0") for leg in ("whisper", "voxtral")]
+    ahead = fleet.submit("in-front")
+    wait_until(lambda: runs(fleet.stage, "whisper", "in-front") and runs(fleet.stage, "voxtral", "in-front"), "it works")
     job = fleet.submit("waits")
 
     assert job.cancel()

@@ -22,16 +22,16 @@ def assert_cancelled(fleet: Fleet, job: Job) -> None:
 
 
 def test_a_job_that_waits_is_never_begun(fleet: Fleet) -> None:
-    holds = [fleet.stage.hold(f"{leg}.in-front.0") for leg in ("whisper", "voxtral")]
-    ahead = fleet.submit("in-front")
-    wait_until(lambda: runs(fleet.stage, "whisper", "in-front") and runs(fleet.stage, "voxtral", "in-front"), "it works")
+    holds = [fleet.stage.hold(f"{leg}.before.0") for leg in ("whisper", "voxtral")]
+    before = fleet.submit("before")
+    wait_until(lambda: runs(fleet.stage, "whisper", "before") and runs(fleet.stage, "voxtral", "before"), "it works")
     job = fleet.submit("waits")
 
     assert job.cancel()
     for hold in holds:
         hold.unlink()
 
-    assert ahead.result(timeout=TIMEOUT_S).state is JobState.COMPLETED
+    assert before.result(timeout=TIMEOUT_S).state is JobState.COMPLETED
     assert_cancelled(fleet, job)
     assert runs(fleet.stage, "whisper", "waits") == []
 

@@ -22,16 +22,16 @@ def assert_cancelled(fleet: Fleet, job: Job) -> None:
 
 
 def test_a_job_that_waits_is_never_begun(fleet: Fleet) -> None:
-    holds = [fleet.stage.hold(f"{leg}.before.0") for leg in ("whisper", "voxtral")]
-    before = fleet.submit("before")
-    wait_until(lambda: runs(fleet.stage, "whisper", "before") and runs(fleet.stage, "voxtral", "before"), "it works")
+    holds = [fleet.stage.hold(f"{leg}.leads.0") for leg in ("whisper", "voxtral")]
+    leads = fleet.submit("leads")
+    wait_until(lambda: runs(fleet.stage, "whisper", "leads") and runs(fleet.stage, "voxtral", "leads"), "it works")
     job = fleet.submit("waits")
 
     assert job.cancel()
     for hold in holds:
         hold.unlink()
 
-    assert before.result(timeout=TIMEOUT_S).state is JobState.COMPLETED
+    assert leads.result(timeout=TIMEOUT_S).state is JobState.COMPLETED
     assert_cancelled(fleet, job)
     assert runs(fleet.stage, "whisper", "waits") == []
 

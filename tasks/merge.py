@@ -1,4 +1,4 @@
-"""The chord's callback, which merges both legs and writes the manifest, and its errback for a leg that was killed."""
+"""The chord's callback, which merges the legs and writes the manifest, and its errback for a leg that was killed."""
 
 import time
 from typing import Any
@@ -40,7 +40,7 @@ FOLDER_IN_USE_S = 1.0
 
 @app.task(bind=True, name="tasks.merge", typing=False, default_retry_delay=RETRY_DELAY_S)  # type: ignore[untyped-decorator]
 def merge(self: Task, outcomes: list[dict[str, Any]], message: dict[str, Any]) -> dict[str, Any]:
-    """Merge the outcomes of both legs and end the job; request a second opinion first if Whisper was uncertain."""
+    """Merge the outcomes of the legs and end the job; request a second opinion first if Whisper was uncertain."""
     with reject_on_broker_outage():
         try:
             spec, legs = admit(message), admit_outcomes(outcomes)
@@ -96,7 +96,7 @@ def _request_opinion(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome]) -> 
 
 
 def _outcomes(spec: JobSpec) -> dict[Leg, LegOutcome]:
-    """Return the outcomes of both legs, from the job store and Celery's results."""
+    """Return the outcomes of all legs, from the job store and Celery's results."""
     record = JobStore(connect(patient=True)).get(spec.job)
     return {leg: _rescued_outcome(spec, leg, record) for leg in LEGS}
 

@@ -47,7 +47,7 @@ def diarizer() -> Diarizer | Skipped:
     """Return this process's diarizer, or the reason for its absence; the first call loads it.
 
     Raises:
-        WeightsError: its weights are damaged.
+        EngineError: the package with its network is not the expected one, or the device is unavailable.
     """
     return _diarizer.get()
 

@@ -1,1 +1,1 @@
-"""Results of jobs: merge, comparison and checks of both legs, and the published files."""
+"""Results of jobs: merge, comparison and checks of the legs, and the published files."""

@@ -24,7 +24,7 @@ from pipeline.results.speakers import with_linked_people, with_speakers, without
 from pipeline.results.timestamps import add_timestamps
 from pipeline.results.uncertainty import flag_uncertain
 from pipeline.results.usage import usage_stats
-from pipeline.results.voices import VoiceMemory
+from pipeline.results.voices import VoiceMemory, voices_of
 from pipeline.storage import Storage
 from pipeline.types import (
     MODEL_LEGS,
@@ -160,7 +160,8 @@ def merge_legs(
         analysis = add_timestamps(respell(spec, analysis, transcript), transcript) if analysis else None
         transcript = with_names(transcript, spec, analysis, read_manifest(storage))
         if told_apart and spec.options.remember_voices:
-            transcript = VoiceMemory(spec.episode, spec.uri).named(transcript, told_apart)
+            known = VoiceMemory(spec.episode, spec.uri)
+            transcript = known.recognized(transcript, voices_of(told_apart, transcript))
     analysis = with_linked_people(analysis, transcript) if analysis else None
     missing = shortfalls(legs, spec.options)
     missing += disagreement(transcript) if transcript else ()

@@ -9,12 +9,14 @@ from pipeline.results.manifest import (
     clear_work,
     keep_replaced,
     read_manifest,
+    read_product,
     replaces,
     work_folder,
     write_manifest,
 )
+from pipeline.results.voices import VoiceMemory, voices_of
 from pipeline.storage import Storage
-from pipeline.types import EpisodeResult, JobSpec
+from pipeline.types import Diarization, EpisodeResult, JobSpec
 from pipeline.types.time_format import iso
 
 
@@ -47,12 +49,24 @@ def publish(result: EpisodeResult, spec: JobSpec, storage: Storage) -> EpisodeRe
         keep_replaced(public, result, storage)
         result = write_results(result, storage)
         write_manifest(result, storage)
+        _remember_voices(result, spec, storage)
     else:
         if public:
             _restore(public, storage)
         write_manifest(result, storage, work_folder(spec))
     clear_work(result, storage, is_public)
     return result
+
+
+def _remember_voices(result: EpisodeResult, spec: JobSpec, storage: Storage) -> None:
+    """Remember the voices of a public result's speakers, if the job asks for it."""
+    if not spec.options.remember_voices or result.transcript is None or not result.transcript.speakers:
+        return
+    outcome = result.legs.get("speakers")
+    if outcome and outcome.status == "ok":
+        found = Diarization.from_json(read_product(spec, "speakers", storage))
+        voices = voices_of(found, result.transcript)
+        VoiceMemory(spec.episode, spec.uri).remember(result.transcript.speakers, voices)
 
 
 def _restore(public: EpisodeResult, storage: Storage) -> None:

@@ -39,13 +39,6 @@ class VoiceMemory:
         show = slug(f"{publication.show}.json") if publication and publication.show else "episodes"
         self._name = f"{FOLDER}{show}.json"
 
-    def named(self, transcript: MergedTranscript, found: Diarization) -> MergedTranscript:
-        """Return the transcript with the names of remembered voices, and remember those of this episode."""
-        voices = _by_speaker(found, transcript)
-        named = self.recognized(transcript, voices)
-        self.remember(named.speakers, voices)
-        return named
-
     def recognized(self, transcript: MergedTranscript, voices: Mapping[str, Sequence[float]]) -> MergedTranscript:
         """Return the transcript with the names of those unnamed speakers whose voices are remembered.
 
@@ -70,7 +63,12 @@ class VoiceMemory:
         return transcript.model_copy(update={"speakers": speakers})
 
     def remember(self, speakers: Sequence[Speaker], voices: Mapping[str, Sequence[float]]) -> None:
-        """Store the voices of an episode's speakers with the names that are known so far."""
+        """Store the voices of an episode's speakers with the names that are known so far.
+
+        Without voices, as of a leg whose published product is used again, those of the episode stay as they are.
+        """
+        if not voices:
+            return
         new = tuple(
             RememberedVoice(
                 folder=self._folder,
@@ -124,7 +122,7 @@ def _lasting(speaker: Speaker) -> str | None:
     return None if speaker.name_source == "voice" else speaker.name
 
 
-def _by_speaker(found: Diarization, transcript: MergedTranscript) -> dict[str, Sequence[float]]:
+def voices_of(found: Diarization, transcript: MergedTranscript) -> dict[str, Sequence[float]]:
     """Return the voices by the speakers' ids in the transcript, which numbers them by their first words."""
     ids = {turn.start_s: turn.speaker for turn in transcript.turns}
     return {

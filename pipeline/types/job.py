@@ -63,7 +63,7 @@ def _without_long(files: object) -> object:
 
 
 MOST_TEXT = 500
-"""Characters of the longest text of a feed; each text is in the messages of both legs of every episode."""
+"""Characters of the longest text of a feed; each text is in the messages of all legs of every episode."""
 MOST_URL = 2000
 MOST_FILES = 20
 MOST_TERMS = 200

@@ -56,7 +56,7 @@ class JobRecord(BaseModel):
     endings: int = 0
     """Number of merges begun since one last ended by itself."""
     opinion_asked_at: float | None = None
-    """Time of the request for a second opinion on the uncertain spans; both legs have ended then."""
+    """Time of the request for a second opinion on the uncertain spans; all legs have ended then."""
     legs: dict[Leg, LegRecord]
 
     @property

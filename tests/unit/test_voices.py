@@ -6,13 +6,18 @@ from random import Random
 
 import pytest
 
+from pipeline.results.manifest import product_name
+from pipeline.results.merge import merge_legs, write_transcript
+from pipeline.results.publication import publish
 from pipeline.results.voices import FOLDER, VoiceMemory, forget_voices
 from pipeline.settings import settings
-from pipeline.types import MergedTranscript, Publication, Speaker
-from tests.results import EPISODE, merged, segment
+from pipeline.storage import open_storage
+from pipeline.types import Analysis, JobSpec, Leg, LegOutcome, MergedTranscript, Options, Publication, Speaker
+from tests.results import EPISODE, merged, segment, told_apart
 from tests.services import start_valkey
 
 DIMENSIONS = 192
+OUTLINE = Analysis(source="outline", model="", summary="", heard_s=1.0)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -124,6 +129,58 @@ def test_what_is_forgotten_is_recognized_no_more(tmp_path: Path) -> None:
     # And with the last of them nothing is left
     forget_voices((tmp_path / "second").as_uri())
     assert not (tmp_path / FOLDER).exists()
+
+
+def episode_of(folder: Path, name: str, said: str, voice: list[float]) -> MergedTranscript:
+    """Merge and publish an episode in which the second voice of the diarization speaks first, and return its text."""
+    spec = JobSpec(
+        job=f"{EPISODE.id}-01234567",
+        attempt=1,
+        episode=EPISODE,
+        options=Options(legs=("whisper",), remember_voices=True),
+        audio_uri=(folder / "ep.mp3").as_uri(),
+        uri=(folder / name).as_uri(),
+    )
+    storage = open_storage(spec.uri)
+    heard = merged(segment(said, 0.0), segment("We plant pears today.", 5.0))
+    found = told_apart(("a", 5.0, 7.0), ("b", 0.0, 4.0)).model_copy(
+        update={"voices": {"a": tuple(TOM), "b": tuple(voice)}}
+    )
+    write_transcript(spec, heard, storage)
+    storage.put(product_name(spec, "speakers"), found.to_json())
+    legs: dict[Leg, LegOutcome] = {
+        "whisper": LegOutcome(leg="whisper", status="ok"),
+        "voxtral": LegOutcome(leg="voxtral", status="skipped", reason="It was not asked for."),
+        "speakers": LegOutcome(leg="speakers", status="ok", model="voices"),
+    }
+    result = publish(merge_legs(spec, legs, storage, None, lambda _: OUTLINE), spec, storage)
+    assert result.transcript
+    return result.transcript
+
+
+def test_a_merged_episode_knows_the_voices_of_those_before_it(tmp_path: Path) -> None:
+    # Given a merged episode whose first speaker says her name
+    first = episode_of(tmp_path, "first", "I'm Ada Brook, your host.", ADA)
+    assert names_of(first) == {"S1": "Ada Brook", "S2": None}
+
+    # When an episode follows in which nobody says a name
+    second = episode_of(tmp_path, "second", "Hello again and welcome.", between(ADA, EVE, 0.2))
+
+    # Then she has her name there by her voice, and no public file holds a voice
+    assert names_of(second) == {"S1": "Ada Brook", "S2": None}
+    assert second.speakers[0].name_source == "voice"
+    public = [it for it in tmp_path.rglob("*") if it.is_file() and FOLDER.rstrip("/") not in it.parts]
+    assert public
+    assert not any(b'"voices":' in it.read_bytes() for it in public)
+
+
+def test_an_episode_whose_voices_are_not_at_hand_keeps_those_that_are_remembered(tmp_path: Path) -> None:
+    speakers = spoken_by(S1="Ada Brook").speakers
+    memory(tmp_path, "first").remember(speakers, {"S1": ADA})
+
+    memory(tmp_path, "first").remember(speakers, {})
+
+    assert names_of(memory(tmp_path, "second").recognized(spoken_by(S1=None), {"S1": ADA})) == {"S1": "Ada Brook"}
 
 
 def test_a_memory_of_another_version_begins_anew(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pipeline.client.retention.job_files import UPLOADS
 from pipeline.errors import StorageError
 from pipeline.settings import settings
 from pipeline.sources.digest_cache import Digests
-from pipeline.sources.file_types import HEAD_BYTES, why_not_audio
+from pipeline.sources.file_types import HEAD_BYTES, why_never_audio
 from pipeline.sources.files import copy_file
 from pipeline.state.job_store import JobStore
 from pipeline.storage import Storage, path_of
@@ -115,7 +115,7 @@ class Upload:
     def _check_kind(self) -> None:
         if not self._head:
             raise HTTPException(422, f"{self.name} is empty (0 bytes); send it again.")
-        if reason := why_not_audio(self.name, self._head):
+        if reason := why_never_audio(self._head):
             raise HTTPException(415, f"{self.name} cannot be used: {reason}.")
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import AddressError, AudioError, DuetError
 from pipeline.logs import as_duet_error
-from pipeline.sources.file_types import HEAD_BYTES, has_audio_suffix, why_not_audio
+from pipeline.sources.file_types import HEAD_BYTES, has_audio_suffix, why_never_audio
 from pipeline.sources.files import LocalFile, local_episodes
 from pipeline.sources.source import Found, Source
 from pipeline.storage import path_of
@@ -109,7 +109,7 @@ def _on_the_web(url: str) -> Iterator[Found]:
         yield WebAudio(url)
         return
     media_type, head = first_bytes(url, HEAD_BYTES)
-    if media_type.startswith(("audio/", "video/")) or (head and why_not_audio(path, head) is None):
+    if media_type.startswith(("audio/", "video/")) or why_never_audio(head) is None:
         yield WebAudio(url)
     else:
         yield from feed_episodes(url)

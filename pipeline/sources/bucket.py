@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 from pipeline.errors import AudioError
 from pipeline.sources.access import check_source
 from pipeline.sources.digest_cache import Digests
-from pipeline.sources.file_types import HEAD_BYTES, has_audio_suffix, is_partial, why_not_audio
+from pipeline.sources.file_types import HEAD_BYTES, has_audio_suffix, why_not_audio
 from pipeline.sources.source import Found
+from pipeline.sources.unfinished import why_passed_over
 from pipeline.storage import Storage
 from pipeline.storage.s3 import S3Object, S3Storage
 from pipeline.types import Episode
@@ -94,10 +95,8 @@ def bucket_episodes(uri: str) -> Iterator[Found]:
 
 def _judged(storage: S3Storage, item: S3Object) -> Found:
     name = f"{storage.uri}/{item.name}"
-    if any(part.startswith(".") for part in PurePosixPath(item.name).parts):
-        return Skipped(name, "it is hidden")
-    if is_partial(item.name):
-        return Skipped(name, "it is a download that has not ended")
+    if reason := why_passed_over(item.name):
+        return Skipped(name, reason)
     if not item.size_bytes:
         empty = f"{name} is empty (0 bytes); upload it again."
         return Rejected(name, empty) if has_audio_suffix(item.name) else Skipped(name, "it is empty")

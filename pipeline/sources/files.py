@@ -12,8 +12,9 @@ from pipeline.errors import AudioError
 from pipeline.logs import as_duet_error
 from pipeline.sources.access import check_source
 from pipeline.sources.digest_cache import Digests
-from pipeline.sources.file_types import HEAD_BYTES, has_audio_suffix, is_partial, why_not_audio
+from pipeline.sources.file_types import HEAD_BYTES, has_audio_suffix, why_not_audio
 from pipeline.sources.source import Found
+from pipeline.sources.unfinished import UNFINISHED, is_being_downloaded, why_folder_passed_over
 from pipeline.storage import Storage
 from pipeline.types import Episode
 from pipeline.types.found import Rejected, Skipped
@@ -144,10 +145,12 @@ def _below(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Found]:
     for entry in entries:
         if entry.name.startswith("."):
             yield Skipped(str(entry), "it is hidden")
-        elif _is_folder(entry):
-            folders.append(entry)
-        else:
+        elif not _is_folder(entry):
             yield _judged(entry)
+        elif reason := why_folder_passed_over(entry.name):
+            yield Skipped(str(entry), reason)
+        else:
+            folders.append(entry)
     for below in folders:
         yield from _below(below, seen)
 
@@ -160,19 +163,12 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _is_being_downloaded(path: Path) -> bool:
-    try:
-        return is_partial(path.name) or path.with_name(f"{path.name}.aria2").exists()
-    except OSError:
-        return False  # the name with the suffix is too long for the system
-
-
 def _judged(path: Path) -> Found:
     """Return the source of a file; any error rejects this file only."""
     name = str(path)
     try:
-        if _is_being_downloaded(path):
-            return Skipped(name, "it is a download that has not ended")
+        if is_being_downloaded(path):
+            return Skipped(name, UNFINISHED)
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             return Skipped(name, "it is no regular file")

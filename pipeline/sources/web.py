@@ -9,7 +9,7 @@ from pipeline.errors import AudioError, without_credentials
 from pipeline.settings import settings
 from pipeline.sources.digest_cache import Digests
 from pipeline.sources.download import Download, version_of
-from pipeline.sources.file_types import HEAD_BYTES, why_not_audio
+from pipeline.sources.file_types import HEAD_BYTES, why_never_audio
 from pipeline.sources.url_guard import MOST_CHARACTERS
 from pipeline.storage import Storage
 from pipeline.types import Episode, Publication
@@ -46,7 +46,7 @@ class WebAudio:
         """Download the audio, resuming an earlier download, and return the episode."""
         path = self._take()
         with path.open("rb") as audio:
-            if reason := why_not_audio(urlsplit(self.url).path, audio.read(HEAD_BYTES)):
+            if reason := why_never_audio(audio.read(HEAD_BYTES)):
                 self.forget()
                 raise AudioError(f"{self.name} cannot be used: {reason}.")
             audio.seek(0)

@@ -29,8 +29,8 @@ RATES_HZ = (4_000, 768_000)
 """Hz, lowest and highest. A lower rate cannot carry speech, and multiplies in size when resampled to 16 kHz."""
 MAX_CHANNELS = 64
 CONTAINERS = (
-    "3gp,aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dsf,dts,eac3,flac,flv,loas,matroska,mov,mp3,mpeg,mpegts,ogg,"
-    "oma,tta,w64,wav,webm,wv"
+    "3gp,aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dsf,dss,dts,dtshd,dv,eac3,flac,flv,loas,matroska,mov,mp3,mpc,"
+    "mpc8,mpeg,mpegts,mxf,nistsphere,ogg,oma,rm,shn,tak,tta,voc,w64,wav,webm,wv"
 )
 """Container formats with audio. Others, such as playlists, refer to further files or addresses and are not opened."""
 MAX_BROKEN_IN_A_ROW = 10_000

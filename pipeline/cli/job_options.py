@@ -64,6 +64,4 @@ def read(given: dict[str, Any]) -> Options:
         return Options.model_validate({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         name = str(error.errors()[0]["loc"][0])
-        if name == "language":
-            exit_usage(f"--language {given[name]}: give an ISO 639 code of two or three letters, such as en.")
         exit_usage(f"{_flag(name)}: {error.errors()[0]['msg']}.")

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from pipeline.errors import without_credentials, without_user
+from pipeline.types.languages import whisper_code
 from pipeline.types.model import Model
 
 
@@ -49,6 +50,16 @@ def _count_or_switch(text: object) -> object:
     return int(word) if word.isdecimal() else {"on": True, "off": False}.get(word, word)
 
 
+def _language(given: object, info: ValidationInfo) -> object:
+    """Return Whisper's code; a job that is stored as JSON keeps a code that an earlier version accepted."""
+    try:
+        return whisper_code(given) if isinstance(given, str) else given
+    except ValueError:
+        if info.mode == "json":
+            return given
+        raise
+
+
 def _cut(most: int) -> Callable[[object], object]:
     """Return a validator that truncates a feed's texts; a user's own input is rejected instead."""
     return lambda text: text[:most] if isinstance(text, (str, tuple, list)) else text
@@ -85,8 +96,8 @@ class Options(Model):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
-    """The spoken language as an ISO 639-1 code; detected if unset."""
+    language: Annotated[str | None, BeforeValidator(_language)] = None
+    """The spoken language by code or English name (`de`, `deu`, `de-CH`, `German`); detected if unset or `auto`."""
     mixed_languages: bool = False
     """Detect the language of every window of up to 30 s, for an episode in several languages."""
     task: Literal["transcribe", "translate"] = "transcribe"

@@ -31,6 +31,8 @@ def call(*arguments: str) -> int:
         (("--question", "Who?", "--question", "Why?", "--reply"), Options(questions=("Who?", "Why?"), reply=True)),
         (("--vocabulary", "Ada", "--translate-to", "German"), Options(vocabulary=("Ada",), translate_to="German")),
         (("--language", "de", "--second-opinion", "off"), Options(language="de", second_opinion="off")),
+        (("--language", "nb_NO.UTF-8"), Options(language="no")),
+        (("--language", "auto"), Options()),
     ],
 )
 def test_every_option_of_a_job_can_be_given(arguments: tuple[str, ...], options: Options) -> None:
@@ -40,7 +42,7 @@ def test_every_option_of_a_job_can_be_given(arguments: tuple[str, ...], options:
     assert given == [options]
 
 
-@pytest.mark.parametrize("arguments", [("--leg", "third"), ("--task", "sing"), ("--language", "english")])
+@pytest.mark.parametrize("arguments", [("--leg", "third"), ("--task", "sing"), ("--language", "klingon")])
 def test_a_value_that_does_not_fit_is_wrong_usage(arguments: tuple[str, ...]) -> None:
     given.clear()
 

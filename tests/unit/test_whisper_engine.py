@@ -10,6 +10,7 @@ import pytest
 import torch
 import whisper
 
+from pipeline.errors import EngineError
 from pipeline.types import Options
 from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples, load
 from workers.audio.vad import FRAME_SAMPLES, SpeechDetector
@@ -282,3 +283,10 @@ def test_bad_speech_still_gives_its_words(exact: WhisperEngine, speech: Samples,
     path = wav(tmp_path / "bad.wav", damaged, 8_000 if damage == "8 kHz" else SAMPLE_RATE_HZ)
     text = exact.transcribe(path, Options(), lambda done_s, total_s: None).text
     assert "asking a simple question" in text
+
+
+def test_cantonese_is_refused_in_words_by_a_model_that_has_no_token_for_it(
+    exact: WhisperEngine, tmp_path: Path
+) -> None:
+    with pytest.raises(EngineError, match=r"base does not know Cantonese \(yue\): .* large-v3 or turbo"):
+        exact.transcribe(tmp_path / "not read.wav", Options(language="yue"), lambda done, total: None)

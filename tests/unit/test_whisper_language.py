@@ -2,8 +2,9 @@
 
 import pytest
 
+from pipeline.errors import EngineError
 from pipeline.types import Options
-from workers.whisper.language import VOTES, Language, LanguageDetector
+from workers.whisper.language import VOTES, Language, LanguageDetector, check_known
 
 
 def test_an_intro_in_another_language_does_not_decide() -> None:
@@ -38,3 +39,25 @@ def test_in_a_mixed_episode_every_window_has_its_own() -> None:
         detector.add(Language(code, 0.9), 20.0)
     assert detector.is_undecided
     assert detector.language_of(Language("de", 0.6)) == Language("de", 0.6)
+
+
+@pytest.mark.parametrize(
+    ("code", "known", "remedy"),
+    [
+        ("de", ("en",), "base.en does not know German (de): leave the language out, or set DUET_WHISPER_MODEL to base"),
+        (
+            "yue",
+            ("en", "zh"),
+            "base.en does not know Cantonese (yue): leave the language out, or set DUET_WHISPER_MODEL",
+        ),
+    ],
+)
+def test_a_language_that_the_model_does_not_know_is_refused_in_words(
+    code: str, known: tuple[str, ...], remedy: str
+) -> None:
+    with pytest.raises(EngineError) as refused:
+        check_known(code, "base.en", known)
+
+    assert str(refused.value).startswith(remedy)
+    check_known(None, "base.en", known)
+    check_known("en", "base.en", known)

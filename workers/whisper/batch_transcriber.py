@@ -8,7 +8,7 @@ from math import exp
 import torch
 from torch import Tensor
 from whisper.model import Whisper
-from whisper.tokenizer import Tokenizer, get_tokenizer
+from whisper.tokenizer import LANGUAGES, Tokenizer, get_tokenizer
 
 from pipeline.types import Options, Segment
 from workers.precision import Precision
@@ -49,6 +49,7 @@ class BatchTranscriber:
         self.mels: int = model.dims.n_mels
         self.multilingual: bool = model.is_multilingual
         self.language_count: int = model.num_languages
+        self.language_codes = tuple(LANGUAGES)[: self.language_count] if self.multilingual else ("en",)
         self.device = model.device
         with torch.inference_mode():
             self.encoder, self.decoder = Encoder(model, precision), Decoder(model, precision)

@@ -20,7 +20,7 @@ from workers.memory.device_priority import DevicePriority, NoDevicePriority
 from workers.precision import Precision, choose
 from workers.whisper.batch_transcriber import BatchTranscriber, DecodingOptions
 from workers.whisper.inference.parallel import parallel_batches_of, prefetch, run_parallel, split_evenly
-from workers.whisper.language import Language, LanguageDetector, longest
+from workers.whisper.language import Language, LanguageDetector, check_known, longest
 from workers.whisper.windows import Window, WindowingOptions, windows
 
 FORMAT = 2
@@ -103,7 +103,9 @@ class WhisperEngine:
 
         Raises:
             AudioError: the file has no decodable audio.
+            EngineError: the model does not know the language that was asked for.
         """
+        check_known(options.language, self.model, self.transcriber.language_codes)
         file = AudioFile(audio)
         every: list[Segment] = []
         speech: list[tuple[float, float]] = []

@@ -1,12 +1,14 @@
 """Language detection in the first windows, and the language of the episode."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from whisper.tokenizer import Tokenizer
 
+from pipeline.errors import EngineError
 from pipeline.types import Options
+from pipeline.types.languages import LANGUAGES
 from workers.whisper.inference.decoder import Decoder, DecoderState
 
 VOTES = 5
@@ -52,6 +54,21 @@ class LanguageDetector:
         if self.options.language:
             return Language(self.options.language, 1.0)
         return detected if detected and self.options.mixed_languages else longest(self.seen)
+
+
+def check_known(code: str | None, model: str, known: Collection[str]) -> None:
+    """Check the language of a job, if it is given, against the languages of a model.
+
+    Raises:
+        EngineError: the model does not know the language.
+    """
+    if code is None or code in known:
+        return
+    larger = "large-v3 or turbo" if code == "yue" else "base, turbo or another multilingual one"
+    raise EngineError(
+        f"{model} does not know {LANGUAGES.get(code, 'the language').title()} ({code}): leave the language out, "
+        f"or set DUET_WHISPER_MODEL to {larger}."
+    )
 
 
 def longest(seen: Sequence[tuple[Language, float]]) -> Language:

@@ -12,6 +12,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect
 
+from pipeline.http.file_names import given_name
 from pipeline.http.uploads import Upload, UploadedFile
 from pipeline.settings import settings
 
@@ -19,6 +20,8 @@ BLOCK_BYTES = 1 << 18
 """Bytes written to disk by one call in a thread."""
 FIELD_BYTES = 1 << 16
 FIELDS = 200
+HEADER_BYTES = 1 << 14
+"""Bytes of a header of a part; a file name may be there twice, once percent-encoded."""
 JSON_BYTES = 1 << 20
 FILE = "file"
 
@@ -34,7 +37,7 @@ class Form:
         self.upload: Upload | None = None
         self._folder = folder
         self._header = self._value = b""
-        self._disposition = b""
+        self._disposition = self._kind = b""
         self._name = ""
         self._text = bytearray()
         self._is_file = False
@@ -52,6 +55,7 @@ class Form:
                 "on_part_end": self._end,
                 "on_end": self._finish,
             },
+            max_header_size=HEADER_BYTES,
         )
 
     def write(self, data: bytes) -> None:
@@ -65,7 +69,7 @@ class Form:
         return self.upload.finish() if self.upload else None
 
     def _begin(self) -> None:
-        self._header = self._value = self._disposition = b""
+        self._header = self._value = self._disposition = self._kind = b""
         self._text.clear()
         self._count += 1
         if self._count > FIELDS:
@@ -80,6 +84,8 @@ class Form:
     def _end_header(self) -> None:
         if self._header.lower() == b"content-disposition":
             self._disposition = self._value
+        elif self._header.lower() == b"content-type":
+            self._kind = self._value.lower()
         self._header = self._value = b""
 
     def _end_headers(self) -> None:
@@ -87,15 +93,20 @@ class Form:
         self._name = options.get(b"name", b"").decode(errors="replace")
         if not self._name:
             raise HTTPException(400, "A part of the form has no name.")
-        # The field `file` counts as a file even without a file name.
-        self._is_file = b"filename" in options or self._name == FILE
+        given = given_name(self._disposition)
+        # The field `file` counts as a file even without a file name, and so does what says that it is audio.
+        self._is_file = given is not None or self._name == FILE or self._kind.startswith((b"audio/", b"video/"))
         if not self._is_file:
             return
-        if self._name != FILE:
-            raise HTTPException(422, f"{self._name}: the audio goes into the field `{FILE}`.")
+        self._check_field(self._name)
         if self.upload:
             raise HTTPException(422, "One file a request; send the others in requests of their own.")
-        self.upload = Upload(self._folder, options.get(b"filename", b"").decode(errors="replace"))
+        self.upload = Upload(self._folder, given or "")
+
+    def _check_field(self, name: str) -> None:
+        """Check the name of the field that has the file."""
+        if name != FILE:
+            raise HTTPException(422, f"{name}: the audio goes into the field `{FILE}`.")
 
     def _take_data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file and self.upload:
@@ -103,7 +114,11 @@ class Form:
             return
         self._text += data[start:end]
         if len(self._text) > FIELD_BYTES:
-            raise HTTPException(413, f"{self._name}: a field may have {FIELD_BYTES} bytes.")
+            self._shorten(self._text)
+
+    def _shorten(self, text: bytearray) -> None:
+        """Refuse (413) or shorten the text of a field that has more than `FIELD_BYTES`."""
+        raise HTTPException(413, f"{self._name}: a field may have {FIELD_BYTES} bytes.")
 
     def _end(self) -> None:
         if not self._is_file:
@@ -113,7 +128,7 @@ class Form:
         self._is_whole = True
 
 
-async def read(request: Request, folder: Path) -> tuple[Fields, UploadedFile | None]:
+async def read(request: Request, folder: Path, form: type[Form] = Form) -> tuple[Fields, UploadedFile | None]:
     """Return the fields of a request and its file, which the caller has to remove.
 
     The body is a multipart form or, without a file, JSON.
@@ -129,15 +144,14 @@ async def read(request: Request, folder: Path) -> tuple[Fields, UploadedFile | N
     if int(request.headers.get("content-length", 0)) > limit_bytes + FIELDS * FIELD_BYTES:
         raise HTTPException(413, f"The upload is larger than the {limit_bytes} bytes that this server takes.")
     try:
-        return await _form(request, options[b"boundary"], folder)
+        return await _read_form(request, form(options[b"boundary"], folder))
     except FormParserError as error:
         raise HTTPException(400, f"The form cannot be read: {error}.") from None
     except ClientDisconnect:
         raise HTTPException(400, "The form breaks off before its end; send it again.") from None
 
 
-async def _form(request: Request, boundary: bytes, folder: Path) -> tuple[Fields, UploadedFile | None]:
-    form = Form(boundary, folder)
+async def _read_form(request: Request, form: Form) -> tuple[Fields, UploadedFile | None]:
     try:
         async for block in _blocks(request):
             await to_thread.run_sync(form.write, block)

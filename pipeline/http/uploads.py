@@ -8,13 +8,14 @@ import time
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException
 
 from pipeline.client.retention.job_files import UPLOADS
 from pipeline.errors import StorageError
+from pipeline.http.file_names import plain
 from pipeline.settings import settings
 from pipeline.sources.digest_cache import Digests
 from pipeline.sources.file_types import HEAD_BYTES, why_never_audio
@@ -25,8 +26,6 @@ from pipeline.types import Episode, JobSpec
 from pipeline.types.ids import EPISODE_HEX_DIGITS, slug
 
 UNFINISHED = ".part"
-NAME_BYTES = 200
-"""Bytes of a file name; of a longer one the end remains, with its extension. File systems allow 255 bytes."""
 _OWN_FOLDER = re.compile(rf"/{UPLOADS}/([0-9a-f]{{32}})/")
 LITTER_S = 24 * 3600.0
 """Seconds without growth after which an upload counts as left by a dead server."""
@@ -68,7 +67,7 @@ class Upload:
     """An upload in progress; its methods may block."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self.name = _plain(name)
+        self.name = plain(name)
         self._folder = folder / uuid.uuid4().hex
         self._digest = hashlib.sha256()
         self._head = b""
@@ -166,13 +165,6 @@ def sweep(folder: Path, job_store: JobStore) -> int:
     for left in old.values():
         shutil.rmtree(left, ignore_errors=True)
     return len(old)
-
-
-def _plain(name: str) -> str:
-    """Return a file's name without characters that have a meaning to a file system or a terminal."""
-    last = PurePosixPath(name.replace("\\", "/")).name
-    plain = re.sub(r"[^\w .,()'&+-]", "_", last).strip(" .") or "upload"
-    return plain.encode()[-NAME_BYTES:].decode(errors="ignore").lstrip(" .")
 
 
 def _no_room(error: OSError) -> HTTPException:

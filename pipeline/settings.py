@@ -1,10 +1,11 @@
 """Settings: one typed class, read from `DUET_<NAME>` in the environment."""
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipeline.errors import SettingsError
@@ -16,6 +17,14 @@ def _split(text: object) -> object:
 
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """Tuple of values, separated by commas in the environment."""
+
+
+def _origins(given: tuple[str, ...]) -> tuple[str, ...]:
+    origins = tuple(one.rstrip("/").lower() for one in given)
+    for one in origins:
+        if not re.fullmatch(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#*@]+", one):
+            raise ValueError(f"{one!r} is no origin, such as https://app.example.org, and not *")
+    return origins
 
 
 class Settings(BaseSettings):
@@ -147,6 +156,9 @@ class Settings(BaseSettings):
     serve_trusted_proxies: Listed = ()
     """Addresses and networks (`10.0.0.0/8`) of trusted proxies, separated by commas, or `*`: their `X-Forwarded-Proto`
     and `X-Forwarded-For` are used, and a key is needed. Unset: this machine."""
+    serve_cors_origins: Annotated[Listed, AfterValidator(_origins)] = ()
+    """Origins (`https://app.example.org`) whose pages may use `duet serve` through a browser, separated by commas, or
+    `*`: all, with a key. Pages never use the home page's cookie."""
     serve_upload_limit_bytes: int = Field(default=2_000_000_000, gt=0)
     """Size limit of an upload to `duet serve`."""
     serve_wait_s: float = Field(default=300.0, ge=0)

@@ -16,6 +16,7 @@ from pipeline.http import (
     job_routes,
     metrics,
     openai_compatible,
+    openai_models,
     player_routes,
     problem_responses,
     question_routes,
@@ -26,6 +27,7 @@ from pipeline.http import (
     transcription_routes,
     uploads,
 )
+from pipeline.http.cors import with_cors
 from pipeline.http.health import Readiness
 from pipeline.http.housekeeping import clean_up_regularly
 from pipeline.http.job_feed import JobFeed
@@ -40,8 +42,8 @@ from pipeline.storage.allowed_roots import check_destination
 DESCRIPTION = """Podcast episodes to transcripts in seconds and to what was said in them in minutes.
 
 Send audio to `/transcribe`, `/analyze` or `/hybrid`; the same audio with the same options is the same job, so a
-request that broke off can be sent again. What goes wrong is `application/problem+json`; each answer has an
-`X-Request-ID`."""
+request that broke off can be sent again. What goes wrong is `application/problem+json`, and below `/v1/` in OpenAI's
+format; each answer has an `X-Request-ID`."""
 
 
 def make_application(to: str, *, is_private: bool) -> ASGIApp:
@@ -75,6 +77,7 @@ def make_application(to: str, *, is_private: bool) -> ASGIApp:
     for module in (
         transcription_routes,
         openai_compatible,
+        openai_models,
         job_routes,
         question_routes,
         speaker_routes,
@@ -90,7 +93,7 @@ def make_application(to: str, *, is_private: bool) -> ASGIApp:
         application.include_router(module.router)
     problem_responses.handle(application)
     _describe(application)
-    return RequestIds(application)
+    return RequestIds(with_cors(application))
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
+from pipeline.http.cors import is_foreign, is_named
 from pipeline.http.limits import slot, wait_s
 from pipeline.http.redis_clients import client
 from pipeline.settings import settings
@@ -43,7 +44,8 @@ async def caller(
     """Return the caller of a request, which counts against its limit; 401, 403 or 429 if it is refused."""
     if bearer is None:
         check_same_site(request)  # a page of any site can make a browser send the cookie or reach this machine
-    found = await known(request, bearer.credentials if bearer else cookie or "")
+    own = "" if cookie is None or is_foreign(request) else cookie
+    found = await known(request, bearer.credentials if bearer else own)
     if again_s := await wait_s(client(), found.id, found.requests_per_minute):
         raise HTTPException(
             429,
@@ -89,10 +91,8 @@ async def _refusal(key: str, reason: str, seen: ApiKeysSeen) -> str:
 
 
 def check_same_site(request: Request) -> None:
-    """Refuse (403) requests that a page of another site makes a browser send."""
-    origin = request.headers.get("origin")
-    is_foreign = origin is not None and origin.partition("://")[2] != request.headers.get("host")
-    if is_foreign or request.headers.get("sec-fetch-site") == "cross-site":
+    """Refuse (403) requests that a page of another site makes a browser send, unless the settings name that site."""
+    if is_foreign(request) and not is_named(request):
         raise HTTPException(403, "Pages of other sites may not use this server through a browser; send a key.")
 
 

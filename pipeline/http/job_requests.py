@@ -69,10 +69,12 @@ class JobRequest:
 
 
 async def received(
-    request: Request, understand: Callable[[multipart.Fields, UploadedFile | None], JobRequest]
+    request: Request,
+    understand: Callable[[multipart.Fields, UploadedFile | None], JobRequest],
+    form: type[multipart.Form] = multipart.Form,
 ) -> JobRequest:
     """Return the job request in a request's body; its file has been written to disk."""
-    fields, upload = await multipart.read(request, request.app.state.uploads)
+    fields, upload = await multipart.read(request, request.app.state.uploads, form)
     try:
         return understand(fields, upload)
     except BaseException:

@@ -1,4 +1,4 @@
-"""Errors as `application/problem+json` (RFC 9457): each with one sentence for the user."""
+"""Errors as `application/problem+json` (RFC 9457), below `/v1/` as OpenAI's: each with one sentence for the user."""
 
 import logging
 from http import HTTPStatus
@@ -25,6 +25,7 @@ from pipeline.errors import (
     UnexpectedError,
     WaitTimeoutError,
 )
+from pipeline.http.openai_errors import is_for_openai, openai_error
 
 logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -56,8 +57,6 @@ class Problem(BaseModel):
     request_id: str = Field(examples=["0c4f8e6d2b1a4e7f9d3c5b7a1e2f4d6c"])
     errors: list[dict[str, Any]] | None = None
     """The invalid parts of the request, each with its place and a sentence."""
-    error: dict[str, Any] | None = None
-    """The same error in OpenAI's format, below `/v1/`."""
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -82,19 +81,30 @@ def to_validation_error(error: ValidationError, where: str) -> RequestValidation
     return RequestValidationError([{**it, "loc": (where, *it["loc"])} for it in error.errors(include_url=False)])
 
 
-def _of_ours(request: Request, error: Exception) -> JSONResponse:
+def explained(request: Request, error: DuetError | HTTPException) -> tuple[int, str]:
+    """Return the status of an error, and its sentence for this caller."""
+    if isinstance(error, HTTPException):
+        return error.status_code, str(error.detail)
     status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), 500)
-    headers = {"Retry-After": AGAIN_S[status]} if status in AGAIN_S else {}
     if status < 500 or request.scope.get("state", {}).get("is_known"):
-        return _answer(request, status, str(error), headers)
+        return status, str(error)
     # Unauthenticated callers must not see names of hosts and places.
     logger.warning("%s", error)
-    return _answer(request, status, "The server cannot answer now; its log says why, by the request's id.", headers)
+    return status, "The server cannot answer now; its log says why, by the request's id."
+
+
+def _of_ours(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DuetError)
+    status, detail = explained(request, error)
+    return _answer(request, status, detail, {"Retry-After": AGAIN_S[status]} if status in AGAIN_S else {})
 
 
 def _of_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return _answer(request, error.status_code, str(error.detail), dict(error.headers or {}))
+    detail = str(error.detail)
+    if detail == HTTPStatus(error.status_code).phrase:  # the router's own, which names nothing
+        detail = f"{detail}: {request.method} {request.url.path}; /docs shows what there is."
+    return _answer(request, error.status_code, detail, dict(error.headers or {}))
 
 
 def _of_request(request: Request, error: Exception) -> JSONResponse:
@@ -111,8 +121,10 @@ def _of_anything(request: Request, error: Exception) -> JSONResponse:
 def _answer(
     request: Request, status: int, detail: str, headers: dict[str, str], errors: list[dict[str, Any]] | None = None
 ) -> JSONResponse:
+    if is_for_openai(request):
+        param = errors[0]["place"].split(".")[1] if errors else None
+        return JSONResponse(openai_error(status, detail, param), status, headers)
     title = HTTPStatus(status).phrase
-    is_for_openai = request.url.path.startswith("/v1/")
     problem = Problem(
         title=title,
         status=status,
@@ -120,6 +132,5 @@ def _answer(
         instance=request.url.path,
         request_id=request.scope.get("state", {}).get("request_id", ""),
         errors=errors,
-        error={"message": detail, "type": title, "code": status} if is_for_openai else None,
     )
     return JSONResponse(problem.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)

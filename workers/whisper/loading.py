@@ -25,5 +25,5 @@ def load_transcriber(settings: Settings) -> Transcriber:
     with reserve_device(place, share):
         model = load_whisper(settings.whisper_model, place.device)
         digest = digest_of(whisper_checkpoint(settings.whisper_model))
-        name = f"whisper-{Path(settings.whisper_model).stem}"
+        name = f"whisper-{Path(settings.whisper_model).name.removesuffix('.pt')}"  # not the stem: base.en
         return WhisperEngine(model, name, batch_size=share.batch, digest=digest, priority=device_priority(place.device))

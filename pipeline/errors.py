@@ -2,10 +2,14 @@
 
 import re
 
-_ADDRESS = re.compile(r"(https?://)(?:[^/?#\s]*@)?([^?#]*)", re.IGNORECASE)
-_USER = re.compile(r"^(https?://)[^/?#\s]*@", re.IGNORECASE)
+_SCHEME = r"((?:(?:feed|podcasts?|itpc|pcast|rss):(?://)?)?(?:https?|feed|podcasts?|itpc|pcast|rss)://)"
+_LOGIN = r"(?:(?!\[[\da-f:.%]*\])[^/?#\s:]*:(?!\d*(?:[/?#\s]|$))\S*@|[^/?#\s]*@)?"
+"""User and password; the first form is for a password with a bare `/`, `?` or `#`, which is no port."""
+_IN_WORDS = _LOGIN.replace(r"#\s", r"#\s'\"<>").replace(r"\S", r"[^\s'\"<>]")
+_ADDRESS = re.compile(rf"{_SCHEME}{_LOGIN}([^?#]*)", re.IGNORECASE)
+_USER = re.compile(rf"^{_SCHEME}{_LOGIN}", re.IGNORECASE)
 _IN_TEXT = re.compile(
-    r"(https?://)(?:[^/?#\s'\"<>]*@)?([^?#\s'\"<>]*)(?:[?#](?:[^\s'\"<>]*[^\s'\"<>.,;:!?)\]])?)?", re.IGNORECASE
+    rf"{_SCHEME}{_IN_WORDS}([^?#\s'\"<>]*)(?:[?#](?:[^\s'\"<>]*[^\s'\"<>.,;:!?)\]])?)?", re.IGNORECASE
 )
 
 

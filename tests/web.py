@@ -24,6 +24,10 @@ class Site:
     redirects: dict[str, str] = field(default_factory=dict)
     lengthless: set[str] = field(default_factory=set)
     """Paths that are answered without saying how long the answer is."""
+    logins: dict[str, str] = field(default_factory=dict)
+    """Path → the header `Authorization` without which the answer is 401."""
+    headers: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Path → headers of its answers; an empty one is left out."""
 
     def asked(self, path: str, method: str = "GET") -> list[dict[str, str]]:
         """Return the headers of the requests for a path."""
@@ -64,6 +68,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = site.files.get(self.path)
         if site.statuses.get(self.path):
             self._send(site.statuses[self.path].pop(0), b"", {"Retry-After": "0"})
+        elif headers.get("authorization", "") != site.logins.get(self.path, headers.get("authorization", "")):
+            self._send(401, b"", {"WWW-Authenticate": "Basic"})
         elif self.path in site.redirects:
             self._send(302, b"", {"Location": site.redirects[self.path]})
         elif body is None:
@@ -86,8 +92,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, body: bytes, headers: dict[str, str], breaks_after: int | None = None) -> None:
         self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
+        own: dict[str, str] = self.server.site.headers.get(self.path, {})  # type: ignore[attr-defined]
+        for name, value in (headers | own).items():
+            if value:
+                self.send_header(name, value)
         is_lengthless = self.path in self.server.site.lengthless  # type: ignore[attr-defined]
         if status != 304 and not is_lengthless:
             self.send_header("Content-Length", str(len(body)))

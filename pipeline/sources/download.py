@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 import uuid
@@ -17,7 +18,7 @@ from typing import Any
 
 from urllib3.exceptions import HTTPError
 
-from pipeline.errors import AudioError, TransientError, without_credentials
+from pipeline.errors import AudioError, TransientError, without_credentials, without_user
 from pipeline.settings import settings
 from pipeline.sources.deadline import Deadline
 from pipeline.sources.http_client import (
@@ -35,6 +36,8 @@ from pipeline.sources.http_client import (
 __all__ = ["Download", "Version", "first_bytes", "interrupted", "version_of"]
 
 BLOCK_BYTES = 1 << 18
+UNREADABLE = {"br", "zstd", "compress", "x-compress"}
+"""Compressions that no server was asked for, and that are read only where urllib3 finds their libraries."""
 TRIES = 4
 LONGEST_WAIT_S = 30.0
 OWN = "own-"
@@ -57,6 +60,15 @@ class Download:
         self._name = without_credentials(url)
         self._part = self.folder / "part"
         self._version_file = self.folder / "version.json"
+        self._headers_file = self.folder / "headers.json"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The last response's `content-type`, and as `content-location` the URL that it came from."""
+        try:
+            return {str(name): str(value) for name, value in json.loads(self._headers_file.read_text()).items()}
+        except (OSError, ValueError, AttributeError):
+            return {}
 
     def fetch(self, limit_bytes: int) -> Path:
         """Download the bytes and return their path, valid until any caller calls `forget`.
@@ -89,7 +101,7 @@ class Download:
     def forget(self) -> None:
         """Remove the bytes from the cache, except paths returned by `take`."""
         with self._alone():
-            for file in (self.body, self._part, self._version_file):
+            for file in (self.body, self._part, self._version_file, self._headers_file):
                 file.unlink(missing_ok=True)
             (self.folder / "lock").unlink()  # waiting callers detect the removal and lock a new file
             with contextlib.suppress(OSError):  # not empty: another caller uses it
@@ -140,13 +152,36 @@ class Download:
             if response.status == 416:
                 self._part.unlink(missing_ok=True)
                 raise TryLaterError(f"{self._name} has changed while it was downloaded.", wait_s=0.0)
-            resumes = response.status == 206 and _begins_at(response) == self._part_bytes()
-            if response.status not in (200, 206) or (response.status == 206 and not resumes):
+            first, total = _range_of(response)
+            resumes = response.status == 206 and bool(self._part_bytes()) and self._fits(response, first)
+            if response.status == 206 and not resumes and (self._part_bytes() or first):
+                self._part.unlink(missing_ok=True)
+                raise TryLaterError(f"{self._name} does not say which part it sends.", wait_s=0.0)
+            if response.status not in (200, 206):
                 raise AudioError(f"{self._name} answers {response.status}; it may have moved.")
-            self._version_file.write_text(json.dumps(asdict(version_in(response))))
+            # The position in a compressed body is not that in the file, so such a download is not resumed.
+            version = version_in(response)
+            self._note(Version() if _encoding(response) else version)
             deadline.renew(ends_at - time.monotonic())
             self._write(response, deadline, limit_bytes, resumes=resumes)
+            if total and self._part_bytes() < total:
+                raise TryLaterError(f"{self._name} sends {self._part_bytes():,} of {total:,} bytes.", wait_s=0.0)
+            self._note(version)
+            kept = {
+                "content-type": response.headers.get("content-type", ""),
+                "content-location": without_user(response.url),
+            }
+            self._headers_file.write_text(json.dumps(kept))
         self._part.replace(self.body)
+
+    def _fits(self, response: Any, first: int | None) -> bool:
+        """Return whether a response goes on where the download stopped, in the same version."""
+        tag = response.headers.get("etag")
+        is_same = not tag or tag == self._version().etag
+        return first == self._part_bytes() and is_same and not _encoding(response)
+
+    def _note(self, version: Version) -> None:
+        self._version_file.write_text(json.dumps(asdict(version)))
 
     def _write(self, response: Any, deadline: Deadline, limit_bytes: int, *, resumes: bool) -> None:
         too_large = (
@@ -156,6 +191,8 @@ class Download:
             f"{self._name} was not there after {settings().download_time_limit_s:g} s; "
             "the same command goes on where this one stopped."
         )
+        if unreadable := UNREADABLE.difference(response.CONTENT_DECODERS) & {*_encoding(response).split(", ")}:
+            raise AudioError(f"{self._name} is sent compressed ({', '.join(unreadable)}), which Duet cannot read.")
         written = self._part_bytes() if resumes else 0
         expected = number(response.headers.get("content-length")) or 0
         if written + expected > limit_bytes:
@@ -205,9 +242,17 @@ def interrupted() -> Iterator[None]:
         _interrupted.clear()
 
 
-def _begins_at(response: Any) -> int | None:
-    """Return the position of the first byte in a header `Content-Range: bytes 100-199/200`."""
-    return number(response.headers.get("content-range", "").removeprefix("bytes ").partition("-")[0])
+def _range_of(response: Any) -> tuple[int | None, int | None]:
+    """Return the first position and the whole length in a header `Content-Range: bytes 100-199/200`; None unknown."""
+    found = re.match(r"bytes\s+(\d+)-\d*/(\d+|\*)", response.headers.get("content-range", ""), re.ASCII)
+    return (number(found[1]), number(found[2])) if found and response.status == 206 else (None, None)
+
+
+def _encoding(response: Any) -> str:
+    """Return the compression of a response; empty if it has none, and for words that name none."""
+    coding = response.headers.get("content-encoding", "").lower()
+    named = [it for it in map(str.strip, coding.split(",")) if it in UNREADABLE or it in response.CONTENT_DECODERS]
+    return ", ".join(named)
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

@@ -5,22 +5,25 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from threading import Lock, Semaphore
 from typing import Any
 
-import urllib3
-from urllib3.exceptions import HTTPError, MaxRetryError
+from urllib3.exceptions import HTTPError, ProxyError
 
 from pipeline.errors import AudioError, TransientError, without_credentials
 from pipeline.settings import settings
 from pipeline.sources.deadline import Deadline
-from pipeline.sources.url_guard import PublicPoolManager, check_url
+from pipeline.sources.proxies import checked_pool, proxy_of
+from pipeline.sources.web_address import absolute, authorization, with_login_of, without_login
 
 AGENT = "Duet (podcast transcripts; asks once, resumes, and sends If-None-Match)"
 BUSY = {408, 425, 429, 500, 502, 503, 504}
 HEAD_TIMEOUTS = 2
 """Multiple of `download_timeout_s` within which a response must begin, including all redirects and headers."""
+REDIRECTS = {301, 302, 303, 307, 308}
+MOST_REDIRECTS = 10
 AT_ONCE = 2
 """Connections to one host."""
 _turns: defaultdict[str, Semaphore] = defaultdict(lambda: Semaphore(AT_ONCE))
@@ -89,7 +92,7 @@ def first_bytes(url: str, count: int) -> tuple[str, bytes]:
 @contextmanager
 def turn(url: str) -> Iterator[None]:
     """Wait for one of the `AT_ONCE` connections to the URL's host, and reserve it within the `with` block."""
-    host = "/".join(url.split("/", 3)[:3])
+    host = "/".join(url.split("/", 3)[:3]).rpartition("@")[2]
     with _turns_lock:
         places = _turns[host]
     with places:
@@ -99,43 +102,71 @@ def turn(url: str) -> Iterator[None]:
 @contextmanager
 def response_of(url: str, headers: dict[str, str], method: str = "GET") -> Iterator[tuple[Any, Deadline]]:
     """Yield a response and its deadline, which is that of the headers until it is renewed."""
-    check_url(url)
-    name = without_credentials(url)
     with Deadline(HEAD_TIMEOUTS * settings().download_timeout_s) as deadline:
         response = _asked(url, headers, method, deadline)
         try:
-            if response.status in BUSY:
-                wait_s = number(response.headers.get("retry-after"))
-                raise TryLaterError(
-                    f"{name} answers {response.status}, that it is busy.", 5.0 if wait_s is None else float(wait_s)
-                )
-            if response.status in (401, 403):
-                raise AudioError(f"{name} answers {response.status}: it is not open to everybody.")
-            if response.status in (404, 410):
-                raise AudioError(f"{name} answers {response.status}: there is nothing; check the address.")
+            _check_status(url, response)
             yield response, deadline
         finally:
             response.close()
 
 
+def _check_status(url: str, response: Any) -> None:
+    name, status = without_credentials(url), response.status
+    if status in BUSY:
+        raise TryLaterError(f"{name} answers {status}, that it is busy.", _wait_s(response.headers.get("retry-after")))
+    if status == 401 and authorization(url):
+        raise AudioError(f"{name} answers 401: it does not accept this user and password.")
+    if status == 407:
+        raise AudioError(f"The proxy for {name} answers 407; write user and password into HTTP_PROXY and HTTPS_PROXY.")
+    if status in (401, 403):
+        raise AudioError(f"{name} answers {status}: it is not open to everybody.")
+    if status == 410:
+        raise AudioError(f"{name} answers 410: it was there, and is gone for good.")
+    if status == 404:
+        raise AudioError(f"{name} answers 404: there is nothing; check the address.")
+
+
 def _asked(url: str, headers: dict[str, str], method: str, deadline: Deadline) -> Any:
-    name = without_credentials(url)
+    """Return the response after all redirects; the login of the URL is sent to its own scheme, host and port only."""
+    at = url
+    for _ in range(MOST_REDIRECTS + 1):
+        response = _asked_once(at, headers, method, deadline)
+        location = response.headers.get("location")
+        if response.status not in REDIRECTS or not location:
+            response.url = at
+            return response
+        response.close()
+        target = absolute(without_login(at), _as_utf8(location))
+        if not target:
+            raise AudioError(f"{without_credentials(url)} is, or sends on to, what is no address.")
+        at = with_login_of(url, target)
+    raise AudioError(f"{without_credentials(url)} sends from one address to the next without end.")
+
+
+def _asked_once(url: str, headers: dict[str, str], method: str, deadline: Deadline) -> Any:
+    pool = checked_pool(url, settings().download_timeout_s)
+    # No compression, because a ranged download resumes by the position in the file's own bytes.
+    own = {"User-Agent": AGENT, "Accept-Encoding": "identity"} | authorization(url)
     try:
-        return _pool_manager(settings().download_timeout_s).request(
-            method,
-            url,
-            # No compression, because a ranged download resumes by the position in the file's own bytes.
-            headers={"User-Agent": AGENT, "Accept-Encoding": "identity"} | headers,
-            preload_content=False,
-        )
-    except MaxRetryError as error:
-        if "redirect" in str(error.reason):
-            raise AudioError(f"{name} sends from one address to the next without end.") from None
-        raise TryLaterError(_failure_sentence(url, deadline, error.reason or error)) from None
+        return pool.request(method, without_login(url), headers=own | headers, preload_content=False, redirect=False)
     except ValueError:
-        raise AudioError(f"{name} is, or sends on to, what is no address.") from None
+        raise AudioError(f"{without_credentials(url)} is, or sends on to, what is no address.") from None
+    except ProxyError as error:
+        raise TryLaterError(
+            f"The proxy {without_credentials(proxy_of(url))} does not lead to {without_credentials(url)} "
+            f"({short(error.original_error)})."
+        ) from None
     except HTTPError as error:
         raise TryLaterError(_failure_sentence(url, deadline, error)) from None
+
+
+def _as_utf8(location: str) -> str:
+    """Return a header's value, which HTTP reads as Latin-1, in UTF-8 if it is that."""
+    try:
+        return location.encode("latin-1").decode()
+    except UnicodeError:
+        return location
 
 
 def _failure_sentence(url: str, deadline: Deadline, error: BaseException) -> str:
@@ -145,15 +176,6 @@ def _failure_sentence(url: str, deadline: Deadline, error: BaseException) -> str
 def _too_slow(url: str) -> str:
     limit_s = HEAD_TIMEOUTS * settings().download_timeout_s
     return f"{without_credentials(url)} has not answered after {limit_s:g} s."
-
-
-@lru_cache(maxsize=4)
-def _pool_manager(timeout_s: float) -> PublicPoolManager:
-    return PublicPoolManager(
-        timeout=urllib3.Timeout(connect=min(10.0, timeout_s), read=timeout_s),
-        # `Download` retries itself, resuming at the bytes already there.
-        retries=urllib3.Retry(connect=0, read=0, redirect=10, status=0, other=0, respect_retry_after_header=False),
-    )
 
 
 def version_in(response: Any) -> Version:
@@ -168,6 +190,17 @@ def version_in(response: Any) -> Version:
 def number(text: str | None) -> int | None:
     """Return the number in a header; None if it is not a number."""
     return int(text) if text and re.fullmatch(r"\d{1,18}", text, re.ASCII) else None
+
+
+def _wait_s(text: str | None) -> float:
+    """Return the seconds of a header `Retry-After`, which is a number or a date (RFC 9110, 10.2.3)."""
+    if (seconds := number(text)) is not None:
+        return float(seconds)
+    try:
+        until = parsedate_to_datetime(text or "")
+        return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        return 5.0
 
 
 def short(error: BaseException) -> str:

@@ -7,7 +7,6 @@ after the first check can bypass the guard.
 import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
-from urllib.parse import urlsplit
 
 import urllib3
 from urllib3 import HTTPResponse
@@ -19,10 +18,8 @@ from urllib3.util.connection import create_connection
 from pipeline.errors import AddressError, TransientError
 from pipeline.settings import settings
 from pipeline.sources.deadline import current_deadline
+from pipeline.sources.web_address import host_and_port
 
-MOST_CHARACTERS = 4000
-"""Maximum length of a URL."""
-SCHEMES = {"http": 80, "https": 443}
 NAT64 = IPv6Network("64:ff9b::/96")
 """Addresses with an embedded IPv4 address in their last 32 bits (RFC 6052)."""
 NOT_PUBLIC = tuple(
@@ -40,6 +37,8 @@ NOT_PUBLIC = tuple(
     )
 )
 """Networks that are public according to `is_global` of some releases of Python 3.11."""
+LOCAL_DOMAINS = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+"""Endings of names that are never public (RFC 6761, RFC 6762, RFC 8375; `internal` is reserved by ICANN)."""
 
 
 def check_url(url: str) -> None:
@@ -49,16 +48,28 @@ def check_url(url: str) -> None:
         AddressError: the URL is invalid, its host does not exist, or an address of the host is private.
         TransientError: the name server does not answer.
     """
-    if len(url) > MOST_CHARACTERS:
-        raise AddressError(f"{url[:80]}... has {len(url):,} characters, and {MOST_CHARACTERS:,} is the most.")
+    permitted_addresses(*host_and_port(url))
+
+
+def check_url_by_proxy(url: str) -> None:
+    """Check a URL that a proxy is to fetch, as `check_url`; a host that only the proxy can resolve is left to it.
+
+    An address, in whatever notation, and a name that leads to this machine or network are resolved here.
+
+    Raises:
+        AddressError: the URL is invalid, or an address of its host is private.
+    """
+    host, port = host_and_port(url)
     try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise AddressError(f"{url!r} is no address ({error}).") from None
-    if parts.scheme not in SCHEMES or not parts.hostname:
-        raise AddressError(f"{url!r} is no address of the web; give one that begins with https://.")
-    permitted_addresses(parts.hostname, port or SCHEMES[parts.scheme])
+        addresses = _resolve(host, port)
+    except (AddressError, TransientError):
+        is_local = "." not in host.rstrip(".") or host.rstrip(".").lower().endswith(LOCAL_DOMAINS)
+        if is_local and not _is_allowed(host):
+            raise AddressError(
+                f"{host} is no public name; if it is to be reached, name it in DUET_ALLOWED_HOSTS."
+            ) from None
+    else:
+        _check_addresses(host, addresses)
 
 
 def permitted_addresses(host: str, port: int) -> list[str]:
@@ -69,13 +80,17 @@ def permitted_addresses(host: str, port: int) -> list[str]:
         TransientError: the name server does not answer.
     """
     addresses = list(dict.fromkeys(_resolve(host, port)))
+    _check_addresses(host, addresses)
+    return addresses
+
+
+def _check_addresses(host: str, addresses: list[str]) -> None:
     for address in addresses:
         if not _is_permitted(host, ip_address(address.partition("%")[0])):
             raise AddressError(
                 f"{host} is at {address}, which is not a public address; "
                 "if it is to be reached all the same, name it in DUET_ALLOWED_HOSTS."
             )
-    return addresses
 
 
 class PublicPoolManager(urllib3.PoolManager):
@@ -86,6 +101,17 @@ class PublicPoolManager(urllib3.PoolManager):
 
     def __init__(self, **options: object) -> None:
         super().__init__(**options)  # type: ignore[arg-type]  # handed on as they are
+        self.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+
+class ProxiedPoolManager(urllib3.ProxyManager):
+    """A urllib3 pool manager that connects to the operator's proxy only, within the deadline.
+
+    It does not look where a URL leads: `check_url_by_proxy` comes before each request.
+    """
+
+    def __init__(self, proxy: str, **options: object) -> None:
+        super().__init__(proxy, **options)  # type: ignore[arg-type]  # handed on as they are
         self.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
 
@@ -122,10 +148,11 @@ class _HTTPSPool(HTTPSConnectionPool):
 
 
 def _connect(connection: HTTPConnection) -> socket.socket:
-    """Connect like urllib3, but only to the checked addresses and within the deadline."""
+    """Connect like urllib3, but only to the checked addresses, or to the proxy, and within the deadline."""
     reason: OSError | None = None
     deadline = current_deadline()
-    for address in permitted_addresses(connection.host, connection.port):
+    look_up = _resolve if connection.proxy else permitted_addresses
+    for address in look_up(connection.host, connection.port):
         timeout_s = connection.timeout
         if deadline:
             left_s = max(deadline.left_s, 0.001)
@@ -178,6 +205,10 @@ def _is_permitted(host: str, address: IPv4Address | IPv6Address) -> bool:
     if all(_is_public(it) for it in (address, *inner)):
         return True
     return any(_is_named(entry, host, address) for entry in settings().allowed_hosts)
+
+
+def _is_allowed(host: str) -> bool:
+    return any(entry.lower().rstrip(".") == host.lower().rstrip(".") for entry in settings().allowed_hosts)
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:

@@ -5,12 +5,12 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 from weakref import finalize
 
-from pipeline.errors import AudioError, without_credentials
+from pipeline.errors import AudioError, without_credentials, without_user
 from pipeline.settings import settings
 from pipeline.sources.digest_cache import Digests
 from pipeline.sources.download import Download, version_of
 from pipeline.sources.file_types import HEAD_BYTES, why_never_audio
-from pipeline.sources.url_guard import MOST_CHARACTERS
+from pipeline.sources.web_address import MOST_CHARACTERS
 from pipeline.storage import Storage
 from pipeline.types import Episode, Publication
 from pipeline.types.ids import episode_id, slug
@@ -78,12 +78,11 @@ class WebAudio:
         return path
 
     def _key(self) -> str | None:
+        url = without_user(self.url)
         if self.publication:
-            return f"feed {self.publication.guid} {self.url} {self.declared}"
+            return f"feed {self.publication.guid} {url} {self.declared}"
         version = version_of(self.url)
-        return (
-            f"web {self.url} {version.etag} {version.last_modified} {version.size_bytes}" if version.is_known else None
-        )
+        return f"web {url} {version.etag} {version.last_modified} {version.size_bytes}" if version.is_known else None
 
     def _episode(self, digest: str, size_bytes: int) -> Episode:
         title = self.publication.title.replace("/", " ") if self.publication else ""

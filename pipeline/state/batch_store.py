@@ -13,7 +13,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
 
-from pipeline.errors import BatchError
+from pipeline.errors import BatchError, without_credentials
 from pipeline.state.redis import connect, readable_errors
 from pipeline.types.batch_record import BatchRecord, Entry
 from pipeline.types.found import Rejected, Skipped
@@ -39,9 +39,10 @@ class BatchStore:
         """
         now = time.time()
         batch = self._claim_id(now)
-        record = BatchRecord(batch, now, tuple(map(well_formed, places)), destination, options)
+        shown = tuple(well_formed(without_credentials(place)) for place in places)
+        record = BatchRecord(batch, now, shown, destination, options)
         fields = {
-            "places": json.dumps([well_formed(place) for place in places]),
+            "places": json.dumps(shown),
             "destination": destination,
             "options": json.dumps(options),
         }

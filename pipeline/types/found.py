@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pipeline.errors import without_credentials
+from pipeline.errors import without_credentials, without_credentials_in
 from pipeline.types.text import well_formed
 
 
@@ -15,7 +15,7 @@ class _LeftOut:
     def __post_init__(self) -> None:
         # Both are shown to everyone, in places that accept only UTF-8 (file names may be any bytes).
         object.__setattr__(self, "source", well_formed(without_credentials(self.source)))
-        object.__setattr__(self, "reason", well_formed(self.reason))
+        object.__setattr__(self, "reason", well_formed(without_credentials_in(self.reason)))
 
 
 @dataclass(frozen=True)

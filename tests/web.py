@@ -24,6 +24,9 @@ class Site:
     redirects: dict[str, str] = field(default_factory=dict)
     lengthless: set[str] = field(default_factory=set)
     """Paths that are answered without saying how long the answer is."""
+    rangeless: set[str] = field(default_factory=set)
+    """Paths that are answered as a whole whatever part is asked for."""
+    redirect_status: int = 302
     logins: dict[str, str] = field(default_factory=dict)
     """Path → the header `Authorization` without which the answer is 401."""
     headers: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -71,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif headers.get("authorization", "") != site.logins.get(self.path, headers.get("authorization", "")):
             self._send(401, b"", {"WWW-Authenticate": "Basic"})
         elif self.path in site.redirects:
-            self._send(302, b"", {"Location": site.redirects[self.path]})
+            self._send(site.redirect_status, b"", {"Location": site.redirects[self.path]})
         elif body is None:
             self._send(404, b"not here", {})
         else:
@@ -84,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(304, b"", own)
             return
         wanted = asked.get("range", "")
-        if wanted and asked.get("if-range", tag) == tag:
+        if wanted and self.path not in site.rangeless and asked.get("if-range", tag) == tag:
             first = int(wanted.removeprefix("bytes=").split("-")[0])
             self._send(206, body[first:], own | {"Content-Range": f"bytes {first}-{len(body) - 1}/{len(body)}"})
             return

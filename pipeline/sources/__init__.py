@@ -1,15 +1,17 @@
 """Sources of episodes: files, folders, patterns, buckets, web addresses, feeds."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pipeline.errors import AddressError, AudioError, DuetError
+from pipeline.errors import AudioError, DuetError, TransientError
 from pipeline.logs import as_duet_error
 from pipeline.sources.file_types import HEAD_BYTES, has_audio_suffix, why_never_audio
 from pipeline.sources.files import LocalFile, local_episodes
 from pipeline.sources.source import Found, Source
+from pipeline.sources.web_address import for_apps, host_and_port
 from pipeline.storage import path_of
 from pipeline.types.found import Rejected, Skipped
 
@@ -82,6 +84,8 @@ def _with_duet_errors(place: str) -> Iterator[Found]:
 
 
 def _found(place: str) -> Iterator[Found]:
+    if ways := for_apps(place):
+        return _on_the_web(_answering(ways))
     scheme = place.partition("://")[0].lower() if "://" in place else ""
     if scheme == "s3":
         from pipeline.sources.bucket import bucket_episodes
@@ -96,20 +100,29 @@ def _found(place: str) -> Iterator[Found]:
     return local_episodes(place)
 
 
+def _answering(ways: list[str]) -> str:
+    """Return the first of several addresses that answers, or the last; it will raise the error."""
+    from pipeline.sources.download import first_bytes
+
+    for url in ways[:-1]:
+        with suppress(TransientError):
+            first_bytes(url, HEAD_BYTES)
+            return url
+    return ways[-1]
+
+
 def _on_the_web(url: str) -> Iterator[Found]:
     from pipeline.sources.download import first_bytes
     from pipeline.sources.feed import feed_episodes
     from pipeline.sources.web import WebAudio
 
-    try:
-        path = urlsplit(url).path
-    except ValueError as error:
-        raise AddressError(f"{url!r} is no address ({error}).") from None
+    host_and_port(url)
+    path = urlsplit(url).path
     if has_audio_suffix(path):
         yield WebAudio(url)
         return
     media_type, head = first_bytes(url, HEAD_BYTES)
-    if media_type.startswith(("audio/", "video/")) or why_never_audio(head) is None:
+    if media_type.lower().startswith(("audio/", "video/")) or why_never_audio(head) is None:
         yield WebAudio(url)
     else:
         yield from feed_episodes(url)

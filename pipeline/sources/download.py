@@ -5,7 +5,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import shutil
 import time
 import uuid
@@ -24,11 +23,14 @@ from pipeline.sources.deadline import Deadline
 from pipeline.sources.http_client import (
     TryLaterError,
     Version,
+    encoding_of,
     first_bytes,
     number,
+    range_of,
     response_of,
     short,
     turn,
+    unreadable_encoding,
     version_in,
     version_of,
 )
@@ -36,8 +38,6 @@ from pipeline.sources.http_client import (
 __all__ = ["Download", "Version", "first_bytes", "interrupted", "version_of"]
 
 BLOCK_BYTES = 1 << 18
-UNREADABLE = {"br", "zstd", "compress", "x-compress"}
-"""Compressions that no server was asked for, and that are read only where urllib3 finds their libraries."""
 TRIES = 4
 LONGEST_WAIT_S = 30.0
 OWN = "own-"
@@ -152,7 +152,7 @@ class Download:
             if response.status == 416:
                 self._part.unlink(missing_ok=True)
                 raise TryLaterError(f"{self._name} has changed while it was downloaded.", wait_s=0.0)
-            first, total = _range_of(response)
+            first, total = range_of(response)
             resumes = response.status == 206 and bool(self._part_bytes()) and self._fits(response, first)
             if response.status == 206 and not resumes and (self._part_bytes() or first):
                 self._part.unlink(missing_ok=True)
@@ -161,7 +161,7 @@ class Download:
                 raise AudioError(f"{self._name} answers {response.status}; it may have moved.")
             # The position in a compressed body is not that in the file, so such a download is not resumed.
             version = version_in(response)
-            self._note(Version() if _encoding(response) else version)
+            self._note(Version() if encoding_of(response) else version)
             deadline.renew(ends_at - time.monotonic())
             self._write(response, deadline, limit_bytes, resumes=resumes)
             if total and self._part_bytes() < total:
@@ -178,7 +178,7 @@ class Download:
         """Return whether a response goes on where the download stopped, in the same version."""
         tag = response.headers.get("etag")
         is_same = not tag or tag == self._version().etag
-        return first == self._part_bytes() and is_same and not _encoding(response)
+        return first == self._part_bytes() and is_same and not encoding_of(response)
 
     def _note(self, version: Version) -> None:
         self._version_file.write_text(json.dumps(asdict(version)))
@@ -191,8 +191,8 @@ class Download:
             f"{self._name} was not there after {settings().download_time_limit_s:g} s; "
             "the same command goes on where this one stopped."
         )
-        if unreadable := UNREADABLE.difference(response.CONTENT_DECODERS) & {*_encoding(response).split(", ")}:
-            raise AudioError(f"{self._name} is sent compressed ({', '.join(unreadable)}), which Duet cannot read.")
+        if unreadable := unreadable_encoding(response):
+            raise AudioError(f"{self._name} is sent compressed ({unreadable}), which Duet cannot read.")
         written = self._part_bytes() if resumes else 0
         expected = number(response.headers.get("content-length")) or 0
         if written + expected > limit_bytes:
@@ -240,19 +240,6 @@ def interrupted() -> Iterator[None]:
         yield
     finally:
         _interrupted.clear()
-
-
-def _range_of(response: Any) -> tuple[int | None, int | None]:
-    """Return the first position and the whole length in a header `Content-Range: bytes 100-199/200`; None unknown."""
-    found = re.match(r"bytes\s+(\d+)-\d*/(\d+|\*)", response.headers.get("content-range", ""), re.ASCII)
-    return (number(found[1]), number(found[2])) if found and response.status == 206 else (None, None)
-
-
-def _encoding(response: Any) -> str:
-    """Return the compression of a response; empty if it has none, and for words that name none."""
-    coding = response.headers.get("content-encoding", "").lower()
-    named = [it for it in map(str.strip, coding.split(",")) if it in UNREADABLE or it in response.CONTENT_DECODERS]
-    return ", ".join(named)
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

@@ -24,6 +24,8 @@ HEAD_TIMEOUTS = 2
 """Multiple of `download_timeout_s` within which a response must begin, including all redirects and headers."""
 REDIRECTS = {301, 302, 303, 307, 308}
 MOST_REDIRECTS = 10
+UNREADABLE = {"br", "zstd", "compress", "x-compress"}
+"""Compressions that no server was asked for, and that are read only where urllib3 finds their libraries."""
 AT_ONCE = 2
 """Connections to one host."""
 _turns: defaultdict[str, Semaphore] = defaultdict(lambda: Semaphore(AT_ONCE))
@@ -185,6 +187,23 @@ def version_in(response: Any) -> Version:
         last_modified=response.headers.get("last-modified", ""),
         size_bytes=number(response.headers.get("content-length")),
     )
+
+
+def range_of(response: Any) -> tuple[int | None, int | None]:
+    """Return the first position and the whole length in a header `Content-Range: bytes 100-199/200`; None unknown."""
+    found = re.match(r"bytes\s+(\d+)-\d*/(\d+|\*)", response.headers.get("content-range", ""), re.ASCII)
+    return (number(found[1]), number(found[2])) if found and response.status == 206 else (None, None)
+
+
+def encoding_of(response: Any) -> list[str]:
+    """Return the compressions of a response; none for words in `Content-Encoding` that name none."""
+    named = map(str.strip, response.headers.get("content-encoding", "").lower().split(","))
+    return [it for it in named if it in UNREADABLE or it in response.CONTENT_DECODERS]
+
+
+def unreadable_encoding(response: Any) -> str:
+    """Return the compression of a response that this installation of urllib3 cannot read; empty if there is none."""
+    return next((it for it in encoding_of(response) if it not in response.CONTENT_DECODERS), "")
 
 
 def number(text: str | None) -> int | None:

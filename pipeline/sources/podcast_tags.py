@@ -3,51 +3,69 @@
 Source: https://podcasting2.org/docs/podcast-namespace/1.0
 """
 
+import html
+import re
 from dataclasses import dataclass, field
-from pathlib import Path
+from io import BytesIO
 from typing import Any
 from urllib.parse import urljoin
 from xml.etree import ElementTree
+from xml.sax.saxutils import escape
 
+from pipeline.sources.feed_text import plain
 from pipeline.types import Person, PublishedFile
 from pipeline.types.text import well_formed
 
 _NAMESPACE = "{https://podcastindex.org/namespace/1.0}"
 TRANSCRIPT = f"{_NAMESPACE}transcript"
 PERSON = f"{_NAMESPACE}person"
-ITEMS = frozenset({"item", f"{_NAMESPACE}liveItem"})
+ALTERNATE = f"{_NAMESPACE}alternateEnclosure"
+SOURCE = f"{_NAMESPACE}source"
+LIVE = f"{_NAMESPACE}liveItem"
+ITEMS = frozenset({"item", "{http://purl.org/rss/1.0/}item", "{http://www.w3.org/2005/Atom}entry"})
+_REFERENCE = re.compile(r"&(?:(#\d{1,8}|#x[\da-fA-F]{1,8}|[A-Za-z]\w{1,31});)?", re.ASCII)
+_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+@dataclass
+class ItemTags:
+    """The tags of one item."""
+
+    transcripts: list[PublishedFile] = field(default_factory=list)
+    people: list[Person] = field(default_factory=list)
+    alternates: list[dict[str, str]] = field(default_factory=list)
+    """Each source of its alternative enclosures, with `href` and `type`."""
 
 
 @dataclass
 class PodcastTags:
-    """The transcripts and people of a feed's items, by their guid, and the people of the show."""
+    """The tags of a feed's items, in the feed's order since a guid may be missing or there twice, and its people."""
 
-    transcripts: dict[str, list[PublishedFile]] = field(default_factory=dict)
-    people: dict[str, list[Person]] = field(default_factory=dict)
-    show_people: list[Person] = field(default_factory=list)
+    items: list[ItemTags] = field(default_factory=list)
+    people: list[Person] = field(default_factory=list)
 
-    def transcripts_of(self, guid: str) -> list[PublishedFile]:
-        """Return every `<podcast:transcript>` of an item."""
-        return self.transcripts.get(guid, [])
-
-    def people_of(self, guid: str) -> list[Person]:
-        """Return every `<podcast:person>` of an item, then those of the show."""
-        return [*self.people.get(guid, []), *self.show_people]
+    def of(self, position: int, count: int) -> ItemTags:
+        """Return the tags of the item at a position; none if the feed was read as another number of items."""
+        return self.items[position] if len(self.items) == count else ItemTags()
 
 
-def read_tags(file: Path) -> PodcastTags:
-    """Return the tags of a feed; none if its XML is malformed, which feedparser accepts."""
+def read_tags(text: str, base: str = "") -> PodcastTags:
+    """Return the tags of a feed; none if its XML is malformed, which feedparser accepts.
+
+    Bare ampersands, entities of HTML and control characters are mended, since many feeds have them.
+    """
     tags = PodcastTags()
-    is_inside = False
+    inside = 0
     try:
-        for event, element in ElementTree.iterparse(file, events=("start", "end")):
-            if element.tag in ITEMS:
-                is_inside = event == "start"
+        for event, element in ElementTree.iterparse(BytesIO(_mended(text).encode()), events=("start", "end")):
+            if element.tag in ITEMS or element.tag == LIVE:
+                inside += 1 if event == "start" else -1
                 if event == "end":
-                    _add_item(tags, element)
+                    if element.tag != LIVE:
+                        tags.items.append(_tags_of(element, base))
                     element.clear()
-            elif element.tag == PERSON and event == "end" and not is_inside:
-                tags.show_people += _people([element])
+            elif element.tag == PERSON and event == "end" and not inside:
+                tags.people += _people([element])
     except (ElementTree.ParseError, ValueError):
         return PodcastTags()
     return tags
@@ -69,14 +87,29 @@ def published_file(url: str, attributes: Any) -> PublishedFile | None:
     )
 
 
-def _add_item(tags: PodcastTags, item: ElementTree.Element) -> None:
-    guid = (item.findtext("guid") or "").strip()
-    files = [published_file("", it.attrib) for it in item.iter(TRANSCRIPT)]
-    tags.transcripts[guid] = [it for it in files if it]
-    tags.people[guid] = _people(list(item.iter(PERSON)))
+def _tags_of(item: ElementTree.Element, base: str) -> ItemTags:
+    files = [published_file(base, it.attrib) for it in item.iter(TRANSCRIPT)]
+    alternates = [
+        {"href": source.get("uri", ""), "type": source.get("contentType", it.get("type", ""))}
+        for it in item.iter(ALTERNATE)
+        for source in it.iter(SOURCE)
+        if source.get("uri", "").lower().startswith(("http:", "https:", "/"))
+    ]
+    return ItemTags([it for it in files if it], _people(list(item.iter(PERSON))), alternates)
 
 
 def _people(elements: list[ElementTree.Element]) -> list[Person]:
     """Return the people of some tags; a role that is not given is that of a host, as the namespace has it."""
-    named = [(" ".join((it.text or "").split()), it.get("role") or "host") for it in elements]
+    named = [(plain(it.text), it.get("role") or "host") for it in elements]
     return [Person(name=name, role=role.strip().lower()) for name, role in named if name]
+
+
+def _mended(text: str) -> str:
+    return _REFERENCE.sub(_mended_reference, _NOT_XML.sub("", text))
+
+
+def _mended_reference(found: re.Match[str]) -> str:
+    if found[1] in ("amp", "lt", "gt", "quot", "apos"):
+        return found[0]
+    character = html.unescape(found[0])
+    return escape(character) if character != found[0] and not _NOT_XML.search(character) else "&amp;" + found[0][1:]

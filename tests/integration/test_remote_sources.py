@@ -90,7 +90,7 @@ def test_a_feed_is_a_batch_and_says_what_it_knows_of_each_episode(
             {"name": "Ines Author", "role": "author"},
         ),
     }
-    assert [it.url for it in publication.transcripts] == ["/1.vtt", "/1.srt"]
+    assert [it.url for it in publication.transcripts] == [f"{site.url}/1.vtt", f"{site.url}/1.srt"]
     assert publication.chapters
     assert publication.chapters.url == f"{site.url}/1.json"
     assert [it.reason for it in batch.skipped] == ["it encloses no audio"]

@@ -1,8 +1,8 @@
 """The tags of a feed that feedparser does not keep."""
 
-from pathlib import Path
+import pytest
 
-from pipeline.sources.podcast_tags import read_tags
+from pipeline.sources.podcast_tags import ItemTags, PodcastTags, read_tags
 from pipeline.types import Person, Publication, PublishedFile
 from pipeline.types.job import MOST_PEOPLE, MOST_TERM
 
@@ -14,31 +14,47 @@ ITEM = """<item><guid> ep-1 </guid>
 <podcast:transcript url="1.vtt" type="text/vtt"/><podcast:transcript url="1.srt"/></item>"""
 
 
-def feed(folder: Path, *parts: str) -> Path:
-    file = folder / "feed.xml"
-    file.write_text("".join((HEAD, *parts, "</channel></rss>")), "utf-8")
-    return file
+def feed(*parts: str) -> str:
+    return "".join((HEAD, *parts, "</channel></rss>"))
 
 
-def test_the_people_of_an_episode_come_before_those_of_the_show(tmp_path: Path) -> None:
+def test_the_people_of_an_episode_and_those_of_the_show_are_told_apart() -> None:
     host = "<podcast:person>Dharmesh Shah</podcast:person>"
     after = '<podcast:person role="editor">Ann</podcast:person>'
 
-    tags = read_tags(feed(tmp_path, host, ITEM, LIVE, after))
+    tags = read_tags(feed(host, ITEM, LIVE, after), "https://example.org/feed.xml")
 
-    of_show = [Person(name="Dharmesh Shah", role="host"), Person(name="Ann", role="editor")]
-    assert tags.people_of("ep-1") == [Person(name="Ingrid Kowalczyk", role="guest"), *of_show]
-    assert tags.people_of("ep-2") == of_show
-    assert tags.transcripts_of("ep-1") == [
-        PublishedFile(url="1.vtt", media_type="text/vtt"),
-        PublishedFile(url="1.srt"),
+    assert tags.people == [Person(name="Dharmesh Shah", role="host"), Person(name="Ann", role="editor")]
+    (item,) = tags.items
+    assert item.people == [Person(name="Ingrid Kowalczyk", role="guest")]
+    assert item.transcripts == [
+        PublishedFile(url="https://example.org/1.vtt", media_type="text/vtt"),
+        PublishedFile(url="https://example.org/1.srt"),
     ]
 
 
-def test_malformed_xml_has_no_tags(tmp_path: Path) -> None:
-    tags = read_tags(feed(tmp_path, ITEM, "<item><title>Salt & bread</title></item>"))
+def test_items_without_a_guid_or_with_the_same_one_have_their_own_tags() -> None:
+    guids = ("", "<guid/>", "<guid>same</guid>", "<guid>same</guid>")
+    items = [f"<item>{guid}<podcast:transcript url='/{n}.vtt'/></item>" for n, guid in enumerate(guids)]
 
-    assert tags.people_of("ep-1") == tags.transcripts_of("ep-1") == []
+    tags = read_tags(feed(*items))
+
+    assert [[it.url for it in tags.of(n, 4).transcripts] for n in range(4)] == [[f"/{n}.vtt"] for n in range(4)]
+    assert tags.of(0, 3) == ItemTags(), "they may be the tags of another item"
+
+
+@pytest.mark.parametrize(
+    "odd", ["Salt & bread", "&nbsp;&eacute;", "&#0;&#x1F;&#xD800;", "\x07", "&amp;nbsp; &;", "&AMP;&LT;"]
+)
+def test_what_is_not_quite_xml_keeps_its_tags(odd: str) -> None:
+    tags = read_tags(feed(ITEM, f"<item><title>{odd}</title></item>"))
+
+    assert len(tags.items) == 2
+    assert tags.items[0].people
+
+
+def test_malformed_xml_has_no_tags() -> None:
+    assert read_tags(feed(ITEM, "<item><title>Salt</item>")) == PodcastTags()
 
 
 def test_a_feed_names_only_so_many_people_and_in_so_many_letters() -> None:

@@ -1,11 +1,11 @@
 """The audio of a job, at the address from which the pools read it."""
 
-from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from pipeline.results.manifest import WORK
 from pipeline.sources import Source
-from pipeline.storage import open_storage, path_of
+from pipeline.storage import S3, is_local, open_object, open_storage, path_of
+from pipeline.storage.copies import suffix_of
 from pipeline.types import JobSpec
 
 
@@ -25,17 +25,15 @@ def is_there(audio_uri: str) -> bool:
     Raises:
         StorageError, TransientError: the bucket rejects the request, or cannot answer at the moment.
     """
-    parts = urlsplit(audio_uri)
-    if parts.scheme == "file":
+    if is_local(audio_uri):
         return path_of(audio_uri).is_file()
-    if parts.scheme == "s3":
-        folder, _, name = audio_uri.rpartition("/")
-        return open_storage(folder).exists(name)
+    if audio_uri.startswith(S3):
+        storage, name = open_object(audio_uri)
+        return storage.exists(name)
     return bool(audio_uri)
 
 
 def _suffix(source: str) -> str:
     """Return the lower-case extension of a path or URL, or an empty string if it has none."""
     path = urlsplit(source).path if "://" in source else source
-    suffix = PurePosixPath(path).suffix.lower()
-    return suffix if suffix[1:].isascii() and suffix[1:].isalnum() else ""
+    return suffix_of(path)

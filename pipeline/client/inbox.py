@@ -22,7 +22,7 @@ from pipeline.sources import LocalFile, Source, find
 from pipeline.sources.bucket import BucketObject
 from pipeline.state.job_store import JobStore
 from pipeline.state.redis import readable_errors
-from pipeline.storage import as_uri, join, open_storage, path_of
+from pipeline.storage import S3, as_uri, bucket_and_key, is_local, join, open_storage, path_of
 
 logger = logging.getLogger(__name__)
 BESIDE = "-results"
@@ -44,8 +44,8 @@ class Inbox:
     """A watched folder or prefix."""
 
     def __init__(self, place: str, destination: str | None, job_store: JobStore) -> None:
-        self.place = place.rstrip("/")
-        self.destination = as_uri(destination) if destination else as_uri(f"{self.place}{BESIDE}")
+        self.place = str(path_of(as_uri(place))) if is_local(as_uri(place)) else place
+        self.destination = as_uri(destination or f"{self.place.rstrip('/')}{BESIDE}")
         self._job_store = job_store
         self._redis: Any = job_store.redis
         self._key = f"duet:inbox:{hashlib.sha256(as_uri(self.place).encode()).hexdigest()[:16]}"
@@ -95,10 +95,11 @@ class Inbox:
         return len(gone)
 
     def _find_deleted(self, names: Sequence[str]) -> list[str]:
-        if self.place.startswith("s3://"):
-            there = {join(self.place, name) for name in open_storage(self.place).list()} if names else set()
-            return [name for name in names if name not in there]
-        if not Path(self.place).expanduser().is_dir():
+        bucket, prefix = bucket_and_key(self.place)
+        if bucket:
+            there = set(open_storage(f"{S3}{bucket}").list(prefix)) if names else set()
+            return [name for name in names if bucket_and_key(name)[1] not in there]
+        if not Path(self.place).is_dir():
             return []  # an unmounted folder does not mean deleted files
         return [name for name in names if not Path(name).exists()]
 
@@ -127,13 +128,10 @@ class Inbox:
 
     def _destination_of(self, source: Source) -> str:
         """Return the destination of a file's results, with the same subfolders as in the inbox."""
-        if isinstance(source, LocalFile) and self.destination.startswith("file:"):
-            folders = source.path.absolute().parent.relative_to(Path(self.place).expanduser().absolute())
-            return as_uri(path_of(self.destination) / folders)
-        own = source.name if "://" in source.name else str(Path(source.name).absolute())
-        root = self.place if "://" in self.place else str(Path(self.place).expanduser().absolute())
-        folder = own.removeprefix(root).strip("/").rpartition("/")[0]
-        return join(self.destination, *folder.split("/")) if folder else self.destination
+        own = str(source.path) if isinstance(source, LocalFile) else source.name
+        folders = own.removeprefix(self.place).split("/")[:-1]
+        # A key may have parts that would lead out of a folder.
+        return join(self.destination, *(it for it in folders if it not in ("", ".", "..")))
 
     def _load(self, name: bytes) -> SeenFile | None:
         found = self._redis.hget(self._key, name)

@@ -3,7 +3,6 @@
 from contextlib import ExitStack
 from mimetypes import guess_type
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from anyio import CancelScope, to_thread
 from fastapi import APIRouter, Depends, HTTPException, Request
@@ -18,7 +17,7 @@ from pipeline.http.job_routes import KEPT, Known, missing
 from pipeline.http.problem_responses import responses
 from pipeline.http.redis_clients import job_store
 from pipeline.results.player import page
-from pipeline.storage import open_storage, path_of
+from pipeline.storage import is_local, open_object, path_of
 from pipeline.types import JobSpec
 
 router = APIRouter(tags=["jobs"], dependencies=[Depends(caller)])
@@ -70,12 +69,11 @@ class _CachedFile(FileResponse):
 
 
 def _path(spec: JobSpec, held: ExitStack) -> Path:
-    parts = urlsplit(spec.audio_uri)
     path = path_of(spec.audio_uri)
     try:
-        if parts.scheme != "file":
-            folder, _, name = spec.audio_uri.rpartition("/")
-            path = held.enter_context(open_storage(folder).held_path(name))
+        if not is_local(spec.audio_uri):
+            storage, name = open_object(spec.audio_uri)
+            path = held.enter_context(storage.held_path(name))
     except StorageError:
         path = Path()
     if not path.is_file():

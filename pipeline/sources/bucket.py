@@ -2,16 +2,17 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from pipeline.errors import AudioError
+from pipeline.errors import AudioError, DuetError, StorageError
 from pipeline.sources.access import check_source
 from pipeline.sources.digest_cache import Digests
 from pipeline.sources.file_types import HEAD_BYTES, has_audio_suffix, why_not_audio
 from pipeline.sources.source import Found
 from pipeline.sources.unfinished import why_passed_over
-from pipeline.storage import Storage
+from pipeline.storage import S3, Storage, bucket_and_key
 from pipeline.storage.s3 import S3Object, S3Storage
 from pipeline.types import Episode
 from pipeline.types.found import Rejected, Skipped
@@ -30,7 +31,7 @@ class BucketObject:
 
     @property
     def name(self) -> str:
-        """The object's URI."""
+        """The object's URI: the bucket and the key as it is."""
         return f"{self.storage.uri}/{self.item.name}"
 
     def known_episode(self, digests: Digests) -> Episode | None:
@@ -73,28 +74,38 @@ def bucket_episodes(uri: str) -> Iterator[Found]:
         AudioError: there is no such object.
         StorageError: the bucket does not exist or denies access.
     """
-    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    bucket, prefix = bucket_and_key(S3 + uri[len(S3) :])
     if not bucket:
         raise AudioError(f"{uri!r} names no bucket; write s3://bucket/prefix.")
+    whole = S3Storage(bucket)
     if prefix and not prefix.endswith("/"):
-        folder, _, name = prefix.rpartition("/")
-        around = S3Storage(bucket, folder)
-        # An exact match is listed before all other objects with this prefix.
-        first = next(around.objects(name), None)
-        if first and first.name == name:
-            yield BucketObject(around, first) if first.size_bytes else _judged(around, first)
+        if exact := _exact(whole, prefix):
+            yield BucketObject(whole, exact) if exact.size_bytes else _judged(whole, exact)
             return
-    storage = S3Storage(bucket, prefix.strip("/"))
+    folder = prefix.removesuffix("/")
+    storage = S3Storage(bucket, folder)
     found = False
-    for item in storage.objects():
+    for item in storage.objects() if folder else whole.objects(prefix):
         found = True
         yield _judged(storage, item)
     if not found:
         raise AudioError(f"{uri} holds nothing; check the spelling.")
 
 
+def _exact(storage: S3Storage, key: str) -> S3Object | None:
+    """Return the object with a key; who may not list a bucket may still read an object, and the other way round."""
+    with suppress(StorageError):
+        return storage.found(key)
+    # An exact match is listed before all other objects with this prefix.
+    first = next(storage.objects(key), None)
+    return first if first and first.name == key else None
+
+
 def _judged(storage: S3Storage, item: S3Object) -> Found:
+    """Return the source of an object; any error rejects this object only."""
     name = f"{storage.uri}/{item.name}"
+    if item.name.endswith("/") and not item.size_bytes:
+        return Skipped(name, "it is a folder")
     if reason := why_passed_over(item.name):
         return Skipped(name, reason)
     if not item.size_bytes:
@@ -104,5 +115,8 @@ def _judged(storage: S3Storage, item: S3Object) -> Found:
         return BucketObject(storage, item)
     if PurePosixPath(item.name).suffix.lower() in NEVER_AUDIO:
         return Skipped(name, "it is not audio")
-    reason = why_not_audio(item.name, storage.head(item.name, HEAD_BYTES))
+    try:
+        reason = why_not_audio(item.name, storage.head(item.name, HEAD_BYTES))
+    except DuetError as error:
+        return Rejected(name, str(error))
     return Skipped(name, reason) if reason else BucketObject(storage, item)

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.sources.file_types import has_audio_suffix
 
+HIDDEN = "it is hidden"
 UNFINISHED = "it is a download that has not ended"
 PARTIAL_SUFFIXES = frozenset(
     [
@@ -44,19 +45,23 @@ def why_passed_over(name: str) -> str | None:
     for part in folders:
         if reason := why_folder_passed_over(part):
             return reason
-    return "it is hidden" if last.startswith(".") else UNFINISHED if is_partial(last) else None
+    return HIDDEN if _is_hidden(last) else UNFINISHED if is_partial(last) else None
 
 
 def why_folder_passed_over(name: str) -> str | None:
     """Return the reason why a search leaves out a folder by its own name."""
-    if name.startswith("."):
-        return "it is hidden"
+    if _is_hidden(name):
+        return HIDDEN
     if name.lower() in SYSTEM_FOLDERS:
         return "it is a folder of the system"
     if name.lower() == INCOMPLETE:
         return "it is a folder of downloads that have not ended"
     # Safari downloads into a folder `ep.mp3.download`.
     return UNFINISHED if is_partial(name) and has_audio_suffix(PurePosixPath(name).stem) else None
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") and name not in (".", "..")  # which keys of a bucket may have
 
 
 def is_partial(name: str) -> bool:

@@ -1,13 +1,18 @@
 """Storage of results: one interface over `file:///folder` and `s3://bucket/prefix`."""
 
 import os
+import re
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import quote, unquote_to_bytes
 
 from pipeline.errors import StorageError
+from pipeline.types.text import well_formed
 
+S3 = "s3://"
+_LOCAL = re.compile(r"file:(?://(?:localhost)?(?=/|$)|(?!//))(/.*)?", re.DOTALL | re.IGNORECASE)
+"""A local file or folder as of RFC 8089; what looks like a query or a fragment belongs to its name."""
 CONTENT_TYPES = {
     ".json": "application/json",
     ".txt": "text/plain; charset=utf-8",
@@ -79,19 +84,43 @@ def open_storage(uri: str) -> Storage:
     Raises:
         StorageError: Duet does not support this kind of URI.
     """
-    parts = urlsplit(uri)
-    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+    if is_local(uri):
         from pipeline.storage.file import FileStorage
 
         return FileStorage(path_of(uri))
-    if uri.startswith("s3://"):
+    bucket, prefix = bucket_and_key(uri)
+    if bucket:
         from pipeline.storage.s3 import S3Storage
 
-        # Keys may contain # and ?, which end the path of other URIs.
-        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-        if bucket:
-            return S3Storage(bucket, prefix.strip("/"))
+        return S3Storage(bucket, prefix.rstrip("/"))
     raise StorageError(f"{uri!r} is no place Duet can write to; use a folder, file:///folder or s3://bucket/prefix.")
+
+
+def open_object(uri: str) -> tuple[Storage, str]:
+    """Return the storage and the name there of one file or object; an object's key is kept byte for byte.
+
+    Raises:
+        StorageError: Duet does not support this kind of URI.
+    """
+    bucket, key = bucket_and_key(uri)
+    if bucket:
+        return open_storage(f"s3://{bucket}"), key
+    folder, _, name = uri.rpartition("/")
+    return open_storage(folder), os.fsdecode(unquote_to_bytes(name))
+
+
+def bucket_and_key(uri: str) -> tuple[str, str]:
+    """Return the bucket and the key, or prefix, of an `s3:` URI as they are; two empty strings for another URI.
+
+    A key may have any letters, such as `#`, `?`, `%20` and a slash at its beginning.
+    """
+    bucket, _, key = uri[len(S3) :].partition("/") if uri.startswith(S3) else ("", "", "")
+    return bucket, key
+
+
+def is_local(uri: str) -> bool:
+    """Return whether a URI is the address of a local file or folder."""
+    return bool(_LOCAL.fullmatch(uri))
 
 
 def as_uri(place: str | Path) -> str:
@@ -103,19 +132,24 @@ def as_uri(place: str | Path) -> str:
     text = str(place)
     if not text.strip():
         raise StorageError("The name of the place is empty; name a folder, file:///folder or s3://bucket/prefix.")
-    if "://" in text:
-        return text.rstrip("/")
-    return Path(text).expanduser().absolute().as_uri().rstrip("/")
+    scheme, separator, rest = text.partition("://")
+    if separator and not is_local(text):
+        return f"{scheme.strip().lower()}://{rest.rstrip('/')}"
+    # An unknown user's ~name is the name of a folder.
+    path = path_of(text) if is_local(text) else Path(os.path.expanduser(text))  # noqa: PTH111
+    return path.absolute().as_uri().rstrip("/")
 
 
 def path_of(uri: str) -> Path:
-    """Return the path of a `file:` URI, byte for byte: file names need not be UTF-8."""
-    return Path(os.fsdecode(unquote_to_bytes(os.fsencode(urlsplit(uri).path))))
+    """Return the path of a `file:` URI, byte for byte: file names need not be UTF-8, and may contain `#` and `?`."""
+    local = _LOCAL.fullmatch(uri)
+    path = (local[1] or "/") if local else uri.partition("://")[2]
+    return Path(os.fsdecode(unquote_to_bytes(os.fsencode(path))))
 
 
 def join(uri: str, *names: str) -> str:
     """Return a URI with names appended; they are quoted in a `file:` URI and unchanged in an S3 key."""
-    quoted = [quote(os.fsencode(name)) for name in names] if uri.startswith("file:") else names
+    quoted = [quote(os.fsencode(name)) if is_local(uri) else well_formed(name) for name in names]
     return "/".join([uri.rstrip("/"), *quoted])
 
 

@@ -1,11 +1,12 @@
 """The folders and prefixes that jobs may read from and write to (DUET_ALLOWED_ROOTS)."""
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from posixpath import normpath
+from urllib.parse import unquote
 
 from pipeline.errors import StorageError
 from pipeline.settings import settings
-from pipeline.storage import path_of
+from pipeline.storage import S3, as_uri, bucket_and_key, is_local, path_of
 
 ELSEWHERE = "name one that is inside, or add this one to DUET_ALLOWED_ROOTS"
 
@@ -16,7 +17,7 @@ def check_destination(uri: str) -> None:
     Raises:
         StorageError: it is outside of every allowed root, or Duet does not support this kind of URI.
     """
-    if not is_place(uri):
+    if not is_place(uri) or (uri.startswith(S3) and {".", ".."} & set(uri.split("/"))):
         raise StorageError(
             f"{uri!r} is no place Duet can write to; use a folder, file:///folder or s3://bucket/prefix."
         )
@@ -26,13 +27,7 @@ def check_destination(uri: str) -> None:
 
 def is_place(uri: str) -> bool:
     """Return whether a URI is the address of a local folder or file, or of a bucket or object."""
-    if uri.startswith("s3://"):
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        return bool(bucket) and not {".", ".."} & set(key.split("/")) and "\0" not in uri
-    parts = urlsplit(uri)
-    path = unquote(parts.path)
-    is_local = parts.scheme == "file" and parts.netloc in ("", "localhost")
-    return is_local and path.startswith("/") and "\0" not in path
+    return "\0" not in unquote(uri) if is_local(uri) else bool(bucket_and_key(uri)[0]) and "\0" not in uri
 
 
 def is_inside_a_root(uri: str) -> bool:
@@ -42,11 +37,18 @@ def is_inside_a_root(uri: str) -> bool:
 
 
 def _is_inside(uri: str, root: str) -> bool:
-    if uri.startswith("s3://") or root.startswith("s3://"):
-        return f"{uri.rstrip('/')}/".startswith(f"{root.rstrip('/')}/")
+    if uri.startswith(S3) or root.startswith(S3):
+        # `..` is part of a key in S3; some servers take it for a path, so neither reading of it may lead outside.
+        pairs = ((uri, root), (_walked(uri), _walked(root)))
+        return all(f"{it.rstrip('/')}/".startswith(f"{outer.rstrip('/')}/") for it, outer in pairs)
     # Resolved, so that a link or `..` inside of a root cannot lead outside.
     return _path(uri).resolve().is_relative_to(_path(root).resolve())
 
 
+def _walked(uri: str) -> str:
+    bucket, key = bucket_and_key(uri)
+    return f"{S3}{bucket}{normpath(f'/{key}').replace('//', '/')}"
+
+
 def _path(place: str) -> Path:
-    return path_of(place) if place.startswith("file:") else Path(place).expanduser()
+    return path_of(as_uri(place))

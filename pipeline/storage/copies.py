@@ -17,6 +17,8 @@ from pathlib import Path, PurePosixPath
 UNFINISHED = ".part"
 LITTER_S = 24 * 3600.0
 """Seconds without growth after which an unfinished download counts as abandoned by a killed process."""
+MOST_SUFFIX = 12
+"""Letters of the longest extension; a key may have 1,000 after a dot."""
 EARLIER = "objects"
 """Folder of copies by earlier versions of Duet, and of a model's files until they are linked into their folder."""
 
@@ -45,7 +47,7 @@ class Copies:
     def path(self, uri: str, tag: str) -> Path:
         """Return the path of the copy of a version of an object, whether or not it exists."""
         version = hashlib.sha256(tag.encode()).hexdigest()[:16]
-        return self.folder / f"{key_of(uri)}-{version}{PurePosixPath(uri).suffix}"
+        return self.folder / f"{key_of(uri)}-{version}{suffix_of(uri)}"
 
     def mark_used(self, path: Path) -> bool:
         """Set a copy's time of last use to now. Return False if it does not exist."""
@@ -117,6 +119,12 @@ class Copies:
             yield
         finally:
             os.close(folder)
+
+
+def suffix_of(name: str) -> str:
+    """Return the lower-case extension of a path or key, or an empty string if it is none that a file may have."""
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix if len(suffix) <= MOST_SUFFIX and suffix[1:].isascii() and suffix[1:].isalnum() else ""
 
 
 def key_of(uri: str) -> str:

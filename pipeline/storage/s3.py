@@ -1,27 +1,26 @@
 """Storage in an S3 bucket, on AWS or any S3-compatible server."""
 
 import hashlib
-import os
 import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
+from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
 from pipeline.errors import StorageError
 from pipeline.settings import settings
 from pipeline.storage import content_type
 from pipeline.storage.copies import EARLIER, UNFINISHED, Copies
-from pipeline.storage.s3_errors import NOT_FOUND, readable_errors
+from pipeline.storage.s3_client import client_for, may_refuse_checksums, note_refused, plain
+from pipeline.storage.s3_errors import DAMAGED, NOT_FOUND, code_of, readable_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 PROBE = ".duet-probe"
 BLOCK_BYTES = 1 << 20
@@ -32,7 +31,7 @@ class S3Object:
     """An object in a listing."""
 
     name: str
-    """Name relative to the storage's prefix."""
+    """Name relative to the storage's prefix; in a whole bucket, the key."""
     tag: str
     size_bytes: int
     changed_at: float
@@ -49,17 +48,25 @@ class S3Storage:
     def __init__(self, bucket: str, prefix: str = "") -> None:
         self.bucket = bucket
         self.prefix = f"{prefix}/" if prefix else ""
-        self.uri = f"s3://{bucket}/{prefix}".rstrip("/")
-        self.client = _client()
+        self.uri = f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"
+        self.client = client_for(bucket)
 
     def put(self, name: str, data: bytes | Path) -> None:
         """Upload an object with its content type."""
         key = self._key(name)
         with self._readable_errors(name):
-            if isinstance(data, Path):
-                self.client.upload_file(str(data), self.bucket, key, ExtraArgs={"ContentType": content_type(name)})
-            else:
-                self.client.put_object(Bucket=self.bucket, Key=key, Body=data, ContentType=content_type(name))
+            try:
+                _upload(self.client, self.bucket, key, data)
+            except (ClientError, S3UploadFailedError) as error:
+                if not may_refuse_checksums(self.client, error):
+                    raise
+                try:
+                    _upload(plain(self.client), self.bucket, key, data)
+                except (ClientError, S3UploadFailedError):
+                    raise error from None
+                if code_of(error) not in DAMAGED:  # which can happen to any one request
+                    note_refused(self.client)
+                    self.client = plain(self.client)
 
     def get(self, name: str) -> bytes:
         """Download an object into memory."""
@@ -73,7 +80,7 @@ class S3Storage:
     def tag(self, name: str) -> str | None:
         """Return the object's ETag."""
         known = self._head(name)
-        return known[0] if known else None
+        return known["ETag"] if known else None
 
     def folders(self) -> list[str]:
         """Return the names of the common prefixes up to the next `/`, sorted."""
@@ -99,11 +106,16 @@ class S3Storage:
                     name = item["Key"].removeprefix(self.prefix)
                     yield S3Object(name, item["ETag"], item["Size"], item["LastModified"].timestamp())
 
+    def found(self, name: str) -> S3Object | None:
+        """Return an object as a listing would, by a HEAD request, or None if it does not exist."""
+        head = self._head(name)
+        return S3Object(name, head["ETag"], head["ContentLength"], head["LastModified"].timestamp()) if head else None
+
     def head(self, name: str, count: int) -> bytes:
-        """Return an object's first bytes."""
+        """Return the first bytes of an object, by its name in a listing."""
         with self._readable_errors(name):
             wanted = f"bytes=0-{count - 1}"
-            return self.client.get_object(Bucket=self.bucket, Key=self._key(name), Range=wanted)["Body"].read()
+            return self.client.get_object(Bucket=self.bucket, Key=self.prefix + name, Range=wanted)["Body"].read()
 
     def part(self, it: S3Object, first: int, count: int) -> Iterator[bytes]:
         """Yield a byte range of an object in blocks; raises StorageError if its version is not the listed one."""
@@ -113,9 +125,10 @@ class S3Storage:
             yield from answer["Body"].iter_chunks(BLOCK_BYTES)
 
     def blocks(self, name: str) -> Iterator[bytes]:
-        """Yield an object's bytes in blocks, so that memory use does not depend on its size."""
+        """Yield an object's bytes, by its name in a listing, in blocks: memory use does not depend on its size."""
         with self._readable_errors(name):
-            yield from self.client.get_object(Bucket=self.bucket, Key=self._key(name))["Body"].iter_chunks(BLOCK_BYTES)
+            found = self.client.get_object(Bucket=self.bucket, Key=self.prefix + name)
+            yield from found["Body"].iter_chunks(BLOCK_BYTES)
 
     def delete(self, name: str) -> None:
         """Remove an object."""
@@ -129,11 +142,10 @@ class S3Storage:
             if known is None:
                 self.client.head_bucket(Bucket=self.bucket)  # a HEAD of an object has 404 for a missing bucket, too
                 raise StorageError(f"{self.uri}/{name} is not there.")
-            tag, size_bytes = known
             copies = self._copies()
-            copy = copies.path(f"{self.uri}/{name}", tag)
+            copy = copies.path(f"{self.uri}/{name}", known["ETag"])
             if not copies.mark_used(copy):
-                copies.make_room(size_bytes)
+                copies.make_room(known["ContentLength"])
                 self._download(name, copy)
         return copy
 
@@ -162,16 +174,15 @@ class S3Storage:
         finally:
             unfinished.unlink(missing_ok=True)
 
-    def _head(self, name: str) -> tuple[str, int] | None:
-        """Return the ETag of an object and its size in bytes, or None if there is no such object."""
+    def _head(self, name: str) -> "HeadObjectOutputTypeDef | None":
+        """Return what a HEAD request tells of an object, or None if there is no such object."""
         with self._readable_errors(name):
             try:
-                found = self.client.head_object(Bucket=self.bucket, Key=self._key(name))
+                return self.client.head_object(Bucket=self.bucket, Key=self._key(name))
             except ClientError as error:
                 if error.response["Error"]["Code"] in NOT_FOUND:
                     return None
                 raise
-        return found["ETag"], found["ContentLength"]
 
     def _copies(self) -> Copies:
         return Copies(settings().cache_dir, settings().cache_limit_bytes)
@@ -187,7 +198,8 @@ class S3Storage:
         self.delete(PROBE)
 
     def _key(self, name: str) -> str:
-        if ".." in PurePosixPath(name).parts or name.startswith("/"):
+        # In a whole bucket each key is inside, and `..` and a leading slash are letters like others.
+        if self.prefix and (".." in PurePosixPath(name).parts or name.startswith("/")):
             raise StorageError(f"{name!r} leads out of {self.uri}; names are relative and never go up.")
         return self.prefix + name
 
@@ -195,22 +207,8 @@ class S3Storage:
         return readable_errors(f"{self.uri}/{name}".rstrip("/"), self.client.meta.endpoint_url)
 
 
-def _client() -> "S3Client":
-    """Return a client for the current environment; cached, since creating one takes a quarter of a second."""
-    environment = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
-    return _client_for(environment, settings().s3_endpoint_url, settings().s3_timeout_s)
-
-
-@lru_cache(maxsize=4)
-def _client_for(environment: tuple[tuple[str, str], ...], endpoint: str | None, timeout_s: float) -> "S3Client":
-    own = dict(environment)
-    endpoint = endpoint or own.get("AWS_ENDPOINT_URL_S3") or own.get("AWS_ENDPOINT_URL")
-    config = Config(
-        retries={"mode": "standard", "max_attempts": 4},
-        connect_timeout=min(5.0, timeout_s),
-        read_timeout=timeout_s,
-        # Virtual-host addressing needs a DNS name for every bucket, which servers other than AWS rarely have.
-        s3={"addressing_style": "path" if endpoint else "auto"},
-    )
-    region = own.get("AWS_REGION") or own.get("AWS_DEFAULT_REGION") or ("us-east-1" if endpoint else None)
-    return boto3.session.Session().client("s3", endpoint_url=endpoint, region_name=region, config=config)
+def _upload(client: "S3Client", bucket: str, key: str, data: bytes | Path) -> None:
+    if isinstance(data, Path):
+        client.upload_file(str(data), bucket, key, ExtraArgs={"ContentType": content_type(key)})
+    else:
+        client.put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type(key))

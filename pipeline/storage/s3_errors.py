@@ -1,5 +1,6 @@
 """Conversion of S3 errors to Duet's errors."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,13 +14,23 @@ from botocore.exceptions import (
     IncompleteReadError,
     NoCredentialsError,
     PartialCredentialsError,
+    SSLError,
 )
 
 from pipeline.errors import StorageError, TransientError
 from pipeline.settings import settings
 
 NOT_FOUND = {"404", "NoSuchKey", "NotFound"}
-REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "401"}
+REFUSED = {
+    "401",
+    "403",
+    "AccessDenied",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+}
 CHANGED = {"412", "PreconditionFailed"}
 BUSY = {
     "429",
@@ -29,10 +40,27 @@ BUSY = {
     "504",
     "SlowDown",
     "InternalError",
+    "RequestLimitExceeded",
     "RequestTimeout",
+    "ServerBusy",
     "ServiceUnavailable",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequests",
 }
 DAMAGED = {"BadDigest", "IncompleteBody", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
+ELSEWHERE = {"301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"}
+SENTENCES = {
+    "400": "S3 refuses the request and gives no reason (400); check AWS_REGION, the credentials and the object's key",
+    "InvalidObjectState": "it is archived; restore it (`aws s3api restore-object`) and try again when that is done",
+    "PathStyleDomainForbidden": "the server wants the bucket in its host name; add `s3 =` and below it "
+    "`  addressing_style = virtual` to the profile in ~/.aws/config",
+    "RequestTimeTooSkewed": "this machine's clock is wrong; set it by NTP",
+}
+"""What is wrong, and what to do, by the code."""
+SENTENCES["SecondLevelDomainForbidden"] = SENTENCES["PathStyleDomainForbidden"]
+CHECKED = "the address, AWS_PROFILE and ~/.aws"
+_REGION = re.compile(r"expecting '([\w-]+)'")
 
 
 @contextmanager
@@ -54,13 +82,13 @@ def readable_errors(where: str, endpoint: str) -> Iterator[None]:
             f"{where}: there are no S3 credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         ) from None
     except ClientError as error:
-        is_bucket = error.operation_name == "HeadBucket" and error.response["Error"]["Code"] in NOT_FOUND
-        code = "NoSuchBucket" if is_bucket else error.response["Error"]["Code"]
-        raise _refusal(where, code, error) from None
+        is_bucket = error.operation_name == "HeadBucket" and code_of(error) in NOT_FOUND
+        raise _refusal(where, "NoSuchBucket" if is_bucket else code_of(error), error) from None
     except S3UploadFailedError as error:
         cause = error.__context__
-        code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else ""
-        raise _refusal(where, code, error) from None
+        raise _refusal(where, code_of(error), cause if isinstance(cause, ClientError) else error) from None
+    except SSLError as error:
+        raise _unsafe(where, endpoint, str(error)) from None
     except (ConnectionError, HTTPClientError, RetriesExceededError) as error:
         raise TransientError(
             f"{where}: {endpoint} does not answer ({type(error).__name__}); check DUET_S3_ENDPOINT_URL and the network."
@@ -75,7 +103,13 @@ def readable_errors(where: str, endpoint: str) -> Iterator[None]:
             "free some space there or set DUET_CACHE_DIR to another folder."
         ) from None
     except (BotoCoreError, Boto3Error) as error:
-        raise StorageError(f"{where}: {error}") from None
+        raise StorageError(f"{where}: {' '.join(str(error).split()).rstrip('.')}; check {CHECKED}.") from None
+
+
+def code_of(error: ClientError | S3UploadFailedError) -> str:
+    """Return S3's code of an error, or an empty string."""
+    cause = error.__context__ if isinstance(error, S3UploadFailedError) else error
+    return str(cause.response["Error"].get("Code", "")) if isinstance(cause, ClientError) else ""
 
 
 def _refusal(where: str, code: str, error: Exception) -> StorageError | TransientError:
@@ -85,6 +119,14 @@ def _refusal(where: str, code: str, error: Exception) -> StorageError | Transien
         return StorageError(f"{where} is not there.")
     if code in CHANGED:
         return StorageError(f"{where} was written anew while it was read; try again when that is done.")
+    if sentence := SENTENCES.get(code):
+        return StorageError(f"{where}: {sentence}.")
+    if code in ELSEWHERE:
+        region = _region(error)
+        place = f"region {region!r}; set AWS_REGION={region}" if region else "another region; set AWS_REGION to it"
+        return StorageError(f"{where}: the bucket is in {place} ({code}).")
+    if code.startswith("KMS") or "kms:" in str(error).lower():
+        return StorageError(f"{where}: its encryption key cannot be used ({code}); ask for the right to kms:Decrypt.")
     if code in REFUSED:
         return StorageError(
             f"{where}: S3 refuses the credentials ({code}); check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY "
@@ -94,7 +136,32 @@ def _refusal(where: str, code: str, error: Exception) -> StorageError | Transien
         return TransientError(f"{where}: what arrived at S3 is not what was sent ({code}).")
     if code in BUSY:
         return TransientError(f"{where}: S3 is not able to answer now ({code}).")
+    if code in ("NotImplemented", "501"):
+        return StorageError(
+            f"{where}: {error}; if it is about checksums, set AWS_REQUEST_CHECKSUM_CALCULATION=when_required."
+        )
     return StorageError(f"{where}: {error}")
+
+
+def _region(error: Exception) -> str:
+    """Return the region that S3 names instead of the one of the request, or an empty string."""
+    answer = error.response if isinstance(error, ClientError) else {}
+    told = answer.get("Error", {}).get("Region")
+    told = told or answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
+    named = _REGION.search(str(error))
+    return str(told or (named[1] if named else ""))
+
+
+def _unsafe(where: str, endpoint: str, reason: str) -> StorageError | TransientError:
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        why = reason.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "not trusted"
+        return StorageError(
+            f"{where}: the certificate of {endpoint} is refused ({why}); "
+            "set AWS_CA_BUNDLE to a file with its authority's certificate."
+        )
+    if "WRONG_VERSION_NUMBER" in reason or "record layer failure" in reason.lower():
+        return StorageError(f"{where}: {endpoint} speaks no TLS; write http:// in DUET_S3_ENDPOINT_URL.")
+    return TransientError(f"{where}: the connection to {endpoint} breaks off ({reason}).")
 
 
 def _bucket_of(where: str) -> str:

@@ -4,13 +4,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pipeline.client.retention.remote_copies import clear_forgotten
 from pipeline.errors import AudioError, BrokerError
 from pipeline.sources.access import check_source
 from pipeline.state.redis import connect
-from pipeline.storage import open_storage, path_of
+from pipeline.storage import is_local, open_object, path_of
 from pipeline.types import JobSpec
 
 logger = logging.getLogger(__name__)
@@ -26,8 +25,7 @@ def local_audio(spec: JobSpec) -> Iterator[Path]:
         StorageError: the bucket rejects the request.
     """
     check_source(spec.audio_uri)
-    parts = urlsplit(spec.audio_uri)
-    if parts.scheme == "file":
+    if is_local(spec.audio_uri):
         path = path_of(spec.audio_uri)
         if not path.is_file():
             raise AudioError(
@@ -36,8 +34,8 @@ def local_audio(spec: JobSpec) -> Iterator[Path]:
             )
         yield path
         return
-    folder, _, name = spec.audio_uri.rpartition("/")
-    with open_storage(folder).held_path(name) as path:
+    storage, name = open_object(spec.audio_uri)
+    with storage.held_path(name) as path:
         yield path
     _clear_forgotten()
 

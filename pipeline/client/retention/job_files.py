@@ -12,7 +12,7 @@ from pipeline.results.manifest import QUESTIONS, WORK
 from pipeline.settings import settings
 from pipeline.sources.digest_cache import Digests
 from pipeline.sources.download import Download
-from pipeline.storage import Storage, open_storage, path_of
+from pipeline.storage import Storage, open_object, open_storage, path_of
 from pipeline.storage.allowed_roots import check_destination
 from pipeline.storage.copies import EARLIER, Copies
 from pipeline.storage.encodings import Encodings, remove_unused
@@ -83,8 +83,8 @@ def clear_copies(spec: JobSpec) -> int:
     count = Encodings(spec.episode.id).forget()
     for uri in {spec.audio_uri, source}:
         if uri.startswith("s3://"):
-            folder, _, name = uri.rpartition("/")
-            count += open_storage(folder).forget_copies(name)
+            storage, name = open_object(uri)
+            count += storage.forget_copies(name)
     if source.startswith(("http://", "https://")):
         download = Download(source)
         count += download.folder.is_dir()

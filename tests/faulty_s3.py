@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -26,12 +26,16 @@ class Fault:
     times: int = FOREVER
     status: int = 500
     code: str = "InternalError"
+    header: str = ""
+    """Beginning of a header's name, in lower case; only requests with one meet it."""
     seen: int = 0
     """How many requests have met it."""
 
-    def meets(self, method: str, path: str) -> bool:
+    def meets(self, method: str, path: str, headers: Iterable[str]) -> bool:
         """Whether it happens to a request."""
-        return self.seen < self.times and bool(re.fullmatch(self.method, method) and re.search(self.key, path))
+        has_header = not self.header or any(it.lower().startswith(self.header) for it in headers)
+        is_meant = has_header and re.fullmatch(self.method, method) and re.search(self.key, path)
+        return self.seen < self.times and bool(is_meant)
 
 
 @dataclass
@@ -52,11 +56,11 @@ class FaultyS3:
         finally:
             self.faults.remove(fault)
 
-    def met(self, method: str, path: str) -> Fault | None:
+    def met(self, method: str, path: str, headers: Iterable[str]) -> Fault | None:
         """Return what goes wrong with a request."""
         with self._lock:
             for fault in self.faults:
-                if fault.meets(method, path):
+                if fault.meets(method, path, headers):
                     fault.seen += 1
                     return fault
         return None
@@ -72,7 +76,7 @@ def faulty_s3(real_url: str) -> Iterator[FaultyS3]:
 
         def forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            fault = proxy.met(self.command, self.path)
+            fault = proxy.met(self.command, self.path, self.headers)
             trouble = fault.trouble if fault else ""
             if fault and trouble == "error":
                 self.refuse(fault)

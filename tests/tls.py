@@ -31,7 +31,7 @@ class TlsServer:
 @contextmanager
 def tls_before(socket: Path, folder: Path, name: str = "localhost") -> Iterator[TlsServer]:
     """Accept TLS for a name on a port of its own, and pass on what comes to the socket of a server."""
-    authority = _certificates(folder, name)
+    authority = certificates(folder, name)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(folder / "server.pem", folder / "server.key")
     loop = asyncio.new_event_loop()
@@ -82,7 +82,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         return  # one side has gone, and the other is closed for it
 
 
-def _certificates(folder: Path, name: str) -> Path:
+def certificates(folder: Path, name: str) -> Path:
     """Make an authority and a certificate of its for a name, and return the authority's own."""
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
     subjects = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, it)]) for it in ("Duet's tests", name)]

@@ -78,10 +78,10 @@ def bucket_episodes(uri: str) -> Iterator[Found]:
     if not bucket:
         raise AudioError(f"{uri!r} names no bucket; write s3://bucket/prefix.")
     whole = S3Storage(bucket)
-    if prefix and not prefix.endswith("/"):
-        if exact := _exact(whole, prefix):
-            yield BucketObject(whole, exact) if exact.size_bytes else _judged(whole, exact)
-            return
+    is_folder = not prefix or prefix.endswith("/")
+    if not is_folder and (exact := _exact(whole, prefix)):
+        yield BucketObject(whole, exact) if exact.size_bytes else _judged(whole, exact)
+        return
     folder = prefix.removesuffix("/")
     storage = S3Storage(bucket, folder)
     found = False

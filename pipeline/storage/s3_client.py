@@ -38,9 +38,8 @@ def client_for(bucket: str) -> "S3Client":
         try:
             found = _made(environment, endpoint, settings().s3_timeout_s)
         except ValueError as error:
-            raise StorageError(
-                f"s3://{bucket}: {error}; check DUET_S3_ENDPOINT_URL (https://host:port) and AWS_REGION."
-            ) from None
+            why = str(error).rstrip(".")
+            raise StorageError(f"s3://{bucket}: {why}; check DUET_S3_ENDPOINT_URL and AWS_REGION.") from None
     return plain(found) if found.meta.endpoint_url in _checksums_refused_by else found
 
 

@@ -13,8 +13,11 @@ from botocore.exceptions import (
     HTTPClientError,
     IncompleteReadError,
     NoCredentialsError,
+    ParamValidationError,
     PartialCredentialsError,
     SSLError,
+    SSOError,
+    TokenRetrievalError,
 )
 
 from pipeline.errors import StorageError, TransientError
@@ -59,7 +62,6 @@ SENTENCES = {
 }
 """What is wrong, and what to do, by the code."""
 SENTENCES["SecondLevelDomainForbidden"] = SENTENCES["PathStyleDomainForbidden"]
-CHECKED = "the address, AWS_PROFILE and ~/.aws"
 _REGION = re.compile(r"expecting '([\w-]+)'")
 
 
@@ -102,8 +104,16 @@ def readable_errors(where: str, endpoint: str) -> Iterator[None]:
             f"{error.filename or settings().cache_dir}: {error.strerror or error}; "
             "free some space there or set DUET_CACHE_DIR to another folder."
         ) from None
+    except ParamValidationError:
+        raise StorageError(f"{where}: no bucket or object can have this name; write s3://bucket/prefix.") from None
+    except (SSOError, TokenRetrievalError) as error:
+        raise StorageError(f"{where}: {str(error).rstrip('.')}; sign in with `aws sso login`.") from None
     except (BotoCoreError, Boto3Error) as error:
-        raise StorageError(f"{where}: {' '.join(str(error).split()).rstrip('.')}; check {CHECKED}.") from None
+        raise StorageError(
+            f"{where}: {' '.join(str(error).split()).rstrip('.:')}; check AWS_PROFILE and ~/.aws."
+        ) from None
+    except RecursionError:  # botocore asks again and again for the region of a bucket that is not told
+        raise StorageError(f"{where}: the bucket is somewhere else; set AWS_REGION and DUET_S3_ENDPOINT_URL.") from None
 
 
 def code_of(error: ClientError | S3UploadFailedError) -> str:
@@ -159,6 +169,8 @@ def _unsafe(where: str, endpoint: str, reason: str) -> StorageError | TransientE
             f"{where}: the certificate of {endpoint} is refused ({why}); "
             "set AWS_CA_BUNDLE to a file with its authority's certificate."
         )
+    if "No such file" in reason:
+        return StorageError(f"{where}: the certificates that AWS_CA_BUNDLE names cannot be read; name their file.")
     if "WRONG_VERSION_NUMBER" in reason or "record layer failure" in reason.lower():
         return StorageError(f"{where}: {endpoint} speaks no TLS; write http:// in DUET_S3_ENDPOINT_URL.")
     return TransientError(f"{where}: the connection to {endpoint} breaks off ({reason}).")

@@ -29,6 +29,7 @@ FULL = 0.8
 """Fraction of the broker's memory limit above which a warning is shown."""
 MOST_SKEW_S = 2.0
 """Seconds of clock skew above which a warning is shown; waiting times compare the clocks of several machines."""
+MANGLED = "set AWS_REQUEST_CHECKSUM_CALCULATION=when_required if its server does not know boto3's, or look at its log"
 PING_S = 1.5
 
 
@@ -102,7 +103,7 @@ def _storage(place: str) -> Check:
     finally:
         storage.delete(name)
     if read != b"probe" or storage.exists(name):
-        return failed("storage", f"{storage.uri} does not give back what was written", "look at its server's log")
+        return failed("storage", f"{storage.uri} does not give back what was written", MANGLED)
     return ok("storage", f"{storage.uri}: wrote, read and deleted in {time.monotonic() - began:.2f} s")
 
 

@@ -18,6 +18,7 @@ import structlog
 
 from pipeline.errors import DuetError, UnexpectedError
 from pipeline.settings import settings
+from pipeline.types.graphemes import clipped
 from pipeline.types.redis_url import passwords
 from pipeline.types.text import safe
 
@@ -117,7 +118,7 @@ def as_duet_error(error: Exception, what: str) -> DuetError:
     """
     if isinstance(error, DuetError):
         return error
-    message = " ".join(str(error).split())[:300]
+    message = clipped(" ".join(str(error).split()), 300)
     kind = type(error).__name__
     return UnexpectedError(
         f"{what} cannot be used: {kind}{f' ({message})' if message else ''}; {_log_traceback(error, what)}."

@@ -7,6 +7,7 @@ import typer
 
 from pipeline.cli.terminal import console
 from pipeline.client.library import PLACE
+from pipeline.types.graphemes import clipped
 
 
 def ls(
@@ -39,4 +40,4 @@ def ls(
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 100 else f"{text[:99]}…"
+    return text if len(text) <= 100 else f"{clipped(text, 99)}…"

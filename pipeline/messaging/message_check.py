@@ -7,6 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline.errors import MessageError
 from pipeline.storage.allowed_roots import check_destination
 from pipeline.types import JobSpec, Leg, LegOutcome
+from pipeline.types.graphemes import clipped
 from pipeline.types.job import LEGS
 from pipeline.types.question import QuestionSpec
 from pipeline.types.validation import describe_validation_error
@@ -52,7 +53,7 @@ def check_size(spec: JobSpec) -> None:
     size_bytes = len(spec.model_dump_json().encode())
     if size_bytes > MOST_SPEC_BYTES:
         raise MessageError(
-            f"What is asked for of {spec.episode.source[:200]} takes {size_bytes:,} bytes, and "
+            f"What is asked for of {clipped(spec.episode.source, 200)} takes {size_bytes:,} bytes, and "
             f"{MOST_SPEC_BYTES:,} is the most; give fewer or shorter questions and vocabulary."
         )
 

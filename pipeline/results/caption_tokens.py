@@ -1,27 +1,50 @@
 """Tokens of captions: the words of a transcript, and the names of its speakers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
+from math import isfinite
 
-from pipeline.results.line_breaks import LINE_CHARACTERS, Token, columns
+from pipeline.results.line_breaks import LINE_CHARACTERS, Token
+from pipeline.results.word_times import UNKNOWN_MS, ascending
 from pipeline.types import MergedSegment, MergedTranscript
+from pipeline.types.graphemes import columns, continues, graphemes
+from pipeline.types.text import one_line
 
 
 def tokens_of(transcript: MergedTranscript) -> list[Token]:
-    """Return the tokens of a transcript by their starts; those of a dialogue have their speakers."""
+    """Return the tokens of a transcript, whose starts ascend; those of a dialogue have their speakers."""
     is_dialogue = bool(transcript.labels)
-    tokens = (
-        token for segment in transcript.spoken for token in _tokens(segment, segment.speaker if is_dialogue else None)
+    words = (
+        word for segment in transcript.spoken for word in _words(segment, segment.speaker if is_dialogue else None)
     )
-    return sorted(tokens, key=lambda token: token.start_ms)
+    timed = ascending(list(_whole(words)), transcript.audio_s)
+    return [
+        word._replace(text=piece)
+        for word in timed
+        for piece in _pieces(word.text.strip(), begins_with_blank=word.text.startswith(" "))
+    ]
 
 
-def _tokens(segment: MergedSegment, speaker: str | None) -> Iterator[Token]:
-    words = [(word.word, word.start_s, word.end_s) for word in segment.words]
-    words = words or _spread(segment)
+def _words(segment: MergedSegment, speaker: str | None) -> Iterator[Token]:
+    words = [(word.word, word.start_s, word.end_s) for word in segment.words] or _spread(segment)
     for place, (text, start_s, end_s) in enumerate(words):
-        for piece in _pieces(" ".join(text.split()), begins_with_blank=text[:1].isspace()):
-            yield Token(piece, _ms(start_s), _ms(end_s), place == 0, speaker)
+        if line := one_line(text):
+            blank = " " if text[:1].isspace() else ""
+            yield Token(blank + line, _ms(start_s), _ms(end_s), place == 0, speaker)
+
+
+def _whole(words: Iterable[Token]) -> Iterator[Token]:
+    """Yield the words, each joined with those that tear its last letter, as tokens of Whisper in some scripts do."""
+    last: Token | None = None
+    for word in words:
+        if last and continues(last.text, word.text):
+            last = last._replace(text=last.text + word.text, end_ms=word.end_ms)
+            continue
+        if last:
+            yield last
+        last = word
+    if last:
+        yield last
 
 
 def labelled(tokens: Sequence[Token], labels: Mapping[str, str]) -> Iterator[Token]:
@@ -62,7 +85,7 @@ def _pieces(word: str, *, begins_with_blank: bool) -> list[str]:
     if columns(word) <= LINE_CHARACTERS:
         return [blank + word]
     pieces = [""]
-    for letter in word:
+    for letter in graphemes(word):
         if columns(pieces[-1] + letter) > LINE_CHARACTERS:
             pieces.append("")
         pieces[-1] += letter
@@ -70,5 +93,5 @@ def _pieces(word: str, *, begins_with_blank: bool) -> list[str]:
 
 
 def _ms(seconds: float) -> int:
-    """Return whole milliseconds, the resolution of caption files."""
-    return round(seconds * 1000)
+    """Return whole milliseconds, the resolution of caption files; `UNKNOWN_MS` for what is no number."""
+    return max(0, round(seconds * 1000)) if isfinite(seconds) else UNKNOWN_MS

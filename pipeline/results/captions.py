@@ -7,17 +7,20 @@ breaks, as in the line breaking of Knuth and Plass (1981).
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, pairwise
 
 from pipeline.results.caption_tokens import labelled, tokens_of
-from pipeline.results.line_breaks import LINE_CHARACTERS, Token, badness, columns, ends_sentence
+from pipeline.results.line_breaks import LINE_CHARACTERS, Token, badness, ends_sentence
+from pipeline.results.word_times import CHARACTERS_PER_S, audio_end_ms
 from pipeline.types import MergedTranscript
+from pipeline.types.graphemes import columns
 
 LINES = 2
-CHARACTERS_PER_S = 17.0
 SHORTEST_MS = 1000
+FLASH_MS = 500
+"""Time that every caption has, even if it delays the following ones by more than `LATE_MS`."""
 LONGEST_MS = 7000
 FEW_CHARACTERS = 20
 """Characters below which a caption costs more, since it disappears too soon."""
@@ -53,18 +56,21 @@ class Caption:
 @lru_cache(maxsize=1)  # three formats use the same captions
 def captions(transcript: MergedTranscript) -> tuple[Caption, ...]:
     """Return the captions of a transcript in order, without overlaps, each of one speaker."""
-    return _captions(tokens_of(transcript))
+    return _captions(tokens_of(transcript), transcript.audio_s)
 
 
 def labelled_captions(transcript: MergedTranscript) -> tuple[Caption, ...]:
     """Return the captions with each speaker's name before the first words of a turn, if it is a dialogue."""
     labels = transcript.labels
-    return _captions(list(labelled(tokens_of(transcript), labels))) if labels else captions(transcript)
+    if not labels:
+        return captions(transcript)
+    return _captions(list(labelled(tokens_of(transcript), labels)), transcript.audio_s)
 
 
-def _captions(tokens: Sequence[Token]) -> tuple[Caption, ...]:
+def _captions(tokens: Sequence[Token], audio_s: float) -> tuple[Caption, ...]:
     groups = [group for run in _runs(tokens) for group in _break_run(run)]
-    return tuple(_add_times([group for group in groups if _text(group)]))
+    shown = _add_times([group for group in groups if _text(group)])
+    return tuple(_until(shown, audio_end_ms(audio_s)))
 
 
 def _runs(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
@@ -156,9 +162,21 @@ def _add_times(groups: Sequence[Sequence[Token]]) -> list[Caption]:
         end_ms = max(last_ms, min(wanted_ms, last_ms + AFTER_MS))
         if place + 1 < len(groups):
             # The next caption is delayed a little by one that takes longer to read than to speak.
-            end_ms = min(end_ms, max(groups[place + 1][0].start_ms + LATE_MS, start_ms + 1))
-            end_ms = max(end_ms, start_ms + 1)
-        shown.append(Caption(start_ms, end_ms, lines, group[0].speaker))
+            end_ms = min(end_ms, groups[place + 1][0].start_ms + LATE_MS)
+        shown.append(Caption(start_ms, max(end_ms, start_ms + FLASH_MS), lines, group[0].speaker))
+    return shown
+
+
+def _until(shown: list[Caption], audio_ms: int | None) -> list[Caption]:
+    """Return the captions, those after the end of the audio moved before it as far as there is room."""
+    after_ms = max(audio_ms or 0, FLASH_MS * len(shown))
+    for place in range(len(shown) - 1 if audio_ms else -1, -1, -1):
+        caption = shown[place]
+        if caption.end_ms <= after_ms:
+            break
+        start_ms = min(caption.start_ms, after_ms - FLASH_MS)
+        shown[place] = replace(caption, start_ms=start_ms, end_ms=after_ms)
+        after_ms = start_ms
     return shown
 
 
@@ -184,4 +202,5 @@ def _lines(group: Sequence[Token]) -> tuple[str, ...]:
 
 
 def _text(group: Sequence[Token]) -> str:
-    return "".join(token.text for token in group).strip()
+    text = "".join(token.text for token in group).strip()
+    return text.replace("-->", "→")  # it separates the times in caption files

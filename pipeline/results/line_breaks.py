@@ -1,9 +1,10 @@
 """Cost of a line break between two words."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from pipeline.types.graphemes import columns
 
 LINE_CHARACTERS = 42
 _SENTENCE, _CLAUSE, _JOINT, _ANYWHERE = 0.0, 4.0, 9.0, 16.0
@@ -39,16 +40,9 @@ class Token(NamedTuple):
     start_ms: int
     end_ms: int
     begins: bool = False
+    """Whether the token is the first of its segment."""
     speaker: str | None = None
     """Id of the speaker in a dialogue."""
-    """Whether the token is the first of its segment."""
-
-
-def columns(text: str) -> int:
-    """Return the width of a text in columns; wide East Asian characters count as two."""
-    if text.isascii():
-        return len(text)
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def badness(run: Sequence[Token], place: int) -> float:

@@ -2,6 +2,7 @@
 
 from pipeline.results.uncertainty import plain, speech_without_words
 from pipeline.types import MergedTranscript
+from pipeline.types.graphemes import shortened
 from pipeline.types.time_format import hms
 
 SHORTFALL_SHARE = 0.02
@@ -150,5 +151,4 @@ def _counted(count: int) -> str:
 
 
 def _shortened(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 60 else f"{text[:59].rsplit(' ', 1)[0]}…"
+    return shortened(" ".join(text.split()), 60)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pipeline.errors import DuetError
 from pipeline.sources.http_client import first_bytes
 from pipeline.types import Chapter, Publication
+from pipeline.types.graphemes import clipped
 from pipeline.types.job import MOST_TEXT
 from pipeline.types.text import well_formed
 
@@ -53,4 +54,4 @@ def published_chapters(publication: Publication | None) -> tuple[Chapter, ...]:
 
 
 def _line(text: str) -> str:
-    return " ".join(well_formed(text).split())[:MOST_TEXT]
+    return clipped(" ".join(well_formed(text).split()), MOST_TEXT)

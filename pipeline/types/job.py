@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from pipeline.errors import without_credentials, without_user
+from pipeline.types.graphemes import clipped
 from pipeline.types.languages import whisper_code
 from pipeline.types.model import Model
 
@@ -62,7 +63,13 @@ def _language(given: object, info: ValidationInfo) -> object:
 
 def _cut(most: int) -> Callable[[object], object]:
     """Return a validator that truncates a feed's texts; a user's own input is rejected instead."""
-    return lambda text: text[:most] if isinstance(text, (str, tuple, list)) else text
+
+    def cut(text: object) -> object:
+        if isinstance(text, str):
+            return clipped(text, most)
+        return text[:most] if isinstance(text, (tuple, list)) else text
+
+    return cut
 
 
 def _without_long(files: object) -> object:

@@ -1,6 +1,7 @@
 """Sanitizing of untrusted text: file names, feeds and server responses."""
 
 import re
+import unicodedata
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -14,6 +15,12 @@ def well_formed(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def one_line(text: str) -> str:
+    """Return a text on one line, without control characters and halves of surrogate pairs."""
+    line = " ".join(text.split())
+    return line if line.isprintable() else "".join(it for it in line if unicodedata.category(it) not in ("Cc", "Cs"))
 
 
 def safe(text: str) -> str:

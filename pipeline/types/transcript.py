@@ -16,7 +16,7 @@ UNSURE_LOGPROB = -10.0
 
 
 def _or_when_not_a_number(doubtful: float) -> Callable[[object], object]:
-    """Return a validator that replaces NaN and infinity, which JSON does not have, with a doubtful score."""
+    """Return a validator that replaces NaN and infinity, which JSON does not have, with a doubtful value."""
 
     def read(score: object) -> object:
         return doubtful if score is None or (isinstance(score, float) and not math.isfinite(score)) else score
@@ -26,6 +26,7 @@ def _or_when_not_a_number(doubtful: float) -> Callable[[object], object]:
 
 Probability = Annotated[float, BeforeValidator(_or_when_not_a_number(0.0))]
 Ratio = Annotated[float, BeforeValidator(_or_when_not_a_number(0.0))]
+Seconds = Annotated[float, BeforeValidator(_or_when_not_a_number(0.0))]
 LogProbability = Annotated[float, BeforeValidator(_or_when_not_a_number(UNSURE_LOGPROB))]
 
 
@@ -33,8 +34,8 @@ class Word(Model):
     """One word with its times."""
 
     word: str
-    start_s: float = Field(alias="start")
-    end_s: float = Field(alias="end")
+    start_s: Seconds = Field(alias="start")
+    end_s: Seconds = Field(alias="end")
     probability: Probability
     speaker: SpeakerId = None
     """Id of the speaker in `Transcript.speakers`; None if it is not known."""
@@ -45,8 +46,8 @@ class Segment(Model):
 
     id: int
     seek: int = 0
-    start_s: float = Field(alias="start")
-    end_s: float = Field(alias="end")
+    start_s: Seconds = Field(alias="start")
+    end_s: Seconds = Field(alias="end")
     text: str
     tokens: tuple[int, ...] = ()
     temperature: float = 0.0

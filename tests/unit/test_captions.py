@@ -1,22 +1,27 @@
 """Captions that a person can read, whatever the words are."""
 
+import math
+import unicodedata
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wcwidth import iter_graphemes
 
 from pipeline.results.captions import (
     AFTER_MS,
-    CHARACTERS_PER_S,
+    FLASH_MS,
     LATE_MS,
     LINES,
     SHORTEST_MS,
     captions,
     labelled_captions,
 )
-from pipeline.results.line_breaks import LINE_CHARACTERS, columns
+from pipeline.results.line_breaks import LINE_CHARACTERS
+from pipeline.results.word_times import CHARACTERS_PER_S
 from pipeline.types import MergedSegment, MergedTranscript, MergedWord, Speaker
+from pipeline.types.graphemes import columns, graphemes
 from tests.results import dialogue
 
 letters = st.characters(categories=("L", "N", "P", "S"))
@@ -273,3 +278,127 @@ def test_one_speaker_has_captions_as_nobody_has() -> None:
 
     assert labelled_captions(spoken) == captions(spoken)
     assert {it.speaker for it in captions(spoken)} == {None}
+
+
+SCRIPTS = {
+    "Thai": "สวัสดีครับวันนี้เราจะพูดถึงเรื่องน้ำท่วมที่กรุงเทพฯ",
+    "Lao": "ສະບາຍດີມື້ນີ້ພວກເຮົາຈະເວົ້າກ່ຽວກັບນ້ຳຖ້ວມ",
+    "Burmese": "မင်္ဂလာပါဒီနေ့ကျွန်တော်တို့ပြောမယ့်အကြောင်းအရာ",
+    "Khmer": "សួស្តីថ្ងៃនេះយើងនឹងនិយាយអំពីទឹកជំនន់",
+    "Devanagari": "नमस्तेआजहमक्षत्रियोंकेबारेमेंबातकरेंगे",
+    "Tamil": "வணக்கம்இன்றுநாம்வெள்ளத்தைப்பற்றிபேசுவோம்",
+    "Arabic": "مَرْحَبًابِكُمْفِيهَذَاالبَرْنَامَجِ",
+    "Hebrew": "שָׁלוֹםוּבְרָכָהלְכֻלָּם",
+    "emoji": "👨\u200d👩\u200d👧👍🏽🇩🇪🇫🇷🏴\U000e0067\U000e0062\U000e007f❤️1️⃣",
+    "jamo": unicodedata.normalize("NFD", "안녕하세요오늘은홍수에대해"),
+    "Latin": unicodedata.normalize("NFD", "Ầéñçößå"),
+}
+joined_letters = st.sampled_from("".join(SCRIPTS.values()))
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("pieces", [1, 2, 7, 1000])
+def test_no_letter_is_torn_however_the_words_are(script: str, pieces: int) -> None:
+    text = SCRIPTS[script] * 5
+    parts = [text[at : at + pieces] for at in range(0, len(text), pieces)]
+    words = [word(part, n * 0.2, n * 0.2 + 0.2) for n, part in enumerate(parts)]
+
+    lines = [line for it in captions(transcript([segment(words)])) for line in it.lines]
+
+    assert "".join(lines) == text
+    assert [letter for line in lines for letter in graphemes(line)] == graphemes(text)
+    assert sum(len(list(iter_graphemes(line))) for line in lines) == len(list(iter_graphemes(text)))
+    assert max(map(columns, lines)) <= LINE_CHARACTERS
+
+
+@ANYTHING
+@given(transcripts(spelling=st.text(joined_letters, min_size=1, max_size=60)))
+def test_lines_of_marks_are_short_and_begin_with_letters(spoken: MergedTranscript) -> None:
+    shown = captions(spoken)
+    lines = [line for it in shown for line in it.lines]
+
+    assert letters_of("".join(lines)) == letters_of(spoken.text)
+    assert not [line for line in lines[1:] if unicodedata.category(line[0]).startswith("M")]
+    assert all(columns(line) <= LINE_CHARACTERS or len(graphemes(line)) == 1 for line in lines)
+
+
+def test_marks_take_no_column() -> None:
+    assert [columns(it) for it in ("ที่", "e\u0301", "👨\u200d👩\u200d👧", "🇩🇪", "שָׁ", "한", "\u200b")] == [
+        1,
+        1,
+        2,
+        2,
+        1,
+        2,
+        0,
+    ]
+
+
+@st.composite
+def wild_times(draw: st.DrawFn) -> MergedTranscript:
+    """Segments whose words have any times, before, within and after the audio, or none."""
+    times = st.one_of(st.integers(-100, 3000).map(lambda it: it / 100), st.sampled_from([5.0, 9.9, 1e6, math.inf]))
+    segments = []
+    for number in range(draw(st.integers(0, 6))):
+        spellings = draw(st.lists(SHORT, min_size=1, max_size=25))
+        words = [word(f" {it}", draw(times), draw(times)) for it in spellings]
+        if draw(st.booleans()):
+            at_s = draw(times)
+            words = [it.model_copy(update={"start_s": at_s, "end_s": draw(st.just(at_s))}) for it in words]
+        whole = segment(words, number)
+        segments.append(draw(st.sampled_from([whole, whole.model_copy(update={"words": ()})])))
+    return transcript(segments).model_copy(update={"audio_s": draw(st.sampled_from([30.0, 10.0, 0.0, math.nan]))})
+
+
+@ANYTHING
+@given(wild_times())
+def test_whatever_the_times_are_captions_ascend_last_and_end_with_the_audio(spoken: MergedTranscript) -> None:
+    shown = captions(spoken)
+
+    assert letters_of("".join(it.text for it in shown)) == letters_of(spoken.text)
+    assert all(it.start_ms >= 0 and it.end_ms - it.start_ms >= FLASH_MS for it in shown)
+    assert all(one.end_ms <= following.start_ms for one, following in pairwise(shown))
+    if shown and spoken.audio_s > 0:
+        assert shown[-1].end_ms <= max(spoken.audio_s * 1000, FLASH_MS * len(shown))
+
+
+def crowd(at_s: float, count: int = 60) -> MergedSegment:
+    return segment([word(" bread.", at_s, at_s) for _ in range(count)])
+
+
+@pytest.mark.parametrize(("at_s", "audio_s"), [(0.0, 60.0), (20.0, 60.0), (60.0, 60.0), (90.0, 60.0), (math.nan, 60.0)])
+def test_words_of_one_time_share_the_free_time_around_it(at_s: float, audio_s: float) -> None:
+    shown = captions(transcript([crowd(at_s)]).model_copy(update={"audio_s": audio_s}))
+
+    assert all(it.end_ms - it.start_ms >= SHORTEST_MS for it in shown)
+    assert shown[0].start_ms >= 0
+    assert shown[-1].end_ms <= audio_s * 1000
+
+
+def test_words_without_free_time_delay_what_follows_no_longer_than_needed() -> None:
+    before, after = said("x" * 8, 5.0), said("a quiet morning by the sea " * 3, 0.5, start_s=5.0)
+    spoken = transcript([*before.segments, crowd(5.0, 12), *after.segments])
+
+    shown = captions(spoken)
+
+    assert all(it.end_ms - it.start_ms >= FLASH_MS for it in shown)
+    assert shown[-1].start_ms - 12_000 < 3000
+
+
+def test_a_word_of_a_wrong_time_moves_no_other() -> None:
+    words = [
+        word(f" {it}", n * 0.5, n * 0.5 + 0.5) for n, it in enumerate(["one", "two", "three", "four", "five", "six"])
+    ]
+    words[2] = words[2].model_copy(update={"start_s": 900.0, "end_s": 901.0})
+
+    (shown,) = captions(transcript([segment(words)]))
+
+    assert (shown.start_ms, shown.end_ms, shown.text) == (0, 3000, text)
+
+
+def test_overlapping_segments_are_shown_in_their_order() -> None:
+    first, second = said("one two three four.", 2.0).segments[0], said("five six.", 0.5, start_s=3.0).segments[0]
+
+    assert " ".join(it.text for it in captions(transcript([first, second]))).split() == (
+        ["one", "two", "three", "four.", "five", "six."]
+    )

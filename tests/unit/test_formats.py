@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 from datetime import timedelta
 from io import StringIO
 
@@ -9,6 +10,8 @@ import jsonschema
 import pytest
 import srt
 import webvtt
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.results.captions import captions
 from pipeline.results.formats import FORMATS, render_all
@@ -25,7 +28,9 @@ from pipeline.types import (
     Mention,
     MergedTranscript,
     Quote,
+    Segment,
     Transcript,
+    Word,
 )
 from pipeline.types.schemas import schema
 from tests.results import dialogue, result, segment, transcript
@@ -328,3 +333,50 @@ def test_an_unnecessary_leg_that_was_skipped_is_not_in_the_notes() -> None:
     notes = render("notes.md", SHOW.model_copy(update={"legs": SHOW.legs | {"speakers": skipped}}))
 
     assert "Speakers" not in notes
+
+
+NASTY = (
+    "-->", "--", ">", "00:00:01,000 --> 00:00:02,000", "NOTE", "STYLE", "REGION", "WEBVTT", "1984", "&amp;", "<v Ann>",
+    "</v>", "<00:01.000>", "a\n\nb", "a\r\rb", "a\tb", "a\u2028\u2029b", "\x85", "\x00", "\x1b[2J", "\x0b", "\ufeff",
+    "x" * 100, "", " ", "\u200e", "שלום", "{\\an8}", "{b}", "#", "1\n00:00:01,000",
+)  # fmt: skip
+
+
+@settings(derandomize=True, deadline=None, max_examples=80)
+@given(st.lists(st.lists(st.sampled_from(NASTY), min_size=1, max_size=8), min_size=1, max_size=4), st.booleans())
+def test_no_text_breaks_a_format(spoken: list[list[str]], with_words: bool) -> None:
+    segments = []
+    for number, texts in enumerate(spoken):
+        text = "".join(f" {it}" for it in texts)
+        words = tuple(
+            Word(word=f" {it}", start_s=n / 2, end_s=n / 2, probability=1.0) for n, it in enumerate(texts, 10 * number)
+        )
+        made = segment("", 5.0 * number).model_copy(update={"text": text, "words": words if with_words else ()})
+        segments.append(made.model_copy(update={"end_s": 5.0 * number + 4}))
+    show = result(flag_uncertain(transcript(*segments)))
+    assert show.transcript
+    shown = captions(show.transcript)
+
+    subrip, cues = render("transcript.srt", show), render("transcript.vtt", show)
+    read = list(srt.parse(subrip))
+    assert [it.content for it in read] == [it.text for it in shown]
+    assert subrip.count("-->") == len(shown)
+    assert [it.start for it in read] == [timedelta(milliseconds=it.start_ms) for it in shown]
+    assert [html.unescape(it.raw_text) for it in webvtt.from_buffer(StringIO(cues)).captions] == [
+        it.text for it in shown
+    ]
+    assert cues.count("-->") == len(shown)
+    rows = [row.split("\t") for row in render("transcript.tsv", show).splitlines()]
+    assert [len(row) for row in rows] == [3] * (1 + len(show.transcript.spoken))
+    for name in ("transcript.srt", "transcript.vtt", "transcript.tsv", "transcript.txt", "transcript.podcast.json"):
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]", render(name, show)), name
+
+
+def test_a_time_that_is_no_number_fails_no_format() -> None:
+    nan = segment("Is it warm?", 0.5).model_dump() | {"start": float("nan"), "end": float("inf")}
+    spoken = flag_uncertain(transcript(segment("Hello.", 0.5), Segment.model_validate(nan), audio_s=10.0))
+
+    files = render_all(result(spoken))
+
+    assert b"NaN" not in b"".join(files.values())
+    assert b"null" not in files["transcript.tsv"]

@@ -10,6 +10,7 @@ import numpy as np
 from sentencex import segment
 
 from pipeline.types import Transcript
+from pipeline.types.graphemes import shortened as cut_at_a_word
 
 LONGEST = 240
 """Characters of a displayed sentence. A longer one without a full stop is split at segment boundaries."""
@@ -72,9 +73,7 @@ def _words(text: str, language: str) -> tuple[str, ...]:
 
 def shortened(text: str) -> str:
     """Return a text cut between words to at most `LONGEST` characters."""
-    if len(text) <= LONGEST:
-        return text
-    return text[: LONGEST - 1].rsplit(" ", 1)[0] + "…"
+    return cut_at_a_word(text, LONGEST)
 
 
 def ended(text: str) -> str:

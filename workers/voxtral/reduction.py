@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from pipeline.types.graphemes import clipped
 from workers.voxtral.answer_schemas import Text, Told
 from workers.voxtral.backend import TextBackend
 from workers.voxtral.deadline import Deadline
@@ -76,5 +77,5 @@ def packed(sizes: Sequence[int], budget: int) -> list[slice]:
 def clip(reader: TextBackend, text: str, most_tokens: int) -> str:
     """Return a prefix of a text with at most `most_tokens` tokens."""
     while (size := reader.count_tokens(text)) > most_tokens:
-        text = text[: min(len(text) * most_tokens // size, len(text) - 1)]
+        text = clipped(text, min(len(text) * most_tokens // size, len(text) - 1))
     return text

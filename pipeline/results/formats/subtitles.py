@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pipeline.results.captions import Caption, captions, labelled_captions
 from pipeline.results.formats.base import TranscriptFormat
 from pipeline.types import MergedTranscript
+from pipeline.types.text import one_line
 from pipeline.types.time_format import timestamp
 
 
@@ -44,7 +45,7 @@ class TabSeparated(TranscriptFormat):
     def of(self, transcript: MergedTranscript) -> str:
         """Return a header line and one line per segment; tabs and line breaks in the text become blanks."""
         lines = (
-            f"{round(segment.start_s * 1000)}\t{round(segment.end_s * 1000)}\t{' '.join(segment.text.split())}\n"
+            f"{round(segment.start_s * 1000)}\t{round(segment.end_s * 1000)}\t{one_line(segment.text)}\n"
             for segment in transcript.spoken
         )
         return "start\tend\ttext\n" + "".join(lines)

@@ -6,6 +6,7 @@ from pipeline.results.formats.base import AnalysisFormat, TranscriptFormat
 from pipeline.results.manifest import SPEAKERS
 from pipeline.results.paragraphs import paragraphs
 from pipeline.types import Analysis, Diarization, EpisodeResult, MergedTranscript
+from pipeline.types.text import one_line
 
 
 class WhisperJson(TranscriptFormat):
@@ -66,7 +67,7 @@ def _labelled_paragraphs(transcript: MergedTranscript) -> Iterator[str]:
     labels = transcript.labels
     speaker = None
     for group in paragraphs(transcript):
-        text = "".join(segment.text for segment in group).strip()
+        text = one_line("".join(segment.text for segment in group))
         label = labels.get(group[0].speaker or "") if group[0].speaker != speaker else None
         speaker = group[0].speaker
         yield f"{label}: {text}" if label else text

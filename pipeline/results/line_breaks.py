@@ -14,6 +14,10 @@ _CLINGS = 9.0
 """Cost of separating an article or a preposition from the following word."""
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 _CLAUSE_ENDS = (",", ";", ":", "–", "—", "、", "，", "；")
+_UNSPACED = re.compile("[\u0e00-\u109f\u1780-\u17ff]")
+"""Letters of Thai, Lao, Tibetan, Burmese and Khmer, whose words have no blanks between them."""
+_BEFORE_A_CONSONANT = tuple("เแโใไເແໂໃໄ")
+"""Vowels of Thai and Lao that are written before the consonant after which they are spoken."""
 _ABBREVIATIONS = frozenset(["mr", "mrs", "ms", "dr", "st", "prof", "vs", "z.b", "bzw"])
 _JOINTS = frozenset(
     re.findall(
@@ -60,9 +64,14 @@ def badness(run: Sequence[Token], place: int) -> float:
         cost = _ANYWHERE
     if _bare(token.text) in _CLINGING:
         cost += _CLINGS
-    if not following.text.startswith(" ") and following.text[:1].isalnum() and columns(following.text[:1]) == 1:
+    if token.text.endswith(_BEFORE_A_CONSONANT) or _goes_on(following.text[:1]):
         cost += 4 * _ANYWHERE  # within a word
     return cost - min(_PAUSE_WORTH_MOST, max(0, following.start_ms - token.end_ms) / _PAUSE_WORTH_MS)
+
+
+def _goes_on(letter: str) -> bool:
+    """Return whether a word goes on with a letter, as it does in scripts with blanks between words."""
+    return letter.isalnum() and columns(letter) == 1 and not _UNSPACED.match(letter)
 
 
 def ends_sentence(word: str) -> bool:

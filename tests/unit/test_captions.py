@@ -393,7 +393,7 @@ def test_a_word_of_a_wrong_time_moves_no_other() -> None:
 
     (shown,) = captions(transcript([segment(words)]))
 
-    assert (shown.start_ms, shown.end_ms, shown.text) == (0, 3000, text)
+    assert (shown.start_ms, shown.end_ms, shown.text) == (0, 3000, "one two three four five six")
 
 
 def test_overlapping_segments_are_shown_in_their_order() -> None:
@@ -402,3 +402,12 @@ def test_overlapping_segments_are_shown_in_their_order() -> None:
     assert " ".join(it.text for it in captions(transcript([first, second]))).split() == (
         ["one", "two", "three", "four.", "five", "six."]
     )
+
+
+def test_a_script_without_blanks_is_cut_in_time_and_not_after_a_vowel_that_belongs_to_what_follows() -> None:
+    words = [word(letter, n * 0.1, n * 0.1 + 0.1) for n, letter in enumerate(SCRIPTS["Thai"] * 6)]
+
+    shown = captions(transcript([segment(words)]))
+
+    assert all(it.end_ms - it.start_ms <= 9000 for it in shown)
+    assert not [line for it in shown for line in it.lines if line.endswith(tuple("เแโใไ"))]

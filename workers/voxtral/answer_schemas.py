@@ -5,6 +5,7 @@ model follows asks for all of them.
 """
 
 import json
+import unicodedata
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
@@ -121,6 +122,7 @@ GUIDED: tuple[type[AnswerSchema], ...] = (Overview, Details, Heading, Introduced
 """What the model is guided to."""
 
 AnyAnswer = TypeVar("AnyAnswer", bound=AnswerSchema)
+_UNSEEN = frozenset({"Cc", "Cs", "Cn", "Co", "Zl", "Zp"})
 _WHOLE: tuple[Callable[[str], Any], ...] = (json.loads,)
 # A sentence that breaks off is worth keeping; half of an enumerated word is not.
 _CUT: tuple[Callable[[str], Any], ...] = (
@@ -140,11 +142,20 @@ def read(shape: type[AnyAnswer], text: str, *, truncated: bool) -> AnyAnswer | N
 
 
 def _printable(value: Any) -> Any:
-    # JSON can spell control characters and halves of surrogate pairs, which no text should hold.
     if isinstance(value, str):
-        return "".join(letter for letter in value if letter.isprintable() or letter in "\n\t")
+        return printable(value)
     if isinstance(value, list):
         return [_printable(item) for item in value]
     if isinstance(value, dict):
         return {name: _printable(item) for name, item in value.items()}
     return value
+
+
+def printable(text: str) -> str:
+    """Return a text without control characters and halves of surrogate pairs, which JSON can spell.
+
+    The joiners of emoji and of Persian and Indic letters stay, and so do blanks of all kinds.
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter for letter in text if letter in "\n\t" or unicodedata.category(letter) not in _UNSEEN)

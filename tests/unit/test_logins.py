@@ -36,7 +36,7 @@ def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Sit
         for name in ("1", "2", "3", "4", "5"):
             own.files[f"/{name}.mp3"] = other.files[f"/{name}.mp3"] = ID3 + name.encode()
         own.redirects["/jump.mp3"] = f"{other.url}/4.mp3"
-        own.logins = {path: BASIC for path in ("/feed.xml", "/next.xml", "/1.mp3", "/2.mp3", "/jump.mp3")}
+        own.logins = dict.fromkeys(("/feed.xml", "/next.xml", "/1.mp3", "/2.mp3", "/jump.mp3"), BASIC)
         yield own, other
     settings.cache_clear()
 

@@ -55,7 +55,7 @@ def feed_episodes(url: str) -> Iterator[Found]:
 
 
 def _identity(entry: Any) -> tuple[str, ...]:
-    """Return what tells an entry from others; guids are missing or alike in some feeds."""
+    """Return an identity of an entry within its feed; guids are missing or alike in some feeds."""
     enclosed = (str(it.get("href", "")) for it in entry.get("enclosures", []))
     return (str(entry.get("id", "")), str(entry.get("title", "")), *enclosed)
 
@@ -76,7 +76,7 @@ def _found(page: FeedPage, entry: Any, tags: ItemTags) -> Found:
 
 
 def _base(page: FeedPage, entry: Any) -> str:
-    """Return what an entry's addresses refer to: `xml:base` where it is given, which feedparser notes with texts."""
+    """Return the base of an entry's addresses: `xml:base` where it is given, which feedparser notes with texts."""
     for name in ("title_detail", "summary_detail", "subtitle_detail"):
         if base := (entry.get(name) or {}).get("base"):
             return urljoin(page.base, str(base))

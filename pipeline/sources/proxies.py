@@ -1,12 +1,14 @@
 """Proxies that the environment names: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either case."""
 
+from contextlib import suppress
 from functools import lru_cache
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
-from pipeline.errors import AddressError, without_credentials
+from pipeline.errors import AddressError
 from pipeline.sources.url_guard import ProxiedPoolManager, PublicPoolManager, check_url, check_url_by_proxy
 from pipeline.sources.web_address import authorization, host_and_port, without_login
 
@@ -34,17 +36,27 @@ def proxy_of(url: str) -> str:
     host, port = host_and_port(url)
     proxies = getproxies()
     proxy = proxies.get(urlsplit(url).scheme) or proxies.get("all") or ""
-    if not proxy or proxy_bypass(f"{host}:{port}"):
+    if not proxy or proxy_bypass(f"{host}:{port}") or _is_in_network(host, proxies.get("no", "")):
         return ""
     address = proxy if "://" in proxy else f"http://{proxy}"
     try:
         host_and_port(address)
     except AddressError:
+        kind, _, place = address.partition("://")
         raise AddressError(
-            f"The proxy {without_credentials(address)} is none of http:// or https://; "
+            f"The proxy {kind}://{place.rpartition('@')[2]} is none of http:// or https://; "
             "correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY."
         ) from None
     return address
+
+
+def _is_in_network(host: str, exempt: str) -> bool:
+    """Return whether a host is an address in one of the networks of `NO_PROXY`, which Python does not look at."""
+    for network in exempt.split(","):
+        with suppress(ValueError):  # a name
+            if ip_address(host) in ip_network(network.strip(), strict=False):
+                return True
+    return False
 
 
 @lru_cache(maxsize=4)

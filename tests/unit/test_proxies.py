@@ -107,7 +107,9 @@ def test_a_proxy_that_refuses_is_named_without_its_password(proxy: Proxy, monkey
         fetch("http://other.example/ep.mp3")
 
 
-@pytest.mark.parametrize("none", ["127.0.0.1", "*", "example.org, 127.0.0.1", "localhost,127.0.0.1:{port}"])
+@pytest.mark.parametrize(
+    "none", ["127.0.0.1", "*", "example.org, 127.0.0.1", "localhost,127.0.0.1:{port}", "10.0.0.0/8, 127.0.0.0/8"]
+)
 def test_what_no_proxy_names_is_asked_directly(
     proxy: Proxy, site: Site, monkeypatch: pytest.MonkeyPatch, none: str
 ) -> None:

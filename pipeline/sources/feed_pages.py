@@ -102,7 +102,8 @@ def _parsed(url: str, text: str, base: str) -> FeedPage | None:
         headers = {"content-type": "application/xml; charset=utf-8", "content-location": base}
         # As a stream, because feedparser takes bytes for the name of a file first.
         stream = BytesIO(text.encode("utf-8", "replace"))
-        feed = feedparser.parse(stream, response_headers=headers, sanitize_html=False)
+        # Resolving the addresses in the HTML of texts would take five times as long.
+        feed = feedparser.parse(stream, response_headers=headers, sanitize_html=False, resolve_relative_uris=False)
         if not feed.version:
             return None
     links = [str(it.get("href", "")) for it in feed["feed"].get("links", []) if it.get("rel") == "next"]

@@ -29,7 +29,7 @@ _YEAR = re.compile(r"^[^\W\d].*(?<![\d:+-])(?:19|20)\d\d(?!\d)")
 """A date that begins with a day of the week or a month, and has a whole year."""
 _TAG = re.compile(
     r"</?(?:a|abbr|b|big|blockquote|br|center|cite|code|div|em|font|h[1-6]|hr|i|img|ins|li|mark|ol|p|pre|q|s|small|span|"
-    r"strike|strong|sub|sup|u|ul)(?:\s[^<>]*|/)?>|<!--.*?-->",
+    r"strike|strong|sub|sup|u|ul)(?:\s[^<>]*|/)?>|<!--[^<>]*>",
     re.IGNORECASE | re.DOTALL,
 )
 

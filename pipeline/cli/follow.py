@@ -59,7 +59,9 @@ def follow(
         console.print(display.left_out(watch.sums))
         console.print(display.summary(watch.sums, until - since, said()), highlight=False)
         if report:
-            console.print(f"Report: {report.removeprefix('file://')}", highlight=False, soft_wrap=True)
+            from pipeline.storage import for_people
+
+            console.print(f"Report: {for_people(report)}", highlight=False, soft_wrap=True)
     if watch.is_abandoned:
         print_error(ABANDONED)
     return int(watch.sums.has_failures or watch.is_abandoned)

@@ -68,6 +68,8 @@ def _list(batches: "list[Batch]", *, as_json: bool) -> None:
 
 
 def _print_batch(batch: "Batch") -> None:
+    from pipeline.storage import for_people
+
     progress, record = batch.progress(), batch.record
     growing = "" if progress.is_submitted else ", and more to come"
     before = f" ({progress.done_before} done already)" if progress.done_before else ""
@@ -75,7 +77,7 @@ def _print_batch(batch: "Batch") -> None:
         f"Batch {batch.id}: {progress.ended} of {progress.total} episodes have ended{growing}{before}.",
         f"  {_states(batch)}",
         f"  from {' '.join(record.places)}",
-        f"  to   {record.destination.removeprefix('file://')}",
+        f"  to   {for_people(record.destination)}",
     ]
     if skipped := len(batch.skipped):
         lines.append(f"  {skipped} file{'s' if skipped != 1 else ''} left out, such as {_example(batch)}")
@@ -110,6 +112,7 @@ def _states(batch: "Batch") -> str:
 
 
 def _as_json(batch: "Batch") -> dict[str, object]:
+
     progress, record = batch.progress(), batch.record
     return {
         "batch": batch.id,

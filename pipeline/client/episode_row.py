@@ -7,6 +7,7 @@ from pipeline.types import JobState
 from pipeline.types.batch_record import Entry
 from pipeline.types.found import Rejected, Skipped
 from pipeline.types.records import JobRecord
+from pipeline.types.text import one_line
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,8 @@ class EpisodeRow:
 
 
 def last_part(source: str) -> str:
-    """Return the last part of a path or an address, for tables."""
-    return source.rstrip("/").rpartition("/")[2] or source
+    """Return the last part of a path or an address in one line, for tables."""
+    return one_line(source.rstrip("/").rpartition("/")[2] or source)
 
 
 def left_out_json(skipped: Skipped) -> dict[str, object]:

@@ -15,7 +15,7 @@ from pipeline.sources.digest_cache import Digests
 from pipeline.sources.file_types import HEAD_BYTES, has_audio_suffix, why_not_audio
 from pipeline.sources.source import Found
 from pipeline.sources.unfinished import UNFINISHED, is_being_downloaded, why_folder_passed_over
-from pipeline.storage import Storage
+from pipeline.storage import Storage, expanded
 from pipeline.types import Episode
 from pipeline.types.found import Rejected, Skipped
 from pipeline.types.ids import episode_id, slug
@@ -103,14 +103,17 @@ def local_episodes(place: str) -> Iterator[Found]:
     Raises:
         AudioError: the path does not exist, or nothing matches the pattern.
     """
-    path = Path(place).expanduser()
+    path = expanded(place)
     if path.is_dir():
         yield from _below(path, set())
     elif path.exists():
         yield LocalFile(path)
     elif glob.has_magic(place):
         # Unlike Path.glob, it accepts absolute patterns and follows links.
-        matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207
+        # A folder that exists is meant as it is called, even if that looks like a pattern.
+        folder = next(it for it in path.parents if it.exists())
+        pattern = os.path.join(glob.escape(str(folder)), path.relative_to(folder))  # noqa: PTH118
+        matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
         if not matches:
             raise AudioError(f"Nothing matches {place}; check the spelling.")
         for match in map(Path, matches):

@@ -12,7 +12,7 @@ from redis.retry import Retry
 
 from pipeline.errors import BrokerError
 from pipeline.settings import settings
-from pipeline.state.refusals import RefusedError, refusal, refusing
+from pipeline.state.refusals import complaint, refusal, refusing
 from pipeline.types.redis_url import SQS, canonical, for_redis_py, without_secrets
 
 EMBEDDED_URL_FILE = "broker.url"
@@ -71,8 +71,10 @@ def connect(url: str | None = None, *, patient: bool = False) -> "redis.Redis":
             retry=Retry(ExponentialBackoff(cap=10, base=0.5), 9) if patient else Retry(NoBackoff(), 1),
             health_check_interval=30,
         )
-    except ValueError as error:
-        raise BrokerError(f"{_setting()}, {without_secrets(url)}, cannot be used: {error}.") from None
+        pool.connection_class(**pool.connection_kwargs)  # which does not connect yet, and refuses unknown fields
+    except (TypeError, ValueError) as error:
+        why = str(error).rpartition("() ")[2].rstrip(".")
+        raise BrokerError(f"{_setting()}, {without_secrets(url)}, cannot be used: {why}.") from None
     pool.connection_class = refusing(pool.connection_class)
     return redis.Redis.from_pool(pool)
 
@@ -84,12 +86,15 @@ def unreachable(error: BaseException) -> BrokerError:
     while cause:
         # kombu's pooled connections raise the server's error unchanged.
         refused = refusal(cause) if isinstance(cause, redis.ResponseError) else cause
-        if isinstance(refused, RefusedError):
-            return BrokerError(f"The broker at {where} refuses: {refused}.")
+        if refused and (why := complaint(refused)):
+            return BrokerError(f"The broker at {where} refuses: {why}.")
         cause = cause.__cause__ or cause.__context__
-    return BrokerError(
-        f"The broker at {where} does not answer ({error}); start it, or set {_setting()} to one that runs."
-    )
+    step = f"start it, or set {_setting()} to one that runs"
+    if where.startswith("rediss:") and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        step = f"name its authority's certificate in {_setting()}, ?ssl_ca_certs=FILE"
+    elif where.startswith("rediss:") and "No such file" in str(error):
+        step = f"check the files that {_setting()} names"
+    return BrokerError(f"The broker at {where} does not answer ({error}); {step}.")
 
 
 @contextmanager

@@ -10,6 +10,14 @@ from typing import Any
 import redis
 from redis import exceptions
 
+OF_A_CLUSTER = (
+    exceptions.AskError,
+    exceptions.ClusterCrossSlotError,
+    exceptions.ClusterDownError,
+    exceptions.MovedError,
+    exceptions.TryAgainError,
+)
+
 
 class RefusedError(redis.ConnectionError):
     """The broker responds but rejects commands for now; the message has the reason and the remedy."""
@@ -26,10 +34,31 @@ def refusal(error: exceptions.ResponseError) -> RefusedError | None:
         )
     if isinstance(error, exceptions.MasterDownError):
         return RefusedError("it is a replica that has lost its primary (MASTERDOWN); name the primary, or try again")
-    if isinstance(error, (exceptions.MovedError, exceptions.ClusterCrossSlotError, exceptions.ClusterDownError)):
+    if isinstance(error, OF_A_CLUSTER):
         return RefusedError("it is part of a Redis Cluster, which Duet cannot use; name a server that has every key")
+    if isinstance(error, exceptions.NoPermissionError):
+        return RefusedError(f"its user may not do all that Duet needs ({text}); give it the right to all commands")
+    if text.startswith("DENIED"):
+        return RefusedError("it is in protected mode (DENIED); give it a password, or run it on this machine")
+    if text.startswith(("BUSY Redis", "BUSY Valkey", "UNKILLABLE")):
+        return RefusedError("a script on it does not end (BUSY); end it with SCRIPT KILL, or try again")
+    if "DB index is out of range" in text:
+        return RefusedError("it has no database of this number; end the address in /0")
     if text.startswith(("MISCONF", "NOREPLICAS")):
         return RefusedError(f"it cannot keep what it is told ({text.partition(' ')[0]}); look at its log and its disk")
+    return None
+
+
+def complaint(error: BaseException) -> str | None:
+    """Return what a server that responds says against a connection; None if it does not respond."""
+    if isinstance(error, RefusedError):
+        return str(error)
+    if isinstance(error, exceptions.AuthenticationError):
+        return f"it does not accept the user or the password ({str(error).rstrip('.')}); check those in its address"
+    if isinstance(error, exceptions.BusyLoadingError):
+        return "it is still reading its data (LOADING); try again in a moment"
+    if "max number of clients" in str(error):
+        return "it has as many connections as it takes; raise its maxclients"
     return None
 
 

@@ -135,9 +135,17 @@ def as_uri(place: str | Path) -> str:
     scheme, separator, rest = text.partition("://")
     if separator and not is_local(text):
         return f"{scheme.strip().lower()}://{rest.rstrip('/')}"
-    # An unknown user's ~name is the name of a folder.
-    path = path_of(text) if is_local(text) else Path(os.path.expanduser(text))  # noqa: PTH111
-    return path.absolute().as_uri().rstrip("/")
+    return (path_of(text) if is_local(text) else expanded(text)).absolute().as_uri().rstrip("/")
+
+
+def expanded(path: str) -> Path:
+    """Return a path with a user's home folder in place of `~`; an unknown user's `~name` is a file's name."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
+def for_people(uri: str) -> str:
+    """Return a local folder's URI as its path, and any other URI as it is."""
+    return well_formed(str(path_of(uri))) if is_local(uri) else uri
 
 
 def path_of(uri: str) -> Path:

@@ -52,8 +52,9 @@ def canonical(url: str, setting: str) -> str:
     address, _, query = place.partition("?")
     fields = dict(parse_qsl(query, keep_blank_values=True))
     if TCP[scheme] == "rediss":
+        fields.pop("ssl", None)  # which is said by the scheme
         fields["ssl_cert_reqs"] = _certificates(fields.get("ssl_cert_reqs", "required"), url, setting)
-    elif any(name.startswith("ssl_") for name in fields):
+    elif any(name == "ssl" or name.startswith("ssl_") for name in fields):
         raise _unusable(url, setting, f"it says how TLS is to be used and has none; write {scheme}s://")
     asked = f"?{urlencode(fields, safe='/')}" if fields else ""
     return f"{TCP[scheme]}://{userinfo}{address}{asked}"
@@ -114,7 +115,7 @@ def _quoted(text: str) -> str:
 
 
 def _certificates(text: str, url: str, setting: str) -> str:
-    name = text.lower().removeprefix("cert_")
+    name = text.lower().removeprefix("ssl.").removeprefix("cert_")
     if name not in _CERTIFICATES:
         raise _unusable(url, setting, f"ssl_cert_reqs is {text!r}; write required, optional or none")
     return name

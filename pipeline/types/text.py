@@ -4,7 +4,9 @@ import re
 import unicodedata
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 """Control characters except tab and line feed, line separators, bidirectional controls and lone surrogates."""
 
 
@@ -26,3 +28,8 @@ def one_line(text: str) -> str:
 def safe(text: str) -> str:
     """Return a text without terminal control sequences, which could clear a screen or set the clipboard."""
     return _UNSAFE.sub(REPLACEMENT, text)
+
+
+def one_line(text: str) -> str:
+    """Return a name without what would end its line or move it to another column of a table."""
+    return re.sub(r"[\t\n]", REPLACEMENT, safe(text))

@@ -30,6 +30,11 @@ from pipeline.types.redis_url import canonical, for_celery, for_redis_py, withou
         ("valkeys://host", "rediss://host?ssl_cert_reqs=required"),
         ("rediss://host?ssl_cert_reqs=CERT_NONE", "rediss://host?ssl_cert_reqs=none"),
         ("rediss://host?ssl_cert_reqs=optional", "rediss://host?ssl_cert_reqs=optional"),
+        ("rediss://host?ssl_cert_reqs=ssl.CERT_NONE", "rediss://host?ssl_cert_reqs=none"),
+        ("rediss://host?ssl=true", "rediss://host?ssl_cert_reqs=required"),
+        ("redis://:p@ss#word@host", "redis://:p%40ss%23word@host"),
+        ("redis://me:100%@host:6379", "redis://me:100%25@host:6379"),
+        ("REDIS://host", "redis://host"),
         (
             "rediss://h:1/0?ssl_ca_certs=/etc/a@b.pem",
             "rediss://h:1/0?ssl_ca_certs=/etc/a%40b.pem&ssl_cert_reqs=required",
@@ -60,6 +65,7 @@ def test_each_way_of_writing_it_is_one_address(written: str, expected: str) -> N
         ("redis://:an@s3cret?x@host;two", "several servers"),
         ("s3cret@host:6379", "it is no address"),
         ("redis://:s3cret@host?ssl_cert_reqs=required", "write rediss://"),
+        ("redis://:s3cret@host?ssl=true", "write rediss://"),
         ("rediss://:s3cret@host?ssl_cert_reqs=maybe", "required, optional or none"),
     ],
 )

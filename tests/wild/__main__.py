@@ -3,6 +3,7 @@
 import sys
 import tempfile
 from pathlib import Path
+from textwrap import shorten
 
 from rich.console import Console
 from rich.table import Table
@@ -22,7 +23,7 @@ def main(names: list[str]) -> int:
         for case in door.cases:
             is_right = case.answer in found[case]
             wrong += not is_right
-            table.add_row(case.kind, case.given, found[case], style=None if is_right else "red")
+            table.add_row(case.kind, case.given, shorten(found[case], 200), style=None if is_right else "red")
         table.add_section()
     Console(markup=False).print(table)
     print(f"{table.row_count - wrong} of {table.row_count} as expected")

@@ -1,6 +1,7 @@
 """Feeds of podcasts as publishers write them; no worker is needed."""
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import submit_feed
@@ -23,6 +24,16 @@ def item(inside: str, title: str = "One", path: str = "/{case}.mp3", kind: str =
     return f"<item><title>{title}</title>{enclosure}{inside}</item>"
 
 
+@dataclass(frozen=True)
+class Document:
+    """A whole feed, and other files of its server."""
+
+    text: str
+    charset: str = "utf-8"
+    more: tuple[tuple[str, str], ...] = ()
+    """Ends of their paths, with their contents."""
+
+
 def _date(text: str) -> str:
     return item(f"<pubDate>{text}</pubDate>")
 
@@ -31,6 +42,16 @@ def _type(kind: str) -> str:
     return item("", path="/listen/{case}", kind=kind)
 
 
+WHOLE = (
+    f"<?xml version='1.0' encoding='utf-8'?><rss version='2.0' {NAMESPACES}><channel><title>Show</title>"
+    f"{item('')}</channel></rss>"
+)
+PAGED = WHOLE.replace("</title>", "</title><atom:link rel='next' href='{case}2.xml'/>", 1)
+PAGE = "<html><head><link rel='alternate' type='application/rss+xml' href='{case}.rss'></head></html>"
+JSON = (
+    '{"version": "https://jsonfeed.org/version/1.1", "title": "Show", "items": [{"id": "1", "title": "One", '
+    '"attachments": [{"url": "/{case}.mp3", "mime_type": "audio/mpeg"}]}]}'
+)
 CASES = (
     Case("date", "zeros", _date("0000-00-00 00:00:00"), "'One' of no date"),
     Case("date", "year 1", _date("Mon, 01 Jan 0001 00:00:00 +0000"), "'One' of "),
@@ -70,6 +91,33 @@ CASES = (
         ),
         "'One' of no date with One.vtt; taken: 'Two' of no date with Two.vtt",
     ),
+    Case("guid", "one and the same", item("<guid>1</guid>") + item("<guid>1</guid>", "Two", "/{case}Two.mp3"), "'Two'"),
+    Case("feed", "blank lines first", Document("\n\n" + WHOLE), "'One'"),
+    Case(
+        "feed",
+        "windows-1252",
+        Document(WHOLE.replace("One", "Café").replace("utf-8", "windows-1252"), "cp1252"),
+        "'Café'",
+    ),
+    Case("feed", "UTF-16", Document(WHOLE.replace("One", "Café").replace("utf-8", "utf-16"), "utf-16"), "'Café'"),
+    Case(
+        "feed", "wrong charset", Document(WHOLE.replace("One", "Café").replace("utf-8", "iso-8859-1"), "utf-8"), "'Caf"
+    ),
+    Case("feed", "cut short", Document(WHOLE.partition("</channel>")[0]), "'One'"),
+    Case("feed", "undeclared entity", Document(WHOLE.replace("One", "One &nbsp; more")), "'One more'"),
+    Case(
+        "feed",
+        "two pages",
+        Document(PAGED, more=(("2.xml", WHOLE.replace("One", "Two").replace("{case}", "{case}Two")),)),
+        "taken: 'Two'",
+    ),
+    Case("feed", "page that comes again", Document(PAGED.replace("2.xml", ".xml")), "taken: 'One'"),
+    Case("feed", "web page that names its feed", Document(PAGE, more=((".rss", WHOLE),)), "'One'"),
+    Case(
+        "feed", "list of shows", Document("<opml version='2.0'><body><outline xmlUrl='x'/></body></opml>"), "rejected: "
+    ),
+    Case("feed", "JSON", Document(JSON), "'One'"),
+    Case("feed", "not a feed", Document("<html><body>Moved</body></html>"), "is neither audio nor a podcast feed"),
 )
 
 
@@ -82,10 +130,12 @@ def answers(cases: tuple[Case, ...], folder: Path) -> dict[Case, str]:
         return {case: _answer(f"case{n}", case.input, site, folder / "out") for n, case in enumerate(cases)}
 
 
-def _answer(name: str, items: str, site: Site, to: Path) -> str:
-    text = items.replace("{case}", name).replace("{site}", site.url)
-    feed = f"<?xml version='1.0'?><rss version='2.0' {NAMESPACES}><channel><title>Show</title>{text}</channel></rss>"
-    site.files[f"/{name}.xml"] = feed.encode()
+def _answer(name: str, feed: str | Document, site: Site, to: Path) -> str:
+    whole = feed if isinstance(feed, Document) else Document(WHOLE.replace(item(""), feed))
+    files = ((".xml", whole.text), *whole.more)
+    for end, text in files:
+        own = text.replace("{case}", name).replace("{site}", site.url)
+        site.files[f"/{name}{end}"] = own.encode(whole.charset)
     for path in (f"/{name}.mp3", f"/listen/{name}", f"/{name}One.mp3", f"/{name}Two.mp3"):
         site.files[path] = ID3 + path.encode()
     try:
@@ -94,7 +144,7 @@ def _answer(name: str, items: str, site: Site, to: Path) -> str:
         return f"rejected: {error}"
     taken = [job.spec.episode.publication for job in batch]
     left_out = [f"skipped: {it.reason}" for it in batch.skipped] + [f"rejected: {it.reason}" for it in batch.rejected]
-    return "; ".join([*(f"taken: {_told(it)}" for it in taken if it), *left_out])
+    return "; ".join([*sorted(f"taken: {_told(it)}" for it in taken if it), *left_out])
 
 
 def _told(it: Publication) -> str:

@@ -1,5 +1,6 @@
 """Addresses of audio and of shows on the web, as people paste them; no worker is needed."""
 
+from base64 import b64encode
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ class Link:
     """Path of the request that must arrive."""
     content: bytes = ID3
     media_type: str = "audio/mpeg"
+    login: str = ""
+    """User and password without which the server answers 401."""
 
 
 CASES = (
@@ -33,6 +36,16 @@ CASES = (
     Case("address", "upper-case scheme", Link("HTTP://{host}/up.mp3", "/up.mp3"), "taken: up"),
     Case("address", "no ending", Link("{site}/listen/42", "/listen/42"), "taken: 42"),
     Case("address", "no ending, no type", Link("{site}/raw", "/raw", media_type="binary/octet-stream"), "taken: raw"),
+    Case(
+        "address",
+        "user and password",
+        Link("http://me:p%40ss@{host}/own.mp3", "/own.mp3", login="me:p@ss"),
+        "taken: own",
+    ),
+    Case("address", "wrong password", Link("http://me:secret@{host}/x.mp3", "/x.mp3", login="me:p@ss"), "answers 401"),
+    Case("address", "upper-case ending", Link("{site}/EP.MP3", "/EP.MP3"), "taken: ep"),
+    Case("address", "video", Link("{site}/watch", "/watch", media_type="video/mp4"), "taken: watch"),
+    Case("address", "type of text", Link("{site}/odd", "/odd", media_type="text/plain"), "taken: odd"),
     Case("address", "page that is no feed", Link("{site}/page", "/page", b"<html></html>", "text/html"), "rejected: "),
     Case("address", "PDF called.mp3", Link("{site}/a.mp3", "/a.mp3", b"%PDF-1.7\n" * 9), "rejected: "),
     Case("address", "no host", Link("https:///ep.mp3", "/"), "rejected: "),
@@ -55,7 +68,11 @@ def _answer(case: Case, site: Site, to: Path) -> str:
     content = link.content + str(case).encode() if link.content == ID3 else link.content
     site.files[link.path] = content
     site.types[link.path] = link.media_type
+    if link.login:
+        site.logins[link.path] = f"Basic {b64encode(link.login.encode()).decode()}"
     address = link.address.format(site=site.url, host=site.url.partition("://")[2])
     batch = submit_all([address], to, Options(legs=("whisper",)))
     taken = [f"taken: {job.spec.episode.slug}" for job in batch]
-    return "; ".join([*taken, *(f"rejected: {it.reason}" for it in batch.rejected)])
+    found = "; ".join([*taken, *(f"rejected: {it.reason}" for it in batch.rejected)])
+    assert "secret" not in found
+    return found

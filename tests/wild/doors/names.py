@@ -23,7 +23,7 @@ CASES = (
     Case("name", "marks that Windows refuses", rb'a:b*c"d<e>f|g\h.mp3', "taken as 'a:b*c\"d<e>f|g\\\\h.mp3'"),
     Case("name", "reserved on Windows", b"CON.mp3", "results in 'con-"),
     Case("name", "dots and blanks at the end", b"episode . .mp3", "taken as 'episode . .mp3'"),
-    Case("name", "emoji", "🎙️ Folge 7 👩‍👩‍👧.mp3".encode(), "taken as '🎙️ Folge 7 👩‍👩‍👧.mp3', results in 'folge-7"),
+    Case("name", "emoji", "🎙️ Folge 7 👩‍👩‍👧.mp3".encode(), "taken as '🎙️ Folge 7 "),
     Case("name", "right to left", "\u202eחדשות.mp3".encode(), "taken as"),
     Case("name", "accent as a mark of its own", "Cafe\u0301.mp3".encode(), "results in 'cafe-"),
     Case("name", "line break", b"one\ntwo.mp3", "taken as 'one\\ntwo.mp3'"),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pipeline.celery import app
+from pipeline.results.analysis import unread_flaws
 from pipeline.results.first_words import first_words
 from pipeline.results.manifest import product_name
 from pipeline.results.merge import speakers_so_far, transcript_so_far
@@ -36,6 +37,7 @@ def _analyze(leg: LegRun) -> LegOutcome:
     return LegOutcome(
         leg="voxtral",
         status="ok",
+        flaws=unread_flaws(analysis),
         audio_s=analysis.heard_s,
         model=analysis.model,
         model_digest=analyst.digest,

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Reply = tuple[int, dict[str, Any]]
-"""Status and body of an answer."""
+Reply = tuple[int, dict[str, Any] | bytes]
+"""Status and body of an answer, which is JSON unless it is bytes."""
 
 OVERVIEW = {
     "language": "en",
@@ -108,8 +108,8 @@ class Handler(BaseHTTPRequestHandler):
         choice = {"index": 0, "message": message, "finish_reason": "length" if cut else "stop"}
         return {"id": "chatcmpl-1", "object": "chat.completion", "choices": [choice]}
 
-    def answer(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
-        data = json.dumps(body).encode()
+    def answer(self, status: int, body: dict[str, Any] | bytes, headers: dict[str, str] | None = None) -> None:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
             self.send_header(name, value)

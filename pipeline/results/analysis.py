@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from pipeline.types import Analysis, Chapter, MergedTranscript, Transcript
+from pipeline.types.time_format import hms
 
 
 def with_outline(
@@ -25,6 +26,17 @@ def with_published(analysis: Analysis, published: Sequence[Chapter]) -> Analysis
     if not published:
         return analysis
     return analysis.model_copy(update={"chapters": tuple(published), "chapters_source": "publisher"})
+
+
+def unread_flaws(analysis: Analysis) -> tuple[str, ...]:
+    """Return a sentence that names the parts of the episode that the analysis leaves out; none if it has all."""
+    if not analysis.unread:
+        return ()
+    parts = ", ".join(f"{hms(it.start_s)} to {hms(it.end_s)}" for it in analysis.unread)
+    return (
+        f"Voxtral's server gave answers about {parts} that could not be read, so the analysis leaves that out; use a "
+        "server that knows response_format json_schema.",
+    )
 
 
 def spoken_part(transcript: MergedTranscript) -> Transcript:

@@ -12,6 +12,7 @@ from pipeline.types.analysis import (
     Respelling,
     Sentiment,
     Timestamped,
+    Unread,
 )
 from pipeline.types.context import NO_CONTEXT, Context
 from pipeline.types.job import (
@@ -79,6 +80,7 @@ __all__ = [
     "Speaker",
     "SpeakerTurn",
     "TimeSpan",
+    "Unread",
     "Transcript",
     "Word",
 ]

@@ -98,6 +98,13 @@ class Respelling(Model):
     spelt: str
 
 
+class Unread(Model):
+    """A section of the episode about which an answer of the model could not be read."""
+
+    start_s: float
+    end_s: float
+
+
 class Analysis(Model):
     """Voxtral's analysis, or an outline of the transcript in its place."""
 
@@ -130,6 +137,8 @@ class Analysis(Model):
     """Speakers whose names Voxtral read in the transcript."""
     respelt: tuple[Respelling, ...] = ()
     """Names that are spelt otherwise here than Voxtral wrote them, in order of appearance."""
+    unread: Annotated[tuple[Unread, ...], Field(exclude_if=lambda unread: not unread)] = ()
+    """Sections that are left out, all or in part, since answers about them could not be read."""
     sections: int = 1
     """Number of sections in which the episode was analyzed."""
     heard_s: float

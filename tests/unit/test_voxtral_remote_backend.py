@@ -1,10 +1,11 @@
 """Voxtral on a server: what is sent and what is made of the answers, over real HTTP on this machine."""
 
 import io
+import json
 import threading
 import wave
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import jsonschema
 import pytest
 
 from pipeline.errors import EngineError, TransientError
+from pipeline.results.analysis import unread_flaws
 from pipeline.settings import Settings
 from pipeline.types import Chapter, Options
-from tests.voxtral_server import ANSWERS, VoxtralServer, audio_of, running_server, shape_of
+from tests.voxtral_server import ANSWERS, Reply, VoxtralServer, audio_of, running_server, shape_of, text_of
+from tests.voxtral_server_shapes import chat as chatted
 from tests.voxtral_sound import wav, with_pauses
 from workers.voxtral import load_analyst
 from workers.voxtral.analyst import VoxtralAnalyst
@@ -186,3 +189,127 @@ def test_mistrals_own_api_is_told_apart() -> None:
     assert Server(Settings(voxtral_url="https://api.mistral.ai")).is_mistral
     assert not Server(Settings(voxtral_url="https://notmistral.ai/v1/")).is_mistral
     assert Server(Settings(voxtral_url="https://api.mistral.ai")).url == "https://api.mistral.ai/v1"
+
+
+def spelt(spell: Callable[[dict[str, Any]], str]) -> Callable[[dict[str, Any]], Reply]:
+    """A server that spells its right answers in its own way."""
+    return lambda request: (200, chatted(spell(ANSWERS[shape_of(request)])))
+
+
+SPELLINGS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "fenced": lambda it: f"```json\n{json.dumps(it, indent=2)}\n```",
+    "prose around it": lambda it: f"Sure! Here is the {{JSON}}:\n{json.dumps(it)}\nDo you need more?",
+    "thoughts before it": lambda it: f'<think>Perhaps {{"title": "Cake"}}?</think>\n\n{json.dumps(it)}',
+    "a field more": lambda it: json.dumps(it | {"confidence": 0.9}),
+    "a Python literal": repr,
+    "a trailing comma": lambda it: json.dumps(it)[:-1] + ",}",
+    "other case": lambda it: json.dumps({name.title(): value for name, value in it.items()}),
+    "wrapped": lambda it: json.dumps([{"result": it}]),
+    "a language by its name": lambda it: json.dumps(it | ({"language": "English"} if "language" in it else {})),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_an_answer_that_does_not_keep_to_the_schema_costs_nothing(
+    server: VoxtralServer, episode: Path, spelling: str
+) -> None:
+    whole = connect().analyze(episode, ASKED, quiet)
+
+    server.instead = spelt(SPELLINGS[spelling])
+
+    assert connect().analyze(episode, ASKED, quiet) == whole
+
+
+def test_long_texts_and_unknown_moods_cost_themselves_only(server: VoxtralServer, episode: Path) -> None:
+    long = {"title": "bread " * 40, "sentiment": {"label": "ecstatic", "reason": "They sing."}}
+    server.instead = spelt(lambda it: json.dumps({**it, **{name: long[name] for name in long if name in it}}))
+
+    analysis = connect().analyze(episode, Options(), quiet)
+
+    assert analysis.title == "bread " * 12 + "bread…"
+    assert (analysis.sentiment, analysis.summary) == (None, "Two people bake bread.")
+    assert analysis.key_points
+
+
+class BadAbout:
+    """A server that answers badly about the second section it hears."""
+
+    def __init__(self, bad: Reply, times: int) -> None:
+        self.bad, self.left = bad, times
+        self.heard: list[str] = []
+        self.asked: list[dict[str, Any]] = []
+
+    def __call__(self, request: dict[str, Any]) -> Reply | None:
+        if (audio := audio_of(request)) is None:
+            return None
+        if audio["data"] not in self.heard:
+            self.heard.append(audio["data"])
+        if self.heard.index(audio["data"]) != 1 or not self.left:
+            return None
+        self.left -= 1
+        self.asked.append(request)
+        return self.bad
+
+
+FILTERED = chatted("")
+FILTERED["choices"][0]["finish_reason"] = "content_filter"
+BAD: dict[str, dict[str, Any]] = {
+    "prose": chatted("I am sorry, but I cannot help with that."),
+    "filtered": FILTERED,
+    "no choices": chatted("") | {"choices": []},
+    "no message": {"choices": [{"index": 0, "message": None, "finish_reason": "stop"}]},
+    "no fields": chatted("{}"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_section_that_cannot_be_read_is_left_out_and_named(server: VoxtralServer, episode: Path, kind: str) -> None:
+    server.instead = bad = BadAbout((200, BAD[kind]), 99)
+
+    analysis = connect().analyze(episode, Options(questions=("Who sponsors this?",)), quiet)
+
+    assert analysis.summary == "Two people bake bread."
+    assert [quote.text for quote in analysis.quotes] == ["Bread is life."]
+    assert analysis.answers[0].answer == "A mill."
+    (unread,) = analysis.unread
+    assert 20 <= unread.end_s - unread.start_s <= 30
+    (flaw,) = unread_flaws(analysis)
+    assert "that could not be read, so the analysis leaves that out" in flaw
+    assert len(bad.asked) == 2 * 3, "each question once more"
+
+
+def test_an_answer_that_cannot_be_read_is_asked_for_once_more_with_its_schema(
+    server: VoxtralServer, episode: Path
+) -> None:
+    whole = connect().analyze(episode, Options(), quiet)
+    server.instead = bad = BadAbout((200, BAD["prose"]), 1)
+    before = len(server.chats)
+
+    assert connect().analyze(episode, Options(), quiet) == whole
+
+    assert len(bad.asked) == 1
+    (again,) = [it for it in server.chats[before:] if "Its JSON schema: " in text_of(it)]
+    assert again["temperature"] > 0
+    assert shape_of(again) == shape_of(bad.asked[0])
+
+
+def test_notes_whose_merge_cannot_be_read_are_put_together(server: VoxtralServer, episode: Path) -> None:
+    server.instead = lambda request: (200, BAD["prose"]) if audio_of(request) is None else None
+
+    analysis = connect().analyze(episode, ASKED, quiet)
+
+    assert (analysis.title, analysis.summary) == ("Bread", "Two people bake bread.")
+    assert [it.text for it in analysis.key_points] == ["Flour matters.", "Flour matters."]
+    assert analysis.answers[0].answer == "A mill."
+    assert analysis.translation is None
+    assert analysis.truncated
+    assert not analysis.unread
+
+
+def test_sections_that_none_of_can_be_read_fail_in_one_sentence(server: VoxtralServer, episode: Path) -> None:
+    server.instead = lambda request: (200, BAD["prose"])
+
+    with pytest.raises(EngineError, match=r"^http\S* does not keep to the schema \('I am sorry[^\n]*json_schema\.$"):
+        connect().analyze(episode, Options(), quiet)
+    with pytest.raises(EngineError, match="does not keep to the schema"):
+        connect().answer(episode, "Who sponsors this?", quiet, encodings=None)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ The answers have the shapes of their documentation and source (tests/voxtral_ser
 a live server.
 """
 
+import json
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -14,9 +15,10 @@ from pipeline.errors import CancelledError, EngineError, TransientError
 from pipeline.settings import Settings
 from pipeline.types import Options
 from tests import voxtral_server_shapes as shapes
-from tests.voxtral_server import VoxtralServer, audio_of, running_server, shape_of, text_of
+from tests.voxtral_server import OVERVIEW as OVERVIEW_ANSWER
+from tests.voxtral_server import Reply, VoxtralServer, audio_of, running_server, shape_of, text_of
 from tests.voxtral_sound import noise
-from workers.voxtral.answer_schemas import AnswerSchema
+from workers.voxtral.answer_schemas import AnswerSchema, Overview
 from workers.voxtral.deadline import Deadline
 from workers.voxtral.prompts import DETAILS, OVERVIEW, Note, Question, transcription
 from workers.voxtral.remote_backend import RemoteBackend
@@ -297,3 +299,100 @@ def test_nothing_is_asked_after_the_deadline_or_of_a_cancelled_job(vllm: Voxtral
         list(backend.ask_about([SECTION], [OVERVIEW, SPOKEN], Deadline(60, lambda: True)))
     assert not vllm.chats
     assert not vllm.forms
+
+
+def streamed(content: str) -> bytes:
+    """A chat answer as a stream of events that was not asked for."""
+    parts = [{"role": "assistant", "content": ""}, {"content": content[:30]}, {"content": content[30:]}]
+    chunks: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": it, "finish_reason": None}]} for it in parts]
+    chunks += [{"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}, {"choices": []}]
+    return "".join(f"data: {json.dumps(it)}\n\n" for it in chunks).encode() + b": a comment\n\ndata: [DONE]\n\n"
+
+
+def message(**fields: Any) -> dict[str, Any]:
+    return {"choices": [{"message": {"role": "assistant"} | fields, "finish_reason": "stop"}]}
+
+
+SAID = json.dumps(OVERVIEW_ANSWER)
+REPLIES: dict[str, dict[str, Any] | bytes] = {
+    "a stream": streamed(SAID),
+    "parts": message(content=[{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}, {"text": SAID}]),
+    "reasoning alone": message(content=None, reasoning_content=SAID),
+    "reasoning too": message(content=SAID, reasoning="I think."),
+    "a function": message(content="", tool_calls=[{"function": {"name": "Overview", "arguments": SAID}}]),
+    "a mark of the byte order": b"\xef\xbb\xbf" + json.dumps(message(content=SAID)).encode(),
+    "a text": {"choices": [{"text": SAID, "finish_reason": "stop"}]},
+    "no error": message(content=SAID) | {"error": None},
+}
+
+
+@pytest.mark.parametrize("kind", REPLIES)
+def test_replies_of_other_shapes_are_read(vllm: VoxtralServer, kind: str) -> None:
+    vllm.instead = lambda request: (200, REPLIES[kind])
+
+    (overview,) = answers(connect(), OVERVIEW)
+
+    assert overview == Note(Overview.model_validate(OVERVIEW_ANSWER))
+
+
+UNSUPPORTED = "litellm.UnsupportedParamsError: together_ai does not support parameters: ['response_format']"
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, {"error": "'response_format.type' must be 'json_schema' or 'text'"}),
+        (400, {"error": {"message": UNSUPPORTED, "code": "400"}}),
+        (400, {"error": {"message": "Unrecognized request argument supplied: response_format"}}),
+        (400, {"object": "error", "message": "Failed to compile json_schema grammar: xgrammar", "code": 400}),
+        (500, {"error": {"message": "Failed to parse grammar", "code": 500, "type": "server_error"}}),
+        (501, {"detail": "Structured output is not implemented"}),
+        (422, {"detail": [{"loc": ["messages"], "input": "y" * 300}, {"loc": ["response_format"]}]}),
+        (200, {"error": {"message": "This response_format type is unavailable now", "code": "invalid_request_error"}}),
+        (200, {"error": {"message": "JSON mode is not supported", "code": 400}}),
+    ],
+)
+def test_every_servers_refusal_of_a_form_is_understood(vllm: VoxtralServer, status: int, body: dict[str, Any]) -> None:
+    vllm.instead = lambda request: (status, body) if "response_format" in request else None
+
+    (overview,) = answers(connect(), OVERVIEW)
+
+    assert overview.answer == Overview.model_validate(OVERVIEW_ANSWER)
+
+
+PAGE = b"<html>\n<head><title>502 Bad Gateway</title><style>p {}</style></head><body><p>nginx</p></body></html>"
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "sentence"),
+    [
+        ((502, PAGE), TransientError, r"is busy \(502\): 502 Bad Gateway nginx\.$"),
+        ((200, PAGE), EngineError, r"something else than JSON \(502 Bad Gateway nginx\); check DUET_VOXTRAL_URL\.$"),
+        ((200, b""), EngineError, "something else than JSON"),
+        ((200, b"[1]"), EngineError, "something else than JSON"),
+        ((200, b"\xff\xfe"), EngineError, "something else than JSON"),
+        ((200, {"object": "list"}), EngineError, "not as OpenAI's chat API does"),
+        ((200, {"error": {"message": "Overloaded", "code": 503}}), TransientError, r"is busy \(503\)"),
+        ((200, {"error": "No such model"}), EngineError, r"refuses /chat/completions \(400\): No such model\.$"),
+        ((200, b'data: {"error": {"message": "No room", "code": 413}}\n\n'), EngineError, "DUET_VOXTRAL_SECTION_S"),
+    ],
+)
+def test_other_replies_are_one_sentence(
+    vllm: VoxtralServer, reply: Reply, error: type[Exception], sentence: str
+) -> None:
+    vllm.instead = lambda request: reply
+
+    with pytest.raises(error, match=sentence) as caught:
+        answers(connect(), OVERVIEW)
+
+    assert "\n" not in str(caught.value)
+    assert "<" not in str(caught.value)
+
+
+@pytest.mark.parametrize("said", ["Bread\ud800 is\u0007 life.", [{"type": "text", "text": "Bread is life."}]])
+def test_a_transcription_of_another_shape_is_read(vllm: VoxtralServer, said: object) -> None:
+    vllm.transcription = lambda form: (200, {"text": said})
+
+    (spoken,) = answers(connect(), SPOKEN)
+
+    assert spoken.answer.model_dump() == {"text": "Bread is life."}

@@ -9,7 +9,7 @@ from workers.audio.audio_file import AudioFile
 from workers.engine import Checkpoints, EncodingStore, Report, SpokenChapter
 from workers.voxtral.answer_cache import CachedAnswers
 from workers.voxtral.answer_schemas import AnswerSchema, Transcribed
-from workers.voxtral.assembly import Part, assemble, own_answer
+from workers.voxtral.assembly import Part, assemble, check_some_answered, own_answer
 from workers.voxtral.backend import AudioBackend
 from workers.voxtral.deadline import Deadline
 from workers.voxtral.headings import heading, titled
@@ -86,6 +86,7 @@ class VoxtralAnalyst:
         cached = self._cached(self._backend.remembering(encodings, self._weights), checkpoints, context)
         parts = self._parts(file, length_s, [own(question)], cached, report, is_cancelled)
         notes = [part.notes for part in parts if part.notes is not None]
+        check_some_answered(notes)
         answer, _ = own_answer(notes, question, cached, Deadline(self._budget_s, is_cancelled))
         return answer
 

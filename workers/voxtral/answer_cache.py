@@ -79,8 +79,8 @@ class CachedAnswers:
             return None  # damaged; requested again and overwritten
 
     def _save(self, name: str, question: Question[S], note: Note[S]) -> None:
-        # The next attempt may have the time to complete a truncated answer.
-        if self._checkpoints is not None and not note.truncated:
+        # The next attempt may have the time to complete a truncated answer, or get one that can be read.
+        if self._checkpoints is not None and not note.truncated and not note.missing:
             self._checkpoints.save(f"{name}-{question.key}", note.answer.model_dump(mode="json"))
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipeline.errors import EngineError
 from pipeline.types import (
     ActionItem,
     Analysis,
@@ -14,6 +15,7 @@ from pipeline.types import (
     Options,
     Quote,
     Sentiment,
+    Unread,
 )
 from workers.voxtral import prompts
 from workers.voxtral.answer_schemas import AnswerSchema, Mood, Said
@@ -42,12 +44,16 @@ def assemble(
     """Return the analysis of an episode from sections of at most `length_s`, without chapters.
 
     The model summarizes the notes of the sections. Quotes are copied unchanged, because rephrased words are no quotes.
+
+    Raises:
+        EngineError: no answer about any section can be read.
     """
     heard_s = sum(part.length_s for part in parts)
     spoken = [(part, part.notes) for part in parts if part.notes is not None]
     notes = [known for _, known in spoken]
     if not notes:
         return Analysis(source="voxtral", model=model, summary="", sections=len(parts), heard_s=heard_s)
+    check_some_answered(notes)
     overview = reduce(reader, OVERVIEW, [known.get(OVERVIEW) for known in notes], deadline)
     details = reduce(reader, DETAILS, [known.get(DETAILS) for known in notes], deadline)
     own_answers = [own_answer(notes, text, reader, deadline) for text in options.questions]
@@ -57,11 +63,11 @@ def assemble(
     if options.translate_to and whole.summary:
         translated = reader.ask(prompts.translation(whole.summary, options.translate_to), deadline)
         last.append(translated)
-        translation = translated.answer.text
+        translation = None if translated.missing else translated.answer.text
     if options.reply and whole.summary:
         replied = reader.ask(prompts.reply(whole.summary, rest.key_points), deadline)
         last.append(replied)
-        reply = replied.answer.text
+        reply = None if replied.missing else replied.answer.text
     if options.second_opinion == "full":
         asked = prompts.transcription(options, length_s)
         transcription = "\n".join(known.get(asked).answer.text for known in notes)
@@ -86,10 +92,19 @@ def assemble(
         transcription=transcription,
         sections=len(parts),
         heard_s=heard_s,
+        unread=tuple(
+            Unread(start_s=part.start_s, end_s=part.start_s + part.length_s) for part, known in spoken if known.missing
+        ),
         truncated=any(note.truncated for note in last)
         or any(truncated for _, truncated in own_answers)
         or any(known.truncated for known in notes),
     )
+
+
+def check_some_answered(notes: Sequence[Notes]) -> None:
+    """Raise EngineError if no answer about any section can be read."""
+    if notes and all(known.is_empty for known in notes):
+        raise EngineError(notes[0].missing[0])
 
 
 def own_answer(
@@ -115,7 +130,8 @@ def _sentiment(mood: Mood | None) -> Sentiment | None:
 def _most_spoken(spoken: Sequence[tuple[float, Notes]]) -> str:
     seconds: Counter[str] = Counter()
     for length_s, known in spoken:
-        seconds[known.get(OVERVIEW).answer.language or ""] += round(length_s)
+        overview = known.get(OVERVIEW)
+        seconds[overview.answer.language or ""] += 0 if overview.missing else round(length_s)
     return max(seconds, key=seconds.__getitem__)
 
 

@@ -45,6 +45,8 @@ class Note(Generic[S_co]):
 
     answer: S_co
     truncated: bool = False
+    missing: str = ""
+    """Reason why there is no answer but an empty one, in one sentence."""
 
 
 class Notes:
@@ -63,6 +65,16 @@ class Notes:
 
     def __contains__(self, question: Question[AnswerSchema]) -> bool:
         return question.key in self._notes
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The reasons of the questions without an answer."""
+        return tuple(note.missing for note in self._notes.values() if note.missing)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no question has an answer."""
+        return bool(self._notes) and len(self.missing) == len(self._notes)
 
     @property
     def truncated(self) -> bool:

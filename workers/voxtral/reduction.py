@@ -7,6 +7,7 @@ from workers.voxtral.answer_schemas import Text, Told
 from workers.voxtral.backend import TextBackend
 from workers.voxtral.deadline import Deadline
 from workers.voxtral.prompts import Note, Question, S, as_json, merged, merged_own
+from workers.voxtral.repair import fitted
 
 BUDGET_TOKENS = 8_000
 """Tokens of notes in one prompt: a quarter of the context, within which the model still uses all of them."""
@@ -15,10 +16,10 @@ _LEFT_OUT = frozenset({"quotes"})
 
 
 def reduce(reader: TextBackend, question: Question[S], notes: Sequence[Note[S]], deadline: Deadline) -> Note[S]:
-    """Return one answer for the episode from the ordered answers for its parts."""
+    """Return one answer for the episode from the ordered answers for its parts, of which some may be missing."""
     return _merge_levels(
         reader,
-        notes,
+        [note for note in notes if not note.missing] or notes[:1],
         lambda note: as_json(note.answer, _LEFT_OUT),
         lambda texts: merged(question, texts),
         deadline,
@@ -56,7 +57,19 @@ def _merge_group(reader: TextBackend, notes: Sequence[Note[S]], question: Questi
     if len(notes) == 1:
         return notes[0]
     whole = reader.ask(question, deadline)
+    if whole.missing:  # rather the start of what the parts have than nothing
+        return Note(_joined([note.answer for note in notes]), truncated=True)
     return Note(whole.answer, whole.truncated or any(note.truncated for note in notes))
+
+
+def _joined(answers: Sequence[S]) -> S:
+    """Return the lists of the answers one after another, and else the first value, within the limits of the schema."""
+    fields: dict[str, object] = {}
+    for name in type(answers[0]).model_fields:
+        values = [value for answer in answers if (value := answer.model_dump(mode="json")[name])]
+        is_list = bool(values) and isinstance(values[0], list)
+        fields[name] = [it for value in values for it in value] if is_list else next(iter(values), None)
+    return fitted(type(answers[0]), fields) or answers[0]
 
 
 def packed(sizes: Sequence[int], budget: int) -> list[slice]:

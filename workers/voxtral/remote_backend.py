@@ -17,20 +17,23 @@ import numpy as np
 
 from pipeline.errors import EngineError, TransientError
 from pipeline.settings import Settings
+from pipeline.types.graphemes import clipped
 from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples
 from workers.engine import EncodingStore
 from workers.voxtral import server_models
-from workers.voxtral.answer_schemas import AnswerSchema, read
+from workers.voxtral.answer_schemas import AnswerSchema, printable, read
 from workers.voxtral.deadline import Deadline
 from workers.voxtral.prompts import Note, Question, S
 from workers.voxtral.repair import repaired
 from workers.voxtral.sections import Section
 from workers.voxtral.server_chat import Chat, transcription_in_words
 from workers.voxtral.server_client import REQUESTS_AT_ONCE, RefusedError, Server
+from workers.voxtral.server_replies import text_of
 
 logger = logging.getLogger(__name__)
 REPAIRED = "An answer of %s did not keep to its schema (%s) and was repaired."
 """Logged for each such answer, those that lack a field included."""
+UNREADABLE = "An answer of %s did not keep to its schema (%s) and cannot be read."
 LONGEST_SECTION_S = 600.0
 """Seconds; by default vLLM rejects longer audio, and files above 25 MB. 600 s are 19.2 MB."""
 _NO_ENDPOINT = frozenset({404, 405, 501})  # llama.cpp's server has transcriptions since April 2026
@@ -125,22 +128,27 @@ class RemoteBackend:
                     raise
                 self.transcription_model = None
         text, truncated = self._chat.ask(transcription_in_words(question), [self._heard(audio)], question.room_tokens)
-        return Note(question.shape.model_validate({"text": text.strip()}), truncated)
+        return Note(question.shape.model_validate({"text": printable(text).strip()}), truncated)
 
     def _answer(self, question: Question[S], before: list[dict[str, Any]]) -> Note[S]:
-        text, truncated = self._chat.ask(question.text, before, question.room_tokens, question.shape)
-        found = read(question.shape, text, truncated=truncated)
-        if truncated:
-            return Note(found or question.shape(), truncated)
-        if found is None or found.model_dump(exclude_unset=True) != found.model_dump():
-            found = found or repaired(question.shape, text)
-            if found is None:
-                raise EngineError(
-                    f"{self._server.url} does not keep to the schema ({text[:80]!r}); use a server that knows "
-                    "response_format json_schema."
-                )
-            logger.info(REPAIRED, self._server.url, question.shape.__name__)
-        return Note(found)
+        text = ""
+        for ask in (self._chat.ask, self._chat.insist):
+            text, truncated = ask(question.text, before, question.room_tokens, question.shape)
+            found = read(question.shape, text, truncated=truncated)
+            is_whole = found is not None and found.model_dump(exclude_unset=True) == found.model_dump()
+            if found is None or not found.model_fields_set:
+                found = repaired(question.shape, text)
+            if truncated:
+                return Note(found or question.shape(), truncated)
+            if not is_whole:
+                logger.info(REPAIRED if found else UNREADABLE, self._server.url, question.shape.__name__)
+            if found:
+                return Note(found)
+        missing = (
+            f"{self._server.url} does not keep to the schema ({clipped(text, 80)!r}); use a server that knows "
+            "response_format json_schema."
+        )
+        return Note(question.shape(), missing=missing)
 
     def _transcribe(self, audio: bytes, question: Question[S], model: str) -> Note[S]:
         fields: list[tuple[str, Any]] = [
@@ -158,7 +166,7 @@ class RemoteBackend:
                 raise
             self._takes_bias = False
             answer = self._server.upload("/audio/transcriptions", fields)
-        return Note(question.shape.model_validate({"text": str(answer.get("text", "")).strip()}))
+        return Note(question.shape.model_validate({"text": printable(text_of(answer.get("text"))).strip()}))
 
     def _heard(self, audio: bytes) -> dict[str, Any]:
         encoded = b64encode(audio).decode()

@@ -1,17 +1,23 @@
 """HTTP client of a Voxtral server: vLLM, llama.cpp's, Mistral's API, or another server with OpenAI's protocol."""
 
-import json
+import re
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
 
 from pipeline.errors import DuetError, EngineError, TransientError
 from pipeline.settings import Settings
+from pipeline.types.graphemes import clipped
+from workers.voxtral.server_replies import reason_of, reply_of
 
 REQUESTS_AT_ONCE = 4
 """Requests under way to one server, each with a connection that is kept."""
+ABOUT_FORM = re.compile(
+    r"response_format|json.?(schema|object|mode)|schema|grammar|guided|guidance|structured|outlines", re.IGNORECASE
+)
+"""Words of servers that refuse a form of answers, some of them with status 500."""
 _BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 
 
@@ -80,36 +86,31 @@ class Server:
                 "check DUET_VOXTRAL_URL and that the server runs."
             ) from None
         if response.status != 200:
-            raise self._refusal(path, response.status, _reason(response))
-        try:
-            answer = json.loads(response.data)
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise EngineError(f"{self.url}{path} answers with something else than JSON; check DUET_VOXTRAL_URL.")
-        return cast(dict[str, Any], answer)
+            raise self._refusal(path, response.status, reason_of(response.data))
+        answer = reply_of(response.data)
+        if answer is None:
+            said = clipped(reason_of(response.data), 80)
+            raise EngineError(
+                f"{self.url}{path} answers with something else than JSON ({said}); check DUET_VOXTRAL_URL."
+            )
+        if answer.get("error") and not answer.get("choices"):  # of proxies that do not pass the status on
+            raise self._refusal(path, _status_in(answer["error"]), reason_of(response.data))
+        return answer
 
     def _refusal(self, path: str, status: int, reason: str) -> DuetError:
-        server = f"The Voxtral server {self.url}"
+        server, whole_reason, reason = f"The Voxtral server {self.url}", reason, clipped(reason, 200)
         if "audio input is not supported" in reason:  # llama.cpp's, with status 500
             return EngineError(f"{server} loaded no audio encoder; start llama-server with --mmproj.")
-        if status in _BUSY:
+        if status in _BUSY and not (status == 500 and ABOUT_FORM.search(whole_reason)):
             return TransientError(f"{server} is busy ({status}): {reason}.")
         if status in (401, 403):
             return EngineError(f"{server} refuses the key ({status}); set DUET_VOXTRAL_KEY.")
         if status == 413:
             return EngineError(f"{server} takes no audio of this size ({reason}); lower DUET_VOXTRAL_SECTION_S.")
-        return RefusedError(f"{server} refuses {path} ({status}): {reason}.", status, reason)
+        return RefusedError(f"{server} refuses {path} ({status}): {reason}.", status, whole_reason)
 
 
-def _reason(response: urllib3.BaseHTTPResponse) -> str:
-    """Return the reason in an error response as one short line, for all common formats."""
-    text = response.data.decode("utf-8", "replace")
-    try:
-        found = json.loads(text)
-        while isinstance(found, dict):
-            found = found.get("error") or found.get("message") or found.get("detail") or ""
-        text = found if isinstance(found, str) else text
-    except ValueError:
-        pass  # not JSON: the text itself is the reason
-    return " ".join(text.split())[:200].rstrip(".") or "no reason given"
+def _status_in(error: Any) -> int:
+    """Return the status that an error has as its code; 400 for one without."""
+    code = str(error.get("code") or error.get("status")) if isinstance(error, dict) else ""
+    return int(code) if code.isdecimal() and 400 <= int(code) < 600 else 400

@@ -14,7 +14,7 @@ from pipeline.storage import for_people
 from pipeline.types import LEGS, MODEL_LEGS, JobState, Leg
 from pipeline.types.pools import LOADING, POOL_OF
 from pipeline.types.records import LegRecord
-from pipeline.types.text import one_line
+from pipeline.types.text import safe_line
 from pipeline.types.time_format import hms
 
 STYLES = {
@@ -95,7 +95,7 @@ def line(row: EpisodeRow) -> str:
     length = f", {hms(row.audio_s)} long" if row.audio_s else ""
     took = f", transcript after {row.transcript_s:.1f} s" if row.transcript_s else ""
     reason = f": {row.reason}" if row.reason else ""
-    return f"{one_line(row.source)}: {row.state.value}{' already' if row.was_done else ''}{length}{took}{reason}"
+    return f"{safe_line(row.source)}: {row.state.value}{' already' if row.was_done else ''}{length}{took}{reason}"
 
 
 def _tells_speakers_apart(row: EpisodeRow) -> bool:

@@ -21,7 +21,7 @@ def ls(
     from pipeline.cli.display import STYLES
     from pipeline.client.library import episodes
     from pipeline.storage import as_uri, join
-    from pipeline.types.text import one_line
+    from pipeline.types.text import safe_line
     from pipeline.types.time_format import hms
 
     table = Table(box=None, pad_edge=False)
@@ -35,7 +35,7 @@ def ls(
         else:
             length = hms(result.audio_s) if result.audio_s else ""
             state = Text(result.state.value, style=STYLES.get(result.state, ""))
-            table.add_row(one_line(name), length, state, _short(about))
+            table.add_row(safe_line(name), length, state, _short(about))
     if not as_json:
         console.print(table if table.row_count else f"There are no episodes in {place}.", highlight=False)
 

@@ -7,7 +7,7 @@ from pipeline.types import JobState
 from pipeline.types.batch_record import Entry
 from pipeline.types.found import Rejected, Skipped
 from pipeline.types.records import JobRecord
-from pipeline.types.text import one_line
+from pipeline.types.text import safe_line
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class EpisodeRow:
 
 def last_part(source: str) -> str:
     """Return the last part of a path or an address in one line, for tables."""
-    return one_line(source.rstrip("/").rpartition("/")[2] or source)
+    return safe_line(source.rstrip("/").rpartition("/")[2] or source)
 
 
 def left_out_json(skipped: Skipped) -> dict[str, object]:

@@ -30,6 +30,6 @@ def safe(text: str) -> str:
     return _UNSAFE.sub(REPLACEMENT, text)
 
 
-def one_line(text: str) -> str:
+def safe_line(text: str) -> str:
     """Return a name without what would end its line or move it to another column of a table."""
     return re.sub(r"[\t\n]", REPLACEMENT, safe(text))

@@ -140,4 +140,4 @@ def _told(response: httpx.Response) -> str:
     found = response.json()
     names = [it["id"] for it in found["data"]] if "data" in found else [found.get("id") or found.get("text", "")]
     said = found["error"]["message"] if "error" in found else ", ".join(names)
-    return f"{response.status_code}: {said}{' with words' if found.get('words') else ''}"
+    return f"{response.status_code}: {said}{' with words' if 'words' in found else ''}"

@@ -26,13 +26,15 @@ from pipeline.types import JobState, Segment, Transcript
 logger = logging.getLogger(__name__)
 KEEP_ALIVE_S = 15.0
 """Seconds after which a comment is sent, since proxies close connections on which nothing comes."""
+LOOK_S = 0.5
+"""Seconds between two looks for new segments."""
 POSITIONS_PER_S = 50
 """Positions of Whisper's encoder for a second of audio, which count as the tokens of the input."""
 
 
 def streamed(request: Request, job: Job, *, has_speakers: bool) -> StreamingResponse:
     """Return the response that streams a job's text, or its segments with speakers once the job has ended."""
-    events = _diarized(job) if has_speakers else _text(request, job)
+    events = _diarized(job) if has_speakers else _text(job)
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingResponse(_safely(request, job, events), media_type="text/event-stream", headers=headers)
 
@@ -81,10 +83,10 @@ async def _kept_alive(job: Job, events: AsyncGenerator[dict[str, Any]]) -> Async
             yield event
 
 
-async def _text(request: Request, job: Job) -> AsyncGenerator[dict[str, Any]]:
+async def _text(job: Job) -> AsyncGenerator[dict[str, Any]]:
     """Yield each segment's text as soon as the fast leg has stored it, and in the end all of it."""
     count = 0
-    async with aclosing(_live(request, job)) as batches:
+    async with aclosing(_live(job)) as batches:
         async for new in batches:
             for segment in new:
                 yield _delta(segment, is_first=count == 0)
@@ -96,19 +98,17 @@ async def _text(request: Request, job: Job) -> AsyncGenerator[dict[str, Any]]:
     yield _done(transcript)
 
 
-async def _live(request: Request, job: Job) -> AsyncGenerator[Sequence[Segment]]:
+async def _live(job: Job) -> AsyncGenerator[Sequence[Segment]]:
     """Yield new segments until there is a transcript, or none will come."""
-    count, jobs = 0, job_store()
-    record = await to_thread.run_sync(jobs.get, job.id)
-    if record is None or record.has_reached(JobState.TRANSCRIBED):
-        return
-    async with aclosing(request.app.state.live.follow(job.id)) as records:
-        async for record in records:
-            if record.has_reached(JobState.TRANSCRIBED):
-                return
-            if new := await to_thread.run_sync(jobs.segments, job.spec, count):
-                count += len(new)
-                yield new
+    jobs, count = job_store(), 0
+    while True:
+        record = await to_thread.run_sync(jobs.get, job.id)
+        if record is None or record.has_reached(JobState.TRANSCRIBED):
+            return
+        if new := await to_thread.run_sync(jobs.segments, job.spec, count):
+            count += len(new)
+            yield new
+        await asyncio.sleep(LOOK_S)
 
 
 async def _diarized(job: Job) -> AsyncGenerator[dict[str, Any]]:

@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -288,17 +288,17 @@ class FastDiarizer:
 
 def _work(
     stage: Stage, leg: Leg, audio: Path, windows: int, report: Report, checkpoints: Checkpoints | None
-) -> "Sequence[int]":
+) -> Iterator[int]:
     stage.write("begin", leg, audio.stem, 0)
     total_s = windows * WINDOW_S + 1
     try:
         for window in range(windows):
             _window(stage, leg, audio.stem, window, partial(report, window * WINDOW_S, total_s), checkpoints)
             report((window + 1) * WINDOW_S, total_s)
+            yield window
         stage.reach(f"{leg}.{audio.stem}.end", partial(report, windows * WINDOW_S, total_s))
     finally:
         stage.write("end", leg, audio.stem, 0)
-    return range(windows)
 
 
 def _window(

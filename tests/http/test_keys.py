@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import openai
 import pytest
 
 from pipeline.state.api_keys import ApiKeyStore
@@ -82,6 +83,22 @@ def test_more_requests_a_minute_than_the_key_may_make_wait(guarded: Server) -> N
     assert [it.status_code for it in answers] == [200, 200, 200, 429]
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 61
     assert guarded.http.get("/jobs", headers=made(guarded)[0]).status_code == 200, "others are not held up"
+
+
+def test_openais_client_raises_its_own_errors_about_keys(guarded: Server) -> None:
+    header, _ = made(guarded, requests_per_minute=1)
+    wrong = openai.OpenAI(base_url=f"{guarded.url}/v1", api_key="sk-wrong", max_retries=0)
+    right = openai.OpenAI(
+        base_url=f"{guarded.url}/v1", api_key=header["Authorization"].removeprefix("Bearer "), max_retries=0
+    )
+
+    with pytest.raises(openai.AuthenticationError, match="This key is not known") as refused:
+        wrong.models.list()
+    assert (refused.value.code, refused.value.type) == ("invalid_api_key", "invalid_request_error")
+    assert next(iter(right.models.list())).id == "whisper-1"
+    with pytest.raises(openai.RateLimitError, match="1 requests a minute") as refused_again:
+        right.models.list()
+    assert refused_again.value.code == "rate_limit_exceeded"
 
 
 def test_more_at_once_than_the_key_may_have_are_refused_and_the_others_done(guarded: Server) -> None:

@@ -1,5 +1,6 @@
 """The episodes at a destination, read from their manifests without a broker."""
 
+import shlex
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,6 +8,7 @@ from pipeline.errors import StorageError
 from pipeline.results.manifest import read_manifest
 from pipeline.storage import as_uri, join, open_storage
 from pipeline.types import EpisodeResult
+from pipeline.types.ids import NAMELESS, slug
 
 PLACE = "results"
 """Default destination of results."""
@@ -43,7 +45,7 @@ def find_episode(episode: str, place: str) -> str:
     """Return the URI of an episode's folder.
 
     Args:
-        episode: path of its folder, or its name, its id or a unique part of either.
+        episode: path of its folder, or its name, its id or a unique part of either; or its file's name or its title.
         place: the destination.
 
     Raises:
@@ -51,11 +53,13 @@ def find_episode(episode: str, place: str) -> str:
     """
     if open_storage(as_uri(episode)).exists("result.json"):
         return as_uri(episode)
-    matches = [name for name in names(place) if episode.lower() in name]
+    found = names(place)
+    slugs = {slug(episode), slug(f"{episode}.")} - {NAMELESS}  # of a file and of a title
+    matches = [it for it in found if episode.lower() in it.lower() or it.rpartition("-")[0] in slugs]
     exact = [name for name in matches if episode in (name, name.rpartition("-")[2], name.rpartition("-")[0])]
     chosen = exact if len(exact) == 1 else matches
     if not chosen:
-        raise StorageError(f"There is no episode {episode!r} in {place}; `duet ls {place}` lists them.")
+        raise StorageError(f"There is no episode {episode!r} in {place}; `duet ls {shlex.quote(place)}` lists them.")
     if len(chosen) > 1:
         raise StorageError(f"Several episodes match {episode!r}: {', '.join(chosen[:5])}; give more of the name.")
     return join(as_uri(place), chosen[0])

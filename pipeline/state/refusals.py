@@ -50,7 +50,7 @@ def refusal(error: exceptions.ResponseError) -> RefusedError | None:
 
 
 def complaint(error: BaseException) -> str | None:
-    """Return what a server that responds says against a connection; None if it does not respond."""
+    """Return the objection of a server to a connection; None if it does not respond."""
     if isinstance(error, RefusedError):
         return str(error)
     if isinstance(error, exceptions.AuthenticationError):

@@ -2,11 +2,11 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
+Answer = TypeVar("Answer")
 PROBE = ".duet-probe"
 BLOCK_BYTES = 1 << 20
 
@@ -55,23 +56,13 @@ class S3Storage:
         """Upload an object with its content type."""
         key = self._key(name)
         with self._readable_errors(name):
-            try:
-                _upload(self.client, self.bucket, key, data)
-            except (ClientError, S3UploadFailedError) as error:
-                if not may_refuse_checksums(self.client, error):
-                    raise
-                try:
-                    _upload(plain(self.client), self.bucket, key, data)
-                except (ClientError, S3UploadFailedError):
-                    raise error from None
-                if code_of(error) not in DAMAGED:  # which can happen to any one request
-                    note_refused(self.client)
-                    self.client = plain(self.client)
+            self._ask(lambda client: _upload(client, self.bucket, key, data))
 
     def get(self, name: str) -> bytes:
         """Download an object into memory."""
         with self._readable_errors(name):
-            return self.client.get_object(Bucket=self.bucket, Key=self._key(name))["Body"].read()
+            key = self._key(name)
+            return self._ask(lambda client: client.get_object(Bucket=self.bucket, Key=key))["Body"].read()
 
     def exists(self, name: str) -> bool:
         """Return whether the object exists, by a HEAD request."""
@@ -115,7 +106,8 @@ class S3Storage:
         """Return the first bytes of an object, by its name in a listing."""
         with self._readable_errors(name):
             wanted = f"bytes=0-{count - 1}"
-            return self.client.get_object(Bucket=self.bucket, Key=self.prefix + name, Range=wanted)["Body"].read()
+            key = self.prefix + name
+            return self._ask(lambda client: client.get_object(Bucket=self.bucket, Key=key, Range=wanted))["Body"].read()
 
     def part(self, it: S3Object, first: int, count: int) -> Iterator[bytes]:
         """Yield a byte range of an object in blocks; raises StorageError if its version is not the listed one."""
@@ -127,7 +119,7 @@ class S3Storage:
     def blocks(self, name: str) -> Iterator[bytes]:
         """Yield an object's bytes, by its name in a listing, in blocks: memory use does not depend on its size."""
         with self._readable_errors(name):
-            found = self.client.get_object(Bucket=self.bucket, Key=self.prefix + name)
+            found = self._ask(lambda client: client.get_object(Bucket=self.bucket, Key=self.prefix + name))
             yield from found["Body"].iter_chunks(BLOCK_BYTES)
 
     def delete(self, name: str) -> None:
@@ -166,16 +158,32 @@ class S3Storage:
         with self._readable_errors(name):
             return self._copies().forget(f"{self.uri}/{name}")
 
+    def _ask(self, act: Callable[["S3Client"], Answer]) -> Answer:
+        """Do something with the client; once more, and from then on, without checksums if the server refuses these."""
+        try:
+            return act(self.client)
+        except (ClientError, S3UploadFailedError) as error:
+            if not may_refuse_checksums(self.client, error):
+                raise
+            try:
+                answer = act(plain(self.client))
+            except (ClientError, S3UploadFailedError):
+                raise error from None
+            if code_of(error) not in DAMAGED:  # which can happen to any one request
+                note_refused(self.client)
+                self.client = plain(self.client)
+            return answer
+
     def _download(self, name: str, copy: Path) -> None:
         unfinished = copy.with_name(f"{copy.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
         try:
-            self.client.download_file(self.bucket, self._key(name), str(unfinished))
+            self._ask(lambda client: client.download_file(self.bucket, self._key(name), str(unfinished)))
             unfinished.replace(copy)
         finally:
             unfinished.unlink(missing_ok=True)
 
     def _head(self, name: str) -> "HeadObjectOutputTypeDef | None":
-        """Return what a HEAD request tells of an object, or None if there is no such object."""
+        """Return the answer to a HEAD request for an object, or None if there is no such object."""
         with self._readable_errors(name):
             try:
                 return self.client.head_object(Bucket=self.bucket, Key=self._key(name))

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from pipeline.errors import StorageError
 from pipeline.settings import settings
-from pipeline.storage.s3_errors import BUSY, NOT_FOUND, REFUSED, code_of, readable_errors
+from pipeline.storage.s3_errors import BUSY, CHANGED, ELSEWHERE, NOT_FOUND, REFUSED, SENTENCES, code_of, readable_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -22,8 +22,9 @@ AWS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 CHECKSUMS = "aws_request_checksum_calculation"
 """Variable of boto3, in capitals; in a profile without `aws_`."""
 NO_CHECKSUMS = Config(request_checksum_calculation="when_required", response_checksum_validation="when_required")
+OF_ANOTHER_KIND = {"NoSuchBucket"}.union(NOT_FOUND, REFUSED, BUSY, CHANGED, ELSEWHERE, SENTENCES)
 _checksums_refused_by: set[str] = set()
-"""Servers that refused an upload with a checksum and accepted it without."""
+"""Servers that refused a request with a checksum and accepted it without."""
 
 
 def client_for(bucket: str) -> "S3Client":
@@ -44,13 +45,13 @@ def client_for(bucket: str) -> "S3Client":
 
 
 def may_refuse_checksums(client: "S3Client", error: ClientError | S3UploadFailedError) -> bool:
-    """Return whether an upload may have been refused for a checksum, which other servers than AWS do with many codes.
+    """Return whether a request may have been refused for a checksum, which other servers than AWS do with many codes.
 
     See the issues 4392 and 4401 of boto3.
     """
     is_sent = getattr(client.meta.config, CHECKSUMS[4:], "") == "when_supported" and not _is_aws(client)
     asked_for = os.environ.get(CHECKSUMS.upper())
-    return is_sent and not asked_for and code_of(error) not in NOT_FOUND | REFUSED | BUSY | {"NoSuchBucket"}
+    return is_sent and not asked_for and code_of(error) not in OF_ANOTHER_KIND
 
 
 def note_refused(client: "S3Client") -> None:

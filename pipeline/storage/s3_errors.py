@@ -60,7 +60,7 @@ SENTENCES = {
     "`  addressing_style = virtual` to the profile in ~/.aws/config",
     "RequestTimeTooSkewed": "this machine's clock is wrong; set it by NTP",
 }
-"""What is wrong, and what to do, by the code."""
+"""The fault and the remedy, by code."""
 SENTENCES["SecondLevelDomainForbidden"] = SENTENCES["PathStyleDomainForbidden"]
 _REGION = re.compile(r"expecting '([\w-]+)'")
 

@@ -11,6 +11,8 @@ from pipeline.types import Options
 
 EPISODE_HEX_DIGITS = 16
 OPTIONS_HEX_DIGITS = 8
+NAMELESS = "episode"
+"""Slug of a name without any letter or digit that has an ASCII form."""
 
 
 def episode_id(audio: BufferedReader) -> str:
@@ -29,4 +31,4 @@ def job_id(episode: str, options: Options, destination: str) -> str:
 
 def slug(name: str) -> str:
     """Return a file's stem as a name that is safe for a folder on any system and for an S3 key."""
-    return slugify(Path(name).stem, max_length=60, word_boundary=True) or "episode"
+    return slugify(Path(name).stem, max_length=60, word_boundary=True) or NAMELESS

@@ -264,3 +264,18 @@ def test_a_server_that_refuses_checksums_gets_none(
                 assert storage.get(name) == b"a" * size_bytes
 
     assert refused.seen == (2 if code in DAMAGED else 1), "a server that does so always is asked once"
+
+
+def test_a_server_that_refuses_to_say_checksums_is_asked_for_none(
+    bucket: S3Storage, s3: FaultyS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(bucket, "ep")
+    with faulty_s3(s3.endpoint_url) as fussy:
+        use(monkeypatch, DUET_S3_ENDPOINT_URL=fussy.endpoint_url)
+        with fussy.fault("error", header="x-amz-checksum", method="GET", status=501, code="NotImplemented") as refused:
+            (found,) = find(bucket.uri)
+            storage, name = open_object(f"{bucket.uri}/ep")
+            assert storage.local_path(name).read_bytes() == storage.get(name) == ID3 + b"ep"
+
+    assert isinstance(found, BucketObject)
+    assert refused.seen == 1

@@ -9,7 +9,7 @@ from beat.maintenance import scan_inboxes
 from pipeline.client.inbox import Inbox
 from pipeline.settings import settings
 from pipeline.state.job_store import JobStore
-from pipeline.storage import open_storage
+from pipeline.storage import as_uri, open_storage, path_of
 from tests.batches import ID3, end_jobs, own_settings, records, write_audio
 from tests.services import S3Server, start_s3
 
@@ -135,3 +135,24 @@ def test_the_clock_looks_into_every_inbox_and_one_that_is_not_there_is_no_troubl
     scan_inboxes()
 
     assert sources(job_store) == ["1.mp3"]
+
+
+@pytest.mark.parametrize("name", ["Show #1", "a%20b", "50% off?", "caf\udce9", "[x]", "nl\nx", "-rf"])
+@pytest.mark.parametrize("is_uri", [False, True])
+def test_an_inbox_and_its_results_may_be_called_anything(
+    job_store: JobStore, tmp_path: Path, name: str, is_uri: bool
+) -> None:
+    # Given an inbox with a subfolder, all with an odd name
+    write_audio(tmp_path / name / name, "ep.mp3")
+    own = as_uri(tmp_path / name) if is_uri else str(tmp_path / name)
+    for inbox in (Inbox(own, None, job_store), Inbox(own, str(tmp_path / f"{name} there"), job_store)):
+        # When it is looked at
+        job_store.redis.flushdb()
+        inbox.scan(100.0, SETTLE_S)
+        assert inbox.scan(120.0, SETTLE_S) == 1
+        assert inbox.forget_gone() == 0
+
+        # Then the results go to the same subfolder of a folder of that name, and to no other
+        (record,) = records(job_store)
+        beside = f"{name}-results" if inbox.destination.endswith("-results") else f"{name} there"
+        assert path_of(record.spec.uri).parent == tmp_path / beside / name

@@ -230,7 +230,17 @@ def test_a_check_leaves_nothing_behind(storage: S3Storage) -> None:
 
 
 def test_any_name_comes_back(storage: S3Storage) -> None:
-    names = ["with space.txt", "Über.txt", "a+b&c=d.txt", "50%.txt", "#12?.txt", "a..b.txt"]
+    names = [
+        "with space.txt",
+        "Über.txt",
+        "a+b&c=d.txt",
+        "50%.txt",
+        "#12?.txt",
+        "a..b.txt",
+        "e\u0301.txt",
+        "n\nl.txt",
+        "c\x01.txt",
+    ]
 
     for name in names:
         storage.put(name, name.encode())

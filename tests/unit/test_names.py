@@ -8,6 +8,8 @@ from hypothesis import HealthCheck, given, settings, strategies
 
 from pipeline.cli import display
 from pipeline.client.episode_row import EpisodeRow
+from pipeline.client.library import find_episode
+from pipeline.errors import StorageError
 from pipeline.sources import LocalFile, Rejected, find
 from pipeline.sources.digest_cache import Digests
 from pipeline.storage import as_uri, for_people, join, open_object, open_storage, path_of
@@ -103,3 +105,17 @@ def test_a_name_is_one_line_of_a_list() -> None:
 
     assert row.name == "a\N{REPLACEMENT CHARACTER}b.mp3: completed\N{REPLACEMENT CHARACTER}x"
     assert "\n" not in display.line(row)
+
+
+@pytest.mark.parametrize(
+    "asked", ["Show #1: Über uns!.mp3", "Show #1: Über uns!", "show-1-uber-uns", "SHOW-1", "0123456789abcdef"]
+)
+def test_an_episode_is_found_by_its_files_name_too(tmp_path: Path, asked: str) -> None:
+    for name in ("show-1-uber-uns-0123456789abcdef", "other-0123456789abcdee", "episode-0123456789abcded"):
+        open_storage(as_uri(tmp_path / "Show #1")).put(f"{name}/result.json", b"{}")
+
+    found = find_episode(asked, str(tmp_path / "Show #1"))
+
+    assert found == f"{as_uri(tmp_path / 'Show #1')}/show-1-uber-uns-0123456789abcdef"
+    with pytest.raises(StorageError, match=r"There is no episode '\?\?'"):
+        find_episode("??", str(tmp_path / "Show #1"))

@@ -16,7 +16,7 @@ from pipeline.settings import settings
 from pipeline.storage import content_type
 from pipeline.storage.copies import EARLIER, UNFINISHED, Copies
 from pipeline.storage.s3_client import client_for, may_refuse_checksums, note_refused, plain
-from pipeline.storage.s3_errors import DAMAGED, NOT_FOUND, code_of, readable_errors
+from pipeline.storage.s3_errors import NOT_FOUND, readable_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -169,9 +169,8 @@ class S3Storage:
                 answer = act(plain(self.client))
             except (ClientError, S3UploadFailedError):
                 raise error from None
-            if code_of(error) not in DAMAGED:  # which can happen to any one request
-                note_refused(self.client)
-                self.client = plain(self.client)
+            note_refused(self.client)
+            self.client = plain(self.client)
             return answer
 
     def _download(self, name: str, copy: Path) -> None:

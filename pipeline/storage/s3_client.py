@@ -13,7 +13,17 @@ from botocore.exceptions import ClientError
 
 from pipeline.errors import StorageError
 from pipeline.settings import settings
-from pipeline.storage.s3_errors import BUSY, CHANGED, ELSEWHERE, NOT_FOUND, REFUSED, SENTENCES, code_of, readable_errors
+from pipeline.storage.s3_errors import (
+    BUSY,
+    CHANGED,
+    DAMAGED,
+    ELSEWHERE,
+    NOT_FOUND,
+    REFUSED,
+    SENTENCES,
+    code_of,
+    readable_errors,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -22,7 +32,8 @@ AWS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 CHECKSUMS = "aws_request_checksum_calculation"
 """Variable of boto3, in capitals; in a profile without `aws_`."""
 NO_CHECKSUMS = Config(request_checksum_calculation="when_required", response_checksum_validation="when_required")
-OF_ANOTHER_KIND = {"NoSuchBucket"}.union(NOT_FOUND, REFUSED, BUSY, CHANGED, ELSEWHERE, SENTENCES)
+OF_ANOTHER_KIND = {"NoSuchBucket"}.union(NOT_FOUND, REFUSED, BUSY, CHANGED, DAMAGED, ELSEWHERE, SENTENCES)
+"""Codes of other faults. Damaged data is one, since without checksums some servers would accept it."""
 _checksums_refused_by: set[str] = set()
 """Servers that refused a request with a checksum and accepted it without."""
 

@@ -50,7 +50,7 @@ def status(
 def _list(batches: "list[Batch]", *, as_json: bool) -> None:
     from rich.table import Table
 
-    from pipeline.types.text import one_line
+    from pipeline.types.text import safe_line
 
     if as_json:
         for batch in batches:
@@ -65,7 +65,7 @@ def _list(batches: "list[Batch]", *, as_json: bool) -> None:
     for batch in batches:
         progress = batch.progress()
         growing = "" if progress.is_submitted else " and more to come"
-        table.add_row(batch.id, f"{progress.total}{growing}", _states(batch), one_line(" ".join(batch.record.places)))
+        table.add_row(batch.id, f"{progress.total}{growing}", _states(batch), safe_line(" ".join(batch.record.places)))
     console.print(table)
 
 

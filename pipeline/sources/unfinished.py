@@ -24,7 +24,7 @@ PARTIAL_INFIXES = frozenset([".temp", ".tmp", ".part", ".partial", ".crdownload"
 """Suffixes that tools put before the one of the audio, as in yt-dlp's `ep.temp.m4a`."""
 PARTIAL_PREFIXES = ("~syncthing~", "~utorrentpartfile_")
 RANDOM = re.compile(r"\.(?=\d*[a-f])[0-9a-f]{8}$")
-"""What the AWS CLI and boto3 append to the name of the file."""
+"""The suffix that the AWS CLI and boto3 append to the name of a file in progress."""
 PLACE_KEEPERS = (".aria2", ".st", ".lftp-pget-status", ".ytdl", ".td.cfg")
 """Suffixes of files that lie beside a file as long as it is being written."""
 INCOMPLETE = "incomplete"

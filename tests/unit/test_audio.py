@@ -240,4 +240,6 @@ def test_damage_in_the_middle_is_counted_and_left_out(episodes: dict[str, Path],
     file, samples = decode(path)
 
     assert file.broken_frames > 0
-    assert 0.9 * file.expected_s < length_of(samples) < file.expected_s
+    # An MP4 says when what is left is played; an MP3 has no clock.
+    least = 0.995 if path.suffix == ".m4a" else 0.9
+    assert least * file.expected_s < length_of(samples) < file.expected_s + 0.1

@@ -24,13 +24,14 @@ from pipeline.errors import AudioError, TransientError
 from pipeline.settings import settings
 from pipeline.types.time_format import hms
 from workers.audio.decoder_process import BROKEN, END, HEADER, KEPT, MAX_MESSAGE_BYTES, SOUND
-from workers.audio.decoder_process import SAMPLE_RATE_HZ as SAMPLE_RATE_HZ
+from workers.audio.resampler import SAMPLE_RATE_HZ as SAMPLE_RATE_HZ
 
 logger = logging.getLogger(__name__)
 Samples = NDArray[np.float32]
 """Mono audio, shape (samples,), float32 in [-1, 1], at `SAMPLE_RATE_HZ`."""
 STALL_S = 120.0
 """Seconds without a message of the decoder after which the file is rejected."""
+MAX_TRACKS = 1000
 PIPE_BYTES = 1 << 16
 INHERITED = ("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH")
 """The decoder's only environment variables: the paths of its code, if that is not in the installation."""
@@ -132,8 +133,11 @@ class AudioFile:
         kind, content = self._decoder.receive()
         if kind != HEADER:
             raise self._unusable(content)
-        self.expected_s = _length_s(content)
+        length, _, tracks = content.partition(b" ")
+        self.expected_s = _length_s(length)
         """Length in seconds according to the file's header; 0.0 if it has none."""
+        self.track, self.tracks = _tracks(tracks)
+        """Number of the audio track that is heard, from 1, and how many there are."""
 
     def blocks(self) -> Iterator[Samples]:
         """Yield the decoded audio in order, block by block; can be iterated once.
@@ -191,6 +195,14 @@ def _length_s(claim: bytes) -> float:
     except ValueError:
         return 0.0
     return length_s if math.isfinite(length_s) and length_s > 0 else 0.0
+
+
+def _tracks(claim: bytes) -> tuple[int, int]:
+    try:
+        track, tracks = map(int, claim.split())
+    except ValueError:
+        return 1, 1
+    return (track, tracks) if 1 <= track <= tracks <= MAX_TRACKS else (1, 1)
 
 
 @lru_cache(maxsize=8)

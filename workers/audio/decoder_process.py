@@ -7,52 +7,43 @@ secrets nor a network (`workers.audio.confinement`).
 
 import contextlib
 import io
-import json
 import os
 import resource
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import av
-from av.audio.resampler import AudioResampler
-from av.error import FFmpegError
 
+from workers.audio import tracks
+from workers.audio.channels import Channels
+from workers.audio.clock import Clock, length_s
 from workers.audio.confinement import confine
+from workers.audio.frames import BREAKS, UnusableError, check, decoded
+from workers.audio.resampler import SAMPLE_RATE_HZ, Resampler
 
-SAMPLE_RATE_HZ = 16_000
 MEMORY_BYTES = 1 << 30
 CPU_S = 3600
 """CPU seconds; a day of audio takes a tenth of them."""
 FILES = 64
-RATES_HZ = (4_000, 768_000)
-"""Hz, lowest and highest. A lower rate cannot carry speech, and multiplies in size when resampled to 16 kHz."""
-MAX_CHANNELS = 64
 CONTAINERS = (
     "3gp,aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dsf,dss,dts,dtshd,dv,eac3,flac,flv,loas,matroska,mov,mp3,mpc,"
     "mpc8,mpeg,mpegts,mxf,nistsphere,ogg,oma,rm,shn,tak,tta,voc,w64,wav,webm,wv"
 )
 """Container formats with audio. Others, such as playlists, refer to further files or addresses and are not opened."""
-MAX_BROKEN_IN_A_ROW = 10_000
-"""Packets, which are minutes of damage; audio after that is not expected to belong to the audio before."""
 OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "none"}
 """FFmpeg options: the file is open already, and no other may be opened."""
 
 KEPT, HEADER, SOUND, BROKEN, END = b"K", b"H", b"S", b"B", b"E"
-"""Kinds of messages: KEPT has the restrictions that failed, HEADER the length in the header as JSON, SOUND 16-bit
-samples, and END an error, empty on success. BROKEN is empty and stands for a skipped packet."""
+"""Kinds of messages: KEPT has the restrictions that failed, HEADER the length in the header in seconds, the number of
+the track that is heard and the count of tracks, SOUND 16-bit samples, and END an error, empty on success. BROKEN is
+empty and stands for a skipped packet."""
 READ_BYTES = 1 << 18
 MAX_MESSAGE_BYTES = 1 << 18
 """Maximum length of a message; the reader may reject longer ones."""
 BLOCK_BYTES = SAMPLE_RATE_HZ // 2
 """Bytes of a quarter of a second."""
-BREAKS = (FFmpegError, ValueError, NotImplementedError, OSError)
-"""Exceptions of PyAV for damage; OSError if a damaged file causes a seek to an impossible position."""
 Send = Callable[[bytes, bytes], None]
-
-
-class UnusableError(Exception):
-    """The file cannot be used; the message continues a sentence that starts with the file's name."""
 
 
 class Input(io.FileIO):
@@ -63,42 +54,21 @@ class Input(io.FileIO):
         self.name = name  # FileIO uses the descriptor as the name
 
 
-class Resampler:
-    """A converter of frames to 16 kHz mono; rate, layout and format may change between frames, as in spliced files.
-
-    It converts through 16-bit integers, as `whisper.load_audio` does: mixing to mono then preserves the loudness and
-    clips, which FFmpeg does not do for floats.
-    """
-
-    def __init__(self) -> None:
-        self._resampler: AudioResampler | None = None
-        self._kind: tuple[int, str, str] | None = None
-
-    def resample(self, frame: av.AudioFrame) -> list[bytes]:
-        """Return the complete resampled samples."""
-        _check(frame.sample_rate, frame.layout.nb_channels)
-        kind = (frame.sample_rate, frame.layout.name, frame.format.name)
-        done = self.rest() if kind != self._kind else []
-        if self._resampler is None:
-            self._kind = kind
-            self._resampler = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
-        return done + [_samples(part) for part in self._resampler.resample(frame)]
-
-    def rest(self) -> list[bytes]:
-        """Return the remaining samples, and reset the converter."""
-        remaining = self._resampler.resample(None) if self._resampler else []
-        self._resampler = None
-        return [_samples(part) for part in remaining]
-
-
 def decode(file: Input, send: Send) -> None:
     """Send a file's header, audio and end; undecodable packets are skipped."""
     try:
-        with av.open(file, "r", buffer_size=READ_BYTES, metadata_errors="ignore", options=dict(OPTIONS)) as container:
-            if not container.streams.audio:
+        with opened(file) as container:
+            audio = tracks.in_order(container.streams.audio)
+            if not audio:
                 raise UnusableError("has no audio track; check that it is the right file.")
-            send(HEADER, json.dumps((container.duration or 0) / av.time_base).encode())
-            _send_sound(container, send)
+            if len(audio) == 1:
+                _send_track(container, audio[0], send)
+            else:
+                heard = tracks.with_sound(container, audio).index
+        if len(audio) > 1:
+            file.seek(0)
+            with opened(file) as container:
+                _send_track(container, container.streams[heard], send)  # type: ignore[arg-type]
         send(END, b"")
     except UnusableError as error:
         send(END, str(error).encode())
@@ -108,38 +78,62 @@ def decode(file: Input, send: Send) -> None:
         send(END, str(_undecodable(error)).encode())
 
 
-def _send_sound(container: av.container.InputContainer, send: Send) -> None:
-    """Send the decodable audio of the first audio track."""
+def opened(file: Input) -> av.container.InputContainer:
+    """Return a file as a container."""
+    return av.open(file, "r", buffer_size=READ_BYTES, metadata_errors="ignore", options=dict(OPTIONS))
+
+
+def _send_track(container: av.container.InputContainer, track: av.AudioStream, send: Send) -> None:
+    """Send the header, and the decodable audio of a track."""
+    every = [it.index for it in container.streams.audio]
+    send(HEADER, f"{length_s(container, track):.6f} {every.index(track.index) + 1} {len(every)}".encode())
     reason: Exception = ValueError("it has no sound in it")
-    block = Block(send)
-    resampler = Resampler()
-    stream = container.streams.audio[0]
-    codec = stream.codec_context
+    codec = track.codec_context
     if codec is None:
         raise _undecodable(ValueError("no decoder knows this kind of sound"))
     if codec.sample_rate:
-        _check(codec.sample_rate, codec.layout.nb_channels)
-    packets = container.demux(stream)
-    broken_in_a_row = 0
-    while broken_in_a_row < MAX_BROKEN_IN_A_ROW:
+        check(codec.sample_rate, codec.layout.nb_channels)
+    block = Block(send)
+    sound = Sound(Clock(container))
+    for frames in decoded(container, track):
         try:
-            packet = next(packets, None)
-            if packet is None:
-                break
-            decoded = [part for frame in packet.decode() for part in resampler.resample(frame)]
+            if isinstance(frames, Exception):
+                raise frames
+            for _, frame in frames:
+                block.add(sound.add(frame))
         except (UnusableError, *BREAKS) as error:
             send(BROKEN, b"")
-            broken_in_a_row += 1
             reason = error
-            if isinstance(error, av.error.EOFError | OSError) and not isinstance(error, NotImplementedError):
-                break  # the demuxer cannot go on
-            continue
-        broken_in_a_row = 0
-        block.add(decoded)
-    block.add(resampler.rest())
+    block.add(sound.rest())
     block.flush()
     if not block.sent_bytes:
         raise reason if isinstance(reason, UnusableError) else _undecodable(reason)
+
+
+class Sound:
+    """The samples of a track at a player's times: 16 kHz mono, 16-bit integers."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._channels = Channels()
+        self._resampler = Resampler()
+
+    def add(self, frame: av.AudioFrame) -> Iterator[bytes]:
+        """Yield the samples that are complete."""
+        yield from self._samples(self._channels.add(frame))
+
+    def rest(self) -> Iterator[bytes]:
+        """Yield the remaining samples."""
+        yield from self._samples(self._channels.rest())
+        yield from self._resampler.rest()
+
+    def _samples(self, frames: Iterable[av.AudioFrame]) -> Iterator[bytes]:
+        for frame in frames:
+            if silence_s := self._clock.silence_before(frame):
+                yield from self._resampler.rest()
+                size = 2 * round(silence_s * SAMPLE_RATE_HZ)
+                yield from (bytes(min(BLOCK_BYTES, size - at)) for at in range(0, size, BLOCK_BYTES))
+            yield from self._resampler.resample(frame)
 
 
 class Block:
@@ -166,22 +160,10 @@ class Block:
         self._held.clear()
 
 
-def _check(rate_hz: int, channels: int) -> None:
-    if not RATES_HZ[0] <= rate_hz <= RATES_HZ[1] or not 1 <= channels <= MAX_CHANNELS:
-        raise UnusableError(
-            f"claims a sound of {rate_hz} Hz and {channels} channels, which is no speech that was recorded; "
-            "check that the file is complete and is an audio or video file."
-        )
-
-
 def _undecodable(error: Exception) -> UnusableError:
     return UnusableError(
         f"cannot be decoded as audio ({_short(error)}); check that the file is complete and is an audio or video file."
     )
-
-
-def _samples(frame: av.AudioFrame) -> bytes:
-    return bytes(memoryview(frame.planes[0])[: frame.samples * 2])
 
 
 def _short(error: Exception) -> str:

@@ -23,7 +23,10 @@ PRIVATE = "http://127.0.0.1:1/ep.mp3"
 ADDRESSES = ("url", "on_transcribed", "on_completed")
 LEFT_OUT = ["/events", "/ready"]
 """Events of all jobs have no end, and a server without workers is rightly not ready (503)."""
-NOTHING_TO_GET_WRONG = {"GET /health", "GET /session", "DELETE /session", "GET /metrics"}
+NOTHING_TO_GET_WRONG = {"GET /health", "GET /session", "DELETE /session", "GET /metrics"} | {
+    "GET /v1/models",
+    "GET /v1/models/{model}",
+}
 
 
 @pytest.fixture(scope="module")

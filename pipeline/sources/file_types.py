@@ -1,6 +1,7 @@
 """Detection of audio by a file's first bytes; the final decision is the decoder's."""
 
 import codecs
+import re
 from pathlib import PurePosixPath
 
 import puremagic
@@ -37,6 +38,8 @@ SURE_BYTES = 3
 """Length of a signature from which on it is no coincidence."""
 CONTROL = bytes(range(32)).translate(None, b"\t\n\v\f\r\x1b") + b"\x7f"
 """Characters that text has not."""
+MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<[?!]?[A-Za-z]{3}")
+"""Beginning of XML or HTML, which feeds keep although control characters are in their texts."""
 TEXT_BYTES = 512
 """Length from which on bytes without these characters are text in whatever encoding."""
 
@@ -67,7 +70,7 @@ def why_never_audio(head: bytes) -> str | None:
     """
     if not head:
         return "it is empty (0 bytes)"
-    if _is_text(head):
+    if _is_text(head) or MARKUP.match(head):
         kind = _other_kind(head)
         return f"it is not audio but {kind}" if kind else "it is not audio"
     if _has_signature(head):

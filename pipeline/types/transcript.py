@@ -80,6 +80,10 @@ class Transcript(Model):
     """Detected speech as pairs of start and end in seconds; None without speech detection."""
     broken_frames: int = 0
     """Number of packets that were skipped because they could not be decoded."""
+    track: Annotated[int, Field(exclude_if=lambda track: track == 1)] = 1
+    """Number of the file's audio track that was transcribed, from 1."""
+    tracks: Annotated[int, Field(exclude_if=lambda tracks: tracks == 1)] = 1
+    """Number of audio tracks in the file."""
     speakers: tuple[Speaker, ...] = ()
     """The speakers, in the order of their first words; empty if they were not told apart."""
     model: str

@@ -25,6 +25,7 @@ def write(path: Path, form: str, layout: str, channels: Sequence[Sound]) -> Path
     codec = {"u8": "pcm_u8", "s32": "pcm_s32le", "flt": "pcm_f32le", "dbl": "pcm_f64le", "s16": "pcm_s16le"}[form]
     with av.open(str(path), "w", format="matroska") as out:
         stream = out.add_stream(codec, rate=RATE_HZ, layout=layout)
+        assert isinstance(stream, av.AudioStream)
         whole = np.stack(channels).T.reshape(1, -1).copy()
         frame = av.AudioFrame.from_ndarray(whole, format="flt", layout=layout)
         frame.sample_rate, frame.pts = RATE_HZ, 0

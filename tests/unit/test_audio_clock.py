@@ -21,12 +21,13 @@ def write(path: Path, codec: str, parts: Sequence[tuple[float, float]], picture_
         if film:
             film.width, film.height, film.pix_fmt = 64, 64, "yuv420p"
         audio = out.add_stream(codec, rate=RATE_HZ, layout="mono")
+        assert isinstance(audio, av.AudioStream)
         size = audio.frame_size or 1024
-        if film:
+        if film and picture_s is not None:
             for place in range(2):
-                frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
-                frame.pts, frame.time_base = round(picture_s * 25) + place, Fraction(1, 25)
-                out.mux(film.encode(frame))
+                picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+                picture.pts, picture.time_base = round(picture_s * 25) + place, Fraction(1, 25)
+                out.mux(film.encode(picture))
         for start_s, length_s in parts:
             sound = tone(RATE_HZ, length_s)
             for at in range(0, len(sound) - size + 1, size):

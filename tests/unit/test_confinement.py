@@ -157,6 +157,11 @@ def test_a_length_that_is_none_is_none(claim: bytes) -> None:
     assert audio_file._length_s(claim) == 0.0
 
 
+@pytest.mark.parametrize("claim", [b"", b"2", b"3 2", b"0 1", b"-1 2", b"1 " + b"9" * 5000, b"a b", b"1 2 3"])
+def test_tracks_that_cannot_be_are_one(claim: bytes) -> None:
+    assert audio_file._tracks(claim) == (1, 1)
+
+
 def test_a_long_piece_of_sound_is_sent_in_messages_that_are_taken() -> None:
     sent: list[bytes] = []
     block = decoder_process.Block(lambda kind, content: sent.append(content))

@@ -39,6 +39,7 @@ def encoded(path: Path, container: str) -> Path:
     layout = "mono" if codec == "amr_nb" else "stereo"
     with av.open(str(path), "w", format=form) as output:
         stream = output.add_stream(codec, rate=rate_hz, layout=layout)
+        assert isinstance(stream, av.AudioStream)
         sound = (0.5 * np.sin(2 * np.pi * 440 * np.arange(rate_hz) / rate_hz)).astype(np.float32)
         frame = av.AudioFrame.from_ndarray(np.stack([sound] * stream.layout.nb_channels), format="fltp", layout=layout)
         frame.rate, frame.pts = rate_hz, 0

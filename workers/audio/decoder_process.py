@@ -66,7 +66,6 @@ def decode(file: Input, send: Send) -> None:
             else:
                 heard = tracks.with_sound(container, audio).index
         if len(audio) > 1:
-            file.seek(0)
             with opened(file) as container:
                 _send_track(container, container.streams[heard], send)  # type: ignore[arg-type]
         send(END, b"")
@@ -79,8 +78,19 @@ def decode(file: Input, send: Send) -> None:
 
 
 def opened(file: Input) -> av.container.InputContainer:
-    """Return a file as a container."""
-    return av.open(file, "r", buffer_size=READ_BYTES, metadata_errors="ignore", options=dict(OPTIONS))
+    """Return a file as a container; if its name's ending misleads FFmpeg, none and then that of MP3 are tried."""
+    own, failure = file.name, None
+    for name in (own, "", "episode.mp3"):
+        file.name = name
+        file.seek(0)
+        try:
+            return av.open(file, "r", buffer_size=READ_BYTES, metadata_errors="ignore", options=dict(OPTIONS))
+        except BREAKS as error:
+            failure = failure or error
+        finally:
+            file.name = own
+    assert failure
+    raise failure
 
 
 def _send_track(container: av.container.InputContainer, track: av.AudioStream, send: Send) -> None:

@@ -133,6 +133,8 @@ class WhisperEngine:
             expected_s=round(file.expected_s, 3),
             speech=tuple(speech),
             broken_frames=file.broken_frames,
+            track=file.track,
+            tracks=file.tracks,
             model=self.model,
         )
 

@@ -34,8 +34,8 @@ def unread_flaws(analysis: Analysis) -> tuple[str, ...]:
         return ()
     parts = ", ".join(f"{hms(it.start_s)} to {hms(it.end_s)}" for it in analysis.unread)
     return (
-        f"Voxtral's server gave answers about {parts} that could not be read, so the analysis leaves that out; use a "
-        "server that knows response_format json_schema.",
+        f"Voxtral's server gave answers about {parts} that could not be read, so the analysis leaves that out; "
+        "process it again with --force, on a server that knows response_format json_schema.",
     )
 
 

@@ -27,7 +27,7 @@ DISAGREEMENT = 0.25
 
 def quality_warnings(transcript: MergedTranscript) -> tuple[str, ...]:
     """Return one sentence per flaw, with its remedy; empty if there is none."""
-    checks = (_cut_short, _damaged, _one_of_several, _speechless, _sparse, _hurried, _uncovered, _looped, _repetitive)
+    checks = (_cut_short, _damaged, _speechless, _sparse, _hurried, _uncovered, _looped, _repetitive)
     return tuple(sentence for check in checks if (sentence := check(transcript)))
 
 
@@ -63,15 +63,6 @@ def _damaged(transcript: MergedTranscript) -> str:
     return (
         f"{transcript.broken_frames} damaged pieces of the file could not be decoded and were left out; "
         "copy the episode again if that matters."
-    )
-
-
-def _one_of_several(transcript: MergedTranscript) -> str:
-    if transcript.tracks == 1:
-        return ""
-    return (
-        f"The file has {transcript.tracks} audio tracks, of which number {transcript.track} was transcribed; "
-        "submit another one as a file of its own if it is meant."
     )
 
 

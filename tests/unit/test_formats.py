@@ -194,6 +194,12 @@ def test_the_notes_tell_all_that_was_understood_and_keep_its_text_as_text() -> N
     assert "\\<b\\>why\\</b\\> bees like roses\\_and\\_lavender. # And more." in notes
 
 
+def test_the_notes_say_which_of_several_audio_tracks_was_heard() -> None:
+    heard = flag_uncertain(HEARD).model_copy(update={"track": 2, "tracks": 3})
+
+    assert "- Heard: audio track 2 of 3" in render("notes.md", result(heard, FOUND))
+
+
 def test_an_outline_is_said_to_be_one() -> None:
     notes = render("notes.md", result(flag_uncertain(HEARD), FOUND.model_copy(update={"source": "outline"})))
 

@@ -26,14 +26,6 @@ def found(
     return quality_warnings(flag_uncertain(spoken))
 
 
-def test_which_of_several_audio_tracks_was_heard_is_said() -> None:
-    spoken = flag_uncertain(transcript(*TALK).model_copy(update={"track": 2, "tracks": 3}))
-
-    (sentence,) = quality_warnings(spoken)
-
-    assert sentence.startswith("The file has 3 audio tracks, of which number 2 was transcribed")
-
-
 def test_a_sound_episode_has_no_flaw() -> None:
     assert found(*TALK) == ()
 

@@ -227,11 +227,8 @@ class WhisperEngine:
             for window, one in zip(batch, detected, strict=True):
                 detector.add(one, window.length_s)
             spoken = [detector.language_of(one) for one in detected]
-            return (
-                spoken,
-                detected,
-                self.transcriber.transcribe_batch(batch, state, [one.code for one in spoken], options),
-            )
+            segments = self.transcriber.transcribe_batch(batch, state, [one.code for one in spoken], options)
+            return spoken, detected, segments
         except RuntimeError as error:
             if is_out_of_memory(error):
                 return None  # outside the handler the traceback is freed, which references the tensors

@@ -89,6 +89,8 @@ def _provenance(result: EpisodeResult) -> Iterator[str]:
     if result.analysis and result.analysis.chapters_source:
         yield f"Chapters: {CHAPTERS[result.analysis.chapters_source]}"
     if result.transcript:
+        if result.transcript.tracks > 1:
+            yield f"Heard: audio track {result.transcript.track} of {result.transcript.tracks}"
         dropped = sum(bool(segment.dropped) for segment in result.transcript.segments)
         doubtful = sum(bool(segment.doubts) for segment in result.transcript.spoken)
         if dropped or doubtful:

@@ -72,7 +72,7 @@ CASES = (
     Case("channels", "stereo that cancels out.mka", partial(_channels, "stereo", 1.0, -1.0), HEARD),
     Case("channels", "only the right one.mka", partial(_channels, "stereo", 0.0, 1.0), HEARD),
     Case("channels", "centre of six.mka", partial(_channels, "5.1", 0, 0, 1.0, 0, 0, 0), "the small business podcast"),
-    Case("tracks", "the second has the sound.mka", partial(_tracks, 0), HEARD),
+    Case("tracks", "the second has the sound.mka", partial(_tracks, 0), "track 2 of 2"),
     Case("tracks", "the second is the default.mka", partial(_tracks, 1), HEARD),
     Case("unfinished", "ep.mp3.!qB", b"", UNFINISHED),
     Case("unfinished", "ep.mp3.part", b"", UNFINISHED),
@@ -104,4 +104,6 @@ def _answer(row: dict[str, Any]) -> str:
         return f"{row['status']}: {row['reason']}"
     flaws = json.loads((results / "result.json").read_text())["legs"]["whisper"]["flaws"]
     text = " ".join(re.findall(r"\w+", " ".join(it.content for it in captions).lower()))
-    return "; ".join([f"heard at {captions[0].start.total_seconds():.0f} s: {text}", *flaws])
+    notes = (results / "notes.md").read_text()
+    track = [line.strip("- ") for line in notes.splitlines() if "audio track" in line]
+    return "; ".join([f"heard at {captions[0].start.total_seconds():.0f} s: {text}", *track, *flaws])

@@ -34,6 +34,7 @@ PICTURES = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"avif", b"avis", b"crx
 """Brands of MP4 files that are pictures."""
 NOT_SOUND = ("mpegurl", "midi", "scpls", "x-ms-wpl")
 """Substrings of the audio media types of playlists and MIDI, which contain no sound."""
+NO_AUDIO = "it is not audio"
 SURE_BYTES = 3
 """Length of a signature from which on it is no coincidence."""
 CONTROL = bytes(range(32)).translate(None, b"\t\n\v\f\r\x1b") + b"\x7f"
@@ -56,10 +57,11 @@ def why_not_audio(name: str, head: bytes) -> str | None:
         name: the file's name; its suffix counts only if the bytes are inconclusive.
         head: the first `HEAD_BYTES` of the file, or fewer if it is shorter.
     """
-    if reason := why_never_audio(head):
-        return reason
-    is_likely = has_audio_suffix(name) or _has_signature(head) or holds_frames(head)
-    return None if is_likely else "it is not audio"
+    reason = why_never_audio(head)
+    if has_audio_suffix(name):
+        # Text that is named like audio is somebody's mistake: the decoder tells them.
+        return None if reason == NO_AUDIO else reason
+    return reason or (None if _has_signature(head) or holds_frames(head) else NO_AUDIO)
 
 
 def why_never_audio(head: bytes) -> str | None:
@@ -72,11 +74,11 @@ def why_never_audio(head: bytes) -> str | None:
         return "it is empty (0 bytes)"
     if _is_text(head) or MARKUP.match(head):
         kind = _other_kind(head)
-        return f"it is not audio but {kind}" if kind else "it is not audio"
+        return f"{NO_AUDIO} but {kind}" if kind else NO_AUDIO
     if _has_signature(head):
         return None
     kind = _other_kind(head)
-    return f"it is not audio but {kind}" if kind and not holds_frames(head) else None
+    return f"{NO_AUDIO} but {kind}" if kind and not holds_frames(head) else None
 
 
 def _has_signature(head: bytes) -> bool:

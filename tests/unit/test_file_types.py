@@ -29,7 +29,6 @@ OTHERS = {
     "application/xml": '<?xml version="1.0"?><rss><title>Gr\xfc\xdfe</title>'.encode("latin-1") + b" " * 600,
     "audio/x-midi": b"MThd\0\0\0\6\0\1\0\1\0\x60",
     "audio/x-mpegurl": b"#EXTM3U\n#EXTINF:1,\na.mp3\n",
-    "": "MAC addresses, ID3 tags: Größe, naïve.\n".encode(),
 }
 
 
@@ -95,7 +94,14 @@ def test_what_nobody_can_tell_is_left_to_the_decoder_where_someone_names_it(data
 @pytest.mark.parametrize("kind", OTHERS)
 def test_what_is_surely_something_else_is_refused_whatever_its_name(kind: str) -> None:
     for reason in (why_never_audio(OTHERS[kind]), why_not_audio("ep.mp3", OTHERS[kind])):
-        assert reason == f"it is not audio{' but ' * bool(kind)}{kind}"
+        assert reason == f"it is not audio but {kind}"
+
+
+def test_plain_text_is_skipped_in_a_search_unless_it_is_named_like_audio() -> None:
+    text = "MAC addresses, ID3 tags: Größe, naïve.\n".encode()
+
+    assert why_never_audio(text) == why_not_audio("notes.txt", text) == "it is not audio"
+    assert why_not_audio("ep.mp3", text) is None
 
 
 @settings(deadline=None, max_examples=200)

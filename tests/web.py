@@ -55,6 +55,10 @@ def start_site() -> Iterator[Site]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def handle(self) -> None:
+        with suppress(ConnectionResetError):  # the client has read what it wanted
+            super().handle()
+
     def do_GET(self) -> None:
         self._answer()
 

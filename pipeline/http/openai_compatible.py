@@ -30,8 +30,9 @@ Task = Literal["transcribe", "translate"]
 
 def _answers() -> dict[int | str, dict[str, Any]]:
     schema: dict[str, Any] = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
-    kinds = ("text/plain", "application/x-subrip", "text/vtt", "text/event-stream")
-    content = {"application/json": {"schema": schema}, **{kind: {"schema": {"type": "string"}} for kind in kinds}}
+    event = {"type": "object", "properties": {it: {"type": "string"} for it in ("event", "data")}, "required": ["data"]}
+    texts = {kind: {"schema": {"type": "string"}} for kind in ("text/plain", "application/x-subrip", "text/vtt")}
+    content = {"application/json": {"schema": schema}, "text/event-stream": {"schema": event}, **texts}
     return openai_responses(400, 413, 415, 501, 504, 507) | {200: {"description": "What was said.", "content": content}}
 
 

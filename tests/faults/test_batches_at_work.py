@@ -218,7 +218,7 @@ def test_the_shell_cancels_a_batch(fleet: Fleet, shell: Shell, show: Path) -> No
         (["cancel", "nonsense"], 1, "There is no batch 'nonsense'"),
         (["show", "nonsense", "--in", "{results}"], 1, "There is no episode 'nonsense'"),
         (["submit", "nowhere", "--to", "{results}"], 2, "nowhere is not there; check the spelling."),
-        (["submit", "{results}", "--to", "{results}", "--language", "English"], 2, "ISO 639 code"),
+        (["submit", "{results}", "--to", "{results}", "--language", "Klingon"], 2, "Whisper knows"),
         (["submit"], 2, "Missing argument"),
     ],
 )

@@ -75,7 +75,7 @@ def test_silence_gets_no_invented_words(finished: Finished) -> None:
         (["{folder}/hollow", "--to", "out"], "holds no audio file"),
         (["{folder}/good.wav"], "--to"),
         (["{folder}/good.wav", "--to", "out", "--loud"], "No such option: --loud"),
-        (["{folder}/good.wav", "--to", "out", "--language", "English"], "ISO 639 code"),
+        (["{folder}/good.wav", "--to", "out", "--language", "Klingon"], "Whisper knows"),
     ],
 )
 def test_bad_usage_is_one_sentence_and_status_2(duet: Duet, folder: Path, arguments: list[str], sentence: str) -> None:

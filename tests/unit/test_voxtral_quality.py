@@ -106,7 +106,8 @@ def test_a_run_gives_every_figure_and_compares_with_an_earlier_one(
     [
         (None, 3, 0),
         (f"```json\n{json.dumps(OVERVIEW | DETAILS)}\n```", 3, 3),
-        ("{}", 2, 3),  # an overview without a language is none; empty lists and texts are what the others may have
+        # An overview without a language is none; the others may have less.
+        ('{"title": "Bread", "key_points": ["Flour."]}', 2, 3),
     ],
 )
 def test_answers_of_a_server_that_were_repaired_are_counted(

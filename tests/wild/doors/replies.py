@@ -48,7 +48,7 @@ CASES = (
     Case("reply", "a text instead of a list", _with(topics="bread"), BREAD),
     Case("reply", "null for a list", _with(topics=None), BREAD),
     Case("reply", "a field less", _without("topics"), BREAD),
-    Case("reply", "no JSON at all", "I cannot hear anything.", "refused: "),
+    Case("reply", "no JSON at all", "I cannot hear anything.", "left out: "),
     Case("reply", "schemas refused", lambda: _refuse_schemas, BREAD),
 )
 
@@ -67,5 +67,7 @@ def _answer(server: VoxtralServer, reply: str | Callable[[dict[str, Any]], Reply
         ((_, _, note),) = backend.ask_about([Section(0.0, noise(1))], [OVERVIEW], Deadline(60))
     except DuetError as error:
         return f"refused: {error}"
+    if note.missing:
+        return f"left out: {note.missing}"
     assert isinstance(note.answer, Overview)
     return f"title {note.answer.title!r}, language {note.answer.language}"

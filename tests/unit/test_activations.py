@@ -90,6 +90,7 @@ def int8_on_the_meta_device() -> Iterator[None]:
     library._destroy()
 
 
+@pytest.mark.timeout(1200)  # ten minutes in 8 bits are many small steps of Python, four minutes on a slow core
 @pytest.mark.parametrize(("device_type", "bits"), [("cpu", None), ("cpu", "int8"), ("cuda", None)])
 @pytest.mark.parametrize(("section_s", "rows"), [(30, 1), (600, 2)])
 def test_a_batch_of_sections(

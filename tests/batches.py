@@ -1,7 +1,8 @@
 """Batches without workers: audio that need not sound, and jobs that end when the test says so."""
 
+import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -74,3 +75,21 @@ def own_settings(url: str, cache: Path, **variables: str) -> Iterator[None]:
         settings.cache_clear()
         yield
     settings.cache_clear()
+
+
+def bare_environment(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Callable[..., None]:
+    """Remove Duet's and AWS's variables, let boto3 read its files in a folder, and return what sets variables."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "DUET_"))]:
+        monkeypatch.delenv(name)
+
+    def set_variables(**variables: str) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        settings.cache_clear()
+
+    set_variables(
+        AWS_CONFIG_FILE=str(folder / "config"),
+        AWS_SHARED_CREDENTIALS_FILE=str(folder / "credentials"),
+        AWS_EC2_METADATA_DISABLED="true",
+    )
+    return set_variables

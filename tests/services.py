@@ -49,6 +49,15 @@ SEAWEED_OPTIONS = (
 )
 
 
+AWS = {
+    "AWS_ACCESS_KEY_ID": "key",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""Variables with which boto3 talks to `start_aws`."""
+
+
 class NotStartedError(Exception):
     """A server ended, or was not ready in time; the message holds the end of its log."""
 

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline.sources.file_types import AUDIO_SUFFIXES, NOT_SOUND
+from pipeline.sources.file_types import AUDIO_SUFFIXES, NOT_SOUND, VIDEO_SUFFIXES
 
-VIDEO_SUFFIXES = frozenset([".mp4", ".mov", ".mkv", ".webm", ".3gp"])
 NOT_AUDIO_TYPES = ("image/", "font/", "model/", "application/pdf", "application/epub", "application/x-shockwave-flash")
 NOT_AUDIO_SUFFIXES = frozenset(
     [

@@ -19,6 +19,13 @@ AUDIO_SUFFIXES = frozenset(
         ".voc", ".mxf",
     ]
 )  # fmt: skip
+VIDEO_SUFFIXES = frozenset(
+    [
+        ".mp4", ".m4v", ".ogv", ".wmv", ".asf", ".webm", ".mkv", ".mov", ".avi", ".flv", ".f4v", ".3gp", ".3gpp",
+        ".3g2", ".mpg", ".mpeg", ".vob", ".ts", ".m2ts", ".mts", ".rm", ".mxf",
+    ]
+)  # fmt: skip
+"""Those of `AUDIO_SUFFIXES` that usually mean a video."""
 SIGNATURES = (
     b"ID3", b"OggS", b"fLaC", b"RF64", b"BW64", b"\x1aE\xdf\xa3", b"#!AMR", b"caff", b".snd", b"FLV", b"MAC ", b"wvpk",
     b"TTA", b"DSD ", b"EA3", b"ea3", b"riff\x2e\x91\xcf\x11", b"0&\xb2u\x8ef\xcf\x11", b"\0\0\1\xba", b"\0\0\1\xb3",

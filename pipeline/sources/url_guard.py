@@ -208,7 +208,11 @@ def _is_permitted(host: str, address: IPv4Address | IPv6Address) -> bool:
 
 
 def _is_allowed(host: str) -> bool:
-    return any(entry.lower().rstrip(".") == host.lower().rstrip(".") for entry in settings().allowed_hosts)
+    return any(_is_same_name(entry, host) for entry in settings().allowed_hosts)
+
+
+def _is_same_name(entry: str, host: str) -> bool:
+    return entry.lower().rstrip(".") == host.lower().rstrip(".")
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
@@ -230,4 +234,4 @@ def _is_named(entry: str, host: str, address: IPv4Address | IPv6Address) -> bool
     try:
         return address in ip_network(entry, strict=False)
     except ValueError:
-        return entry.lower().rstrip(".") == host.lower().rstrip(".")
+        return _is_same_name(entry, host)

@@ -38,7 +38,12 @@ ALIASES = {
     "mandarin": "zh",
 }
 """Further names of `whisper.tokenizer.TO_LANGUAGE_CODE`."""
-_NAMES = {name: code for code, name in LANGUAGES.items()} | ALIASES
+OWN_NAMES = {
+    "deutsch": "de", "français": "fr", "español": "es", "italiano": "it", "português": "pt", "nederlands": "nl",
+    "हिन्दी": "hi", "हिंदी": "hi", "العربية": "ar", "русский": "ru", "中文": "zh", "日本語": "ja", "한국어": "ko",
+}  # fmt: skip
+"""The names of the languages that Voxtral knows, in these languages."""
+_NAMES = {name: code for code, name in LANGUAGES.items()} | ALIASES | OWN_NAMES
 _NAMES |= {"farsi": "fa", "filipino": "tl", "slovene": "sl", "bangla": "bn", "azeri": "az", "bokmål": "no"}
 _WHISPERS_OWN = {"jv": "jw", "fil": "tl", "gsw": "de"}
 """Whisper's code where the standard has another, and German for Swiss German, which Whisper writes as German."""

@@ -24,16 +24,9 @@ from pipeline.types import JobSpec
 from tasks.base.audio_file import local_audio
 from tests.batches import ID3, own_settings, records
 from tests.faulty_s3 import FaultyS3, faulty_s3
-from tests.services import start_aws
+from tests.services import AWS, start_aws
 
 pytestmark = pytest.mark.xdist_group("bucket-keys")
-BUCKET = "podcasts"
-AWS = {
-    "AWS_ACCESS_KEY_ID": "key",
-    "AWS_SECRET_ACCESS_KEY": "secret",
-    "AWS_REGION": "us-east-1",
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
 KEYS = [
     "/lead.mp3", "a//b.mp3", "a/../up.mp3", "../x.mp3", "./dot.mp3", "q?x=1#f%20+ y.mp3", "b\\s.mp3", "e\u0301.mp3",
     "\u00e9.mp3", "blank .mp3 ", "%2e%2e/p.mp3", "*[x].mp3", "CON.mp3", "\u202egnp.mp3", "a.mp3/b.mp3", "~.mp3",

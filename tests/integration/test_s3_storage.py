@@ -1,7 +1,6 @@
 """Storage in a bucket of a real S3 server, and of servers that fail."""
 
 import hashlib
-import os
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from pipeline.errors import StorageError, TransientError
 from pipeline.settings import settings
 from pipeline.storage import Storage, open_storage
 from pipeline.storage.s3 import S3Storage
+from tests.batches import bare_environment
 from tests.services import S3Server, free_ports, start_s3
 
 pytestmark = pytest.mark.xdist_group("s3")  # one server for all of them
@@ -52,20 +52,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 @pytest.fixture(autouse=True)
 def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., None]]:
     """Set variables of the environment, which holds nothing else that has to do with S3."""
-    for name in [name for name in os.environ if name.startswith(("AWS_", "DUET_"))]:
-        monkeypatch.delenv(name)
-
-    def set_variables(**variables: str) -> None:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        settings.cache_clear()
-
-    set_variables(
-        AWS_CONFIG_FILE=str(tmp_path / "no-config"),
-        AWS_SHARED_CREDENTIALS_FILE=str(tmp_path / "no-credentials"),
-        AWS_EC2_METADATA_DISABLED="true",
-        DUET_CACHE_DIR=str(tmp_path / "cache"),
-    )
+    set_variables = bare_environment(monkeypatch, tmp_path)
+    set_variables(DUET_CACHE_DIR=str(tmp_path / "cache"))
     yield set_variables
     settings.cache_clear()
 

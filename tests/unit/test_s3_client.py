@@ -1,6 +1,5 @@
 """What S3 servers and their clients' settings can have wrong is said in a sentence, or works by itself."""
 
-import os
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import pytest
 from pipeline.errors import StorageError
 from pipeline.settings import settings
 from pipeline.storage import Storage, open_storage
+from tests.batches import bare_environment
 from tests.tls import certificates
 
 Answer = Callable[[BaseHTTPRequestHandler], int]
@@ -22,22 +22,9 @@ SEEN: list[dict[str, str]] = []
 
 @pytest.fixture(autouse=True)
 def use(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., None]]:
-    for name in [name for name in os.environ if name.startswith(("AWS_", "DUET_"))]:
-        monkeypatch.delenv(name)
-
-    def set_variables(**variables: str) -> None:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        settings.cache_clear()
-
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
-    set_variables(
-        AWS_CONFIG_FILE=str(tmp_path / "config"),
-        AWS_SHARED_CREDENTIALS_FILE=str(tmp_path / "credentials"),
-        AWS_EC2_METADATA_DISABLED="true",
-        AWS_ACCESS_KEY_ID="key",
-        AWS_SECRET_ACCESS_KEY="secret",
-    )
+    set_variables = bare_environment(monkeypatch, tmp_path)
+    set_variables(AWS_ACCESS_KEY_ID="key", AWS_SECRET_ACCESS_KEY="secret")
     SEEN.clear()
     yield set_variables
     settings.cache_clear()

@@ -128,7 +128,9 @@ def test_a_language_is_known_by_any_name(spelling: str) -> None:
     assert overview(language=spelling) == WHOLE
 
 
-@pytest.mark.parametrize(("spelling", "code"), [("Deutsch", "de"), ("ger", "de"), ("Castilian", "es"), ("cmn", None)])
+@pytest.mark.parametrize(
+    ("spelling", "code"), [("Deutsch", "de"), ("ger", "de"), ("Castilian", "es"), ("cmn", "zh"), ("Klingon", None)]
+)
 def test_languages_have_names_of_their_own(spelling: str, code: str | None) -> None:
     assert overview(language=spelling).language == code
 

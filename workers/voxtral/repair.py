@@ -8,7 +8,7 @@ from typing import Any
 from rapidfuzz import process
 
 from pipeline.types.graphemes import shortened
-from workers.voxtral.answer_language import language_code
+from pipeline.types.languages import whisper_code
 from workers.voxtral.answer_schemas import AnyAnswer, read
 from workers.voxtral.json_in_text import readings
 
@@ -100,5 +100,14 @@ def _fitted_text(text: str, schema: dict[str, Any]) -> object:
         meant = process.extractOne(text.strip().casefold(), schema["enum"], score_cutoff=_ALIKE)
         return meant[0] if meant else _UNFIT
     if "pattern" in schema and not re.search(schema["pattern"], text):
-        return language_code(text) or _UNFIT  # the only field with a pattern is a language
+        return _language(text)  # the only field with a pattern is a language
     return shortened(text, schema.get("maxLength", len(text)))
+
+
+def _language(text: str) -> Any:
+    """Return the two-letter code of a language in any usual spelling."""
+    try:
+        code = whisper_code(re.split(r"[(,;/]", text)[0])
+    except ValueError:
+        return _UNFIT
+    return code if code and len(code) == 2 else _UNFIT

@@ -10,19 +10,12 @@ from pipeline.storage.s3 import S3Storage
 from pipeline.types import JobSpec, Options
 from tasks.base.audio_file import local_audio
 from tests.batches import ID3, own_settings, records
-from tests.services import start_aws, start_valkey
+from tests.services import AWS, BUCKET, start_aws, start_valkey
 from tests.wild.case import Case
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.literals import StorageClassType
 
-BUCKET = "podcasts"
-AWS = {
-    "AWS_ACCESS_KEY_ID": "key",
-    "AWS_SECRET_ACCESS_KEY": "secret",
-    "AWS_REGION": "us-east-1",
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
 ARCHIVED = "archived object"
 CASES = (
     Case("key", "marks of addresses", "shows/Show #1? 100%.mp3", "taken as 'shows/Show #1? 100%.mp3'"),

@@ -67,6 +67,12 @@ CASES = (
         item("", path="/{case}.jpg", kind="type='image/jpeg'"),
         "encloses no audio",
     ),
+    Case(
+        "enclosure",
+        "video of no type, then audio",
+        item("<enclosure url='/{case}.mp3' type='audio/mpeg'/>", path="/{case}.m4v", kind=""),
+        "'One'",
+    ),
     Case("enclosure", "blanks around", item("", path=" /{case}.mp3 "), "'One'"),
     Case("enclosure", "media:content", item("<media:content url='/{case}.mp3' type='audio/mpeg'/>", path=""), "'One'"),
     Case(

@@ -14,9 +14,8 @@ from pipeline.storage.s3 import S3Storage
 from pipeline.types import Options
 from tests.batches import ID3, own_settings
 from tests.faulty_s3 import FaultyS3, faulty_s3
-from tests.services import start_aws, start_valkey
+from tests.services import AWS, BUCKET, start_aws, start_valkey
 from tests.wild.case import Case
-from tests.wild.doors.buckets import AWS, BUCKET
 
 
 @dataclass(frozen=True)

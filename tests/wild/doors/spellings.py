@@ -19,7 +19,7 @@ def _language(spelling: str, code: str) -> Case:
 CASES = (
     *(_language(it, "en") for it in ("en", "EN", " en ", "en-US", "en_GB.UTF-8", "eng", "English", "english")),
     *(_language(it, "no") for it in ("no", "nb", "nob", "nb-NO", "Norwegian")),
-    *(_language(it, "de") for it in ("deu", "ger", "de-CH-1996", "German")),
+    *(_language(it, "de") for it in ("deu", "ger", "de-CH-1996", "German", "Deutsch")),
     *(_language(it, "zh") for it in ("zh-Hant-TW", "zho", "cmn", "mandarin", "Chinese")),
     *(_language(it, "pt") for it in ("pt_BR", "por")),
     *(_language(it, "es") for it in ("es-419", "castilian")),

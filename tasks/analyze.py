@@ -26,7 +26,13 @@ def analyze(self: LegTask, message: dict[str, Any]) -> dict[str, Any]:
 def _analyze(leg: LegRun) -> LegOutcome:
     analyst = pool.analyst()
     if isinstance(analyst, Skipped):
-        return LegOutcome(leg="voxtral", status="skipped", reason=analyst.reason)
+        return LegOutcome(
+            leg="voxtral",
+            status="skipped",
+            reason=analyst.reason,
+            short=analyst.short,
+            unavailable=not analyst.may_pass,
+        )
     with local_audio(leg.spec) as audio:
         analysis = analyst.analyze(
             audio, leg.spec.options, leg.report, leg.checkpoints, leg.is_cancelled, Context.of(leg.spec)

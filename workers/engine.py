@@ -25,6 +25,8 @@ class Skipped:
     """The absence of an engine, which skips its leg; `reason` contains the cause and the remedy."""
 
     reason: str
+    short: str = ""
+    """The cause in a few words, such as `no GPU here`."""
     may_pass: bool = False
     """Whether the cause is temporary: an unreachable hub or bucket, or card memory in use by another process."""
 

@@ -22,7 +22,7 @@ def missing_legs(record: JobRecord) -> tuple[Leg, ...]:
     return tuple(
         leg
         for leg, it in record.legs.items()
-        if (it.outcome.falls_short(record.spec.options) if it.outcome else record.spec.options.runs(leg))
+        if (it.outcome.is_missing(record.spec.options) if it.outcome else record.spec.options.runs(leg))
     )
 
 
@@ -37,7 +37,7 @@ def begin_again(record: JobRecord, job_store: JobStore, priority: int = SINGLE) 
         StorageError: the destination rejects the request.
         TransientError: the destination cannot answer at the moment.
     """
-    if not record.state.is_final or record.state is JobState.COMPLETED:
+    if not record.state.is_final or (record.state is JobState.COMPLETED and not missing_legs(record)):
         return record.spec
     if missing_legs(record):
         _check_audio(record.spec)

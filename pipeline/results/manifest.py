@@ -130,7 +130,7 @@ def _is_needed_again(part: str, result: EpisodeResult, is_public: bool) -> bool:
 
     That is its audio, and the checkpoints of a failed leg.
     """
-    missing = {leg: it for leg, it in result.legs.items() if it.falls_short(result.options)}
+    missing = {leg: it for leg, it in result.legs.items() if it.is_missing(result.options)}
     is_own = part in (MANIFEST, *PRODUCTS.values(), *(outcome_name("", leg) for leg in PRODUCTS))
     is_audio = part == "audio" or part.startswith("audio.")
     is_checkpoint = part in missing and missing[part].status == "failed"

@@ -32,9 +32,10 @@ from pipeline.types.job import (
 )
 from pipeline.types.merged import MergedSegment, MergedTranscript, MergedWord
 from pipeline.types.model import Model
-from pipeline.types.result import EpisodeResult, LegOutcome
+from pipeline.types.result import EpisodeResult, FileTags, LegOutcome
 from pipeline.types.second_opinion import AlternativeTranscript, SecondOpinion, TimeSpan
 from pipeline.types.speakers import Diarization, Speaker, SpeakerTurn
+from pipeline.types.status import JobStatus
 from pipeline.types.transcript import Segment, Transcript, Word
 from pipeline.types.usage import LegUsage, UsageStats
 
@@ -50,9 +51,11 @@ __all__ = [
     "Context",
     "Episode",
     "EpisodeResult",
+    "FileTags",
     "UsageStats",
     "JobSpec",
     "JobState",
+    "JobStatus",
     "KeyPoint",
     "Leg",
     "LegUsage",

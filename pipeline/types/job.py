@@ -146,6 +146,12 @@ class Options(Model):
             return self.min_speakers or 1, self.max_speakers
         return self.speakers, self.speakers
 
+    @property
+    def needs_analysis(self) -> bool:
+        """Whether they ask for something that only Voxtral can do."""
+        asks = self.questions or self.translate_to or self.reply or self.second_opinion == "full"
+        return bool(asks) or "whisper" not in self.legs
+
     def runs(self, leg: Leg) -> bool:
         """Return whether a leg has work; without a transcript there are no words to give to speakers."""
         return self.speakers is not False and "whisper" in self.legs if leg == "speakers" else leg in self.legs
@@ -224,6 +230,11 @@ class Episode(Model):
     size_bytes: Annotated[int, Field(ge=0)]
     publication: Publication | None = None
     """The feed's description, if the episode is from a feed."""
+
+    @property
+    def file_name(self) -> str:
+        """The last part of the source."""
+        return self.source.rstrip("/").rpartition("/")[2] or self.source
 
 
 class JobSpec(Model):

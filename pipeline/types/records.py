@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.errors import WaitTimeoutError
 from pipeline.types.job import FINAL_STATES, LEGS, JobSpec, JobState, Leg
-from pipeline.types.result import LegOutcome
+from pipeline.types.result import LegOutcome, show_of, title_of
+from pipeline.types.status import JobStatus
 
 RANKS = {JobState.SUBMITTED: 0, JobState.RUNNING: 1, JobState.TRANSCRIBED: 2} | dict.fromkeys(FINAL_STATES, 3)
 """Order of the states; a job's rank never decreases."""
@@ -64,6 +65,40 @@ class JobRecord(BaseModel):
         """Length of the episode in seconds; None until a leg has determined it."""
         ended = [leg.outcome.audio_s for leg in self.legs.values() if leg.outcome and leg.outcome.audio_s]
         return max(ended, default=None) or max((leg.total_s for leg in self.legs.values()), default=0.0) or None
+
+    @property
+    def status(self) -> JobStatus:
+        """What to tell people about the job."""
+        if self.state.is_final:
+            return self._final_status()
+        at_work = any(leg.started_at and not leg.ended_at for leg in self.legs.values())
+        if self.state is JobState.TRANSCRIBED:
+            return JobStatus.ANALYZING if at_work else JobStatus.TRANSCRIPT_READY
+        return JobStatus.WORKING if at_work else JobStatus.WAITING
+
+    @property
+    def has_outline(self) -> bool:
+        """Whether Voxtral could not run, so that an outline of the transcript stands in for its analysis."""
+        whisper, voxtral = self.legs["whisper"].outcome, self.legs["voxtral"].outcome
+        return bool(whisper and whisper.status == "ok" and voxtral and voxtral.unavailable)
+
+    @property
+    def title(self) -> str:
+        """The feed's title, else the file's, else the file's name."""
+        return title_of(self.spec.episode, self._outcomes()) or self.spec.episode.file_name
+
+    @property
+    def show(self) -> str:
+        """The name of the show, from the feed or the file's tags; empty if unknown."""
+        return show_of(self.spec.episode, self._outcomes())
+
+    def _outcomes(self) -> list[LegOutcome]:
+        return [leg.outcome for leg in self.legs.values() if leg.outcome]
+
+    def _final_status(self) -> JobStatus:
+        if self.state is JobState.COMPLETED and self.has_outline:
+            return JobStatus.TRANSCRIBED
+        return JobStatus(self.state.value)
 
     @property
     def was_never_sent(self) -> bool:

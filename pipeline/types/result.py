@@ -1,5 +1,6 @@
 """Outcomes of legs and results of jobs."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field
@@ -11,6 +12,14 @@ from pipeline.types.model import Model
 from pipeline.types.usage import UsageStats
 
 
+class FileTags(Model):
+    """Tags of an audio file that describe the episode; empty where the file has none."""
+
+    title: str = ""
+    show: str = ""
+    """The album, which is where podcasts write the name of the show."""
+
+
 class LegOutcome(Model):
     """The outcome of one leg; a failure is a value, not an exception, so that the other leg's work is not lost."""
 
@@ -18,9 +27,14 @@ class LegOutcome(Model):
     status: Literal["ok", "failed", "skipped"]
     reason: str = ""
     """Reason why it is not ok, in one sentence for the user."""
+    short: str = ""
+    """The reason in a few words, such as `no GPU here`; empty if there is no shorter one."""
+    unavailable: bool = False
+    """Whether it was skipped because this machine cannot run it, which is no loss to a job that can do without."""
     flaws: tuple[str, ...] = ()
     """Flaws of an existing result; any of them makes the job `partial`."""
     audio_s: float | None = None
+    tags: FileTags = FileTags()
     work_s: float = 0.0
     """Seconds at work, without loading of models and waiting in the queue."""
     model: str = ""
@@ -36,6 +50,10 @@ class LegOutcome(Model):
     """Whether an earlier attempt had already done the work."""
 
     def falls_short(self, options: Options) -> bool:
+        """Whether the leg is missing although it was possible, or the job cannot do without it."""
+        return self.is_missing(options) and not (self.unavailable and not options.needs_analysis)
+
+    def is_missing(self, options: Options) -> bool:
         """Whether the leg is asked for and has not succeeded; speakers may be skipped unless they are asked for."""
         may_be_skipped = self.leg == "speakers" and options.speakers is None
         return options.runs(self.leg) and self.status != "ok" and not (may_be_skipped and self.status == "skipped")
@@ -44,7 +62,7 @@ class LegOutcome(Model):
 class EpisodeResult(Model):
     """`result.json`: the manifest and the merged result; written last, so its existence implies all other files."""
 
-    schema_version: Literal["2.0", "2.1"] = "2.1"
+    schema_version: Literal["2.0", "2.1", "2.2"] = "2.2"
     job: str
     attempt: int
     episode: Episode
@@ -70,6 +88,29 @@ class EpisodeResult(Model):
     """The merged transcript, including the suppressed segments and their reasons."""
 
     @property
+    def title(self) -> str:
+        """The feed's title, else the file's, else Voxtral's, else the file's name."""
+        written = self.analysis.title if self.analysis and self.analysis.source == "voxtral" else ""
+        return title_of(self.episode, self.legs.values()) or written or self.episode.file_name
+
+    @property
+    def show(self) -> str:
+        """The name of the show, from the feed or the file's tags; empty if unknown."""
+        return show_of(self.episode, self.legs.values())
+
+    @property
     def text(self) -> str:
         """The transcript's text; empty without a transcript."""
         return self.transcript.text if self.transcript else ""
+
+
+def title_of(episode: Episode, outcomes: Iterable[LegOutcome]) -> str:
+    """Return the feed's title of an episode, else the one in the file's tags; empty if there is neither."""
+    published = episode.publication.title if episode.publication else ""
+    return published or next((it.tags.title for it in outcomes if it.tags.title), "")
+
+
+def show_of(episode: Episode, outcomes: Iterable[LegOutcome]) -> str:
+    """Return the show's name in the feed, else the album in the file's tags; empty if there is neither."""
+    published = episode.publication.show if episode.publication else ""
+    return published or next((it.tags.show for it in outcomes if it.tags.show), "")

@@ -37,6 +37,7 @@ def _transcribe(leg: LegRun) -> LegOutcome:
         status="ok",
         flaws=quality_warnings(flagged_transcript),
         audio_s=transcript.audio_s,
+        tags=transcript.tags,
         model=transcript.model,
         model_digest=engine.digest,
         device=engine.device,

@@ -15,6 +15,7 @@ from pipeline.types.analysis import (
     Unread,
 )
 from pipeline.types.context import NO_CONTEXT, Context
+from pipeline.types.file_tags import FileTags
 from pipeline.types.job import (
     FINAL_STATES,
     LEGS,
@@ -32,7 +33,7 @@ from pipeline.types.job import (
 )
 from pipeline.types.merged import MergedSegment, MergedTranscript, MergedWord
 from pipeline.types.model import Model
-from pipeline.types.result import EpisodeResult, FileTags, LegOutcome
+from pipeline.types.result import EpisodeResult, LegOutcome
 from pipeline.types.second_opinion import AlternativeTranscript, SecondOpinion, TimeSpan
 from pipeline.types.speakers import Diarization, Speaker, SpeakerTurn
 from pipeline.types.status import JobStatus

@@ -6,18 +6,11 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.types.analysis import Analysis
+from pipeline.types.file_tags import FileTags
 from pipeline.types.job import Episode, JobState, Leg, Options
 from pipeline.types.merged import MergedTranscript
 from pipeline.types.model import Model
 from pipeline.types.usage import UsageStats
-
-
-class FileTags(Model):
-    """Tags of an audio file that describe the episode; empty where the file has none."""
-
-    title: str = ""
-    show: str = ""
-    """The album, which is where podcasts write the name of the show."""
 
 
 class LegOutcome(Model):
@@ -35,6 +28,7 @@ class LegOutcome(Model):
     """Flaws of an existing result; any of them makes the job `partial`."""
     audio_s: float | None = None
     tags: FileTags = FileTags()
+    """Tags of the audio file, which give the episode its title if no feed does."""
     work_s: float = 0.0
     """Seconds at work, without loading of models and waiting in the queue."""
     model: str = ""

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from pipeline.types.file_tags import FileTags
 from pipeline.types.model import Model
 from pipeline.types.speakers import Speaker, SpeakerId
 
@@ -63,6 +64,9 @@ class Segment(Model):
     """Whether it is the rest of the segment before it, which was split where the speaker changes."""
 
 
+NO_TAGS = FileTags()
+
+
 class Transcript(Model):
     """Whisper's transcript in openai-whisper's JSON format, with facts about the audio and the model."""
 
@@ -84,6 +88,8 @@ class Transcript(Model):
     """Number of the file's audio track that was transcribed, from 1."""
     tracks: Annotated[int, Field(exclude_if=lambda tracks: tracks == 1)] = 1
     """Number of audio tracks in the file."""
+    tags: Annotated[FileTags, Field(exclude_if=lambda tags: tags == NO_TAGS)] = NO_TAGS
+    """The file's own tags."""
     speakers: tuple[Speaker, ...] = ()
     """The speakers, in the order of their first words; empty if they were not told apart."""
     model: str

@@ -60,7 +60,7 @@ def test_an_episode_without_voxtral_gets_its_analysis_when_there_is_one(fleet: F
     # Given an episode that was transcribed while Voxtral was off
     off = fleet.stage.switch_off_voxtral()
     job = fleet.submit("skipped")
-    assert job.result(timeout=TIMEOUT_S).state is JobState.PARTIAL
+    assert job.result(timeout=TIMEOUT_S).state is JobState.COMPLETED, "it is no loss where there is no Voxtral"
     off.unlink()
 
     # When everything that failed is tried again

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.xdist_group("bad-input")
 SENTENCES = {
     "absurd.wav": ("failed", "claims a sound of 1 Hz"),
     "empty.mp3": ("failed", "is empty (0 bytes)"),
-    "good.wav": ("partial", "Voxtral"),
+    "good.wav": ("completed", ""),
     "not-there.mp3": ("failed", "not-there.mp3 is not there; check the spelling."),
     "silent.wav": ("partial", "No speech was found in 0:05 of audio"),
     "text.mp3": ("failed", "cannot be decoded as audio"),

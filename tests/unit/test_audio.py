@@ -243,3 +243,20 @@ def test_damage_in_the_middle_is_counted_and_left_out(episodes: dict[str, Path],
     # An MP4 says when what is left is played; an MP3 has no clock.
     least = 0.995 if path.suffix == ".m4a" else 0.9
     assert least * file.expected_s < length_of(samples) < file.expected_s + 0.1
+
+
+@pytest.mark.parametrize(("ending", "codec"), [("mp3", "mp3"), ("ogg", "libopus"), ("m4a", "aac"), ("flac", "flac")])
+def test_the_tags_of_a_file_are_read(tmp_path: Path, ending: str, codec: str) -> None:
+    path = tmp_path / f"tagged.{ending}"
+    with av.open(str(path), "w") as container:
+        container.metadata.update({"title": "Blue light, \N{GREEK SMALL LETTER ALPHA} to z", "album": "The Show"})
+        stream = container.add_stream(codec, rate=48_000, layout="mono")
+        frames = av.AudioResampler(format=stream.format, layout="mono", rate=48_000, frame_size=960)
+        sound = av.AudioFrame.from_ndarray(tone(48_000, 0.96)[None, :], format="fltp", layout="mono")
+        sound.rate = 48_000
+        for frame in [*frames.resample(sound), None]:
+            container.mux(stream.encode(frame))
+
+    tags = AudioFile(path).tags
+
+    assert (tags.title, tags.show) == ("Blue light, \N{GREEK SMALL LETTER ALPHA} to z", "The Show")

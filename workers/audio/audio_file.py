@@ -19,9 +19,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from pipeline.errors import AudioError, TransientError
 from pipeline.settings import settings
+from pipeline.types import FileTags
 from pipeline.types.time_format import hms
 from workers.audio.decoder_process import BROKEN, END, HEADER, KEPT, MAX_MESSAGE_BYTES, SOUND
 from workers.audio.resampler import SAMPLE_RATE_HZ as SAMPLE_RATE_HZ
@@ -133,11 +135,13 @@ class AudioFile:
         kind, content = self._decoder.receive()
         if kind != HEADER:
             raise self._unusable(content)
-        length, _, tracks = content.partition(b" ")
+        length, track, tracks, tags = [*content.split(b" ", 3), b"", b"", b""][:4]
         self.expected_s = _length_s(length)
         """Length in seconds according to the file's header; 0.0 if it has none."""
-        self.track, self.tracks = _tracks(tracks)
+        self.track, self.tracks = _tracks(track, tracks)
         """Number of the audio track that is heard, from 1, and how many there are."""
+        self.tags = _tags(tags)
+        """Tags of the file."""
 
     def blocks(self) -> Iterator[Samples]:
         """Yield the decoded audio in order, block by block; can be iterated once.
@@ -197,12 +201,19 @@ def _length_s(claim: bytes) -> float:
     return length_s if math.isfinite(length_s) and length_s > 0 else 0.0
 
 
-def _tracks(claim: bytes) -> tuple[int, int]:
+def _tracks(*claims: bytes) -> tuple[int, int]:
     try:
-        track, tracks = map(int, claim.split())
+        track, tracks = map(int, claims)
     except ValueError:
         return 1, 1
     return (track, tracks) if 1 <= track <= tracks <= MAX_TRACKS else (1, 1)
+
+
+def _tags(claim: bytes) -> FileTags:
+    try:
+        return FileTags.from_json(claim)
+    except ValidationError:
+        return FileTags()
 
 
 @lru_cache(maxsize=8)

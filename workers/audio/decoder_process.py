@@ -7,6 +7,7 @@ secrets nor a network (`workers.audio.confinement`).
 
 import contextlib
 import io
+import json
 import os
 import resource
 import sys
@@ -21,6 +22,7 @@ from workers.audio.clock import Clock, length_s
 from workers.audio.confinement import confine
 from workers.audio.frames import BREAKS, UnusableError, check, decoded
 from workers.audio.resampler import SAMPLE_RATE_HZ, Resampler
+from workers.audio.tags import tags
 
 MEMORY_BYTES = 1 << 30
 CPU_S = 3600
@@ -36,8 +38,8 @@ OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "none"}
 
 KEPT, HEADER, SOUND, BROKEN, END = b"K", b"H", b"S", b"B", b"E"
 """Kinds of messages: KEPT has the restrictions that failed, HEADER the length in the header in seconds, the number of
-the track that is heard and the count of tracks, SOUND 16-bit samples, and END an error, empty on success. BROKEN is
-empty and stands for a skipped packet."""
+the track that is heard, the count of tracks and the file's tags in JSON, SOUND 16-bit samples, and END an error, empty
+on success. BROKEN is empty and stands for a skipped packet."""
 READ_BYTES = 1 << 18
 MAX_MESSAGE_BYTES = 1 << 18
 """Maximum length of a message; the reader may reject longer ones."""
@@ -96,7 +98,8 @@ def opened(file: Input) -> av.container.InputContainer:
 def _send_track(container: av.container.InputContainer, track: av.AudioStream, send: Send) -> None:
     """Send the header, and the decodable audio of a track."""
     every = [it.index for it in container.streams.audio]
-    send(HEADER, f"{length_s(container, track):.6f} {every.index(track.index) + 1} {len(every)}".encode())
+    numbers = f"{length_s(container, track):.6f} {every.index(track.index) + 1} {len(every)}"
+    send(HEADER, f"{numbers} {json.dumps(tags(container.metadata | track.metadata))}".encode())
     reason: Exception = ValueError("it has no sound in it")
     codec = track.codec_context
     if codec is None:

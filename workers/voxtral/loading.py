@@ -24,7 +24,8 @@ def load_analyst(settings: Settings) -> Analyst | Skipped:
         WeightsError: the weights are damaged, or required and not found.
     """
     if settings.voxtral == "off":
-        return Skipped("Voxtral is switched off here (DUET_VOXTRAL=off); set DUET_VOXTRAL=auto to use it.")
+        reason = "Voxtral is switched off here (DUET_VOXTRAL=off); set DUET_VOXTRAL=auto to use it."
+        return Skipped(reason, "switched off here")
     if settings.voxtral_url:
         return _on_server(settings)
     try:
@@ -33,7 +34,7 @@ def load_analyst(settings: Settings) -> Analyst | Skipped:
         folder = voxtral_weights.find(settings.voxtral_model)
     except voxtral_weights.NotFoundError as error:
         if settings.voxtral == "auto":
-            return Skipped(str(error), may_pass=True)
+            return Skipped(str(error), "its weights were not found", may_pass=True)
         raise
     return _on_device(settings, voxtral_weights.check(folder))
 
@@ -41,13 +42,15 @@ def load_analyst(settings: Settings) -> Analyst | Skipped:
 def _on_cpu(settings: Settings, why_no_card: str) -> Analyst | Skipped:
     """Return the analyst on a CPU, if the weights are here: 9 GB are downloaded only where they were asked for."""
     if settings.device not in ("auto", "cpu"):
-        return Skipped(f"DUET_DEVICE={settings.device} cannot be used, because {why_no_card}; set it to auto or cpu.")
+        reason = f"DUET_DEVICE={settings.device} cannot be used, because {why_no_card}; set it to auto or cpu."
+        return Skipped(reason, f"no {settings.device} here")
     folder = voxtral_weights.find_local(settings.voxtral_model)
     if folder is None:
         return Skipped(
             f"Voxtral's weights ({settings.voxtral_model}) are not on this machine, and {why_no_card}; to run it on "
             "the CPU, fetch them once with `duet models get voxtral` (9 GB) and start the pool again, or set "
-            "DUET_VOXTRAL_URL to a server that has Voxtral."
+            "DUET_VOXTRAL_URL to a server that has Voxtral.",
+            "no GPU here",
         )
     from workers.device import cpu_has_bfloat16
 
@@ -56,7 +59,8 @@ def _on_cpu(settings: Settings, why_no_card: str) -> Analyst | Skipped:
             "Voxtral needs a CPU that multiplies bfloat16 (avx512_bf16 or AMX), and this one does not; set "
             "DUET_VOXTRAL_URL to a server that has Voxtral, or DUET_VOXTRAL_QUANTIZE=int8 to run it with weights of 8 "
             "bits, which takes 11 GB of memory and several times the episode's length, or DUET_VOXTRAL=on to compute "
-            "in float32, which takes 19 GB and many times the episode's length."
+            "in float32, which takes 19 GB and many times the episode's length.",
+            "no GPU here, and a CPU without bfloat16",
         )
     return _on_device(settings, voxtral_weights.check(folder))
 
@@ -87,7 +91,7 @@ def _on_device(settings: Settings, found: voxtral_weights.Weights) -> Analyst | 
     share = asked.plan().voxtral
     if share is None or not asked.plan().fits:
         if settings.voxtral == "auto":
-            return Skipped(asked.refusal())
+            return Skipped(asked.refusal(), "too little memory here")
         raise NoRoomError(asked.refusal())
     share = share.reduced(oom_halvings())
     try:
@@ -95,7 +99,7 @@ def _on_device(settings: Settings, found: voxtral_weights.Weights) -> Analyst | 
             backend = LocalBackend(device_loading.load(found, place, bits), share.rows)
     except NoRoomError as error:
         if settings.voxtral == "auto":
-            return Skipped(str(error), may_pass=True)
+            return Skipped(str(error), "the card's memory is in use", may_pass=True)
         raise
     backend.model.priority = device_priority(place.device)
     # Quantization changes the answers, so its checkpoints need a separate name.

@@ -135,6 +135,7 @@ class WhisperEngine:
             broken_frames=file.broken_frames,
             track=file.track,
             tracks=file.tracks,
+            tags=file.tags,
             model=self.model,
         )
 

@@ -269,4 +269,4 @@ def test_a_bucket_that_is_away_is_no_reason_for_ever(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(voxtral_weights, "download", away)
     found = loading.load_analyst(Settings(voxtral_model="s3://models/voxtral"))
-    assert found == Skipped("The bucket does not answer.", may_pass=True)
+    assert found == Skipped("The bucket does not answer.", "its weights were not found", may_pass=True)

@@ -42,7 +42,7 @@ class PodcastChapters(AnalysisFormat):
             PlayerChapter(start_s=round(chapter.start_s, 3), title=chapter.title or f"Part {number}")
             for number, chapter in enumerate(_ascending(analysis.chapters), start=1)
         )
-        return _json(PlayerChapters(title=analysis.title or None, chapters=chapters))
+        return _json(PlayerChapters(title=result.title, chapters=chapters))
 
 
 def _ascending(chapters: tuple[Chapter, ...]) -> list[Chapter]:

@@ -32,13 +32,18 @@ from tasks.base.reasons import PROCESS_LOST, sentence_for
 from tasks.base.retry import has_tries_left, reject_on_broker_outage, requeue, try_later
 
 logger = get_task_logger(__name__)
-RETRY_DELAY_S = 5
-"""Seconds before the retry of a merge after its process was killed."""
+OPTIONS = {
+    "typing": False,
+    "default_retry_delay": 5,  # seconds before the retry of a merge after its process was killed
+    "Request": "workers.runtime.outcome_request:OutcomeRequest",
+    "resultrepr_maxsize": 4096,  # characters of the end with its reason in Flower
+}
+"""Options of the tasks that end a job."""
 FOLDER_IN_USE_S = 1.0
 """Seconds before a merge checks again whether another job still writes to the same episode folder."""
 
 
-@app.task(bind=True, name="tasks.merge", typing=False, default_retry_delay=RETRY_DELAY_S)  # type: ignore[untyped-decorator]
+@app.task(bind=True, name="tasks.merge", **OPTIONS)  # type: ignore[untyped-decorator]
 def merge(self: Task, outcomes: list[dict[str, Any]], message: dict[str, Any]) -> dict[str, Any]:
     """Merge the outcomes of the legs and end the job; request a second opinion first if Whisper was uncertain."""
     with reject_on_broker_outage():
@@ -51,13 +56,13 @@ def merge(self: Task, outcomes: list[dict[str, Any]], message: dict[str, Any]) -
         return _end_job(self, spec, legs)
 
 
-@app.task(bind=True, name="tasks.rescue", typing=False, default_retry_delay=RETRY_DELAY_S)  # type: ignore[untyped-decorator]
+@app.task(bind=True, name="tasks.rescue", **OPTIONS)  # type: ignore[untyped-decorator]
 def rescue(self: Task, message: dict[str, Any]) -> dict[str, Any]:
     """End a job after a leg was killed: merge the available results and record the missing ones."""
     return _end_with_what_is_known(self, message)
 
 
-@app.task(bind=True, name="tasks.conclude", typing=False, default_retry_delay=RETRY_DELAY_S)  # type: ignore[untyped-decorator]
+@app.task(bind=True, name="tasks.conclude", **OPTIONS)  # type: ignore[untyped-decorator]
 def conclude(self: Task, message: dict[str, Any]) -> dict[str, Any]:
     """End a job after its second opinion, whether that succeeded or not."""
     return _end_with_what_is_known(self, message)
@@ -164,12 +169,13 @@ def _write_end(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome], job_store
         state, reason, cause = JobState.FAILED, _why_failed(error, legs), reason_of(error)
     except Exception as error:
         state, reason, cause = JobState.FAILED, sentence_for(error, f"merge of {spec.job}"), reason_of(error)
-    counts = _final_counts(legs, job_store.get(spec.job))
+    record = job_store.get(spec.job)
+    counts = _final_counts(legs, record)
     if cause:
         counts |= metric_events.step_failed(step_of(task.name), cause)
     job_store.advance(spec, state, counts, reason=reason, ended_at=time.time())
     send_due_if_possible(job_store)
-    return _task_result(spec, state, reason)
+    return _task_result(spec, state, reason) | {"status": _status(state, record), "legs": _told(spec, legs)}
 
 
 def _final_counts(legs: dict[Leg, LegOutcome], record: JobRecord | None) -> Counts:
@@ -218,7 +224,7 @@ def _result_if_ended(spec: JobSpec, job_store: JobStore) -> dict[str, Any] | Non
         return _task_result(spec, JobState.CANCELLED, "It was forgotten meanwhile, so nothing is written.")
     is_older = record.spec.attempt > spec.attempt
     if is_older or (record.state.is_final and _stored_result(spec, open_storage(spec.uri))):
-        return _task_result(spec, record.state, record.reason)
+        return _task_result(spec, record.state, record.reason) | {"status": record.status.value}
     return None
 
 
@@ -230,6 +236,20 @@ def _stored_result(spec: JobSpec, storage: Storage) -> EpisodeResult | None:
 
 def _task_result(spec: JobSpec, state: JobState, reason: str) -> dict[str, Any]:
     return {"job": spec.job, "state": state.value, "uri": spec.uri, "reason": reason}
+
+
+def _status(state: JobState, record: JobRecord | None) -> str:
+    """Return the words of `JobStatus` for the end of a job."""
+    return record.model_copy(update={"state": state}).status.value if record else state.value
+
+
+def _told(spec: JobSpec, legs: dict[Leg, LegOutcome]) -> dict[Leg, dict[str, Any]]:
+    """Return what Flower tells of each leg beside the merge."""
+    return {
+        leg: {"status": it.status, "short": it.short, "work_s": round(it.work_s, 1)}
+        for leg, it in legs.items()
+        if spec.options.runs(leg) and (leg != "speakers" or it.status == "ok" or it.falls_short(spec.options))
+    }
 
 
 def _why_failed(error: DuetError, legs: dict[Leg, LegOutcome]) -> str:

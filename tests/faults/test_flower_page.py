@@ -10,6 +10,7 @@ import pytest
 from pipeline.messaging.app import QUEUES
 from pipeline.messaging.commands import environment
 from pipeline.monitoring.flower import launch
+from pipeline.types import JobState
 from tests.browser import chromium, needs_chromium
 from tests.faults.fleet import TIMEOUT_S, Fleet, wait_until
 from tests.services import free_ports
@@ -97,3 +98,36 @@ def test_a_batch_is_seen_in_words_while_it_runs(fleet: Fleet, flower: str) -> No
         page.goto(f"{flower}/workers")
         for queue in QUEUES:
             page.get_by_text(f"{queue}@fleet").first.wait_for()
+
+
+def test_what_failed_is_found_by_the_filter_and_counted(fleet: Fleet, flower: str) -> None:
+    with chromium() as browser:
+        page = browser.new_context(http_credentials={"username": USER, "password": PASSWORD}).new_page()
+        page.goto(f"{flower}/tasks")
+
+        # Given an episode of which nothing came, and one of which only the analysis is missing
+        for point in ("whisper.ep-lost.0", "voxtral.ep-lost.0", "voxtral.ep-half.0"):
+            fleet.stage.die(point, "fail")
+        lost, half = fleet.submit("ep-lost"), fleet.submit("ep-half")
+
+        # When both have ended
+        for job in (lost, half):
+            wait_until(lambda it=job: it.state.is_final, "the job ends")
+        wait_until(lambda: tasks(page, "ep-lost").get("merge", {}).get("state") == "FAILURE", "the merge failed")
+        wait_until(lambda: tasks(page, "ep-half").get("merge", {}).get("state") == "partial", "the merge is partial")
+
+        # Then the filter finds the one that failed, its legs beside its merge
+        assert (lost.state, half.state) == (JobState.FAILED, JobState.PARTIAL), "the chord went on"
+        page.reload()
+        page.get_by_role("button", name="Failed").click()
+        rows = page.locator("#tasks-table tbody tr")
+        rows.filter(has_text="merge · ep-lost.mp3").wait_for()
+        assert not rows.filter(has_text="merge · ep-half.mp3").count()
+        assert set(tasks(page, "state:FAILURE ep-lost")) == {"transcribe", "analyze", "merge"}
+        assert set(tasks(page, "state:PARTIAL")) == {"merge"}
+
+        # And a name leads to all of its episode, and the workers count what failed
+        rows.filter(has_text="merge · ep-lost.mp3").get_by_role("link", name="merge").click()
+        rows.filter(has_text="diarize · ep-lost.mp3").wait_for()
+        page.goto(f"{flower}/workers")
+        page.wait_for_function("document.querySelector('#workers-failed').innerText === '4'")

@@ -10,9 +10,12 @@ from celery.events.state import Task
 from pipeline.errors import SettingsError, StackError
 from pipeline.messaging.chord import STEPS
 from pipeline.monitoring.flower import launch
+from pipeline.monitoring.flower.end_event import end_event
 from pipeline.monitoring.flower.task_format import format_task, progress_result
+from pipeline.monitoring.flower.task_search import JobSearch, by_job, siblings
 from pipeline.settings import settings
 from pipeline.types import LegOutcome
+from pipeline.types.status import JobStatus
 from tests.duet import Duet
 from tests.services import free_ports
 
@@ -49,7 +52,7 @@ def test_a_leg_that_has_ended_says_how() -> None:
     failed = LegOutcome(leg="voxtral", status="skipped", reason="It's off, as there is no card.")
     told = format_task(task("tasks.analyze", state="SUCCESS", result=repr(failed.to_message())))
     assert told.name == "analyze · ep-042.mp3"
-    assert told.result == "skipped: It's off, as there is no card."
+    assert (told.state, told.result) == ("skipped", "skipped: It's off, as there is no card.")
 
 
 def test_a_task_that_celery_sent_again_reads_the_same() -> None:
@@ -59,7 +62,69 @@ def test_a_task_that_celery_sent_again_reads_the_same() -> None:
     told = format_task(task("tasks.merge", args, result="{'job': 'x', 'state': 'completed', 'uri': 'file:///r'}"))
 
     assert (told.name, told.args) == ("merge · a b.mp3", "https://x.org/a%20b.mp3?t=1")
-    assert told.result == "completed, file:///r"
+    assert told.result == "completed · file:///r"
+
+
+def test_a_merge_tells_in_the_words_of_all_screens_how_its_job_and_its_legs_ended() -> None:
+    legs = {
+        "whisper": {"status": "ok", "short": "", "work_s": 41.5},
+        "voxtral": {"status": "skipped", "short": "no GPU here", "work_s": 0.0},
+    }
+    ended = {"job": "x", "state": "completed", "uri": "file:///r", "reason": "", "legs": legs}
+
+    told = format_task(
+        task("tasks.merge", state="SUCCESS", result=repr(ended | {"status": JobStatus.TRANSCRIBED.value}))
+    )
+
+    words = "transcribed + outline · Whisper 41.5 s · Voxtral skipped (no GPU here) · file:///r"
+    assert (told.state, told.result) == ("SUCCESS", words)
+
+
+@pytest.mark.parametrize(
+    ("result", "event"),
+    [
+        ({"leg": "whisper", "status": "ok"}, "task-succeeded"),
+        ({"leg": "voxtral", "status": "skipped", "reason": "off"}, "task-succeeded"),
+        ({"leg": "whisper", "status": "failed", "reason": "broken"}, "task-failed"),
+        ({"job": "x", "state": "failed"}, "task-failed"),
+        ({"job": "x", "state": "partial"}, "task-partial"),
+        ({"job": "x", "state": "completed", "reason": "it says 'state': 'failed'"}, "task-succeeded"),
+        (None, "task-succeeded"),
+    ],
+)
+def test_an_outcome_that_failed_is_an_event_that_failed(result: object, event: str) -> None:
+    assert end_event(repr(result)) == event
+
+
+def test_the_words_of_a_partial_job_replace_celerys() -> None:
+    told = format_task(task("tasks.merge", state="PARTIAL", result="{'state': 'partial', 'reason': 'Voxtral: lost.'}"))
+
+    assert (told.state, told.result) == ("partial", "partial: Voxtral: lost.")
+
+
+def test_the_legs_of_a_job_stay_beside_their_merge() -> None:
+    # Given two jobs whose tasks arrived mixed
+    received = {"a.whisper.1": 1.0, "b.whisper.1": 2.0, "b.voxtral.1": 3.0, "a.voxtral.1": 4.0, "a.merge.1": 5.0}
+
+    newest_first = list(by_job(received, descending=True))
+
+    assert newest_first == ["a.merge.1", "a.voxtral.1", "a.whisper.1", "b.voxtral.1", "b.whisper.1"]
+
+
+def test_a_name_leads_to_all_tasks_of_its_episode() -> None:
+    engine = JobSearch()
+    tasks = {}
+    for number, (step, source) in enumerate(
+        [("transcribe", "/p/a b.mp3"), ("merge", "https://x.org/a%20b.mp3?t=1"), ("merge", "/p/other.mp3")]
+    ):
+        tasks[str(number)] = Task(uuid=str(number), name=f"tasks.{step}", args=source, state="SUCCESS", received=number)
+        engine.upsert(tasks[str(number)])
+    name = format_task(copy.copy(tasks["0"])).name
+
+    found = engine.search(tasks, f"name:{name} · 00:42:10", sort_by="received", descending=True, limit=15)
+
+    assert (found.task_ids, found.filtered_count, found.total_count) == (["1", "0"], 2, 3)
+    assert siblings("state:FAILURE ep-042") == "state:FAILURE ep-042"
 
 
 @pytest.mark.parametrize("result", [None, "{'leg': 'whisper', 'sta...", "None", "42", "{"])

@@ -4,13 +4,13 @@ from typing import Any
 
 from billiard.einfo import ExceptionWithTraceback
 from billiard.exceptions import WorkerLostError
-from celery.worker.request import Request
 
 from pipeline.messaging.app import PRIORITIES
 from workers.runtime.heartbeat import release_dead_processes
+from workers.runtime.outcome_request import OutcomeRequest
 
 
-class LeasedRequest(Request):  # type: ignore[misc]  # celery has no types
+class LeasedRequest(OutcomeRequest):
     """A message of a task that runs under a lease."""
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:

@@ -6,11 +6,15 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from pipeline.types.status import JobStatus
 from pipeline.types.time_format import clock_time
 
 PROGRESS_EVENT = "task-progress"
 """Event type of a leg's progress; Celery derives the task state PROGRESS from it."""
-PROGRESS = "PROGRESS"
+PROGRESS, PARTIAL, SUCCESS = "PROGRESS", "PARTIAL", "SUCCESS"
+LEG_NAMES: dict[str, str] = {"whisper": "Whisper", "voxtral": "Voxtral", "speakers": "Speakers"}
+SPOKEN = ("skipped", JobStatus.PARTIAL, JobStatus.CANCELLED)
+"""Ends that are neither success nor failure; they replace Celery's state."""
 _SOURCE = re.compile(r"'source': '((?:[^'\\]|\\.)*)'")
 
 
@@ -42,6 +46,8 @@ def format_task(task: Any) -> Any:
         task.state, task.result = "STARTED", None  # the episode's length is not known yet
     elif result:
         task.result = _format_result(result)
+        ended = result.get("status") or result.get("state")
+        task.state = ended if ended in SPOKEN and task.state in (SUCCESS, PARTIAL) else task.state
     return task
 
 
@@ -66,12 +72,20 @@ def _parse_result(result: object) -> dict[str, Any]:
 
 def _format_result(result: dict[str, Any]) -> str:
     head = str(result.get("status") or result.get("state") or "")
-    if reason := result.get("reason"):
-        return f"{head}: {reason}"
+    told = " · ".join(_leg(LEG_NAMES.get(leg, leg), it) for leg, it in (result.get("legs") or {}).items())
+    if reason := (head == "skipped" and result.get("short")) or result.get("reason"):
+        return " · ".join(filter(None, [f"{head}: {reason}", told]))
     if flaws := result.get("flaws"):
         return f"{head}: {' '.join(flaws)}"
     if result.get("reused"):
         return f"{head}, done before"
     if work_s := result.get("work_s"):
         return f"{head} in {work_s:.1f} s, {result.get('model')} on {result.get('device')}"
-    return f"{head}, {result['uri']}" if result.get("uri") else head
+    return " · ".join(filter(None, [head, told, result.get("uri")]))
+
+
+def _leg(name: str, told: dict[str, Any]) -> str:
+    """Return the end of one leg beside its merge: `Whisper 41.5 s`, `Voxtral skipped (no GPU here)`."""
+    if told["status"] == "ok":
+        return f"{name} {told['work_s']:.1f} s"
+    return f"{name} {told['status']}" + (f" ({told['short']})" if told["short"] else "")

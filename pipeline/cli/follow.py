@@ -33,7 +33,9 @@ def follow(
         since: start of the batch in seconds since the epoch.
         as_json: print one JSON object per line, one per episode, and nothing else.
     """
-    from pipeline.cli import display
+    from pipeline.cli.display import final, left_out, line, summary
+    from pipeline.cli.live_view import live
+    from pipeline.cli.next_step import next_step
     from pipeline.client.episode_row import left_out_json
     from pipeline.state.pool_status import pool_states
 
@@ -45,23 +47,21 @@ def follow(
                 if as_json:
                     print(json.dumps(row.to_json()), flush=True)
                 elif not view:
-                    console.print(display.line(row), markup=False, highlight=False, soft_wrap=True)
+                    console.print(line(row), markup=False, highlight=False, soft_wrap=True)
             for skipped in watch.left_out():
                 if as_json:
                     print(json.dumps(left_out_json(skipped)), flush=True)
             kept = _worth_a_table([*kept, *rows], watch)
             if view:
-                view.update(display.live(watch, pool_states(), said()), refresh=True)
+                view.update(live(watch, pool_states(), said(), console.width, console.height), refresh=True)
     report = _report_of(watch)
     if not as_json:
-        console.print(display.final(kept))
         until = watch.sums.ended_at if watch.sums.ended_at > since else time.time()
-        console.print(display.left_out(watch.sums))
-        console.print(display.summary(watch.sums, until - since, said()), highlight=False)
-        if report:
-            from pipeline.storage import for_people
-
-            console.print(f"Report: {for_people(report)}", highlight=False, soft_wrap=True)
+        console.print(final(kept))
+        console.print(left_out(watch.sums))
+        console.print()
+        console.print(summary(watch.sums, until - since, said()), highlight=False)
+        console.print(next_step(watch, kept, report), highlight=False, soft_wrap=True)
     if watch.is_abandoned:
         print_error(ABANDONED)
     return int(watch.sums.has_failures or watch.is_abandoned)

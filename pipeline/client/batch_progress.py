@@ -9,12 +9,15 @@ from pipeline.client.batch_follower import BatchFollower
 from pipeline.client.episode_row import EpisodeRow
 from pipeline.state.batch_store import BatchStore
 from pipeline.state.job_store import JobStore
-from pipeline.types import JobState
+from pipeline.types import LEGS, JobState
 from pipeline.types.batch_record import Entry
 from pipeline.types.found import Skipped
+from pipeline.types.status import JobStatus
 
 SHOWN_ROWS = 20
-"""Maximum number of rows, so that they fit a usual terminal."""
+"""Maximum number of rows, so that they can be taken in."""
+WAITING_ROWS = 3
+"""Rows that are kept for episodes that wait, where there is room for more than those at work."""
 LEFT_OUT_EXAMPLES = 3
 LOOKING_SHARE = 0.1
 """Maximum fraction of the time that is spent on broker requests."""
@@ -25,10 +28,15 @@ class BatchTotals:
     """Totals of the episodes that have ended."""
 
     states: Counter[JobState] = field(default_factory=Counter)
+    statuses: Counter[JobStatus] = field(default_factory=Counter)
     done_before: int = 0
     audio_s: float = 0.0
-    done_bytes: int = 0
-    """Audio bytes of the episodes that this batch processed."""
+    worked_audio_s: float = 0.0
+    """Seconds of audio that were processed for this batch, without failures and results from before."""
+    worked_bytes: int = 0
+    """Their bytes."""
+    worked_from: float | None = None
+    """Time at which the first leg began, models loaded, in seconds since the epoch."""
     ended_at: float = 0.0
     """End of the last of them, in seconds since the epoch."""
     left_out: Counter[str] = field(default_factory=Counter)
@@ -46,10 +54,20 @@ class BatchTotals:
     def add(self, row: EpisodeRow) -> None:
         """Count an ended row."""
         self.states[row.state] += 1
+        self.statuses[row.status] += 1
         self.done_before += row.was_done
         self.audio_s += row.audio_s or 0.0
         self.ended_at = max(self.ended_at, (row.record and row.record.ended_at) or 0.0)
-        self.done_bytes += 0 if row.was_done else row.size_bytes
+        if row.state in (JobState.COMPLETED, JobState.PARTIAL) and not row.was_done and row.work_began_at:
+            self.worked_audio_s += row.audio_s or 0.0
+            self.worked_bytes += row.size_bytes
+            self.worked_from = min(self.worked_from or row.work_began_at, row.work_began_at)
+
+    def speed(self, until: float) -> float | None:
+        """Return the seconds of audio processed in a second up to a time; None if nothing was."""
+        if self.worked_from is None or until <= self.worked_from or not self.worked_audio_s:
+            return None
+        return self.worked_audio_s / (until - self.worked_from)
 
     @property
     def episodes(self) -> int:
@@ -73,6 +91,7 @@ class BatchProgress:
         self.batch = batch
         self.job_store = job_store
         self._batches = BatchStore(job_store.redis)
+        self.destination = self._batches.get(batch).destination
         self._follower = BatchFollower(batch, job_store)
         self._rejected = 0
         self._skipped = 0
@@ -121,15 +140,26 @@ class BatchProgress:
             self.sums.leave_out(it)
         return new
 
-    def shown(self) -> list[EpisodeRow]:
-        """Return the rows to show: those that ended last, then running ones, then waiting ones."""
-        at_work = (JobState.RUNNING, JobState.TRANSCRIBED)
-        states = self._follower.states
-        busy = [entry for job, entry in self._follower.open.items() if states.get(job) in at_work][:SHOWN_ROWS]
-        idle = [entry for job, entry in self._follower.open.items() if states.get(job) not in at_work]
-        rows = self._rows(busy + idle[: max(0, (SHOWN_ROWS - len(busy)) // 2)])
-        room = SHOWN_ROWS - len(rows)
-        return [*list(self.latest)[max(0, len(self.latest) - room) :], *rows] if room else rows
+    def shown(self, most: int = SHOWN_ROWS) -> list[EpisodeRow]:
+        """Return the rows to show: those at work, those that ended last, the newest first, and some that wait."""
+        busy_ids = self._at_work()
+        busy = [self._follower.open[job] for job in busy_ids[:most]]
+        idle = [entry for job, entry in self._follower.open.items() if job not in set(busy_ids)]
+        room = most - len(busy)
+        ended = list(self.latest)[::-1][: max(room - min(WAITING_ROWS, len(idle)), 0)]
+        rows = self._rows(busy + idle[: room - len(ended)])
+        return [*rows[: len(busy)], *ended, *rows[len(busy) :]]
+
+    def _at_work(self) -> list[str]:
+        """Return the open jobs of which a leg runs; the state alone does not tell, as a skipped leg advances it too."""
+        begun = (JobState.RUNNING, JobState.TRANSCRIBED)
+        jobs = [job for job in self._follower.open if self._follower.states.get(job) in begun]
+        fields = self.job_store.fields(jobs, [f"{leg}.{name}" for leg in LEGS for name in ("started_at", "ended_at")])
+        return [
+            job
+            for job, times in zip(jobs, fields, strict=True)
+            if any(times[f"{leg}.started_at"] and not times[f"{leg}.ended_at"] for leg in LEGS)
+        ]
 
     def _rows(self, entries: list[Entry]) -> list[EpisodeRow]:
         records = self.job_store.get_many(entry.job for entry in entries)

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import Self
 
+from pipeline.results.shortfalls import short_shortfalls
 from pipeline.types import JobState
 from pipeline.types.batch_record import Entry
 from pipeline.types.found import Rejected, Skipped
 from pipeline.types.records import JobRecord
+from pipeline.types.status import JobStatus
 from pipeline.types.text import safe_line
 
 
@@ -36,6 +38,39 @@ class EpisodeRow:
     def name(self) -> str:
         """The last part of the source, for tables."""
         return last_part(self.source)
+
+    @property
+    def status(self) -> JobStatus:
+        """The status of the episode in words."""
+        if self.error:
+            return JobStatus.FAILED
+        return self.record.status if self.record else JobStatus.CANCELLED
+
+    @property
+    def title(self) -> str:
+        """The episode's title, else the name of its file, on one line."""
+        own = self.record and self.record.title != self.record.spec.episode.file_name
+        return safe_line(self.record.title) if self.record and own else self.name
+
+    @property
+    def has_outline(self) -> bool:
+        """Whether an outline of the transcript stands in for Voxtral's analysis."""
+        return bool(self.record and self.record.has_outline)
+
+    @property
+    def why_no_analysis(self) -> str:
+        """The reason of its outline in a few words, or in a sentence if there is no shorter one."""
+        outcome = self.record.legs["voxtral"].outcome if self.record and self.has_outline else None
+        return (outcome.short or outcome.reason) if outcome else ""
+
+    @property
+    def shortfalls(self) -> tuple[str, ...]:
+        """What is missing of the result, each leg by itself, or the reason why it failed."""
+        if not self.record or self.error:
+            return (self.reason,)
+        outcomes = {leg: it.outcome for leg, it in self.record.legs.items() if it.outcome}
+        by_leg = short_shortfalls(outcomes, self.record.spec.options)
+        return by_leg or ((self.record.reason,) if self.record.reason else ())
 
     @property
     def was_done(self) -> bool:
@@ -72,6 +107,13 @@ class EpisodeRow:
         return self.record.ended_at - self.record.submitted_at
 
     @property
+    def work_began_at(self) -> float | None:
+        """Time at which its first leg that was not skipped began, in seconds since the epoch."""
+        legs = self.record.legs.values() if self.record else ()
+        began = [it.started_at for it in legs if it.started_at and it.outcome and it.outcome.status != "skipped"]
+        return min(began, default=None)
+
+    @property
     def reason(self) -> str:
         """The error or the reason of the job's state."""
         return self.error or (self.record.reason if self.record else "The broker has forgotten it.")
@@ -82,7 +124,9 @@ class EpisodeRow:
             "episode": self.record.spec.episode.id if self.record else None,
             "job": self.entry.job if self.entry else None,
             "source": self.source,
+            "title": self.title,
             "status": self.state.value,
+            "outline": self.has_outline,
             "audio_s": _rounded(self.audio_s),
             "transcript_s": _rounded(self.transcript_s),
             "total_s": _rounded(self.total_s),

@@ -16,6 +16,20 @@ def shortfalls(legs: Mapping[Leg, LegOutcome], options: Options) -> tuple[str, .
     )
 
 
+def short_shortfalls(legs: Mapping[Leg, LegOutcome], options: Options) -> tuple[str, ...]:
+    """Return the shortfalls in the shortest words that there are, each once.
+
+    Where a leg failed, one that this machine cannot run is not told: it is not why the job fell short.
+    """
+    has_failed = any(it.status == "failed" for it in legs.values())
+    told: dict[str, None] = {}
+    for leg, outcome in legs.items():
+        told |= dict.fromkeys(outcome.flaws)
+        if outcome.falls_short(options) and not (has_failed and outcome.unavailable):
+            told[_named(leg, outcome.short) if outcome.short else outcome.reason] = None
+    return tuple(told)
+
+
 def state_of(legs: Mapping[Leg, LegOutcome], missing: tuple[str, ...]) -> JobState:
     """Return the final state of a job with these shortfalls."""
     if not missing:

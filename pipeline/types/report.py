@@ -12,7 +12,10 @@ class ReportedEpisode(Model):
     episode: str | None
     job: str | None
     source: str
+    title: str = ""
     status: JobState
+    outline: bool = False
+    """Whether an outline of the transcript stands in for Voxtral's analysis, which cannot run on the machine."""
     audio_s: float | None
     """Seconds of audio."""
     transcript_s: float | None

@@ -60,6 +60,10 @@ class CancelledError(DuetError):
     """The job was cancelled, so there is no result to wait for."""
 
 
+class ChangedMeanwhileError(DuetError):
+    """The text that was to be changed is another one now."""
+
+
 class DeviceMemoryError(DuetError):
     """A device ran out of memory, and again at half the batch size."""
 
@@ -102,6 +106,10 @@ class TransientError(DuetError):
 
 class UnexpectedError(DuetError):
     """An unexpected error; the log has its traceback."""
+
+
+class UnknownCorrectionError(DuetError):
+    """There is no such correction of an episode."""
 
 
 class WaitTimeoutError(DuetError, TimeoutError):

@@ -4,12 +4,13 @@ from typing import Any
 
 from pipeline.celery import app
 from pipeline.results.analysis import unread_flaws
+from pipeline.results.corrections.files import context_of
 from pipeline.results.first_words import first_words
 from pipeline.results.manifest import product_name
 from pipeline.results.merge import speakers_so_far, transcript_so_far
 from pipeline.results.voxtral_names import evident
 from pipeline.settings import chosen
-from pipeline.types import Analysis, Context, LegOutcome
+from pipeline.types import Analysis, LegOutcome
 from tasks.base.audio_file import local_audio
 from tasks.base.leg_run import LegRun
 from tasks.base.leg_task import LegTask, run_leg
@@ -35,7 +36,7 @@ def _analyze(leg: LegRun) -> LegOutcome:
         )
     with local_audio(leg.spec) as audio:
         analysis = analyst.analyze(
-            audio, leg.spec.options, leg.report, leg.checkpoints, leg.is_cancelled, Context.of(leg.spec)
+            audio, leg.spec.options, leg.report, leg.checkpoints, leg.is_cancelled, context_of(leg.spec)
         )
     analysis = _with_chapters(analysis, analyst, leg)
     analysis = _with_names(analysis, analyst, leg)
@@ -69,5 +70,5 @@ def _with_names(analysis: Analysis, analyst: Analyst, leg: LegRun) -> Analysis:
     speakers = first_words(transcript) if transcript else []
     if transcript is None or not speakers:
         return analysis
-    named = analyst.name_speakers(analysis, speakers, leg.checkpoints, leg.is_cancelled, Context.of(leg.spec))
+    named = analyst.name_speakers(analysis, speakers, leg.checkpoints, leg.is_cancelled, context_of(leg.spec))
     return named.model_copy(update={"speakers": evident(named.speakers, transcript)})

@@ -12,6 +12,7 @@ from pipeline.errors import BrokerError, CancelledError, DuetError, TransientErr
 from pipeline.messaging.app import PRIORITIES
 from pipeline.messaging.message_check import admit_question
 from pipeline.results.answered import located, save_answered
+from pipeline.results.corrections.files import context_of
 from pipeline.settings import settings
 from pipeline.state import metric_events
 from pipeline.state.job_store import JobStore
@@ -20,7 +21,7 @@ from pipeline.state.metric_definitions import reason_of
 from pipeline.state.question_store import QuestionStore
 from pipeline.state.redis import connect
 from pipeline.storage.encodings import Encodings
-from pipeline.types import Context, CustomAnswer
+from pipeline.types import CustomAnswer
 from pipeline.types.question import AskedQuestion
 from tasks.base.audio_file import local_audio
 from tasks.base.leg_run import Stop
@@ -113,7 +114,7 @@ def _answer(analyst: Analyst, run: QuestionRun) -> CustomAnswer:
             Encodings(job.episode.id),
             run.checkpoints,
             run.is_cancelled,
-            Context.of(job),
+            context_of(job),
         )
     return located(found, job, run.storage)
 

@@ -3,11 +3,12 @@
 from typing import Any
 
 from pipeline.celery import app
+from pipeline.results.corrections.files import context_of
 from pipeline.results.merge import write_transcript
 from pipeline.results.quality_gate import quality_warnings
 from pipeline.results.uncertainty import flag_uncertain
 from pipeline.settings import chosen
-from pipeline.types import Context, LegOutcome
+from pipeline.types import LegOutcome
 from tasks.base.audio_file import local_audio
 from tasks.base.leg_run import LegRun
 from tasks.base.leg_task import LegTask, run_leg
@@ -25,7 +26,7 @@ def _transcribe(leg: LegRun) -> LegOutcome:
         engine = pool.transcriber()
         transcript = engine.transcribe(
             audio,
-            leg.spec.options.model_copy(update={"vocabulary": Context.of(leg.spec).names}),
+            leg.spec.options.model_copy(update={"vocabulary": context_of(leg.spec).names}),
             leg.report,
             checkpoints=leg.checkpoints,
             on_segments=leg.on_segments,

@@ -9,7 +9,7 @@ from typing import Self
 from pipeline.client.retry import begin_again
 from pipeline.errors import CancelledError, JobFailedError
 from pipeline.messaging.priorities import SINGLE
-from pipeline.results.manifest import read_manifest, read_product, read_result, taken
+from pipeline.results.manifest import read_manifest, read_result, read_shown_transcript, taken
 from pipeline.state.job_store import JobStore
 from pipeline.storage import Storage, open_storage
 from pipeline.types import EpisodeResult, JobSpec, JobState, Segment, Transcript
@@ -78,7 +78,7 @@ class Job:
             if record and record.state is JobState.CANCELLED:
                 raise CancelledError(f"Job {self.id} was cancelled before there was a transcript.")
             raise JobFailedError(outcome.reason if outcome else (record.reason if record else "It left nothing."))
-        return Transcript.from_json(read_product(record.spec if record else self.spec, "whisper", self._storage))
+        return Transcript.from_json(read_shown_transcript(record.spec if record else self.spec, self._storage))
 
     def result(self, timeout: float | None = None) -> EpisodeResult:
         """Wait for the end of the job and return its merged result; check its `state` and `reason`.

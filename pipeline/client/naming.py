@@ -1,30 +1,19 @@
 """Names that a user gives to the speakers of an episode that has ended."""
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
-from pipeline.errors import JobAtWorkError, JobFailedError, MessageError
-from pipeline.results.manifest import MANIFEST, read_manifest, taken, write_manifest
-from pipeline.results.publication import write_files
+from pipeline.client.published_results import open_published, read_published
+from pipeline.errors import JobFailedError, MessageError
 from pipeline.results.speaker_names import with_user_names
 from pipeline.results.speakers import with_linked_people
 from pipeline.results.voices import VoiceMemory
 from pipeline.state.job_store import JobStore
-from pipeline.state.lease import VisitorLease
-from pipeline.state.redis import readable_errors
-from pipeline.state.renamed import note_renamed
-from pipeline.storage import Storage, open_storage
-from pipeline.storage.allowed_roots import check_destination
+from pipeline.storage import Storage
 from pipeline.types import EpisodeResult, JobSpec, MergedTranscript
+from pipeline.types.text import is_writable
 
 MOST_NAME = 100
 """Characters of the longest name."""
-JOINERS = "\u200c\u200d"
-"""Characters without width that some scripts need within a name."""
-PATIENCE_S = 10.0
-"""Seconds to wait for a job that writes to the same folder."""
-POLL_S = 0.2
 
 
 def name_speakers(
@@ -46,22 +35,12 @@ def name_speakers(
         StorageError, TransientError: storage rejects the request, or cannot answer at the moment.
     """
     checked = {speaker: _checked(name) for speaker, name in names.items()}
-    check_destination(uri)
-    storage = open_storage(uri)
-    if spec:
-        _check_ended(spec.job, job_store)
-    with _sole_writer(uri, job_store) as lease:
-        result = told_apart(storage, spec)
-        _check_ended(result.job, job_store)
+    with open_published(uri, job_store, spec) as published:
+        result = _with_speakers(published.result, published.storage)
         transcript = _with(checked, result, uri)
         analysis = with_linked_people(result.analysis, transcript) if result.analysis else None
-        named = result.model_copy(update={"transcript": transcript, "analysis": analysis})
-        named = named.model_copy(update={"files": result.files | write_files(named, storage)})
-        if not lease.is_held():
-            raise JobAtWorkError(f"Another process began to write to {uri} meanwhile; give the names again.")
-        write_manifest(named, storage)
+        named = published.replace(result.model_copy(update={"transcript": transcript, "analysis": analysis}))
         VoiceMemory(named.episode, uri).rename(transcript.speakers)
-        note_renamed(job_store.redis, named.job)
     return named
 
 
@@ -71,12 +50,10 @@ def told_apart(storage: Storage, spec: JobSpec | None = None) -> EpisodeResult:
     Raises:
         JobFailedError: there is no readable result, or another job's, or its speakers were not told apart.
     """
-    result = read_manifest(storage)
-    if result is None:
-        fault = "is damaged or of another version of Duet" if storage.exists(MANIFEST) else "does not exist"
-        raise JobFailedError(f"{storage.uri}/{MANIFEST} {fault}; submit the episode again.")
-    if spec and result.job != spec.job:
-        raise JobFailedError(taken(spec, result))
+    return _with_speakers(read_published(storage, spec), storage)
+
+
+def _with_speakers(result: EpisodeResult, storage: Storage) -> EpisodeResult:
     if result.transcript is None or not result.transcript.speakers:
         outcome = result.legs.get("speakers")
         why = f" ({outcome.reason.rstrip('.')})" if outcome and outcome.reason else ""
@@ -97,38 +74,15 @@ def _with(names: Mapping[str, str | None], result: EpisodeResult, uri: str) -> M
     return with_user_names(result.transcript, names)
 
 
-def _check_ended(job: str, job_store: JobStore) -> None:
-    record = job_store.get(job)
-    if record is not None and not record.state.is_final:
-        source, state = record.spec.episode.source, record.state.value
-        raise JobAtWorkError(f"Job {job} of {source} is {state}; name its speakers when it has ended.")
-
-
 def _checked(name: str | None) -> str | None:
     """Return a name without blanks around it; None for an empty one."""
     text = (name or "").strip(" ")
     if len(text) > MOST_NAME:
         raise MessageError(f"A name has at most {MOST_NAME} characters, and {_shown(text)} has {len(text)}.")
-    if not all(letter.isprintable() or letter in JOINERS for letter in text):
+    if not is_writable(text):
         raise MessageError(f"A name has no line breaks and no control characters, and {_shown(text)} has some.")
     return text or None
 
 
 def _shown(text: str) -> str:
     return text if text.isidentifier() and len(text) < 20 else ascii(text[:20] + "…" * (len(text) > 20))
-
-
-@contextmanager
-def _sole_writer(uri: str, job_store: JobStore) -> Iterator[VisitorLease]:
-    """Hold the lease on a folder, under which merges write to it too."""
-    lease = VisitorLease(job_store.redis, uri)
-    deadline = time.monotonic() + PATIENCE_S
-    with readable_errors():
-        while not lease.acquire():
-            if time.monotonic() > deadline:
-                raise JobAtWorkError(f"Another job writes to {uri}; try again in a moment.")
-            time.sleep(POLL_S)
-        try:
-            yield lease
-        finally:
-            lease.release()

@@ -15,6 +15,7 @@ from pipeline.errors import (
     AudioError,
     BrokerError,
     CancelledError,
+    ChangedMeanwhileError,
     DuetError,
     JobAtWorkError,
     JobFailedError,
@@ -23,6 +24,7 @@ from pipeline.errors import (
     StorageError,
     TransientError,
     UnexpectedError,
+    UnknownCorrectionError,
     WaitTimeoutError,
 )
 from pipeline.http.openai_errors import is_for_openai, openai_error
@@ -37,7 +39,9 @@ STATUSES: dict[type[DuetError], int] = {
     JobFailedError: 422,
     UnexpectedError: 422,
     CancelledError: 409,
+    ChangedMeanwhileError: 409,
     JobAtWorkError: 409,
+    UnknownCorrectionError: 404,
     StorageError: 502,
     BrokerError: 503,
     TransientError: 503,

@@ -13,7 +13,7 @@ from threading import Lock
 from pipeline.errors import DuetError, StorageError, TransientError
 from pipeline.http.job_responses import has_transcript
 from pipeline.results.manifest import TRANSCRIPT
-from pipeline.results.merge import read_transcript
+from pipeline.results.merge import read_shown
 from pipeline.state.job_store import INDEX, JobStore
 from pipeline.state.renamed import renamed_at
 from pipeline.storage import open_storage
@@ -224,7 +224,7 @@ def _rows(record: JobRecord) -> list[Row]:
         return []
     storage = open_storage(record.spec.uri)
     try:
-        transcript = read_transcript(record.spec, storage)
+        transcript = read_shown(record.spec, storage)
     except ValueError:
         return []
     except StorageError:

@@ -17,6 +17,7 @@ MANIFEST = "result.json"
 TRANSCRIPT = "transcript.json"
 ANALYSIS = "analysis.json"
 SPEAKERS = "speakers.json"
+CORRECTIONS = "corrections.json"
 WORK = ".work/"
 QUESTIONS = "questions"
 """Folder of the answered questions about a job, below its work folder."""
@@ -71,7 +72,33 @@ def read_product(spec: JobSpec, leg: Leg, storage: Storage) -> bytes:
     manifest = read_manifest(storage)
     if manifest and manifest.job != spec.job:
         raise StorageError(taken(spec, manifest))
+    return original_product(leg, manifest, storage) if manifest else storage.get(PRODUCTS[leg])
+
+
+def original_product(leg: Leg, manifest: EpisodeResult, storage: Storage) -> bytes:
+    """Return a leg's public product as the leg made it, without the corrections of readers.
+
+    Raises:
+        StorageError: the product does not exist.
+    """
+    original = manifest.before_corrections()
+    if leg == "whisper" and original is not manifest and original.transcript:
+        return original.transcript.as_heard().to_json()
+    if leg == "voxtral" and original is not manifest and original.analysis:
+        return original.analysis.to_json()
     return storage.get(PRODUCTS[leg])
+
+
+def read_shown_transcript(spec: JobSpec, storage: Storage) -> bytes:
+    """Return the transcript of a job in Whisper's format, with the corrections of readers.
+
+    Raises:
+        StorageError: the transcript does not exist, or another job's result has replaced it.
+    """
+    result = read_result(spec, storage) if storage.exists(CORRECTIONS) else None
+    if result and result.attempt == spec.attempt and result.uncorrected and result.transcript:
+        return result.transcript.as_heard().to_json()
+    return read_product(spec, "whisper", storage)
 
 
 def taken(spec: JobSpec, manifest: EpisodeResult) -> str:
@@ -103,7 +130,7 @@ def keep_replaced(public: EpisodeResult | None, successor: EpisodeResult, storag
     for leg, product in PRODUCTS.items():
         outcome = public.legs.get(leg)
         if outcome and outcome.status == "ok" and _is_untouched(product, public, storage):
-            storage.put(f"{folder}{product}", storage.get(product))
+            storage.put(f"{folder}{product}", original_product(leg, public, storage))
             storage.put(outcome_name(folder, leg), outcome.to_json())
     storage.put(f"{folder}{MANIFEST}", public.to_json())
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from pipeline.results.analysis import spoken_part, with_outline, with_published
 from pipeline.results.audio_link import audio_link
+from pipeline.results.corrections.files import corrected_now
 from pipeline.results.formats import FORMATS, render_all
 from pipeline.results.formats.base import TranscriptFormat
 from pipeline.results.manifest import (
@@ -14,6 +15,7 @@ from pipeline.results.manifest import (
     read_manifest,
     read_product,
     read_result,
+    read_shown_transcript,
 )
 from pipeline.results.named_speakers import with_names
 from pipeline.results.quality_gate import disagreement
@@ -96,6 +98,15 @@ def read_transcript(spec: JobSpec, storage: Storage) -> MergedTranscript:
     return flag_uncertain(MergedTranscript.from_json(read_product(spec, "whisper", storage)))
 
 
+def read_shown(spec: JobSpec, storage: Storage) -> MergedTranscript:
+    """Return the transcript of a job as its readers see it, with their corrections.
+
+    Raises:
+        StorageError: the transcript does not exist.
+    """
+    return flag_uncertain(MergedTranscript.from_json(read_shown_transcript(spec, storage)))
+
+
 def read_heard(spec: JobSpec, storage: Storage) -> MergedTranscript:
     """Return the transcript of a job as Whisper heard it, even if its speakers have been told apart since.
 
@@ -151,13 +162,14 @@ def merge_legs(
     """
     transcript = read_heard(spec, storage) if legs["whisper"].status == "ok" else None
     found = Analysis.from_json(read_product(spec, "voxtral", storage)) if legs["voxtral"].status == "ok" else None
-    analysis = with_outline(found, transcript, outline)
+    spelt = _spelt(spec, legs, transcript, storage) if transcript else None
+    analysis = with_outline(found, spelt, outline)
     analysis = with_published(analysis, published) if analysis else None
-    if transcript:
+    if transcript and spelt:
         transcript = _compared(spec, transcript, analysis, opinion)
         told_apart = _told_apart(spec, legs, storage)
         transcript = with_speakers(transcript, told_apart) if told_apart else transcript
-        analysis = add_timestamps(respell(spec, analysis, transcript), transcript) if analysis else None
+        analysis = add_timestamps(respell(spec, analysis, spelt), transcript) if analysis else None
         transcript = with_names(transcript, spec, analysis, read_manifest(storage))
         if told_apart and spec.options.remember_voices:
             known = VoiceMemory(spec.episode, spec.uri)
@@ -186,6 +198,15 @@ def merge_legs(
         figures=usage_stats(legs, record, audio_s, opinion),
         transcript=transcript,
     )
+
+
+def _spelt(
+    spec: JobSpec, legs: dict[Leg, LegOutcome], transcript: MergedTranscript, storage: Storage
+) -> MergedTranscript:
+    """Return the transcript with its corrections, whose spelling the analysis takes over."""
+    result = transcribed(spec, transcript).model_copy(update={"legs": legs})
+    done = corrected_now(result, storage)
+    return done.result.transcript if done and done.result.transcript else transcript
 
 
 def _compared(

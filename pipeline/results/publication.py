@@ -3,6 +3,7 @@
 import hashlib
 import time
 
+from pipeline.results.corrections.files import with_corrections
 from pipeline.results.formats import render_all
 from pipeline.results.manifest import (
     changed_files,
@@ -47,7 +48,7 @@ def publish(result: EpisodeResult, spec: JobSpec, storage: Storage) -> EpisodeRe
     is_public = replaces(result, public)
     if is_public:
         keep_replaced(public, result, storage)
-        result = write_results(result, storage)
+        result = write_results(with_corrections(result, storage), storage)
         write_manifest(result, storage)
         _remember_voices(result, spec, storage)
     else:

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pipeline.results.corrections.files import context_of
 from pipeline.results.known_names import KnownNames
 from pipeline.results.name_runs import name_runs, small_words
-from pipeline.types import Analysis, Context, JobSpec, Mention, MergedTranscript, Model, Respelling
+from pipeline.types import Analysis, JobSpec, Mention, MergedTranscript, Model, Respelling
 
 NOUNS_ARE_CAPITALIZED = frozenset({"de", "lb"})
 """Languages whose capitalized words are seldom names; in them only names that the model lists as such are respelt."""
@@ -27,7 +28,7 @@ def respell(spec: JobSpec, analysis: Analysis, transcript: MergedTranscript) -> 
     owners = [it.owner for it in analysis.action_items if it.owner]
     speakers = [it.speaker for it in analysis.quotes if it.speaker]
     respeller = Respeller(
-        KnownNames(transcript.text, Context.of(spec).names),
+        KnownNames(transcript.text, context_of(spec).names),
         [*mentioned, *owners, *speakers],
         only_listed=not NOUNS_ARE_CAPITALIZED.isdisjoint({analysis.language, transcript.language}),
     )

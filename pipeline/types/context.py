@@ -1,5 +1,6 @@
 """The context of an episode: the names that a model is told before it hears them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,12 +14,13 @@ class Context:
     show: str = ""
     title: str = ""
     names: tuple[str, ...] = ()
-    """The user's vocabulary, then the feed's people, then the names in its title and notes; each once."""
+    """The user's vocabulary, the spellings of the show's rules, the feed's people, and the names in its title and
+    notes; each once."""
 
     @classmethod
-    def of(cls, spec: JobSpec) -> Self:
-        """Return the context of a job."""
-        names = spec.options.vocabulary
+    def of(cls, spec: JobSpec, spellings: Iterable[str] = ()) -> Self:
+        """Return the context of a job, with the spellings of its show's replacement rules."""
+        names = tuple(dict.fromkeys((*spec.options.vocabulary, *spellings)))
         published = spec.episode.publication
         if published is None:
             return cls(names=names)

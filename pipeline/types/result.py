@@ -1,11 +1,12 @@
 """Outcomes of legs and results of jobs."""
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
 from pipeline.types.analysis import Analysis
+from pipeline.types.corrections import Uncorrected
 from pipeline.types.file_tags import FileTags
 from pipeline.types.job import Episode, JobState, Leg, Options
 from pipeline.types.merged import MergedTranscript
@@ -80,6 +81,16 @@ class EpisodeResult(Model):
     figures: UsageStats = UsageStats()
     transcript: MergedTranscript | None = None
     """The merged transcript, including the suppressed segments and their reasons."""
+    uncorrected: Annotated[Uncorrected | None, Field(exclude_if=lambda it: it is None)] = None
+    """What `corrections.json` has changed here, as it was; None if nothing is changed."""
+
+    def before_corrections(self) -> Self:
+        """Return the result as the models made it."""
+        if self.uncorrected is None:
+            return self
+        transcript = self.uncorrected.transcript(self.transcript) if self.transcript else None
+        analysis = self.uncorrected.analysis(self.analysis) if self.analysis else None
+        return self.model_copy(update={"transcript": transcript, "analysis": analysis, "uncorrected": None})
 
     @property
     def title(self) -> str:

@@ -4,6 +4,8 @@ import re
 import unicodedata
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+JOINERS = "\u200c\u200d"
+"""Characters without width that some scripts need within a word."""
 _UNSAFE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -33,3 +35,8 @@ def safe(text: str) -> str:
 def safe_line(text: str) -> str:
     """Return a name without what would end its line or move it to another column of a table."""
     return re.sub(r"[\t\n]", REPLACEMENT, safe(text))
+
+
+def is_writable(text: str) -> bool:
+    """Return whether a text that a user gives has neither line breaks nor control characters."""
+    return all(letter.isprintable() or letter in JOINERS for letter in text)

@@ -6,7 +6,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.errors import StorageError
-from pipeline.results.manifest import PRODUCTS, is_untouched, outcome_name, product_name, read_manifest, work_folder
+from pipeline.results.manifest import (
+    is_untouched,
+    original_product,
+    outcome_name,
+    product_name,
+    read_manifest,
+    work_folder,
+)
 from pipeline.storage import Storage
 from pipeline.types import JobSpec, Leg, LegOutcome, SecondOpinion
 
@@ -80,7 +87,7 @@ def _merged_outcome(storage: Storage, spec: JobSpec, leg: Leg) -> LegOutcome | N
     outcome = manifest.legs.get(leg)
     if outcome is None or outcome.status != "ok" or not is_untouched(leg, manifest, storage):
         return None
-    storage.put(product_name(spec, leg), storage.get(PRODUCTS[leg]))
+    storage.put(product_name(spec, leg), original_product(leg, manifest, storage))
     return outcome
 
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pipeline.cli import app
-from pipeline.client import naming
+from pipeline.client import published_results
 from pipeline.client.naming import name_speakers
 from pipeline.errors import DuetError, JobAtWorkError, JobFailedError, MessageError
 from pipeline.http.transcript_index import TranscriptIndex
@@ -156,7 +156,7 @@ def test_a_job_whose_place_another_has_taken_is_refused(spec: JobSpec, job_store
 def test_a_running_job_is_refused(spec: JobSpec, job_store: JobStore) -> None:
     job_store.begin(spec)
 
-    with pytest.raises(JobAtWorkError, match="is submitted; name its speakers when it has ended"):
+    with pytest.raises(JobAtWorkError, match="is submitted; change its result when it has ended"):
         name_speakers(spec.uri, {"S1": "Ada"}, job_store)
 
 
@@ -173,7 +173,7 @@ def test_a_merge_into_the_same_folder_is_waited_for(
 
     # When it takes long, then that is said
     with monkeypatch.context() as patch:
-        patch.setattr(naming, "PATIENCE_S", 0.0)
+        patch.setattr(published_results, "PATIENCE_S", 0.0)
         with pytest.raises(JobAtWorkError, match="Another job writes to"):
             name_speakers(spec.uri, {"S1": "Ada"}, job_store)
 

@@ -14,7 +14,7 @@ from pipeline.client.retention.redis_keys import counting_keys, lease_keys, resu
 from pipeline.client.retention.remote_copies import note_forgotten
 from pipeline.errors import JobAtWorkError, StorageError
 from pipeline.results.formats import FORMATS
-from pipeline.results.manifest import ANALYSIS, MANIFEST, TRANSCRIPT, WORK, read_manifest
+from pipeline.results.manifest import ANALYSIS, CORRECTIONS, MANIFEST, TRANSCRIPT, WORK, read_manifest
 from pipeline.results.voices import forget_voices
 from pipeline.state.batch_store import BatchStore
 from pipeline.state.job_store import JobStore
@@ -26,7 +26,7 @@ from pipeline.storage.encodings import uri_of
 from pipeline.types import JobSpec
 from pipeline.types.records import JobRecord
 
-OURS = frozenset({MANIFEST, TRANSCRIPT, ANALYSIS, *(form.file for form in FORMATS.values())})
+OURS = frozenset({MANIFEST, TRANSCRIPT, ANALYSIS, CORRECTIONS, *(form.file for form in FORMATS.values())})
 """Names of the files that Duet writes to an episode's folder; other files are never removed."""
 COUNTING_S = 7 * 24 * 3600
 """Seconds for which Celery may still count the legs of a cancelled job with queued messages."""

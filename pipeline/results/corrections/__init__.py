@@ -1,0 +1,1 @@
+"""Corrections of a result by its readers and by the replacement rules of its show."""

@@ -1,0 +1,106 @@
+"""New words in the time of old ones."""
+
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from itertools import accumulate
+from typing import NamedTuple
+
+from pipeline.types import MergedWord
+
+_EACH = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+"""Letters that are words of their own: Chinese characters and Japanese kana."""
+_TOKEN = re.compile(rf"\s*(?:[{_EACH}][^\w\s]*|[^\s{_EACH}]+)")
+MILLISECONDS = 3
+
+
+class Placed(NamedTuple):
+    """A word of a transcript."""
+
+    word: MergedWord
+    is_new: bool = False
+    """Whether a correction wrote it."""
+
+    @property
+    def letters(self) -> str:
+        """The word without blanks."""
+        return "".join(self.word.word.split())
+
+
+Indexed = tuple[int, Placed]
+"""A word with the index of its segment."""
+
+
+def replaced(old: Sequence[Indexed], text: str) -> list[Indexed]:
+    """Return the words of a text in the place of others, each in the segment, and of the speaker, at its time.
+
+    Words that both have keep their times, and so do as many words as there were. Others share the time of those that
+    they replace by their length.
+
+    Args:
+        old: neighbouring words with the indices of their segments; at least one.
+        text: the new text.
+    """
+    new = _tokens(text, old[0][1].word.word)
+    found: list[Indexed] = []
+    for start, end, first, last in _blocks([it.letters for _, it in old], new):
+        if end - start == last - first:
+            found += [_spelt(it, token) for it, token in zip(old[start:end], new[first:last], strict=True)]
+        elif first < last:
+            found += _spread(old[start:end], new[first:last])
+    return found
+
+
+def _blocks(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int, int, int]]:
+    """Return pairs of runs of words, each as start and end in both; the old one is never empty.
+
+    Added words belong to the word before them, or else to the one after them, as they have no time of their own.
+    """
+    if len(old) == len(new):
+        return [(0, len(old), 0, len(new))]
+    found: list[tuple[int, int, int, int]] = []
+    added = 0
+    for tag, start, end, first, last in SequenceMatcher(None, old, [it.strip() for it in new], False).get_opcodes():
+        if tag == "insert" and found:
+            found[-1] = (*found[-1][:3], last)
+        elif tag == "insert":
+            added = last
+        elif tag == "equal":
+            found += [(start + n, start + n + 1, first + n, first + n + 1) for n in range(end - start)]
+        else:
+            found.append((start, end, first, last))
+    if added:
+        found[0] = (*found[0][:2], 0, found[0][3])
+    return found
+
+
+def _tokens(text: str, before: str) -> list[str]:
+    """Return the words of a text, each with the blank in front of it; the first begins as the old one did."""
+    joined = re.sub(rf"(?<=[{_EACH}])\s+(?=[{_EACH}])", "", text.strip())
+    return _TOKEN.findall((" " if before[:1].isspace() else "") + joined)
+
+
+def _spelt(old: Indexed, token: str) -> Indexed:
+    """Return a word with another spelling, at its time."""
+    index, placed = old
+    if token.strip() == placed.letters:
+        return old
+    return index, _new(placed.word, word=token)
+
+
+def _spread(old: Sequence[Indexed], tokens: Sequence[str]) -> list[Indexed]:
+    """Return words that share the time of others by their length."""
+    start_s = old[0][1].word.start_s
+    span_s = max(0.0, max(it.word.end_s for _, it in old) - start_s)
+    ends = list(accumulate(len(it.strip()) for it in tokens))
+    times = [round(start_s + span_s * end / ends[-1], MILLISECONDS) for end in (0, *ends)]
+    found: list[Indexed] = []
+    for token, own_s, end_s in zip(tokens, times, times[1:], strict=False):
+        index, placed = next((it for it in reversed(old) if it[1].word.start_s <= (own_s + end_s) / 2), old[0])
+        found.append((index, _new(placed.word, word=token, start_s=own_s, end_s=end_s)))
+    return found
+
+
+def _new(old: MergedWord, **fields: object) -> Placed:
+    """Return a word that a reader wrote, so that nobody doubts it."""
+    return Placed(old.model_copy(update={"probability": 1.0, "agreement": None, **fields}), is_new=True)

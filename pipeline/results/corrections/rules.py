@@ -1,0 +1,77 @@
+"""Replacement rules: the words of a transcript that they change, and the spellings that models are told."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from pipeline.results.corrections.editor import Editor
+from pipeline.types.corrections import Rule
+
+_NO_BLANKS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+"""Letters of scripts without blanks between words."""
+_LETTER = rf"[^\W{_NO_BLANKS}]"
+_STARTS = rf"(?<!{_LETTER})(?<!{_LETTER}[-'’])"
+_ENDS = rf"(?!{_LETTER}|-{_LETTER}|['’](?!s\b){_LETTER})"
+"""Not within a word such as `can't` or `well-known`; only `'s` may follow."""
+
+
+class Match(NamedTuple):
+    """Words that a rule changes."""
+
+    start_s: float
+    was: str
+    becomes: str
+    rule: Rule
+
+
+def rules_of(rules: Iterable[Rule], show: str) -> list[Rule]:
+    """Return the rules for a show, before those for all shows."""
+    name = " ".join(show.casefold().split())
+    found = [it for it in rules if it.key[0] in (name, "")]
+    return sorted(found, key=lambda it: not it.show)
+
+
+def matches(editor: Editor, rules: Sequence[Rule]) -> Iterator[Match]:
+    """Yield the words that rules change, in order; never those that a correction wrote.
+
+    All rules read the text as it was, so that none changes what another wrote. Of several that fit at a place, the
+    longest does.
+    """
+    if not rules:
+        return
+    placed = [it for _, it in editor.words()]
+    text = "".join(it.word.word for it in placed)
+    folded = text.casefold()
+    ordered = [it for it in sorted(rules, key=lambda it: -len(it.was)) if it.was.split()[0].casefold() in folded]
+    ends = list(accumulate(len(it.word.word) for it in placed))
+    owners = [number for number, it in enumerate(placed) for _ in it.word.word]
+    done = -1
+    for found in re.finditer("|".join(f"({_pattern(rule)})" for rule in ordered) or "(?!)", text):
+        first, last = owners[found.start()], owners[found.end() - 1]
+        words = placed[first : last + 1]
+        is_one_voice = len({it.word.speaker for it in words}) == 1
+        if first <= done or not is_one_voice or any(it.is_new for it in words) or _is_torn(text, found.end()):
+            continue
+        done = last
+        rule = ordered[(found.lastindex or 1) - 1]
+        before = text[ends[first] - len(placed[first].word.word) : found.start()].strip()
+        after = text[found.end() : ends[last]].strip()
+        was = " ".join("".join(it.word.word for it in words).split())
+        is_word = rule.becomes or any(map(str.isalnum, before + after))
+        becomes = f"{before}{rule.becomes}{after}" if is_word else ""
+        if was != becomes:
+            yield Match(words[0].word.start_s, was, becomes, rule)
+
+
+def _pattern(rule: Rule) -> str:
+    """Return the regular expression of a rule's words."""
+    words = r"\s+".join(map(re.escape, rule.was.split()))
+    has_own_capitals = rule.was not in (rule.was.lower(), rule.was.upper())
+    return f"{_STARTS}{words}{_ENDS}" if has_own_capitals else f"{_STARTS}(?i:{words}){_ENDS}"
+
+
+def _is_torn(text: str, end: int) -> bool:
+    """Return whether a mark goes on with the last letter before a place."""
+    return unicodedata.category(text[end : end + 1] or " ").startswith("M")

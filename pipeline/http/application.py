@@ -10,13 +10,17 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from pipeline.http import (
+    downloads,
     event_routes,
     health,
     home,
+    job_abouts,
+    job_actions,
     job_routes,
     metrics,
     openai_compatible,
     openai_models,
+    overview,
     player_routes,
     problem_responses,
     question_routes,
@@ -25,12 +29,14 @@ from pipeline.http import (
     session,
     speaker_routes,
     transcription_routes,
+    tus,
     uploads,
 )
 from pipeline.http.cors import with_cors
 from pipeline.http.health import Readiness
 from pipeline.http.housekeeping import clean_up_regularly
 from pipeline.http.job_feed import JobFeed
+from pipeline.http.job_lists import JobLists
 from pipeline.http.job_requests import Limiters
 from pipeline.http.request_ids import RequestIds
 from pipeline.http.transcript_index import TranscriptIndex
@@ -73,17 +79,24 @@ def make_application(to: str, *, is_private: bool) -> ASGIApp:
     application.state.is_private = is_private
     application.state.keys_seen = ApiKeysSeen()
     application.state.index = TranscriptIndex(settings().cache_dir / "transcripts.sqlite")
+    application.state.lists = JobLists()
+    application.state.abouts = job_abouts.AboutCache()
     application.state.readiness = Readiness(destination)
     for module in (
         transcription_routes,
         openai_compatible,
         openai_models,
         job_routes,
+        job_actions,
+        job_abouts,
+        downloads,
+        tus,
         question_routes,
         speaker_routes,
         event_routes,
         player_routes,
         search,
+        overview,
         session,
         health,
         metrics,

@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterable, Iterator
 from contextlib import aclosing
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from pipeline.http.auth import caller
@@ -14,6 +15,12 @@ from pipeline.http.problem_responses import responses
 from pipeline.types.records import JobRecord
 
 router = APIRouter(tags=["jobs"], dependencies=[Depends(caller)])
+
+
+AtMost = Annotated[
+    int | None,
+    Query(ge=1, le=1000, description="Number of jobs to tell of at once; an event `more` has the number of others."),
+]
 
 
 class EventStream:
@@ -51,13 +58,16 @@ async def job_events(request: Request, record: Known) -> AsyncIterable[ServerSen
 
 
 @router.get("/events", response_class=EventSourceResponse, responses=responses())
-async def all_events(request: Request) -> AsyncIterable[ServerSentEvent]:
+async def all_events(request: Request, at_most: AtMost = None) -> AsyncIterable[ServerSentEvent]:
     """Stream the events of all running or changing jobs, without an end."""
     stream, live = EventStream(request), _job_feed(request)
-    async with aclosing(live.follow()) as records:
-        async for found in records:
-            for event in stream.events(found):
-                yield event
+    async with aclosing(live.follow_all(at_most)) as pages:
+        async for records, left_out in pages:
+            for found in records:
+                for event in stream.events(found):
+                    yield event
+            if left_out:
+                yield ServerSentEvent(event="more", data={"left_out": left_out})
 
 
 def _job_feed(request: Request) -> JobFeed:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from pathlib import Path
 
 from anyio import to_thread
 from fastapi import FastAPI
@@ -23,7 +22,7 @@ async def clean_up_regularly(application: FastAPI) -> None:
     """Clean up every `INTERVAL_S` until cancelled."""
     while True:
         try:
-            await to_thread.run_sync(_clean_up, application.state.uploads, application.state.index)
+            await to_thread.run_sync(_clean_up, application)
         except DuetError as error:
             logger.warning("Leftover files are removed later. %s", error)
         except Exception:
@@ -31,9 +30,11 @@ async def clean_up_regularly(application: FastAPI) -> None:
         await asyncio.sleep(INTERVAL_S)
 
 
-def _clean_up(folder: Path, index: TranscriptIndex) -> None:
+def _clean_up(application: FastAPI) -> None:
+    index: TranscriptIndex = application.state.index
+    application.state.lists.catalogue.cards(job_store())  # so that the first filter of a list need not read them all
     clear_cache(time.time())
     clear_forgotten(job_store().redis)
-    if count := uploads.sweep(folder, job_store()):
+    if count := uploads.sweep(application.state.uploads, job_store()):
         logger.info("%d uploads were removed that no job reads.", count)
     index.fill(job_store())  # removes the transcripts of forgotten episodes

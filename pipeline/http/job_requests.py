@@ -17,6 +17,7 @@ from pipeline.errors import AudioError, BrokerError, StorageError
 from pipeline.http import multipart
 from pipeline.http.problem_responses import to_validation_error
 from pipeline.http.redis_clients import job_store
+from pipeline.http.resumable_upload import ResumableUpload
 from pipeline.http.uploads import UploadedFile
 from pipeline.messaging.priorities import SINGLE
 from pipeline.sources import Source, find_one
@@ -29,6 +30,8 @@ UPLOADS_AT_ONCE = 8
 DOWNLOADS_AT_ONCE = 16
 DOWNLOADS_OF_ONE = 4
 """Downloads of one caller at once."""
+UPLOAD = "upload"
+SEND_ONE = "Send either the audio as `file`, or its address as `url`, or the id of a complete `upload`."
 SUBFOLDERS: dict[tuple[ModelLeg, ...], str] = {
     MODEL_LEGS: "hybrid",
     ("whisper",): "transcribe",
@@ -46,6 +49,8 @@ class JobForm(Options):
 
     url: Annotated[str, Field(pattern=r"^(https?|s3)://[^\s]+$", max_length=2000)] | None = None
     """URL of the audio, `https://` or `s3://`, instead of `file`."""
+    upload: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
+    """Id of a complete upload of `/uploads` (the tus protocol), instead of `file`."""
     force: bool = False
     """Process the audio again, even if results exist."""
     priority: int = Field(default=SINGLE, ge=0, le=9)
@@ -75,12 +80,21 @@ async def received(
 ) -> JobRequest:
     """Return the job request in a request's body; its file has been written to disk."""
     fields, upload = await multipart.read(request, request.app.state.uploads, form)
+    if upload is None and isinstance(name := (fields.pop(UPLOAD, None) or [None])[0], str):
+        if fields.get("url"):
+            raise HTTPException(422, SEND_ONE)
+        upload = await to_thread.run_sync(_resumed, request, name)
+        return understand(fields, upload)  # it stays, so that a request with a mistake can be made again
     try:
         return understand(fields, upload)
     except BaseException:
         if upload:
             await to_thread.run_sync(upload.clear_away, None)
         raise
+
+
+def _resumed(request: Request, name: str) -> UploadedFile:
+    return ResumableUpload.find(request.app.state.uploads, name, request.state.caller).finished()
 
 
 async def submitted(request: Request, asked: JobRequest) -> Job:
@@ -98,7 +112,7 @@ def _submit(asked: JobRequest, to: str) -> Job:
     try:
         job = submit(
             upload or _found(str(asked.source)),
-            join(to, _subfolder(asked.options)),
+            join(to, subfolder(asked.options)),
             asked.options,
             force=asked.force,
             priority=asked.priority,
@@ -124,7 +138,7 @@ def _found(url: str) -> Source:
         raise AudioError(str(error)) from None  # the client's URL is wrong, not our storage
 
 
-def _subfolder(options: Options) -> str:
+def subfolder(options: Options) -> str:
     """Return the subfolder of the destination for the given options; each set of options has its own."""
     own = options.model_dump(mode="json", exclude_defaults=True, exclude={"legs"})
     digest = hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:8]
@@ -134,8 +148,8 @@ def _subfolder(options: Options) -> str:
 def order(fields: multipart.Fields, upload: UploadedFile | None, *, legs: tuple[ModelLeg, ...]) -> JobRequest:
     """Return the job request in a form or JSON object; 422 if it is invalid."""
     asked = _asked(fields)
-    if (asked.url is None) == (upload is None):
-        raise HTTPException(422, "Send either the audio as `file`, or its address as `url`.")
+    if (asked.url is None) == (upload is None) or asked.upload:
+        raise HTTPException(422, SEND_ONE)
     options = Options.model_validate(asked.model_dump(include=set(Options.model_fields)) | {"legs": legs})
     return JobRequest(
         upload or asked.url or "", options, asked.force, asked.priority, asked.on_transcribed, asked.on_completed
@@ -191,11 +205,16 @@ def body(example: str) -> dict[str, Any]:
     fields: dict[str, Any] = JobForm.model_json_schema()["properties"]
     fields.pop("legs")
     fields["speakers"]["anyOf"].insert(0, {"type": "string", "enum": ["on", "off"]})  # as a form writes it
-    optional = {name: it for name, it in fields.items() if name != "url"}
+    optional = {name: it for name, it in fields.items() if name not in ("url", UPLOAD)}
     address = {"type": "string", "pattern": r"^(https?|s3)://[^\s]+$", "maxLength": 2000}
     file = {"type": "string", "format": "binary", "description": "Audio or video, of any kind that FFmpeg reads."}
     form = {"type": "object", "properties": {"file": file, **optional}, "required": ["file"]}
-    sheet = {"type": "object", "properties": {"url": address, **optional}, "required": ["url"]}
+    upload = fields[UPLOAD]["anyOf"][0] | {"description": fields[UPLOAD]["description"]}
+    sheet = {
+        "type": "object",
+        "properties": {"url": address, UPLOAD: upload, **optional},
+        "oneOf": [{"required": ["url"]}, {"required": [UPLOAD]}],
+    }
     return {
         "requestBody": {
             "required": True,

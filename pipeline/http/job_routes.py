@@ -9,13 +9,14 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Res
 from pipeline.client.job import Job
 from pipeline.client.retention.removal import Remover
 from pipeline.http.auth import caller
+from pipeline.http.job_catalogue import Group, JobFilter
+from pipeline.http.job_lists import JobLists, Listed
 from pipeline.http.job_responses import JobView, Page, Removed, has_result, has_transcript, view
 from pipeline.http.problem_responses import responses
 from pipeline.http.redis_clients import job_store
 from pipeline.http.transcript_index import TranscriptIndex
 from pipeline.results.formats import TranscriptName
 from pipeline.results.merge import read_form
-from pipeline.state.job_store import INDEX
 from pipeline.storage import content_type, open_storage
 from pipeline.types import EpisodeResult, JobSpec
 from pipeline.types.records import JobRecord
@@ -44,21 +45,34 @@ async def job_record(job: Id) -> JobRecord:
 Known = Annotated[JobRecord, Depends(job_record)]
 
 
-@router.get("/jobs", responses=responses())
+@router.get("/jobs", responses=responses(404))
 async def list_jobs(
     request: Request,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
     offset: Annotated[int, Query(ge=0, le=10**9, description="Number of newest jobs to skip.")] = 0,
+    state: Annotated[Group | None, Query(description="Only jobs in these states.")] = None,
+    show: Annotated[str, Query(max_length=500, description="Only jobs of the show with this name.")] = "",
+    text: Annotated[str, Query(max_length=200, description="Words in title, show or file name.")] = "",
+    batch: Annotated[str, Query(max_length=40, description="Only jobs of the batch with this id.")] = "",
 ) -> Page:
     """List the jobs of all callers, newest first."""
-    count, records = await to_thread.run_sync(_newest, offset, limit)
-    return Page(jobs=[view(record, request) for record in records], count=count)
+    lists: JobLists = request.app.state.lists
+
+    def page() -> tuple[int, list[Listed]]:
+        own = job_store()
+        jobs = lists.jobs_of(own, batch) if batch else None
+        return lists.page(own, JobFilter(state, show, text, jobs), offset, limit)
+
+    count, records = await to_thread.run_sync(page)
+    return Page(jobs=[view(record, request, place) for record, place in records], count=count)
 
 
 @router.get("/jobs/{job}", responses=responses(404))
 async def get_job(request: Request, record: Known) -> JobView:
-    """Return a job's state and progress."""
-    return view(record, request)
+    """Return a job's state, progress and place in the queue."""
+    lists: JobLists = request.app.state.lists
+    ((_, place),) = await to_thread.run_sync(lambda: lists.with_places(job_store(), [record]))
+    return view(record, request, place)
 
 
 @router.delete("/jobs/{job}", responses=responses(404, 409, 502))
@@ -120,12 +134,6 @@ def missing(record: JobRecord, what: str) -> HTTPException:
     return HTTPException(
         409, f"Job {record.spec.job} is {record.state.value}; {events} tells when its {what} is there."
     )
-
-
-def _newest(offset: int, limit: int) -> tuple[int, list[JobRecord]]:
-    own = job_store()
-    ids = own.redis.zrevrange(INDEX, offset, offset + limit - 1)
-    return own.redis.zcard(INDEX), [record for record in own.get_many(ids) if record]
 
 
 def _remove(job: str, index: TranscriptIndex) -> Removed:

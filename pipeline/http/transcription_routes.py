@@ -22,7 +22,9 @@ Wait = Annotated[
     float | None,
     Query(ge=0, le=LONGEST_S, description="Seconds to wait for the result; at most the server's own limit."),
 ]
-OTHERS = responses(400, 413, 415, 507) | {202: {"description": "It is at work; `links` say where.", "model": Answer}}
+OTHERS = responses(400, 404, 409, 413, 415, 507) | {
+    202: {"description": "It is at work; `links` say where.", "model": Answer}
+}
 
 
 @router.post("/transcribe", openapi_extra=body(EXAMPLE), responses=OTHERS)

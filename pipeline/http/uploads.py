@@ -76,7 +76,7 @@ class Upload:
             self._folder.mkdir(parents=True)
             self._file = (self._folder / UNFINISHED).open("xb")
         except OSError as error:
-            raise _no_room(error) from None
+            raise no_room(error) from None
 
     def write(self, data: bytes) -> None:
         """Write the next bytes; 413 if they are too many, 415 if they are not audio, 507 if the disk is full."""
@@ -92,7 +92,7 @@ class Upload:
         try:
             self._file.write(data)
         except OSError as error:
-            raise _no_room(error) from None
+            raise no_room(error) from None
 
     def finish(self) -> UploadedFile:
         """Return the complete file."""
@@ -102,7 +102,7 @@ class Upload:
             self._file.close()
             (self._folder / UNFINISHED).replace(path)
         except OSError as error:
-            raise _no_room(error) from None
+            raise no_room(error) from None
         return UploadedFile(path, self.name, self._digest.hexdigest()[:EPISODE_HEX_DIGITS], self._size_bytes)
 
     def drop(self) -> None:
@@ -167,7 +167,8 @@ def sweep(folder: Path, job_store: JobStore) -> int:
     return len(old)
 
 
-def _no_room(error: OSError) -> HTTPException:
+def no_room(error: OSError) -> HTTPException:
+    """Return the answer for bytes that cannot be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return HTTPException(507, "The server has no room for this upload; try again when it has.")
     return HTTPException(500, f"The upload cannot be kept: {error.strerror}.")

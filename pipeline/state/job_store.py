@@ -88,7 +88,7 @@ class JobStore:
         """End a job as failed by its id and attempt alone. Return False if it has ended already."""
         return self._move(job, attempt, JobState.FAILED, {"reason": reason, "ended_at": time.time()}, counts)
 
-    def note(self, spec: JobSpec, **fields: object) -> bool:
+    def note(self, spec: JobSpec, /, **fields: object) -> bool:
         """Write fields of a job. Return False if it has ended already."""
         return self._apply(spec.job, _move(spec.job, spec.attempt, "", 0, fields))
 

@@ -3,6 +3,7 @@
 from contextlib import ExitStack
 from mimetypes import guess_type
 from pathlib import Path
+from typing import get_args
 
 from anyio import CancelScope, to_thread
 from fastapi import APIRouter, Depends, HTTPException, Request
@@ -12,18 +13,19 @@ from starlette.types import Receive, Scope, Send
 from pipeline.client.job import Job
 from pipeline.errors import StorageError
 from pipeline.http.auth import caller
-from pipeline.http.job_responses import has_result
+from pipeline.http.job_responses import has_result, links
 from pipeline.http.job_routes import KEPT, Known, missing
 from pipeline.http.problem_responses import responses
 from pipeline.http.redis_clients import job_store
-from pipeline.results.player import page
+from pipeline.results.formats import TranscriptName
+from pipeline.results.player import Served, page
 from pipeline.storage import is_local, open_object, path_of
 from pipeline.types import JobSpec
 
 router = APIRouter(tags=["jobs"], dependencies=[Depends(caller)])
 POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; media-src 'self' blob:; "
-    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
+    "media-src 'self' blob:; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """The policy allows inline script and style, as the player is one file; it escapes all text of the transcript."""
 
@@ -34,8 +36,11 @@ async def get_player(request: Request, record: Known) -> HTMLResponse:
     if not has_result(record):
         raise missing(record, "player")
     result = await to_thread.run_sync(Job(record.spec, job_store()).result, 0.0)
-    audio = f"{request.scope.get('root_path', '')}/jobs/{record.spec.job}/audio"
-    return HTMLResponse(page(result, audio), headers=KEPT | {"Content-Security-Policy": POLICY})
+    root = request.scope.get("root_path", "")
+    at = links(record, root)
+    files = {form: url for form, url in at.items() if form in get_args(TranscriptName)}
+    served = Served(api=at["self"], home=f"{root}/", files=files)
+    return HTMLResponse(page(result, at["audio"], served), headers=KEPT | {"Content-Security-Policy": POLICY})
 
 
 @router.get(

@@ -11,8 +11,6 @@ from pipeline.types.time_format import hms
 COLOURS = 8
 SHAPES = ("circle", "square", "hexagon")
 """Shapes of the marks; with `COLOURS`, 24 speakers have marks of their own."""
-OPEN_UP_TO = 8
-"""Number of speakers up to which their talk times are shown at once; those of more are unfolded by the reader."""
 NARROWEST = 1 / 800
 """Width of the shortest turn as a share of the lane, so that it is seen in an episode of hours."""
 
@@ -40,47 +38,40 @@ class Cast:
         return f"<section {shown}><h3>{name}</h3>\n{paragraphs}</section>"
 
     def talk_times(self) -> str:
-        """Return the HTML of a list with each speaker's time and share, as text and as a bar."""
+        """Return the HTML of buttons that show a speaker's turns, each with time and share."""
         if not self._speakers:
             return ""
         total_s = sum(it.talk_s for it in self._speakers) or 1.0
-        rows = "".join(
-            f'<li class="{self._look(it)}">{self._named(it)} <span class="time">{hms(it.talk_s)}'
-            f' ({100 * it.talk_s / total_s:.0f} %)</span><i style="width: {it.talk_s / total_s:.1%}"></i></li>'
-            for it in self._speakers
+        rows = "".join(self._row(it, total_s) for it in self._speakers)
+        return (
+            '<h2>Who speaks</h2><div id="voices" role="group" aria-label="Show the turns of">'
+            f'<button type="button" id="all" aria-pressed="true">Everybody</button>{rows}</div>'
         )
-        is_open = " open" if len(self._speakers) <= OPEN_UP_TO else ""
-        return f'<details id="talk"{is_open}><summary><h2>Who speaks</h2></summary><ol>{rows}</ol></details>'
 
-    def controls(self) -> str:
-        """Return the HTML of the lane with all turns, and of the buttons that show some speakers' turns only."""
+    def _row(self, it: Speaker, total_s: float) -> str:
+        share = it.talk_s / total_s
+        return (
+            f'<button type="button" class="{self._look(it)}" data-speaker="{html.escape(it.id)}" aria-pressed="false">'
+            f'{self._named(it)} <span class="time">{hms(it.talk_s)} ({100 * share:.0f} %)</span>'
+            f'<i style="width: {share:.1%}"></i></button>'
+        )
+
+    def lane(self) -> str:
+        """Return an SVG with one row for each speaker; one path holds all turns of a row, as there may be thousands."""
         if not self._speakers:
             return ""
-        buttons = "".join(
-            f'<button type="button" class="{self._look(it)}" data-speaker="{html.escape(it.id)}" aria-pressed="false">'
-            f"{self._named(it)}</button>"
-            for it in self._speakers
-        )
-        return (
-            f"{self._lane()}\n"
-            '<div id="voices" role="group" aria-label="Show the turns of">'
-            f'<button type="button" aria-pressed="true">All</button>{buttons}</div>'
-        )
-
-    def _lane(self) -> str:
-        """Return an SVG with one row for each speaker; one path holds all turns of a row, as there may be thousands."""
         turns: dict[str, list[SpeakerTurn]] = {it.id: [] for it in self._speakers}
         for turn in self._turns:
             turns.get(turn.speaker, []).append(turn)
         rows = "".join(
             f'<path class="{self._look(it)}" data-speaker="{html.escape(it.id)}" '
-            f'd="{self._path(turns[it.id], place)}"><title>{html.escape(self._labels[it.id])}</title></path>'
+            f'd="{self._path(turns[it.id], place)}"/>'
             for place, it in enumerate(self._speakers)
         )
         return (
-            f'<div id="lane" data-length="{self._audio_s:.2f}" style="--rows: {len(self._speakers)}">'
-            f'<svg viewBox="0 0 {self._audio_s:.2f} {len(self._speakers)}" preserveAspectRatio="none" role="img" '
-            f'aria-label="The speakers\' turns along the episode">{rows}</svg><i id="playhead"></i></div>'
+            f'<div id="lane" style="--rows: {len(self._speakers)}"><svg '
+            f'viewBox="0 0 {self._audio_s:.2f} {len(self._speakers)}" preserveAspectRatio="none" aria-hidden="true">'
+            f"{rows}</svg></div>"
         )
 
     def _path(self, turns: Iterable[SpeakerTurn], row: int) -> str:

@@ -33,7 +33,7 @@ const Corrections = (() => {
   }
 
   function show(answer) {
-    changes = answer.corrections;
+    changes = answer.corrections.filter((it) => !it.undone);
     find("changes").hidden = !changes.length;
     find("changes").textContent = `Changes (${changes.length})`;
     history.querySelector("ol").replaceChildren(...[...changes].reverse().map(row));
@@ -42,7 +42,7 @@ const Corrections = (() => {
     const becomes = it.becomes ? element("ins", it.becomes) : "(removed)";
     const button = element("button", "Undo", { type: "button", "aria-label": `Undo: ${it.becomes || "removed"} for ${it.was}` });
     button.addEventListener("click", () => undo(it));
-    const who = [clockTime(it.start_s), it.kind === "chapter" ? "chapter" : "", it.by, new Date(it.at).toLocaleString(), it.applied ? "" : "no longer fits the text"];
+    const who = [clockTime(it.start_s), it.kind === "chapter" ? "chapter" : "", it.rule ? `rule “${it.rule}”` : it.by, new Date(it.at).toLocaleString(), it.applied ? "" : "no longer fits the text"];
     return element("li", [element("span", [element("del", it.was), " → ", becomes]), button, element("small", who.filter(Boolean).join(" · "))]);
   }
 

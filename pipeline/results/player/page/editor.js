@@ -3,11 +3,14 @@ const Editor = (() => {
   const dialog = find("editor"), field = find("becomes"), whole = find("whole");
   let words = null, save = null;
 
+  const MOST_RULE = 100;
+
   function open(title, text, saving) {
     find("editor-title").textContent = title;
     field.value = text;
     save = saving;
-    whole.hidden = true;
+    whole.hidden = find("always-row").hidden = true;
+    find("always").checked = false;
     find("refusal").hidden = true;
     if (!dialog.open) dialog.showModal();
     field.focus();
@@ -17,7 +20,11 @@ const Editor = (() => {
     words = [first, last];
     const was = Words.between(first, last);
     const start = Number(Words.all[first].dataset.t);
-    open(`Correct the text at ${clockTime(start)}`, was, (becomes) => Corrections.change({ kind: "words", start_s: start, was, becomes }));
+    open(`Correct the text at ${clockTime(start)}`, was, (becomes) => {
+      const always = find("always").checked ? { always: true } : {};
+      return Corrections.change({ kind: "words", start_s: start, was, becomes, ...always });
+    });
+    find("always-row").hidden = was.length > MOST_RULE;
     const [from, to] = Words.segment(first);
     whole.hidden = from === first && to <= last;
   }

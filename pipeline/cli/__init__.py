@@ -10,6 +10,7 @@ from pipeline.cli.ask import ask
 from pipeline.cli.beat import beat
 from pipeline.cli.bench import bench
 from pipeline.cli.cancel import cancel
+from pipeline.cli.correct import correct
 from pipeline.cli.doctor import doctor
 from pipeline.cli.down import down
 from pipeline.cli.export import export
@@ -53,6 +54,7 @@ app.command(epilog="Example: duet ls s3://bucket/prefix")(ls)
 app.command(epilog="Example: duet show garden-hour --in results")(show)
 app.command(epilog="Example: duet ask garden-hour 'Which tree is it about?'")(ask)
 app.command(epilog="Example: duet name garden-hour S1='Ada Example' S2='Tom Reed'")(name)
+app.command(epilog="Example: duet correct garden-hour transcript.srt")(correct)
 app.command(epilog='Example: duet up, and in another window: python -c "from pipeline import submit; ..."')(up)
 app.command(epilog="Example: duet down")(down)
 app.command(epilog="Example: DUET_BROKER_URL=redis://host:6379/0 duet worker whisper")(worker)

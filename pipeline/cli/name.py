@@ -47,7 +47,7 @@ def name(
         from pipeline.storage import open_storage
 
         job_store = JobStore()
-        uri, spec = _place_of(episode, place, job_store)
+        uri, spec = place_of(episode, place, job_store)
         result = name_speakers(uri, given, job_store, spec) if given else told_apart(open_storage(uri), spec)
     _print(result, uri, as_json=as_json)
 
@@ -65,7 +65,7 @@ def _parsed(names: Sequence[str]) -> dict[str, str | None]:
     return given
 
 
-def _place_of(episode: str, place: str, job_store: "JobStore") -> "tuple[str, JobSpec | None]":
+def place_of(episode: str, place: str, job_store: "JobStore") -> "tuple[str, JobSpec | None]":
     """Return the URI of an episode's folder, and its job if that was named."""
     from pipeline.client.library import find_episode
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from pipeline.http import (
+    correction_routes,
     downloads,
     event_routes,
     health,
@@ -93,6 +94,7 @@ def make_application(to: str, *, is_private: bool) -> ASGIApp:
         tus,
         question_routes,
         speaker_routes,
+        correction_routes,
         event_routes,
         player_routes,
         search,

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from pipeline.results.corrections.respacing import Placed, replaced
+from pipeline.results.corrections.respacing import Placed, replaced, spread, tokens
 from pipeline.types import MergedSegment, MergedTranscript, MergedWord
 
 NEARBY_S = 1.0
@@ -118,7 +118,9 @@ class Editor:
 
 
 def _words(segment: MergedSegment) -> list[Placed]:
-    """Return the words of a segment; one without word times is one word."""
+    """Return the words of a segment; those without word times share its time by their length."""
+    if segment.words:
+        return [Placed(word) for word in segment.words]
     whole = MergedWord(
         word=segment.text,
         start_s=segment.start_s,
@@ -127,7 +129,8 @@ def _words(segment: MergedSegment) -> list[Placed]:
         speaker=segment.speaker,
         agreement=segment.agreement,
     )
-    return [Placed(word) for word in segment.words or (whole,)]
+    parts = spread([(0, Placed(whole))], tokens(segment.text, segment.text)) if segment.text.strip() else []
+    return [Placed(it.word) for _, it in parts]
 
 
 def _segment(segment: MergedSegment, words: Sequence[Placed]) -> MergedSegment:

@@ -1,7 +1,7 @@
 """New words in the time of old ones."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from difflib import SequenceMatcher
 from itertools import accumulate
 from typing import NamedTuple
@@ -41,40 +41,40 @@ def replaced(old: Sequence[Indexed], text: str) -> list[Indexed]:
         old: neighbouring words with the indices of their segments; at least one.
         text: the new text.
     """
-    new = _tokens(text, old[0][1].word.word)
+    new = tokens(text, old[0][1].word.word)
     found: list[Indexed] = []
-    for start, end, first, last in _blocks([it.letters for _, it in old], new):
+    whole = (0, len(old), 0, len(new))
+    runs = blocks([it.letters for _, it in old], [it.strip() for it in new])
+    for start, end, first, last in [whole] if len(old) == len(new) else runs:
         if end - start == last - first:
             found += [_spelt(it, token) for it, token in zip(old[start:end], new[first:last], strict=True)]
         elif first < last:
-            found += _spread(old[start:end], new[first:last])
+            found += spread(old[start:end], new[first:last])
     return found
 
 
-def _blocks(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int, int, int]]:
-    """Return pairs of runs of words, each as start and end in both; the old one is never empty.
+def blocks(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[tuple[int, int, int, int]]:
+    """Return pairs of runs, each as start and end in both; a run in the old is never empty.
 
-    Added words belong to the word before them, or else to the one after them, as they have no time of their own.
+    What is added belongs to what is before it, or else after it, as it has no place of its own.
     """
-    if len(old) == len(new):
-        return [(0, len(old), 0, len(new))]
     found: list[tuple[int, int, int, int]] = []
-    added = 0
-    for tag, start, end, first, last in SequenceMatcher(None, old, [it.strip() for it in new], False).get_opcodes():
+    added = False
+    for tag, start, end, first, last in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "insert" and found:
             found[-1] = (*found[-1][:3], last)
         elif tag == "insert":
-            added = last
+            added = True
         elif tag == "equal":
             found += [(start + n, start + n + 1, first + n, first + n + 1) for n in range(end - start)]
         else:
             found.append((start, end, first, last))
-    if added:
+    if added and found:
         found[0] = (*found[0][:2], 0, found[0][3])
     return found
 
 
-def _tokens(text: str, before: str) -> list[str]:
+def tokens(text: str, before: str) -> list[str]:
     """Return the words of a text, each with the blank in front of it; the first begins as the old one did."""
     joined = re.sub(rf"(?<=[{_EACH}])\s+(?=[{_EACH}])", "", text.strip())
     return _TOKEN.findall((" " if before[:1].isspace() else "") + joined)
@@ -88,14 +88,14 @@ def _spelt(old: Indexed, token: str) -> Indexed:
     return index, _new(placed.word, word=token)
 
 
-def _spread(old: Sequence[Indexed], tokens: Sequence[str]) -> list[Indexed]:
+def spread(old: Sequence[Indexed], new: Sequence[str]) -> list[Indexed]:
     """Return words that share the time of others by their length."""
     start_s = old[0][1].word.start_s
     span_s = max(0.0, max(it.word.end_s for _, it in old) - start_s)
-    ends = list(accumulate(len(it.strip()) for it in tokens))
+    ends = list(accumulate(len(it.strip()) for it in new))
     times = [round(start_s + span_s * end / ends[-1], MILLISECONDS) for end in (0, *ends)]
     found: list[Indexed] = []
-    for token, own_s, end_s in zip(tokens, times, times[1:], strict=False):
+    for token, own_s, end_s in zip(new, times, times[1:], strict=False):
         index, placed = next((it for it in reversed(old) if it[1].word.start_s <= (own_s + end_s) / 2), old[0])
         found.append((index, _new(placed.word, word=token, start_s=own_s, end_s=end_s)))
     return found

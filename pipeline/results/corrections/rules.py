@@ -56,8 +56,8 @@ def matches(editor: Editor, rules: Sequence[Rule]) -> Iterator[Match]:
             continue
         done = last
         rule = ordered[(found.lastindex or 1) - 1]
-        before = text[ends[first] - len(placed[first].word.word) : found.start()].strip()
-        after = text[found.end() : ends[last]].strip()
+        before = text[ends[first] - len(placed[first].word.word) : found.start()].lstrip()
+        after = text[found.end() : ends[last]].rstrip()
         was = " ".join("".join(it.word.word for it in words).split())
         is_word = rule.becomes or any(map(str.isalnum, before + after))
         becomes = f"{before}{rule.becomes}{after}" if is_word else ""

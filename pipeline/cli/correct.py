@@ -84,15 +84,14 @@ def _corrections(given: Sequence[str], place: str, undone: str | None) -> "list[
 
 def _rules(show: str, given: Sequence[str], removed: Sequence[str], place: str) -> "list[Rule]":
     """Add and remove rules of a show, and return those that it has then."""
-    from pipeline.results.corrections.files import read_rules
+    from pipeline.results.corrections.files import read_rules, root_of
     from pipeline.storage import as_uri
-    from pipeline.types.corrections import Rule
 
-    uri, own = as_uri(place), "" if show == ALL_SHOWS else show
+    uri, own = root_of(f"{as_uri(place)}/any"), "" if show == ALL_SHOWS else show
     new = [_rule(text, own) for text in given]
     if not new and not removed:
         found = read_rules(uri)
-        return [it for it in found if show == ALL_SHOWS or it.key[0] == Rule(show=own, was="x", becomes="").key[0]]
+        return [it for it in found if show == ALL_SHOWS or it.is_for(show)]
     with broker_session.broker():
         from pipeline.client.replacements import add_rules, remove_rules
         from pipeline.state.job_store import JobStore
@@ -111,7 +110,7 @@ def _rule(text: str, show: str) -> "Rule":
     from pipeline.types.corrections import Rule
 
     was, separator, becomes = text.partition("=")
-    if not separator:
+    if not separator or not was.strip():
         exit_usage(f"{text!r} is no rule; write it as 'Hub Spot=HubSpot', or 'um=' to remove a word.")
     try:
         return Rule(show=show, was=was, becomes=becomes, by=_login())

@@ -78,8 +78,8 @@ def _edited(name: str, text: str, result: EpisodeResult, transcript: MergedTrans
     kind: Kind = "vtt" if text.startswith("WEBVTT") else "srt" if _TIMES.search(text) else "txt"
     labels = list(transcript.labels.values())
     present, edited = (list(_blocks(it, kind, labels)) for it in (FORMATS[kind].render(result), text))
-    _check_captions(name, present, edited)
     _check_copy(name, present, edited)
+    _check_captions(name, present, edited)
     letters = _Letters(transcript, [word for block in present for word in block.words])
     starts = [0, *accumulate(len(it.words) for it in present)]
     return [
@@ -182,7 +182,7 @@ def _check_captions(name: str, present: Sequence[Block], edited: Sequence[Block]
     Raises:
         MessageError: it has not.
     """
-    again = "export them again and change only their text"
+    again = "export the captions again and change only their text"
     if present and present[0].times:
         if len(present) != len(edited):
             raise MessageError(f"{name} has {len(edited)} captions and the episode {len(present)}; {again}.")

@@ -12,6 +12,8 @@ from pipeline.types.text import is_writable
 
 MOST_TEXT = 5_000
 """Characters of the longest text that one correction replaces, or writes."""
+LATEST_S = 1e7
+"""Latest start in seconds, beyond any audio."""
 MOST_CHANGES = 1_000
 """Corrections that can be given at once."""
 MOST_CORRECTIONS = 20_000
@@ -28,8 +30,15 @@ def _writable(text: str) -> str:
     return line
 
 
+def _some(text: str) -> str:
+    if not (line := _writable(text)):
+        raise ValueError("a rule needs the words that it replaces")
+    return line
+
+
 NewText = Annotated[str, Field(max_length=MOST_TEXT), AfterValidator(_writable)]
 RuleText = Annotated[str, Field(max_length=MOST_RULE), AfterValidator(_writable)]
+SomeText = Annotated[str, Field(min_length=1, max_length=MOST_RULE), AfterValidator(_some)]
 
 
 class Change(Model):
@@ -37,7 +46,7 @@ class Change(Model):
 
     kind: Literal["words", "chapter"] = "words"
     """Words of the transcript, or the title of a chapter."""
-    start_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    start_s: Annotated[float, Field(ge=0, le=LATEST_S)]
     """Start of the first word, or of the chapter, in seconds."""
     was: Annotated[str, Field(min_length=1, max_length=MOST_TEXT)]
     """The present text there: words with blanks between them, or the title."""
@@ -101,7 +110,7 @@ class Rule(Model):
 
     show: Annotated[str, Field(max_length=MOST_SHOW), AfterValidator(_writable)] = ""
     """Name of the show; empty for all episodes at the destination."""
-    was: Annotated[RuleText, Field(min_length=1)]
+    was: SomeText
     """Whole words; any capitals fit unless it has both capitals and small letters."""
     becomes: RuleText
     """The words instead; empty to remove them."""
@@ -112,6 +121,10 @@ class Rule(Model):
     def key(self) -> tuple[str, str]:
         """The show and the text that it replaces, of which there is one rule."""
         return " ".join(self.show.casefold().split()), self.was
+
+    def is_for(self, show: str) -> bool:
+        """Return whether it is for just the show of this name; empty for all episodes."""
+        return self.key[0] == " ".join(show.casefold().split())
 
 
 class Rules(Model):

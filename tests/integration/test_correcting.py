@@ -1,18 +1,23 @@
 """Corrections of an episode that has ended: in every file, undone exactly, kept by every later result."""
 
+import getpass
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
+import jsonschema
 import pytest
+from typer.testing import CliRunner, Result
 
+from pipeline.cli import app
 from pipeline.client.correcting import correct, corrections_of, undo
 from pipeline.client.naming import name_speakers
 from pipeline.client.replacements import add_rules, remove_rules
 from pipeline.client.retention.removal import Remover
 from pipeline.errors import ChangedMeanwhileError, JobAtWorkError, MessageError, StorageError, UnknownCorrectionError
 from pipeline.http.transcript_index import TranscriptIndex
+from pipeline.results.corrections.files import context_of
 from pipeline.results.formats import render_all
 from pipeline.results.manifest import (
     CORRECTIONS,
@@ -24,10 +29,12 @@ from pipeline.results.manifest import (
 )
 from pipeline.results.merge import read_heard
 from pipeline.results.publication import publish
+from pipeline.results.speaker_names import with_user_names
 from pipeline.state.job_store import JobStore
 from pipeline.storage import open_storage
 from pipeline.types import Analysis, Chapter, EpisodeResult, JobSpec, Publication, Transcript
 from pipeline.types.corrections import Change, Rule
+from pipeline.types.schemas import schema
 from tests.results import dialogue, result
 
 ANALYSIS = Analysis(
@@ -151,13 +158,7 @@ def test_a_name_given_later_stays_and_corrections_do_too(spec: JobSpec, job_stor
 
     undo(spec.uri, done[0].id, job_store)
 
-    assert public(spec).transcript == name_of(SPOKEN)
-
-
-def name_of(spoken: object) -> object:
-    from pipeline.results.speaker_names import with_user_names
-
-    return with_user_names(SPOKEN, {"S1": "Ada"})
+    assert public(spec).transcript == with_user_names(SPOKEN, {"S1": "Ada"})
 
 
 def test_what_is_not_there_is_a_conflict_and_nothing_is_written(spec: JobSpec, job_store: JobStore) -> None:
@@ -305,3 +306,71 @@ def test_a_replaced_result_keeps_its_corrected_text(spec: JobSpec, job_store: Jo
     assert kept
     assert "HubSpot" in kept.text
     assert b"Hub Spot" in storage.get(f".work/{spec.job}/transcript.json")
+
+
+@pytest.fixture
+def here(spec: JobSpec, job_store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> JobSpec:
+    monkeypatch.chdir(tmp_path)
+    return spec
+
+
+def command(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["correct", *arguments, "--in", "."])
+
+
+def test_the_command_takes_edited_captions_lists_and_undoes(here: JobSpec) -> None:
+    captions = open_storage(here.uri).get("transcript.srt").decode()
+    Path("edited.srt").write_text(captions.replace("Hub Spot", "HubSpot"))
+
+    done = command("show", "edited.srt", "--json")
+
+    assert done.exit_code == 0, done.output
+    (made,) = json.loads(done.stdout)["corrections"]
+    assert (made["was"], made["becomes"], made["by"]) == ("Hub Spot", "HubSpot", getpass.getuser())
+    assert "We use HubSpot for pears." in open_storage(here.uri).get("transcript.srt").decode()
+    jsonschema.validate(json.loads(open_storage(here.uri).get(CORRECTIONS)), schema("corrections"))
+    listed = command("show").stdout
+    assert listed.split()[:5] == [made["id"], "0:01", "Hub", "Spot", "→"]
+    assert command("show", "--undo", made["id"]).stdout == "There are no corrections.\n"
+    assert public(here).text == SPOKEN.text
+
+
+def test_the_command_adds_lists_and_removes_rules_of_a_show(here: JobSpec, tmp_path: Path) -> None:
+    added = command("--show", SHOW, "hub spot=HubSpot", "um=")
+
+    assert added.stdout.splitlines() == ["hub spot → HubSpot  Garden Hour", "um → (removed)  Garden Hour"]
+    jsonschema.validate(json.loads((tmp_path / "replacements.json").read_text()), schema("replacements"))
+    assert command("--show", "another").stdout == "There are no rules.\n"
+    assert command("--show", "*").stdout == added.stdout
+    assert command("--show", SHOW, "--remove", "um").stdout == "hub spot → HubSpot  Garden Hour\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Give an episode, and the file with its changes; with --undo, the episode alone."),
+        (["show", "x.srt", "--undo", "0"], "Give an episode, and the file with its changes; with --undo, the episode"),
+        (["show", "x.srt"], "x.srt is not there; check the spelling."),
+        (
+            ["--show", "A", "hubspot"],
+            "'hubspot' is no rule; write it as 'Hub Spot=HubSpot', or 'um=' to remove a word.",
+        ),
+        (["--show", "A", "=x"], "'=x' is no rule; write it as"),
+        (["show", "--remove", "um"], "--remove needs the show whose rule it is; add --show SHOW."),
+    ],
+)
+def test_what_is_written_wrongly_is_bad_usage(here: JobSpec, arguments: list[str], sentence: str) -> None:
+    done = command(*arguments)
+
+    assert done.exit_code == 2
+    assert sentence in " ".join(done.stderr.split())
+
+
+def test_the_models_are_told_the_spellings_of_the_show(spec: JobSpec, job_store: JobStore, tmp_path: Path) -> None:
+    before = spec.model_dump()
+    add_rules(tmp_path.as_uri(), [Rule(was="all", becomes="All"), Rule(was="um", becomes="")], job_store)
+    add_rules(tmp_path.as_uri(), [Rule(show=SHOW, was="hub spot", becomes="HubSpot")], job_store)
+    add_rules(tmp_path.as_uri(), [Rule(show="Other", was="x", becomes="Y")], job_store)
+
+    assert context_of(spec).names == ("HubSpot", "All")
+    assert spec.model_dump() == before, "the job is the same, and so is its id"

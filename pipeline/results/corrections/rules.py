@@ -28,9 +28,9 @@ class Match(NamedTuple):
 
 def rules_of(rules: Iterable[Rule], show: str) -> list[Rule]:
     """Return the rules for a show, before those for all shows."""
-    name = " ".join(show.casefold().split())
-    found = [it for it in rules if it.key[0] in (name, "")]
-    return sorted(found, key=lambda it: not it.show)
+    rules = list(rules)
+    own = [it for it in rules if show and it.is_for(show)]
+    return own + [it for it in rules if it.is_for("")]
 
 
 def matches(editor: Editor, rules: Sequence[Rule]) -> Iterator[Match]:

@@ -5,6 +5,7 @@ from importlib.resources import files
 from typing import Any
 
 from pipeline.types import Analysis, Diarization, EpisodeResult, Model, Transcript
+from pipeline.types.corrections import Corrections, Rules
 from pipeline.types.podcasting import PlayerChapters, PlayerTranscript
 from pipeline.types.report import BatchReport
 
@@ -15,6 +16,8 @@ MODELS: dict[str, type[Model]] = {
     "analysis": Analysis,
     "chapters": PlayerChapters,
     "result": EpisodeResult,
+    "corrections": Corrections,
+    "replacements": Rules,
     "batch": BatchReport,
 }
 """The model of each JSON file, by its name without `.json`."""

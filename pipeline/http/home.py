@@ -8,6 +8,9 @@ from pipeline.storage import content_type
 
 router = APIRouter(include_in_schema=False)
 PAGE = files("pipeline.http").joinpath("page")
+PARTS = frozenset(
+    it.name for it in PAGE.iterdir() if it.name.endswith((".css", ".js")) and not it.name.startswith("docs.")
+)
 KINDS = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".html": content_type("home.html")}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
@@ -25,7 +28,7 @@ def home() -> Response:
 @router.get("/page/{name}")
 def part(name: str) -> Response:
     """Return an asset of the home page."""
-    if name not in ("home.css", "home.js"):
+    if name not in PARTS:
         raise HTTPException(404, f"The page has no part {name!r}.")
     return _file(name)
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from pipeline.client.retry import missing_legs
 from pipeline.http.queue_places import QueuePlace
 from pipeline.results.formats import TranscriptName
-from pipeline.types import Analysis, JobState, Leg, ModelLeg, Options, Transcript
+from pipeline.types import MODEL_LEGS, Analysis, JobState, Leg, ModelLeg, Options, Transcript
 from pipeline.types.records import JobRecord, LegRecord
 from pipeline.types.status import JobStatus, Tone
 from pipeline.types.time_format import iso
@@ -151,7 +151,8 @@ def has_result(record: JobRecord) -> bool:
 
 def has_content(record: JobRecord) -> bool:
     """Whether an ended job has something to read or to listen to."""
-    return has_result(record) and any(it.outcome and it.outcome.status == "ok" for it in record.legs.values())
+    outcomes = (record.legs[leg].outcome for leg in MODEL_LEGS)
+    return has_result(record) and any(it and it.status == "ok" for it in outcomes)
 
 
 def _leg(leg: LegRecord, record: JobRecord) -> LegView:

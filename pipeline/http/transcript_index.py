@@ -12,6 +12,7 @@ from threading import Lock
 
 from pipeline.errors import DuetError, StorageError, TransientError
 from pipeline.http.job_responses import has_transcript
+from pipeline.http.search_words import MARKS, question
 from pipeline.results.manifest import TRANSCRIPT
 from pipeline.results.merge import read_shown
 from pipeline.state.job_store import INDEX, JobStore
@@ -26,8 +27,6 @@ AGAIN_S = 60.0
 """Seconds after which an unreadable transcript is tried again, and a present one is looked up again."""
 PAGE = 50
 THREADS = 8
-MARKS = ("\x02", "\x03")
-"""Marks before and after each found word of an excerpt."""
 FORM = 3
 """Version of the tables; those of another version are rebuilt."""
 SETTLED, OPEN = 1, 0
@@ -35,8 +34,10 @@ Row = tuple[float, str, str | None]
 """Start in seconds, text and speaker of a segment."""
 
 
-NO_WORD = str.maketrans("", "", '"\0')
-"""Translation that removes characters which end a quoted word in a query."""
+NEWEST = """job IN (
+    SELECT job FROM (SELECT job, max(submitted_at) FROM jobs WHERE last >= first GROUP BY substr(job, 1, 16))
+)"""
+"""The newest job of each episode; a job's id begins with the episode's. SQLite takes `job` from the row of the maximum."""
 TABLES = f"""
     DROP TABLE IF EXISTS jobs;
     DROP TABLE IF EXISTS said;
@@ -98,20 +99,24 @@ class TranscriptIndex:
             new = [job for job, at in listed.items() if job in renamed or known.get(job) != (at, SETTLED)]
             return self._read(job_store, listed, new, until, renamed)
 
-    def search(self, words: str, limit: int) -> list[Hit]:
-        """Return the hits of all words, best first; the last word may be a prefix."""
-        terms = [f'"{word}"' for it in words.split() if (word := it.translate(NO_WORD))]
-        if not terms:
-            return []
-        question = (
+    def search(self, words: str, limit: int, offset: int = 0) -> tuple[int, list[Hit]]:
+        """Return the number of places of all words, and some of them, best first; see `question` for the words.
+
+        Of several jobs of the same audio, only the newest is searched.
+        """
+        if not (match := question(words)):
+            return 0, []
+        wanted = (
             "SELECT job, start_s, snippet(said, 0, ?, ?, '…', 24), speaker "
-            "FROM said WHERE said MATCH ? ORDER BY rank LIMIT ?"
+            f"FROM said WHERE said MATCH ? AND {NEWEST} ORDER BY rank LIMIT ? OFFSET ?"
         )
         with self._lock:
             while True:
-                found = self._database.execute(question, (*MARKS, f"{' '.join(terms)}*", limit)).fetchall()
+                found = self._database.execute(wanted, (*MARKS, match, limit, offset)).fetchall()
                 if not (gone := self._find_removed(sorted({job for job, *_ in found}))):
-                    return [Hit(job, float(start_s), *others) for job, start_s, *others in found]
+                    counted = f"SELECT count(*) FROM said WHERE said MATCH ? AND {NEWEST}"
+                    count = self._database.execute(counted, (match,)).fetchone()[0]
+                    return count, [Hit(job, float(start_s), *others) for job, start_s, *others in found]
                 self._empty(gone)
 
     def drop(self, jobs: Iterable[str]) -> None:

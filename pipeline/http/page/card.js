@@ -1,0 +1,73 @@
+// The card of one episode.
+
+import { actions } from "./actions.js";
+import { make } from "./element.js";
+import { drawLegs } from "./legs.js";
+import { about, bytes, day, hms } from "./words.js";
+import { relative } from "./api.js";
+
+const LEGS = { whisper: "transcript", voxtral: "analysis", speakers: "speakers" };
+
+export function newCard(job) {
+  const card = make("li", {},
+    make("div", { class: "head" }, make("a", { class: "name" }), make("span", { class: "status" })),
+    make("p", { class: "meta" }), make("p", { class: "about" }), make("div", { class: "legs" }),
+    make("p", { class: "now" }), make("div", { class: "why" }), make("div", { class: "actions" }));
+  card.dataset.job = job.id;
+  return card;
+}
+
+export function drawCard(card, job) {
+  card.className = `${job.state} ${job.tone}`;
+  const name = card.querySelector(".name");
+  set(name, job.name);
+  if (job.links.player) name.href = relative(job.links.player); else name.removeAttribute("href");
+  const status = card.querySelector(".status");
+  status.className = `status ${job.tone}`;
+  set(status, job.status);
+  set(card.querySelector(".meta"), meta(job));
+  drawLegs(card.querySelector(".legs"), job);
+  const isOpen = job.tone === "open";
+  set(card.querySelector(".now"), isOpen ? job.legs.whisper.text || job.legs.voxtral.text : "");
+  drawReasons(card.querySelector(".why"), job);
+  actions(card.querySelector(".actions"), job);
+}
+
+export function drawAbout(card, found) {
+  const label = found.source === "outline" ? make("span", { class: "label" }, "Outline, quoted") : "";
+  const topics = found.topics.map((it) => make("span", { class: "topic" }, it));
+  card.querySelector(".about").replaceChildren(...[label, found.text && ` ${found.text} `, ...topics].filter(Boolean));
+}
+
+function meta(job) {
+  const parts = [job.show, day(job.published_at || job.submitted_at), job.audio_s ? hms(job.audio_s) : bytes(job.size_bytes)];
+  if (job.name !== job.file_name) parts.push(job.file_name);
+  if (job.place) parts.push(turn(job.place));
+  return parts.filter(Boolean).join(" · ");
+}
+
+function turn(place) {
+  const before = place.position === 1 ? "next in the queue" : `number ${place.position.toLocaleString()} in the queue`;
+  return place.starts_in_s === null ? before : `${before}, starts in ${about(place.starts_in_s)}`;
+}
+
+// What is missing in a few words; the whole of it behind a click.
+function drawReasons(element, job) {
+  const missing = Object.entries(LEGS).filter(([leg]) => {
+    const it = job.legs[leg];
+    return it.reason && (it.status === "failed" || (it.status === "skipped" && (it.unavailable || leg === "voxtral")
+      && job.options.legs.includes(leg)));
+  });
+  const told = missing.map(([leg, what]) => [`No ${what}${job.legs[leg].short ? `: ${job.legs[leg].short}` : ""}`, job.legs[leg].reason]);
+  if (!told.length && job.reason && job.tone !== "good") told.push([job.state === "cancelled" ? "" : "Why", job.reason]);
+  const key = JSON.stringify(told);
+  if (element.dataset.key === key) return;  // a reason that is open stays open
+  element.dataset.key = key;
+  element.replaceChildren(...told.map(([short, long]) => short
+    ? make("details", {}, make("summary", {}, short), make("p", {}, long))
+    : make("p", {}, long)));
+}
+
+function set(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

@@ -126,7 +126,7 @@ def _check_status(url: str, response: Any) -> None:
     if status == 410:
         raise AudioError(f"{name} answers 410: it was there, and is gone for good.")
     if status == 404:
-        raise AudioError(f"{name} answers 404: there is nothing; check the address.")
+        raise AudioError(f"{name} was not found (404); check the address.")
 
 
 def _asked(url: str, headers: dict[str, str], method: str, deadline: Deadline) -> Any:

@@ -66,7 +66,7 @@ def check_url_by_proxy(url: str) -> None:
         is_local = "." not in host.rstrip(".") or host.rstrip(".").lower().endswith(LOCAL_DOMAINS)
         if is_local and not _is_allowed(host):
             raise AddressError(
-                f"{host} is no public name; if it is to be reached, name it in DUET_ALLOWED_HOSTS."
+                f"{host} is not a public name. To allow it, add it to DUET_ALLOWED_HOSTS."
             ) from None
     else:
         _check_addresses(host, addresses)
@@ -88,9 +88,12 @@ def _check_addresses(host: str, addresses: list[str]) -> None:
     for address in addresses:
         if not _is_permitted(host, ip_address(address.partition("%")[0])):
             raise AddressError(
-                f"{host} is at {address}, which is not a public address; "
-                "if it is to be reached all the same, name it in DUET_ALLOWED_HOSTS."
+                f"{host} {_located(host, address)}not a public address. To allow it, add it to DUET_ALLOWED_HOSTS."
             )
+
+
+def _located(host: str, address: str) -> str:
+    return "is " if host == address else f"is at {address}, which is "
 
 
 class PublicPoolManager(urllib3.PoolManager):

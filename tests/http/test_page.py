@@ -10,6 +10,7 @@ from tests.browser import chromium, needs_chromium
 from tests.faults.fleet import Fleet, wait_until
 from tests.http.server import Server, audio, serve
 
+LIVE = "body[data-live]"
 PATIENCE_MS = 120_000  # a machine that others use too may stand still for a while
 pytestmark = [pytest.mark.xdist_group("http"), needs_chromium]
 
@@ -36,13 +37,13 @@ class Open:
         return self.page.locator("#jobs > li", has_text=name)
 
     def wait_for(self, name: str, state: str) -> None:
-        self.page.wait_for_selector(f"#jobs > li.{state} >> text={name}")
+        self.page.wait_for_selector(f"#jobs > li.{state} >> text={name}", state="attached")
 
 
 @pytest.fixture
 def home(browser: object, server: Server) -> Iterator[Open]:
     opened = Open(browser, server.url)
-    opened.page.wait_for_selector("#live:has-text('live')")
+    opened.page.wait_for_selector(LIVE)
     yield opened
     opened.context.close()
     assert opened.complaints == []
@@ -65,6 +66,7 @@ def test_a_file_that_is_chosen_is_sent_and_both_legs_are_seen_to_work(
     row = home.job(episode.name)
     home.page.wait_for_function(
         "name => [...document.querySelectorAll('#jobs > li')].some(it => it.textContent.includes(name)"
+        " && it.querySelectorAll('.leg').length > 1"
         " && [...it.querySelectorAll('.leg:not(.speakers) progress')].every(bar => bar.value > 0 && bar.value < 1))",
         arg=episode.name,
     )
@@ -73,8 +75,17 @@ def test_a_file_that_is_chosen_is_sent_and_both_legs_are_seen_to_work(
     holds[1].unlink()
     home.wait_for(episode.name, "completed")
 
-    assert row.locator("progress").evaluate_all("bars => bars.map(bar => bar.value)") == [1, 1, 1]
-    assert row.locator(".links a").all_inner_texts() == ["Listen", "Text", "SRT", "WebVTT", "JSON", "Result"]
+    assert row.locator("progress").count() == 0, "what is done needs no bars"
+    row.locator(".menu summary").click()
+    assert row.locator(".menu li a").all_inner_texts() == [
+        "Text",
+        "Captions (SRT)",
+        "Captions (WebVTT)",
+        "Notes (Markdown)",
+        "Chapters (JSON)",
+        "Transcript (JSON)",
+        "Everything (JSON)",
+    ]
 
 
 def test_files_dropped_on_the_page_are_sent(home: Open) -> None:
@@ -99,8 +110,9 @@ def test_what_is_refused_says_why(home: Open, tmp_path: Path) -> None:
 
     home.page.locator("#files").set_input_files(tmp_path / "notes.pdf")
 
-    home.page.wait_for_selector("#sending .bad")
+    home.page.wait_for_selector("#sending .refused")
     assert "it is not audio but application/pdf" in home.page.locator("#sending").inner_text()
+    assert home.page.get_by_role("button", name="Try again").is_visible()
     home.complaints.clear()  # the browser tells of each answer that is an error
 
 
@@ -120,7 +132,7 @@ def test_a_search_leads_to_the_place_in_the_player(home: Open, server: Server) -
 
     home.page.keyboard.press("/")
     home.page.keyboard.type("wind")
-    home.page.wait_for_selector("#places li mark")
+    home.page.wait_for_selector(f"#places a[href*='{job}'] mark")
     assert home.page.locator(f"#places a[href*='{job}'] b").all_inner_texts() == [
         "Speaker 1: ",
         "Speaker 2: ",
@@ -132,7 +144,11 @@ def test_a_search_leads_to_the_place_in_the_player(home: Open, server: Server) -
     home.page.wait_for_selector("#transcript span")
     assert "/player#t=" in home.page.url
     assert home.page.locator("audio").get_attribute("src") == f"/jobs/{job}/audio"
+    assert home.page.url.endswith("&q=wind")
     wait_until(lambda: home.page.evaluate("document.getElementById('audio').error !== null"), "it is no real audio")
+    home.page.go_back()
+    home.page.wait_for_selector("#places mark")
+    assert home.page.locator("#query").input_value() == "wind"
     home.complaints.clear()
 
 
@@ -140,13 +156,13 @@ def test_by_keyboard_alone_an_episode_is_opened(home: Open, server: Server) -> N
     server.send("/hybrid?wait=60", "by keyboard.mp3")
     home.wait_for("by keyboard.mp3", "completed")
     order = []
-    for _ in range(12):
+    for _ in range(40):
         home.page.keyboard.press("Tab")
         order.append(home.page.evaluate("document.activeElement.id || document.activeElement.textContent"))
         if order[-1] == "by keyboard.mp3":
             break
 
-    assert [it for it in order if it in ("files", "url", "legs", "query")] == ["files", "url", "legs", "query"]
+    assert [it for it in order if it in ("query", "files", "url", "text")] == ["query", "files", "url", "text"]
     home.page.keyboard.press("Enter")
     home.page.wait_for_url("**/player")
     home.complaints.clear()
@@ -177,12 +193,12 @@ def test_the_key_is_asked_for_once_and_no_script_can_read_it(browser: object, fl
             opened.page.wait_for_selector("#refused:has-text('not known')")
             opened.page.locator("#secret").fill(key)
             opened.page.keyboard.press("Enter")
-            opened.page.wait_for_selector("#live:has-text('live')")
+            opened.page.wait_for_selector(LIVE)
             opened.page.reload()
-            opened.page.wait_for_selector("#live:has-text('live')")
+            opened.page.wait_for_selector(LIVE)
 
             assert opened.page.evaluate("document.cookie") == ""
-            opened.page.get_by_role("button", name="Forget the key").click()
+            opened.page.get_by_role("button", name="Sign out").click()
             opened.page.wait_for_selector("#secret:focus")
             opened.context.close()
     finally:

@@ -94,7 +94,7 @@ def test_a_feed_is_a_batch_and_says_what_it_knows_of_each_episode(
     assert publication.chapters
     assert publication.chapters.url == f"{site.url}/1.json"
     assert [it.reason for it in batch.skipped] == ["it encloses no audio"]
-    assert ["gone.mp3 answers 404" in it.reason for it in batch.rejected] == [True]
+    assert ["gone.mp3 was not found (404)" in it.reason for it in batch.rejected] == [True]
 
 
 def test_what_a_feed_encloses_lies_beside_the_results_for_the_pools(
@@ -208,9 +208,9 @@ def test_addresses_that_are_not_public_are_refused_after_a_redirect_too(
     settings.cache_clear()
     site.redirects["/jump.mp3"] = f"{site.url}/show/audio/1.mp3"
 
-    with pytest.raises(AddressError, match=r"127\.0\.0\.1, which is not a public address"):
+    with pytest.raises(AddressError, match=r"127\.0\.0\.1.* not a public address"):
         submit(f"{site.url}/show/audio/1.mp3", tmp_path / "out")
-    with pytest.raises(AddressError, match="which is not a public address"):
+    with pytest.raises(AddressError, match="not a public address"):
         submit(f"{site.url.replace('127.0.0.1', 'localhost')}/jump.mp3", tmp_path / "out")
 
 

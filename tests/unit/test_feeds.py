@@ -179,7 +179,7 @@ def test_a_page_that_is_broken_costs_only_itself_and_what_is_older(site: Site) -
     assert isinstance(rejected, Rejected)
     assert rejected.source == f"{site.url}/gone.xml"
     assert "older episodes are left out" in rejected.reason
-    assert "/gone.xml answers 404" in rejected.reason
+    assert "/gone.xml was not found (404)" in rejected.reason
     assert "SECRET" not in rejected.reason
 
 

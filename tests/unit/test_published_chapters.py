@@ -72,7 +72,7 @@ def test_a_missing_file_is_asked_for_once(site: Site, caplog: pytest.LogCaptureF
     with caplog.at_level(logging.WARNING):
         assert published(site) == ()
 
-    assert "/1.json answers 404" in caplog.text
+    assert "/1.json was not found (404)" in caplog.text
     assert len(site.asked("/1.json")) == 1
 
 

@@ -12,7 +12,7 @@ const DOWNLOADS = {
 
 export function actions(element, job) {
   const isOpen = job.tone === "open";
-  const key = `${job.state} ${job.status} ${Object.keys(job.links)} ${job.can_retry}`;
+  const key = `${job.state} ${job.status} ${Object.keys(job.links)} ${job.can_retry} ${Boolean(job.place)}`;
   if (element.dataset.key === key) return;  // a button that has the focus keeps it
   element.dataset.key = key;
   const path = relative(job.links.self);
@@ -47,7 +47,9 @@ function menu(job, path, isOpen) {
     made.querySelector("ul")?.remove();
     if (!made.open) return;
     document.querySelectorAll("details.menu[open]").forEach((it) => { if (it !== made) it.open = false; });
-    made.append(make("ul", {}, ...entries(job, path, isOpen).map((it) => make("li", {}, it))));
+    const list = make("ul", {}, ...entries(job, path, isOpen).map((it) => make("li", {}, it)));
+    made.append(list);
+    list.scrollIntoView({ block: "nearest" });
   });
   return made;
 }

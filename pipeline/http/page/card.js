@@ -6,6 +6,7 @@ import { drawLegs } from "./legs.js";
 import { about, bytes, day, hms } from "./words.js";
 import { relative } from "./api.js";
 
+const SHORT = 120;  // characters of a reason that needs no click
 const LEGS = { whisper: "transcript", voxtral: "analysis", speakers: "speakers" };
 
 export function newCard(job) {
@@ -19,6 +20,7 @@ export function newCard(job) {
 
 export function drawCard(card, job) {
   card.className = `${job.state} ${job.tone}`;
+  card.dataset.status = job.status;
   const name = card.querySelector(".name");
   set(name, job.name);
   if (job.links.player) name.href = relative(job.links.player); else name.removeAttribute("href");
@@ -58,14 +60,19 @@ function drawReasons(element, job) {
     return it.reason && (it.status === "failed" || (it.status === "skipped" && (it.unavailable || leg === "voxtral")
       && job.options.legs.includes(leg)));
   });
-  const told = missing.map(([leg, what]) => [`No ${what}${job.legs[leg].short ? `: ${job.legs[leg].short}` : ""}`, job.legs[leg].reason]);
-  if (!told.length && job.reason && job.tone !== "good") told.push([job.state === "cancelled" ? "" : "Why", job.reason]);
+  const told = missing.map(([leg, what]) => reason(what, job.legs[leg]));
+  if (!told.length && job.reason && job.tone !== "good" && job.state !== "cancelled") told.push(["", job.reason]);
   const key = JSON.stringify(told);
   if (element.dataset.key === key) return;  // a reason that is open stays open
   element.dataset.key = key;
   element.replaceChildren(...told.map(([short, long]) => short
     ? make("details", {}, make("summary", {}, short), make("p", {}, long))
     : make("p", {}, long)));
+}
+
+function reason(what, leg) {
+  if (leg.short) return [`No ${what}: ${leg.short}`, leg.reason];
+  return leg.reason.length <= SHORT ? ["", `No ${what}: ${leg.reason}`] : [`No ${what}`, leg.reason];
 }
 
 function set(element, text) {

@@ -127,7 +127,9 @@ def _submit(asked: JobRequest, to: str) -> Job:
             upload.clear_away(None)
         raise
     if upload:
-        upload.clear_away(job.spec)
+        # An upload that is submitted again is what the job reads, which only its record tells.
+        record = job_store().get(job.id)
+        upload.clear_away(record.spec if record else job.spec)
     return job
 
 

@@ -65,7 +65,9 @@ def cli_page() -> str:
 
 def _sections(command: Any, path: str) -> list[str]:
     if hasattr(command, "commands"):
-        return [line for name, it in command.commands.items() for line in _sections(it, f"{path} {name}")]
+        context = command.make_context(path, [], resilient_parsing=True)
+        named = [command.resolve_command(context, [name])[:2] for name in command.commands]
+        return [line for name, it in named for line in _sections(it, f"{path} {name}")]
     arguments = [it for it in command.params if it.param_type_name == "argument"]
     usage = " ".join([path, *(it.metavar or it.name.upper() for it in arguments)])
     lines = [f"## {path}\n", f"`{usage}`\n", f"{inspect.cleandoc(command.help or '')}\n"]

@@ -48,6 +48,10 @@ class AudioError(DuetError):
     """The audio of an episode cannot be found, read or decoded."""
 
 
+class NoAudioError(AudioError):
+    """A place exists, and holds no audio."""
+
+
 class BatchError(DuetError):
     """There is no such batch, or the given id is ambiguous."""
 

@@ -20,6 +20,12 @@ from workers.weights.whisper import is_local, whisper_checkpoint
 _DRIVER = Path("/proc/driver/nvidia/version")
 _PRECISIONS = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
 
+_WAYS = (
+    "three ways to get an analysis: a machine with a CUDA GPU; DUET_VOXTRAL_URL=<server that has Voxtral>; "
+    "or this CPU, at many times the episode's length: `duet models get voxtral` (9 GB) and, where it does not multiply "
+    "bfloat16, DUET_VOXTRAL_QUANTIZE=int8. Then `duet retry --outlines`"
+)
+
 
 def probes() -> list[Probe]:
     """Return the checks."""
@@ -81,16 +87,13 @@ def _voxtral_weights(place: device.ComputeDevice) -> Check:
     if own.voxtral_url:
         return ok("voxtral-weights", f"not needed: {own.voxtral_url} has them")
     if own.voxtral == "auto" and place.dtype == torch.float32 and own.voxtral_quantize != "int8":
-        step = (
-            "use a CUDA device, or set DUET_VOXTRAL_URL to a server, DUET_VOXTRAL_QUANTIZE=int8, or DUET_VOXTRAL=on "
-            "for float32 on the CPU"
-        )
-        return warning("voxtral-weights", "not needed: this CPU does not multiply bfloat16", step)
+        return warning("voxtral-weights", "not needed: this CPU does not multiply bfloat16", _WAYS)
     if own.voxtral_quantize:
         quantize.check(place, own.voxtral_quantize)
     folder = voxtral_weights.find_local(own.voxtral_model)
     if folder is None:
         step = "fetch them with `duet models get voxtral`, 9 GB for Mini, or set DUET_VOXTRAL_URL to a server"
+        step = step if place.device.type == "cuda" else _WAYS
         return warning("voxtral-weights", f"those of {own.voxtral_model} are not here yet", step)
     found = voxtral_weights.check(folder)
     return ok("voxtral-weights", f"{own.voxtral_model}, {folder}, {found.parameters / 1e9:.1f} billion numbers")

@@ -59,7 +59,7 @@ def ask(
 def _answered(result: "EpisodeResult", uri: str, question: str, audio: Path | None) -> "AskedQuestion":
     """Ask, and return the question when it has ended."""
     with (
-        interruptible("Interrupted. The same command goes on where this one stopped.", INTERRUPTED),
+        interruptible("Interrupted. Run the same command again to resume.", INTERRUPTED),
         broker_session.workers() as stack,
     ):
         from pipeline.client.questions import Questions, record_of

@@ -10,7 +10,6 @@ import typer
 
 from pipeline.cli.terminal import exit_usage
 from pipeline.errors import DuetError
-from pipeline.logs import as_duet_error
 
 if TYPE_CHECKING:
     from pipeline.client.batch_submission import BatchSubmission
@@ -47,19 +46,19 @@ InFlight = Annotated[int, typer.Option("--in-flight", min=1, help="Maximum numbe
 
 def found_at(places: list[str]) -> "Iterator[Found]":
     """Return the sources at the given places; end the command if no place has any."""
-    from pipeline.sources import Rejected, find, find_all
+    from pipeline.sources import find, find_all, left_out
 
-    errors: list[str] = []
+    errors: list[DuetError] = []
     for index, place in enumerate(places):
         found = find(place)
         try:
             first = next(found)
         except DuetError as error:
-            errors.append(str(error))
+            errors.append(error)
             continue
-        missed = [Rejected(missing, reason) for missing, reason in zip(places, errors, strict=False)]
+        missed = [left_out(missing, why) for missing, why in zip(places, errors, strict=False)]
         return chain(missed, [first], _remaining(place, found), find_all(places[index + 1 :]))
-    return exit_usage(" ".join(errors))
+    return exit_usage(" ".join(map(str, errors)))
 
 
 def _remaining(place: str, found: "Iterator[Found]") -> "Iterator[Found]":
@@ -101,4 +100,6 @@ class Background:
         try:
             self.submission.run()
         except Exception as error:
+            from pipeline.logs import as_duet_error
+
             self.error = as_duet_error(error, "What was to be submitted")

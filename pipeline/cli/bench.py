@@ -14,9 +14,7 @@ from pipeline.cli.worker_imports import worker_packages
 
 def bench(
     audio: Annotated[Path, typer.Argument(metavar="AUDIO", help="An episode; a longer one gives better results.")],
-    paths: Annotated[
-        bool, typer.Option("--paths", help="Compare Whisper alone, Voxtral alone, one after the other, both at once.")
-    ] = False,
+    _: Annotated[bool, typer.Option("--paths", hidden=True, help="Needed by earlier versions.")] = False,
     price_per_hour: Annotated[
         float | None, typer.Option(min=0, help="Price of an hour of this machine; DUET_GPU_COST_PER_HOUR by default.")
     ] = None,
@@ -27,12 +25,10 @@ def bench(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Benchmark this machine with its settings on an audio file.
+    """Measure this machine on an audio file: Whisper alone, Voxtral alone, one after the other, both at once.
 
     Stop other work on the device first, `duet up` included. The loading of models is not timed.
     """
-    if not paths:
-        exit_usage("Say what is to be measured: --paths.")
     if not audio.is_file():
         exit_usage(f"There is no file {audio}; give an audio file.")
     from pipeline.embedded.stack import Stack
@@ -68,7 +64,7 @@ def show(found: Any) -> None:
         console.print(_leg_summary(found.voxtral))
     console.print(grid)
     if not any(way.cost_per_audio_hour is not None for way in found.ways):
-        console.print("For the cost of an audio hour say --price-per-hour.")
+        console.print("Add --price-per-hour to see the cost per hour of audio.")
 
 
 def _leg_summary(leg: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pipeline.cli.terminal import TICK_S
+from pipeline.cli.terminal import TICK_S, messages
 
 if TYPE_CHECKING:
     from pipeline.embedded.stack import Stack
@@ -29,6 +29,7 @@ def workers() -> "Iterator[Stack | None]":
     from pipeline.embedded.stack import Stack
 
     if _has_broker():
+        messages.print(_whose_workers(), style="dim", soft_wrap=True)
         yield None
         return
     with Stack("run") as stack:
@@ -46,6 +47,18 @@ def why_voxtral_is_off(stack: "Stack | None") -> str:
         stack.restart_ended()
         time.sleep(TICK_S)
     return why_voxtral_is_off()
+
+
+def _whose_workers() -> str:
+    """Return a sentence about the workers that are used instead of own ones, and about what they do not share."""
+    from pipeline.settings import settings
+
+    if settings().broker_url:
+        return "Using the workers of DUET_BROKER_URL, with their own settings and credentials."
+    return (
+        "Using the running `duet up`, whose pools have the settings and the credentials of the shell that started it; "
+        "`duet down` ends it."
+    )
 
 
 def _has_broker() -> bool:

@@ -33,6 +33,6 @@ def cancel(
         print(json.dumps({"id": id, "cancelled": count}))
     elif count:
         of = "episode" if count == 1 else "episodes"
-        console.print(f"Cancelled {count} {of} of {id}; submitted again, they go on where they were.", highlight=False)
+        console.print(f"Cancelled {count} {of} of {id}; submit them again to resume.", highlight=False)
     else:
-        console.print(f"Nothing of {id} is left to be cancelled.", highlight=False)
+        console.print(f"{id} has already finished.", highlight=False)

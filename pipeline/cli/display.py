@@ -74,7 +74,7 @@ def _outlines(rows: Sequence[EpisodeRow]) -> list[RenderableType]:
     return [
         Text(
             f"\n{cells.counted(count, 'episode')} {'has' if count == 1 else 'have'} an outline instead of an analysis: "
-            f"{why.rstrip('.')}. `duet doctor` shows how to get one."
+            f"{why.rstrip('.')}. `duet doctor` shows three ways."
         )
         for why, count in by_reason.items()
     ]

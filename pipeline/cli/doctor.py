@@ -2,12 +2,14 @@
 
 import json
 import socket
+from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
+from pipeline.cli.cells import counted
 from pipeline.cli.terminal import FAILED, console, exit_usage
 from pipeline.cli.worker_imports import worker_packages
 from pipeline.errors import StackError
@@ -15,6 +17,8 @@ from pipeline.errors import StackError
 if TYPE_CHECKING:
     from pipeline.monitoring.doctor import Check, Probe
 
+VOXTRAL_POOL, VOXTRAL_WEIGHTS = "pool-voxtral", "voxtral-weights"
+"""A pool without Voxtral, and the check that shows what to do about it on a machine that could have it."""
 STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
 
 
@@ -32,14 +36,20 @@ def doctor(
     """
     from pipeline.monitoring.doctor import examine
 
-    has_failed = False
-    for check in examine(_select_probes(only or [], storage, socket.gethostname() if here else None)):
-        has_failed |= check.status == "failed"
+    probes = _select_probes(only or [], storage, socket.gethostname() if here else None)
+    told: set[str] = set()
+    counts: Counter[str] = Counter()
+    for check in examine(probes):
+        counts[check.status.value] += 1
         if as_json:
             print(json.dumps(asdict(check)), flush=True)
-        else:
-            console.print(_line(check))
-    raise typer.Exit(FAILED if has_failed else 0)
+            continue
+        is_told_below = check.name == VOXTRAL_POOL and any(probe.name == VOXTRAL_WEIGHTS for probe in probes)
+        console.print(_line(check, with_step=check.next_step not in told and not is_told_below))
+        told.add(check.next_step)
+    if not as_json and len(probes) > 1:
+        console.print(f"\n{counted(counts['warning'], 'warning')}, {counts['failed']} failed.", highlight=False)
+    raise typer.Exit(FAILED if counts["failed"] else 0)
 
 
 def _select_probes(only: list[str], storage: str | None, host: str | None) -> "list[Probe]":
@@ -65,12 +75,12 @@ def _worker_probes() -> "list[Probe]":
     return probes()
 
 
-def _line(check: "Check") -> Table:
+def _line(check: "Check", *, with_step: bool) -> Table:
     row = Table.grid(padding=(0, 1))
     row.add_column(width=7, style=STYLES[check.status])
     row.add_column(width=15)
     row.add_column(overflow="fold")
     row.add_row(check.status.value, check.name, check.found)
-    if check.next_step:
+    if check.next_step and with_step:
         row.add_row("", "", f"→ {check.next_step}", style="bold")
     return row

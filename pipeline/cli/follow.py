@@ -10,7 +10,6 @@ from rich.live import Live
 
 from pipeline.cli.terminal import console, print_error
 from pipeline.errors import BrokerError
-from pipeline.logs import as_duet_error
 
 if TYPE_CHECKING:
     from pipeline.client.batch_progress import BatchProgress
@@ -78,6 +77,7 @@ def _worth_a_table(rows: "list[EpisodeRow]", watch: "BatchProgress") -> "list[Ep
 def _report_of(watch: "BatchProgress") -> str:
     """Write the report of a batch and return its URI; empty for a single episode or a batch without new results."""
     from pipeline.client.report import write_report
+    from pipeline.logs import as_duet_error
 
     if watch.sums.episodes < 2 or watch.sums.episodes == watch.sums.done_before:
         return ""

@@ -25,7 +25,7 @@ def plan(
 ) -> None:
     """Show the shares of Whisper and Voxtral in a device's memory, and their batch limits.
 
-    Options that are not given come from this machine's settings. The exit status is 1 if the models do not fit.
+    Options left out use this machine's settings. The exit status is 1 if the models do not fit.
     """
     from pipeline.settings import settings
 

@@ -2,15 +2,27 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipeline.cli import broker_session
-from pipeline.cli.terminal import FAILED, INTERRUPTED, TICK_S, console, exit_usage, interruptible, messages, print_error
+from pipeline.cli.cells import counted
+from pipeline.cli.terminal import (
+    BAD_USAGE,
+    FAILED,
+    INTERRUPTED,
+    TICK_S,
+    console,
+    exit_usage,
+    interruptible,
+    messages,
+    print_error,
+)
 from pipeline.errors import AudioError, BrokerError, StorageError, TransientError
 
 if TYPE_CHECKING:
@@ -19,10 +31,16 @@ if TYPE_CHECKING:
     from pipeline.state.job_store import JobStore
     from pipeline.types.records import JobRecord
 
+CHOICES = 10
+COLUMNS = (BarColumn(24), MofNCompleteColumn(), TextColumn("episodes"), TimeElapsedColumn())
+
 
 def retry(
     jobs: Annotated[list[str] | None, typer.Argument(metavar="JOB...", help="Job ids, or their starts.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Retry all jobs that `duet failed` lists.")] = False,
+    outlines: Annotated[
+        bool, typer.Option("--outlines", help="Let Voxtral analyze the episodes that have an outline instead.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line, one per job.")] = False,
 ) -> None:
     """Run the missing parts of jobs that ended failed or partial, and wait until they have ended again.
@@ -30,23 +48,30 @@ def retry(
     A leg that was ok is not run again. With --failed, episodes that lack only Voxtral are skipped while Voxtral
     is off. The exit status is 1 if a job fails again.
     """
-    if bool(jobs) == failed:
-        exit_usage("Name the jobs, or give --failed; `duet failed` lists them.")
+    if bool(jobs) + failed + outlines != 1:
+        exit_usage("Name the jobs, or give --failed or --outlines; `duet failed` and `duet status` list them.")
     with (
-        interruptible("Interrupted. The same command goes on where this one stopped.", INTERRUPTED),
+        interruptible("Interrupted. Run the same command again to resume.", INTERRUPTED),
         broker_session.workers() as stack,
     ):
         from pipeline.state.job_store import JobStore
 
         job_store = JobStore()
-        chosen = _named(jobs, job_store) if jobs else _all_that_can_be_mended(job_store, stack)
+        if jobs:
+            chosen = _named(jobs, job_store)
+        else:
+            chosen = _with_outlines(job_store, stack) if outlines else _all_that_can_be_mended(job_store, stack)
         began, refused = _begin(chosen, job_store)
         ended = []
-        for record in _ended(began, job_store, stack):
-            _print_record(record, as_json=as_json)
+        is_live = messages.is_terminal and console.is_terminal and not as_json
+        for record in _ended(
+            began, job_store, stack, Progress(*COLUMNS, console=messages, transient=True, disable=not is_live)
+        ):
+            if not is_live:
+                _print_record(record, as_json=as_json)
             ended.append(record)
     if not as_json:
-        console.print(_summary(ended), highlight=False)
+        _print_ended(ended)
     raise typer.Exit(FAILED if refused or any(it.state.value in ("failed", "cancelled") for it in ended) else 0)
 
 
@@ -55,10 +80,38 @@ def _named(names: list[str], job_store: "JobStore") -> "list[JobRecord]":
     found = []
     for name in names:
         fitting = [job for job in known if job.startswith(name)]
-        if len(fitting) != 1:
-            exit_usage(f"{'No job' if not fitting else 'More than one job'} begins with {name!r}; see `duet failed`.")
+        if not fitting:
+            exit_usage(f"No job begins with {name!r}; see `duet failed`.")
+        if len(fitting) > 1:
+            print_error(f"{len(fitting)} jobs begin with {name!r}; give more of the id:")
+            _print_choices(fitting, job_store)
+            raise typer.Exit(BAD_USAGE)
         found += fitting
     return [record for record in job_store.get_many(found) if record]
+
+
+def _print_choices(jobs: list[str], job_store: "JobStore") -> None:
+    from pipeline.cli import cells
+
+    table = cells.table("job", "episode", "status")
+    for record in job_store.get_many(jobs[:CHOICES]):
+        if record:
+            table.add_row(record.spec.job, cells.Name(record.title), cells.status(record.status))
+    messages.print(table)
+    if len(jobs) > CHOICES:
+        messages.print(f"... and {len(jobs) - CHOICES} more", style="dim")
+
+
+def _with_outlines(job_store: "JobStore", stack: "Stack | None") -> "list[JobRecord]":
+    from pipeline.client.dead_letters import with_outlines
+
+    found = list(with_outlines(job_store))
+    if found and (reason := broker_session.why_voxtral_is_off(stack)):
+        print_error(
+            f"{counted(len(found), 'episode')} keep the outline, because Voxtral is still unavailable: {reason}"
+        )
+        raise typer.Exit(FAILED)
+    return found
 
 
 def _all_that_can_be_mended(job_store: "JobStore", stack: "Stack | None") -> "list[JobRecord]":
@@ -67,7 +120,8 @@ def _all_that_can_be_mended(job_store: "JobStore", stack: "Stack | None") -> "li
     letters = [letter for letter in dead_letters(job_store) if letter.can_be_mended]
     waiting = [letter for letter in letters if letter.waits_for_voxtral]
     if waiting and (reason := broker_session.why_voxtral_is_off(stack)):
-        messages.print(f"{len(waiting)} left as they are, for Voxtral is off: {reason}", style="yellow", markup=False)
+        left = f"{counted(len(waiting), 'job')} not retried because Voxtral is unavailable: {reason}"
+        messages.print(left, style="yellow", markup=False)
         letters = _without(letters, waiting)
     return [letter.record for letter in letters]
 
@@ -91,11 +145,9 @@ def _begin(records: "list[JobRecord]", job_store: "JobStore") -> tuple[list[str]
     return began, refused
 
 
-def _ended(jobs: list[str], job_store: "JobStore", stack: "Stack | None") -> "Iterator[JobRecord]":
+def _ended(jobs: list[str], job_store: "JobStore", stack: "Stack | None", progress: Progress) -> "Iterator[JobRecord]":
     """Yield the record of each job when it has ended."""
-    is_live = console.is_terminal and bool(jobs)
-    columns = (TextColumn("at work"), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=messages, transient=True, disable=not is_live) as progress:
+    with progress if jobs else nullcontext():
         bar = progress.add_task("", total=len(jobs))
         while jobs:
             if stack:
@@ -116,17 +168,23 @@ def _ended(jobs: list[str], job_store: "JobStore", stack: "Stack | None") -> "It
 
 
 def _print_record(record: "JobRecord", *, as_json: bool) -> None:
+    from pipeline.cli.display import line
     from pipeline.client.dead_letters import DeadLetter
+    from pipeline.client.episode_row import EpisodeRow
 
     if as_json:
         print(json.dumps(DeadLetter(record).to_json()), flush=True)
-        return
-    words = [record.state.value, Path(record.spec.episode.source).name, record.reason]
-    console.print(" ".join(filter(None, words)), markup=False, highlight=False, soft_wrap=True)
+    else:
+        console.print(line(EpisodeRow.of_job(record)), markup=False, highlight=False, soft_wrap=True)
 
 
-def _summary(ended: "list[JobRecord]") -> str:
+def _print_ended(ended: "list[JobRecord]") -> None:
+    from pipeline.cli.display import final
+    from pipeline.client.episode_row import EpisodeRow
+
     if not ended:
-        return "There was nothing to do again."
-    counts = {it.state.value: sum(other.state is it.state for other in ended) for it in ended}
-    return ", ".join(f"{count} {state}" for state, count in counts.items()) + "."
+        console.print("Nothing to retry.")
+        return
+    console.print(final([EpisodeRow.of_job(record) for record in ended]))
+    counts = Counter(record.status.value for record in ended)
+    console.print("\n" + ", ".join(f"{count} {status}" for status, count in counts.items()) + ".", highlight=False)

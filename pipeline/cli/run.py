@@ -10,7 +10,8 @@ import typer
 from pipeline.cli import batch_arguments, broker_session
 from pipeline.cli.follow import follow
 from pipeline.cli.job_options import with_job_options
-from pipeline.cli.terminal import FAILED, INTERRUPTED, TICK_S, console, interruptible
+from pipeline.cli.starting import starting
+from pipeline.cli.terminal import FAILED, INTERRUPTED, TICK_S, interruptible, print_error
 from pipeline.errors import BrokerError, DuetError
 
 if TYPE_CHECKING:
@@ -39,15 +40,18 @@ def run(
     DUET_BROKER_URL set, that broker and its workers do the work instead. Finished episodes are skipped,
     so the same command resumes an interrupted run.
     """
-    found = batch_arguments.found_at(places)
-    with interruptible("Interrupted. The same command goes on where this one stopped.", INTERRUPTED):
+    with interruptible("Interrupted. Run the same command again to resume.", INTERRUPTED), starting() as step:
+        step("looking for episodes")
+        found = batch_arguments.found_at(places)
         if sentence := _why_not_writable(to):
             code = _refuse(found, sentence, as_json=as_json)
         else:
+            step("starting")
             with broker_session.workers() as stack:
                 work = _Work(places, to, options, found, force, in_flight)
                 if stack:
                     stack.note_run(work.watch.batch)
+                step("")
                 code = follow(work.watch, work.ended(stack), work.said, work.watch.started_at, as_json=as_json)
                 if stack:
                     stack.note_run_ended(work.watch.batch)
@@ -72,7 +76,7 @@ class _Work:
 
     def said(self) -> str:
         """Return the counts of the submission, such as `37 done already, 2 new`."""
-        return str(self.submission.count)
+        return str(self.submission.count) if self.submission.count.is_begun else "looking for episodes"
 
     def ended(self, stack: "Stack | None") -> "Iterator[list[EpisodeRow]]":
         """Yield lists of newly ended rows, each row once; empty lists in between refresh the view."""
@@ -100,33 +104,27 @@ class _Work:
 
 def _why_not_writable(to: str) -> str:
     from pipeline.storage import as_uri, open_storage
+    from pipeline.storage.file import PROBE
 
     try:
         open_storage(as_uri(to)).check_writable()
     except DuetError as error:
-        return str(error)
+        return str(error).replace(f"/{PROBE}", "")
     return ""
 
 
 def _refuse(found: "Iterator[Found]", sentence: str, *, as_json: bool) -> int:
-    """Report every episode as failed; return the exit status."""
-    from pipeline.cli import display
-    from pipeline.client.batch_progress import BatchTotals
+    """Say once why nothing can be written, and return the exit status; as JSON, report every episode as failed."""
     from pipeline.client.episode_row import EpisodeRow, left_out_json
     from pipeline.sources import Rejected, Skipped
 
-    sums = BatchTotals()
+    if not as_json:
+        print_error(sentence)
+        return FAILED
     for item in found:
         if isinstance(item, Skipped):
-            sums.leave_out(item)
-            if as_json:
-                print(json.dumps(left_out_json(item)))
+            print(json.dumps(left_out_json(item)))
             continue
         row = EpisodeRow.of_rejected(item) if isinstance(item, Rejected) else EpisodeRow(item.name, error=sentence)
-        if as_json:
-            print(json.dumps(row.to_json()))
-        else:
-            console.print(display.line(row), markup=False, highlight=False, soft_wrap=True)
-    if not as_json:
-        console.print(display.left_out(sums))
+        print(json.dumps(row.to_json()))
     return FAILED

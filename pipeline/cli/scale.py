@@ -25,8 +25,8 @@ def scale(
         return
     for leg, seconds in now.backlog_s.items():
         speed = f"{now.speeds[leg]:.1f} times real time on a host" if leg in now.speeds else "no speed measured yet"
-        console.print(f"{leg:<8} {seconds / 3600:>8.2f} h of audio to hear, {speed}", highlight=False)
-    line = f"{decision.hosts} GPU hosts wanted, {now.hosts} there: {decision.reason}."
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{leg:<9}{seconds / 3600:>8.2f} h of audio queued, {speed}", highlight=False)
+    console.print(f"Hosts: {decision.hosts} wanted, {now.hosts} running.", highlight=False)
+    console.print(f"{decision.reason}.", markup=False, highlight=False)
     if settings().scale is None:
-        console.print("Nobody is told: set DUET_SCALE to print or asg:<group> on the machines of the cpu pool.")
+        console.print("Nothing is scaled. Set DUET_SCALE=print or asg:<group> on the machines of the cpu pool.")

@@ -9,9 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from typer.core import TyperGroup
-
-from pipeline.cli.terminal import FAILED, print_error
+from pipeline.cli.commands import LazyCommands
 
 CLOSED = 141
 """The exit status that a shell reports for a program killed by SIGPIPE (128 + 13)."""
@@ -21,7 +19,7 @@ class OutputError(OSError):
     """A failure to write standard output, as opposed to any other file."""
 
 
-class Commands(TyperGroup):
+class Commands(LazyCommands):
     """The group of commands; a command whose output pipe is closed, as by `| head -1`, ends silently."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -86,6 +84,8 @@ def _exit_status(error: OSError) -> int:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at exit
     if error.errno == errno.EPIPE:
         return CLOSED
+    from pipeline.cli.terminal import FAILED, print_error
+
     print_error(f"Standard output cannot be written: {error.strerror}.")
     return FAILED
 

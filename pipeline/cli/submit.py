@@ -1,6 +1,7 @@
 """`duet submit`: the submission of a batch to running workers."""
 
 import json
+import shlex
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,16 +50,22 @@ def submit(
     open_storage(as_uri(to)).check_writable()
     batch = BatchStore(submitter.job_store.redis).create(places, submitter.destination, options.to_message()).id
     submission = BatchSubmission(found, submitter, batch, in_flight=in_flight)
-    with interruptible("Interrupted. The same command goes on where this one stopped.", INTERRUPTED):
+    with interruptible("Interrupted. Run the same command again to resume.", INTERRUPTED):
         _run(submission)
     count = submission.count
     if as_json:
         rest = {"rejected": count.rejected, "skipped": count.skipped}
         print(json.dumps({"batch": batch, "new": count.new, "done": count.done, "under_way": count.under_way} | rest))
     else:
-        console.print(f"Batch {batch}: {count}. `duet watch {batch}` shows how it does.", highlight=False)
+        console.print(f"Batch {batch}: {count}. {_next_step(batch, count, to)}", highlight=False)
         _tell_left_out(batch, count)
     raise typer.Exit(int(count.rejected > 0))
+
+
+def _next_step(batch: str, count: "Submitted", to: str) -> str:
+    if count.new or count.under_way:
+        return f"Follow it with `duet watch {batch}`."
+    return f"Nothing is left to do; `duet ls {shlex.quote(to)}` lists the results." if count.done else ""
 
 
 def _run(submission: "BatchSubmission") -> None:

@@ -27,7 +27,7 @@ def up(
         stack.start_pools()
         if is_shown:
             stack.start("flower", launch.command(LOOPBACK, port))
-        console.print("Duet is up; Ctrl-C ends it. Your submit() and `duet submit` find it.")
+        console.print("Duet is up; Ctrl-C ends it. Submit work with `duet submit`, submit() or `duet serve`.")
         console.print(f"Broker {stack.url}, logs in {stack.children.logs}", soft_wrap=True)
         seen_at = f"http://{LOOPBACK}:{port}" if is_shown else "off; DUET_FLOWER_AUTH=user:password shows it"
         console.print(f"Flower {seen_at}", soft_wrap=True, highlight=False)

@@ -1,17 +1,21 @@
 """Dead letters: the jobs that ended failed or partial, with their reasons."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.client.job import Job
 from pipeline.client.retry import missing_legs
+from pipeline.results.shortfalls import short_shortfalls
 from pipeline.state.job_store import JobStore
 from pipeline.state.pool_status import ready_pools
 from pipeline.types import JobState, Leg
 from pipeline.types.pools import UNAVAILABLE
 from pipeline.types.records import JobRecord
+from pipeline.types.text import safe_line
 from pipeline.types.time_format import iso
 
+LEAST_DIGITS, LONGEST_ID = 8, 25
 ENDS = (JobState.FAILED, JobState.PARTIAL)
 
 
@@ -25,6 +29,18 @@ class DeadLetter:
     def id(self) -> str:
         """The job's id."""
         return self.record.spec.job
+
+    @property
+    def title(self) -> str:
+        """The episode's title or the name of its file, on one line."""
+        return safe_line(self.record.title)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it fell short, each leg by itself and without the file's name, so that several jobs have it in common."""
+        outcomes = {leg: it.outcome for leg, it in self.record.legs.items() if it.outcome}
+        told = short_shortfalls(outcomes, self.record.spec.options) or (self.record.reason or "No reason is known.",)
+        return tuple(safe_line(_in_common(it, self.record.spec.episode.file_name)) for it in told)
 
     @property
     def missing(self) -> tuple[Leg, ...]:
@@ -49,6 +65,7 @@ class DeadLetter:
             "job": spec.job,
             "attempt": spec.attempt,
             "source": spec.episode.source,
+            "title": self.title,
             "status": self.record.state.value,
             "missing": list(self.missing),
             "ended_at": iso(ended_at) if ended_at else None,
@@ -66,6 +83,41 @@ def dead_letters(job_store: JobStore) -> Iterator[DeadLetter]:
     for record in job_store.get_many(job_store.jobs()):
         if record and record.state in ENDS:
             yield DeadLetter(record)
+
+
+def _in_common(reason: str, name: str) -> str:
+    """Return a reason without the name of the file that it is about."""
+    if reason.startswith(name):
+        return f"The file{reason[len(name) :]}"
+    return reason.replace(name, "the file")
+
+
+def by_reason(letters: Iterable[DeadLetter]) -> dict[tuple[str, ...], list[DeadLetter]]:
+    """Return the jobs that fell short for the same reasons together, in the order of the first of each."""
+    found: dict[tuple[str, ...], list[DeadLetter]] = {}
+    for letter in letters:
+        found.setdefault(letter.reasons, []).append(letter)
+    return found
+
+
+def unique_starts(jobs: Sequence[str], known: Sequence[str]) -> dict[str, str]:
+    """Return the shortest start of each job's id, of 8 digits at least, that no other known job has."""
+    found: dict[str, str] = {}
+    for digits in range(LEAST_DIGITS, LONGEST_ID + 1):
+        starts = Counter(job[:digits] for job in known)
+        found |= {job: job[:digits] for job in jobs if job not in found and starts[job[:digits]] <= 1}
+    return {job: found.get(job, job) for job in jobs}
+
+
+def with_outlines(job_store: JobStore) -> Iterator[JobRecord]:
+    """Yield the jobs that completed with an outline in place of Voxtral's analysis, oldest first.
+
+    Raises:
+        BrokerError: there is no broker, or it does not answer.
+    """
+    for record in job_store.get_many(job_store.jobs()):
+        if record and record.state is JobState.COMPLETED and record.has_outline:
+            yield record
 
 
 def failed_jobs(job_store: JobStore | None = None) -> list[Job]:

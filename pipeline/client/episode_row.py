@@ -27,6 +27,11 @@ class EpisodeRow:
         """Return the row of a source that could not be submitted."""
         return cls(rejected.source, error=rejected.reason)
 
+    @classmethod
+    def of_job(cls, record: JobRecord) -> Self:
+        """Return the row of a job outside a batch."""
+        return cls(record.spec.episode.source, record=record)
+
     @property
     def state(self) -> JobState:
         """The state of the episode's job."""

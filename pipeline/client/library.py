@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pipeline.errors import StorageError
 from pipeline.results.manifest import read_manifest
-from pipeline.storage import as_uri, join, open_storage
-from pipeline.types import EpisodeResult
+from pipeline.storage import Storage, as_uri, join, open_storage
+from pipeline.types import EpisodeResult, JobState
 from pipeline.types.ids import NAMELESS, slug
+from pipeline.types.status import JobStatus
 
 PLACE = "results"
 """Default destination of results."""
@@ -39,6 +40,30 @@ def episodes(place: str) -> Iterator[tuple[str, EpisodeResult]]:
         for name, result in zip(found, results, strict=True):
             if result:
                 yield name, result
+
+
+def status_of(result: EpisodeResult) -> JobStatus:
+    """Return the status of a result in words."""
+    voxtral = result.legs.get("voxtral")
+    if result.state is JobState.COMPLETED and result.transcript and voxtral and voxtral.unavailable:
+        return JobStatus.TRANSCRIBED
+    return JobStatus(result.state.value)
+
+
+def day_of(result: EpisodeResult) -> str:
+    """Return the day of publication, else that of the submission, as `2026-01-02`."""
+    published = result.episode.publication.published_at if result.episode.publication else None
+    return (published or result.submitted_at)[:10]
+
+
+def why_no_transcript(storage: Storage, episode: str, place: str) -> str:
+    """Return the sentence about an episode that has nothing to show, with the reason if it is known."""
+    result = read_manifest(storage)
+    if result is None:
+        return f"{episode} has no result that this version of Duet can read; submit the episode again."
+    reason = f": {result.reason}" if result.reason else "."
+    more = f"`duet show {shlex.quote(episode)} --in {shlex.quote(place)} --json` shows all that is known."
+    return f"{episode} has no transcript ({status_of(result).value}){reason} {more}"
 
 
 def find_episode(episode: str, place: str) -> str:

@@ -149,7 +149,8 @@ def _host_s(backlog_s: Mapping[Leg, float], speeds: Mapping[Leg, float]) -> floa
 
 def _reason(now: ClusterState, limits: Limits, need: int, hosts: int) -> str:
     work_s = host_seconds(now)
-    text = f"{now.jobs} jobs, {work_s / 3600:.2f} hours of one host's work, {limits.drain_target_s:g} s to do each job"
+    hours = f"{work_s / 3600:.2f} h of work for one host, target {limits.drain_target_s / 3600:g} h"
+    text = f"Queue: {now.jobs} jobs, {hours}"
     if sum(now.backlog_s.values()) > 0 and not now.speeds:
         text += "; no speed has been measured yet"
     if hosts < need:

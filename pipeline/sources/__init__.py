@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pipeline.errors import AudioError, DuetError, TransientError
+from pipeline.errors import AudioError, DuetError, NoAudioError, TransientError
 from pipeline.logs import as_duet_error
 from pipeline.sources.file_types import HEAD_BYTES, has_audio_suffix, why_never_audio
 from pipeline.sources.files import LocalFile, local_episodes
@@ -15,7 +15,7 @@ from pipeline.sources.web_address import for_apps, host_and_port
 from pipeline.storage import path_of
 from pipeline.types.found import Rejected, Skipped
 
-__all__ = ["Found", "LocalFile", "Rejected", "Skipped", "Source", "find", "find_all", "find_one"]
+__all__ = ["Found", "LocalFile", "Rejected", "Skipped", "Source", "find", "find_all", "find_one", "left_out"]
 
 
 def find(place: str | Path) -> Iterator[Found]:
@@ -26,7 +26,8 @@ def find(place: str | Path) -> Iterator[Found]:
             of a podcast feed.
 
     Raises:
-        AudioError: the place does not exist, or has no audio.
+        AudioError: the place does not exist.
+        NoAudioError: it has no audio.
         AddressError, StorageError, TransientError: the place cannot be read.
         UnexpectedError: any other error; the sources before it were yielded.
     """
@@ -44,16 +45,23 @@ def find(place: str | Path) -> Iterator[Found]:
     if not found_any:
         more = f"; {len(skipped) - 1} more left out" if len(skipped) > 1 else ""
         example = f" ({skipped[0].source}: {skipped[0].reason}{more})" if skipped else ""
-        raise AudioError(f"{place} holds no audio file{example}.")
+        raise NoAudioError(f"{place} holds no audio file{example}.")
 
 
 def find_all(places: Iterable[str | Path]) -> Iterator[Found]:
-    """Yield the sources at several places; a place that cannot be read yields a `Rejected`."""
+    """Yield the sources at several places; one without audio is skipped, one that cannot be read is rejected."""
     for place in places:
         try:
             yield from find(place)
         except DuetError as error:
-            yield Rejected(str(place), str(error))
+            yield left_out(str(place), error)
+
+
+def left_out(place: str, error: DuetError) -> Skipped | Rejected:
+    """Return what becomes of a place that could not be searched: one without audio is no failure."""
+    if isinstance(error, NoAudioError):
+        return Skipped(place, "it holds no audio file")
+    return Rejected(place, str(error))
 
 
 def find_one(place: str | Path) -> Source:

@@ -3,8 +3,6 @@
 import re
 from unicodedata import normalize
 
-import langcodes
-from langcodes.data_dicts import MACROLANGUAGES
 from pydantic_core import PydanticCustomError
 
 _TABLE = (
@@ -77,6 +75,9 @@ def whisper_code(given: str) -> str | None:
 
 def _of_tag(spelt: str) -> str | None:
     """Return the code for a tag or a locale, `de-CH-1996`, `en_US.UTF-8`; None if it is no tag or not known."""
+    import langcodes  # its tables take a tenth of a second, and most commands name no language
+    from langcodes.data_dicts import MACROLANGUAGES
+
     try:
         standard = langcodes.Language.get(re.split(r"[.@]", spelt)[0]).language or ""
     except ValueError:

@@ -22,6 +22,11 @@ class Submitted:
         """Number of episodes so far, rejected ones included."""
         return self.new + self.done + self.under_way + self.rejected
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything has been found."""
+        return bool(self.episodes or self.skipped)
+
     def __str__(self) -> str:
         """Return `37 done already, 2 new`."""
         parts = [

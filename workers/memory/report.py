@@ -20,7 +20,7 @@ def table(made: Plan, instead: list[str]) -> RenderableType:
     grid = Table(box=None, pad_edge=False)
     grid.add_column("pool")
     grid.add_column("model", no_wrap=True)
-    grid.add_column("numbers", no_wrap=True)
+    grid.add_column("precision", no_wrap=True)
     for name in ("weights", "work", "context", "share"):
         grid.add_column(name, justify="right", no_wrap=True)
     grid.add_column("at once", no_wrap=True)

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 
 from pipeline.errors import BrokerError
 from pipeline.messaging.app import client_app
-from pipeline.monitoring.doctor.check import Check, Probe, failed, ok, warning
+from pipeline.monitoring.doctor.check import Check, Probe, Status, failed, ok, warning
 from pipeline.settings import settings
 from pipeline.state.beat_heartbeat import KEPT_S, last_beat
 from pipeline.state.pool_status import WorkerState, best, worker_states
@@ -31,6 +31,7 @@ MOST_SKEW_S = 2.0
 """Seconds of clock skew above which a warning is shown; waiting times compare the clocks of several machines."""
 MANGLED = "set AWS_REQUEST_CHECKSUM_CALCULATION=when_required if its server does not know boto3's, or look at its log"
 PING_S = 1.5
+OFF = "off: "
 
 
 def probes(storage: str | None = None, host: str | None = None) -> list[Probe]:
@@ -176,8 +177,11 @@ def _pool(pool: str, host: str | None) -> Check:
         return warning(name, f"{node} works, and {found}", "mend that and start the pool there again")
     if speaker.status == "idle":
         return ok(name, f"{node}, idle: it has given its memory back and loads again when there is work")
+    if (model := state.get("model", "")).startswith(OFF):
+        cause, _, remedy = model.removeprefix(OFF).partition("; ")
+        return Check(name, Status.OK, f"{node}, off: {cause.rstrip('.')}", remedy)
     since = f"ready since {time.strftime('%F %T', time.localtime(float(state['since'])))}"
-    return ok(name, ", ".join(filter(None, [*nodes, since, state.get("model")])))
+    return ok(name, ", ".join(filter(None, [*nodes, since, model])))
 
 
 def _is_meant(node: str, pool: str, host: str | None) -> bool:

@@ -1,5 +1,6 @@
 """The outline that stands in for Voxtral: made of the transcript, marked, and about the right things."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,70 @@ def test_every_sentence_is_one_that_was_said() -> None:
     assert all(f"{part}." in spoken.text for part in found.summary.rstrip(".").split(". "))
     assert len({point.text for point in found.key_points}) == len(found.key_points) == 5
     assert Analysis.from_json(found.to_json()) == found
+
+
+def quoted(found: Analysis) -> list[str]:
+    """Return every sentence that an outline quotes."""
+    gists = [chapter.gist for chapter in found.chapters if chapter.gist]
+    return [
+        found.summary_sentence,
+        *re.split(r"(?<=[.!?]) ", found.summary),
+        *gists,
+        *(it.text for it in found.key_points),
+    ]
+
+
+@pytest.mark.parametrize("name", ["garden-hour", "corner-shop", "science-chat", "ocean-talk"])
+def test_no_sentence_is_quoted_twice(name: str) -> None:
+    lines = (EPISODES / f"{name}.txt").read_text("utf-8").splitlines()
+
+    said = quoted(outline(transcript(*lines)))
+    twice = quoted(outline(transcript(*lines, *lines)))
+
+    assert len(set(said)) == len(said)
+    assert len(set(twice)) == len(twice)
+
+
+def test_in_a_long_episode_each_chapter_has_a_gist_of_its_own() -> None:
+    found = outline(transcript(*BREAD * 4, *STARS * 4, segment_s=12.0))
+
+    assert all(chapter.gist and chapter.title[0].isupper() for chapter in found.chapters)
+    assert len(set(quoted(found))) == len(quoted(found))
+
+
+FRAMES = {
+    "en": ("Welcome back to the bread show.", "This episode is brought to you by Oven Bread.", "See you next week."),
+    "de": ("Herzlich willkommen zum Brot.", "Danke fürs Zuhören beim Brot.", "Bis zum nächsten Mal mit Brot."),
+    "fr": ("Bienvenue dans le pain.", "Merci de nous avoir écoutés sur le pain.", "À la semaine prochaine, le pain."),
+    "es": ("Bienvenidos al pan.", "Gracias por escuchar el pan.", "Nos vemos la semana que viene con pan."),
+    "it": ("Benvenuti al pane.", "Grazie per averci ascoltato sul pane.", "Alla prossima con il pane."),
+    "pt": ("Bem-vindos ao pão.", "Obrigado por ouvir o pão.", "Até a próxima, com pão."),
+    "nl": ("Welkom bij het brood.", "Bedankt voor het luisteren naar brood.", "Tot de volgende keer met brood."),
+}
+
+
+@pytest.mark.parametrize("language", FRAMES)
+def test_greetings_sign_offs_and_advertisements_are_not_quoted(language: str) -> None:
+    # Given formulas about the same word as the few other sentences, so that they would be quoted for want of others
+    word = FRAMES[language][0].rstrip(".").split()[-1]
+    about = [f"Xylo {word} {other} qvarta {word} mirtel." for other in ("brango", "feldun", "pastrik", "golvane")]
+
+    said = quoted(outline(transcript(FRAMES[language][0], *about, *FRAMES[language][1:], language=language)))
+
+    assert not set(FRAMES[language]) & set(said)
+    assert set(about) & set(said)
+
+
+def test_in_other_languages_what_frames_an_episode_is_left_out_by_its_place() -> None:
+    bread = ["Хлеб пекут из муки и воды в печи.", "Тесто для хлеба отдыхает в печи из муки."] * 6
+
+    said = quoted(outline(transcript("Здравствуйте, это хлеб.", *bread, "До свидания, хлеб!", language="ru")))
+
+    assert not {"Здравствуйте, это хлеб.", "До свидания, хлеб!"} & set(said)
+
+
+def test_an_episode_of_nothing_but_greetings_has_a_summary() -> None:
+    assert outline(transcript("Welcome to the show.", "Thank you for listening.")).summary
 
 
 def test_nothing_said_gives_an_empty_outline() -> None:

@@ -27,6 +27,7 @@ from pipeline.types import (
     LegOutcome,
     Mention,
     MergedTranscript,
+    Publication,
     Quote,
     Segment,
     Transcript,
@@ -200,10 +201,30 @@ def test_the_notes_say_which_of_several_audio_tracks_was_heard() -> None:
     assert "- Heard: audio track 2 of 3" in render("notes.md", result(heard, FOUND))
 
 
-def test_an_outline_is_said_to_be_one() -> None:
-    notes = render("notes.md", result(flag_uncertain(HEARD), FOUND.model_copy(update={"source": "outline"})))
+def test_an_outline_is_said_to_be_one_and_why_once() -> None:
+    reason = "Voxtral needs a CUDA device and this machine has no NVIDIA driver; run the voxtral pool elsewhere."
+    off = LegOutcome(leg="voxtral", status="skipped", short="no GPU here", reason=reason, unavailable=True)
+    made = result(flag_uncertain(HEARD), FOUND.model_copy(update={"source": "outline"}))
 
-    assert "No model understood this episode" in notes
+    notes = render("notes.md", made.model_copy(update={"legs": made.legs | {"voxtral": off}}))
+
+    assert "## Outline (quoted from the transcript)\n\n*There is no analysis by Voxtral: no GPU here.*\n" in notes
+    assert notes.count("no GPU here") == 1
+    assert reason not in notes
+    assert "Outline" not in render("notes.md")
+
+
+def test_the_notes_have_the_title_the_show_and_the_day_of_the_feed() -> None:
+    published = Publication(
+        feed="https://x.org/feed", show="The *Garden*", title="Roses & bees", published_at="2026-01-02T03:04:05+00:00"
+    )
+    made = result(flag_uncertain(HEARD), FOUND)
+    episode = made.episode.model_copy(update={"publication": published})
+
+    notes = render("notes.md", made.model_copy(update={"episode": episode}))
+
+    assert notes.startswith("# Roses \\& bees\n\n*The \\*Garden\\* · 2026-01-02*\n")
+    assert render("notes.md", made.model_copy(update={"analysis": None})).startswith("# show.mp3\n\n## How")
 
 
 def test_plain_text_begins_a_paragraph_after_a_pause_between_sentences() -> None:

@@ -11,10 +11,12 @@ from pipeline.types.time_format import hms
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&])")
 _LINE_START = re.compile(r"^(\d*)([#+=.)-])")
 """Start of a heading, a list item or a rule; in a numbered list item the mark after the number is escaped."""
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 NAMES = {"whisper": "Transcript", "voxtral": "Analysis", "speakers": "Speakers"}
+OUTLINE = "Outline (quoted from the transcript)"
 CHAPTERS = {
-    "voxtral": "cut where the subject of the transcript changes, titled by Voxtral",
-    "outline": "cut where the subject of the transcript changes, titled with its words",
+    "voxtral": "start where the subject of the transcript changes; titles by Voxtral",
+    "outline": "start where the subject of the transcript changes; titles are its keywords",
     "publisher": "the publisher's own",
 }
 
@@ -31,15 +33,33 @@ class Notes:
     def render(self, result: EpisodeResult) -> str:
         """Return Markdown (https://commonmark.org) with all text of the episode escaped."""
         found = result.analysis
-        title = (found.title if found else "") or result.episode.slug.replace("-", " ").capitalize()
-        blocks = [f"# {_text(title)}"]
-        if found:
+        blocks = [f"# {_text(result.title)}", *_origin(result)]
+        if found and found.source == "outline":
+            blocks += _outline_blocks(found, result.legs.get("voxtral"))
+        elif found:
             blocks += _summary_blocks(found)
         blocks += _section("Who speaks", _talk(result.transcript) if result.transcript else [])
         if found:
             blocks += _detail_blocks(found, result.transcript)
         blocks += _section("How this was made", _provenance(result))
         return "\n\n".join(blocks) + "\n"
+
+
+def _origin(result: EpisodeResult) -> Iterator[str]:
+    """Yield the show and the day of publication, as far as they are known."""
+    published = result.episode.publication
+    day = _DAY.match((published.published_at or "") if published else "")
+    if known := [*([_text(result.show)] if result.show else []), *([day[0]] if day else [])]:
+        yield f"*{' · '.join(known)}*"
+
+
+def _outline_blocks(found: Analysis, voxtral: LegOutcome | None) -> Iterator[str]:
+    # The long reason of a leg that falls short is below, among what is missing.
+    reason = (voxtral.short or (voxtral.reason if voxtral.unavailable else "")) if voxtral else ""
+    why = f"There is no analysis by Voxtral: {_text(reason)}" if reason else "There is no analysis by Voxtral"
+    yield f"## {OUTLINE}"
+    yield f"*{why.rstrip('.')}.*"
+    yield from _summary_blocks(found)
 
 
 def _summary_blocks(found: Analysis) -> Iterator[str]:
@@ -81,9 +101,10 @@ def _detail_blocks(found: Analysis, transcript: MergedTranscript | None) -> Iter
 
 def _provenance(result: EpisodeResult) -> Iterator[str]:
     yield f"Source: {_text(result.episode.source)}" + (f", {hms(result.audio_s)} long" if result.audio_s else "")
-    if result.analysis and result.analysis.source == "outline":
-        yield "No model understood this episode: the outline above is quoted from the transcript."
+    is_outline = bool(result.analysis and result.analysis.source == "outline")
     for name, leg in result.legs.items():
+        if name == "voxtral" and is_outline and leg.unavailable:
+            continue  # the outline says so
         if name != "speakers" or leg.status == "ok" or leg.falls_short(result.options):
             yield f"{NAMES[name]}: {_leg(leg)}"
     if result.analysis and result.analysis.chapters_source:
@@ -99,7 +120,7 @@ def _provenance(result: EpisodeResult) -> Iterator[str]:
         yield f"Estimated cost of the device: {result.figures.estimated_cost:.4f}"
     for sentence in result.missing:
         yield f"Missing: {_text(sentence)}"
-    yield "Made by machines, which mishear. Check names and figures before you quote them."
+    yield "Automatic transcript; it may contain mistakes. Check names and figures before you quote them."
 
 
 def _leg(leg: LegOutcome) -> str:

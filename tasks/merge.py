@@ -27,6 +27,7 @@ from pipeline.storage import Storage, open_storage
 from pipeline.types import LEGS, Analysis, EpisodeResult, JobSpec, JobState, Leg, LegOutcome, SecondOpinion, Transcript
 from pipeline.types.records import JobRecord
 from tasks.base.checkpoints import saved_opinion
+from tasks.base.end_report import end_report, report_with_legs
 from tasks.base.leg_run import MAX_LOSSES
 from tasks.base.reasons import PROCESS_LOST, sentence_for
 from tasks.base.retry import has_tries_left, reject_on_broker_outage, requeue, try_later
@@ -52,7 +53,7 @@ def merge(self: Task, outcomes: list[dict[str, Any]], message: dict[str, Any]) -
         except DuetError as error:
             return _refuse(message, error)
         if _request_opinion(self, spec, legs):
-            return _task_result(spec, JobState.TRANSCRIBED, "Voxtral is asked for a second opinion.")
+            return end_report(spec, JobState.TRANSCRIBED, "Voxtral is asked for a second opinion.")
         return _end_job(self, spec, legs)
 
 
@@ -175,7 +176,7 @@ def _write_end(task: Task, spec: JobSpec, legs: dict[Leg, LegOutcome], job_store
         counts |= metric_events.step_failed(step_of(task.name), cause)
     job_store.advance(spec, state, counts, reason=reason, ended_at=time.time())
     send_due_if_possible(job_store)
-    return _task_result(spec, state, reason) | {"status": _status(state, record), "legs": _told(spec, legs)}
+    return report_with_legs(spec, state, reason, record, legs)
 
 
 def _final_counts(legs: dict[Leg, LegOutcome], record: JobRecord | None) -> Counts:
@@ -221,10 +222,10 @@ def _result_if_ended(spec: JobSpec, job_store: JobStore) -> dict[str, Any] | Non
     """Return the task's result if the job has ended already, as a callback may be delivered twice or late."""
     record = job_store.get(spec.job)
     if record is None:
-        return _task_result(spec, JobState.CANCELLED, "It was forgotten meanwhile, so nothing is written.")
+        return end_report(spec, JobState.CANCELLED, "It was forgotten meanwhile, so nothing is written.")
     is_older = record.spec.attempt > spec.attempt
     if is_older or (record.state.is_final and _stored_result(spec, open_storage(spec.uri))):
-        return _task_result(spec, record.state, record.reason) | {"status": record.status.value}
+        return end_report(spec, record.state, record.reason) | {"status": record.status.value}
     return None
 
 
@@ -232,24 +233,6 @@ def _stored_result(spec: JobSpec, storage: Storage) -> EpisodeResult | None:
     """Return this attempt's result if an earlier process wrote it and was lost before it ended the job."""
     result = read_result(spec, storage)
     return result if result and result.attempt == spec.attempt else None
-
-
-def _task_result(spec: JobSpec, state: JobState, reason: str) -> dict[str, Any]:
-    return {"job": spec.job, "state": state.value, "uri": spec.uri, "reason": reason}
-
-
-def _status(state: JobState, record: JobRecord | None) -> str:
-    """Return the words of `JobStatus` for the end of a job."""
-    return record.model_copy(update={"state": state}).status.value if record else state.value
-
-
-def _told(spec: JobSpec, legs: dict[Leg, LegOutcome]) -> dict[Leg, dict[str, Any]]:
-    """Return what Flower tells of each leg beside the merge."""
-    return {
-        leg: {"status": it.status, "short": it.short, "work_s": round(it.work_s, 1)}
-        for leg, it in legs.items()
-        if spec.options.runs(leg) and (leg != "speakers" or it.status == "ok" or it.falls_short(spec.options))
-    }
 
 
 def _why_failed(error: DuetError, legs: dict[Leg, LegOutcome]) -> str:

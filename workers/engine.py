@@ -22,11 +22,10 @@ from pipeline.types import (
 
 @dataclass(frozen=True)
 class Skipped:
-    """The absence of an engine, which skips its leg; `reason` contains the cause and the remedy."""
+    """The absence of an engine: `reason` is the cause and the remedy, `short` a few words such as `no GPU here`."""
 
     reason: str
     short: str = ""
-    """The cause in a few words, such as `no GPU here`."""
     may_pass: bool = False
     """Whether the cause is temporary: an unreachable hub or bucket, or card memory in use by another process."""
 

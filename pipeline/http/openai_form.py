@@ -11,8 +11,8 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from pipeline.http.multipart import FIELD_BYTES, FIELDS, Fields, Form
 from pipeline.http.problem_responses import to_validation_error
-from pipeline.types.job import MOST_TERM, MOST_TERMS
 from pipeline.types.languages import whisper_code
+from pipeline.types.publication import MOST_TERM, MOST_TERMS
 
 Granularity = Literal["word", "segment"]
 GRANULARITIES = "timestamp_granularities"

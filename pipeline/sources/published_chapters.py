@@ -13,7 +13,7 @@ from pipeline.errors import DuetError
 from pipeline.sources.http_client import first_bytes
 from pipeline.types import Chapter, Publication
 from pipeline.types.graphemes import clipped
-from pipeline.types.job import MOST_TEXT
+from pipeline.types.publication import MOST_TEXT
 from pipeline.types.text import well_formed
 
 logger = logging.getLogger(__name__)

@@ -65,9 +65,7 @@ def check_url_by_proxy(url: str) -> None:
     except (AddressError, TransientError):
         is_local = "." not in host.rstrip(".") or host.rstrip(".").lower().endswith(LOCAL_DOMAINS)
         if is_local and not _is_allowed(host):
-            raise AddressError(
-                f"{host} is not a public name. To allow it, add it to DUET_ALLOWED_HOSTS."
-            ) from None
+            raise AddressError(f"{host} is not a public name. To allow it, add it to DUET_ALLOWED_HOSTS.") from None
     else:
         _check_addresses(host, addresses)
 

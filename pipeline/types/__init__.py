@@ -27,12 +27,10 @@ from pipeline.types.job import (
     ModelLeg,
     Options,
     OwnQuestion,
-    Person,
-    Publication,
-    PublishedFile,
 )
 from pipeline.types.merged import MergedSegment, MergedTranscript, MergedWord
 from pipeline.types.model import Model
+from pipeline.types.publication import Person, Publication, PublishedFile
 from pipeline.types.result import EpisodeResult, LegOutcome
 from pipeline.types.second_opinion import AlternativeTranscript, SecondOpinion, TimeSpan
 from pipeline.types.speakers import Diarization, Speaker, SpeakerTurn

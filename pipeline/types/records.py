@@ -68,7 +68,7 @@ class JobRecord(BaseModel):
 
     @property
     def status(self) -> JobStatus:
-        """What to tell people about the job."""
+        """The status of the job in words, for people."""
         if self.state.is_final:
             return self._final_status()
         at_work = any(leg.started_at and not leg.ended_at for leg in self.legs.values())

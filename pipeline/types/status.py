@@ -25,7 +25,7 @@ class JobStatus(StrEnum):
 
     @property
     def tone(self) -> Tone:
-        """What its colour should say."""
+        """The tone of its colour."""
         return _TONES.get(self, "open")
 
 

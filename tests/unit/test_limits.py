@@ -7,7 +7,7 @@ from pipeline.errors import AddressError, MessageError
 from pipeline.messaging.message_check import MOST_SPEC_BYTES, admit, check_size
 from pipeline.sources.url_guard import check_url
 from pipeline.types import Episode, JobSpec, Options, Publication, PublishedFile
-from pipeline.types.job import MOST_FILES, MOST_TERMS, MOST_TEXT
+from pipeline.types.publication import MOST_FILES, MOST_TERMS, MOST_TEXT
 
 
 def spec(options: Options | None = None, publication: Publication | None = None) -> JobSpec:

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.sources.podcast_tags import ItemTags, PodcastTags, read_tags
 from pipeline.types import Person, Publication, PublishedFile
-from pipeline.types.job import MOST_PEOPLE, MOST_TERM
+from pipeline.types.publication import MOST_PEOPLE, MOST_TERM
 
 HEAD = '<rss version="2.0" xmlns:podcast="https://podcastindex.org/namespace/1.0"><channel><title>Show</title>'
 LIVE = "<podcast:liveItem><guid>live</guid><podcast:person>Someone Live</podcast:person></podcast:liveItem>"

@@ -13,7 +13,7 @@ from pipeline.storage import Storage, open_storage
 from pipeline.storage.allowed_roots import is_inside_a_root
 from pipeline.types import Context, EpisodeResult, JobSpec
 from pipeline.types.corrections import Correction, Corrections, Rule, Rules
-from pipeline.types.job import MOST_TERMS
+from pipeline.types.publication import MOST_TERMS
 
 logger = logging.getLogger(__name__)
 REPLACEMENTS = "replacements.json"

@@ -115,7 +115,7 @@ class Rule(Model):
     becomes: RuleText
     """The words instead; empty to remove them."""
     by: str = Field(default="", max_length=MOST_SHOW)
-    """Who made the rule."""
+    """Name of the API key, or of the user at the command line, who made the rule."""
 
     @property
     def key(self) -> tuple[str, str]:

@@ -82,7 +82,7 @@ class EpisodeResult(Model):
     transcript: MergedTranscript | None = None
     """The merged transcript, including the suppressed segments and their reasons."""
     uncorrected: Annotated[Uncorrected | None, Field(exclude_if=lambda it: it is None)] = None
-    """What `corrections.json` has changed here, as it was; None if nothing is changed."""
+    """The parts that `corrections.json` has changed, as they were; None if nothing is changed."""
 
     def before_corrections(self) -> Self:
         """Return the result as the models made it."""

@@ -12,6 +12,8 @@ _EACH = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Letters that are words of their own: Chinese characters and Japanese kana."""
 _TOKEN = re.compile(rf"\s*(?:[{_EACH}][^\w\s]*|[^\s{_EACH}]+)")
 MILLISECONDS = 3
+LONG = 2_000
+"""Words beyond which a comparison of all words would take tens of seconds."""
 
 
 class Placed(NamedTuple):
@@ -60,7 +62,9 @@ def blocks(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[tuple[int, 
     """
     found: list[tuple[int, int, int, int]] = []
     added = False
-    for tag, start, end, first, last in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    # Of many words, the most frequent are no anchors.
+    matcher = SequenceMatcher(None, old, new, autojunk=len(new) > LONG)
+    for tag, start, end, first, last in matcher.get_opcodes():
         if tag == "insert" and found:
             found[-1] = (*found[-1][:3], last)
         elif tag == "insert":

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
@@ -12,8 +13,9 @@ from pipeline.types.corrections import Rule
 _NO_BLANKS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Letters of scripts without blanks between words."""
 _LETTER = rf"[^\W{_NO_BLANKS}]"
-_STARTS = rf"(?<!{_LETTER})(?<!{_LETTER}[-'’])"
-_ENDS = rf"(?!{_LETTER}|-{_LETTER}|['’](?!s\b){_LETTER})"
+_CHUNK = re.compile(rf"{_LETTER}+|\S")
+_STARTS = re.compile(rf"(?<!{_LETTER})(?<!{_LETTER}[-'’])")
+_ENDS = re.compile(rf"(?!{_LETTER}|-{_LETTER}|['’](?!s\b){_LETTER})")
 """Not within a word such as `can't` or `well-known`; only `'s` may follow."""
 
 
@@ -43,19 +45,16 @@ def matches(editor: Editor, rules: Sequence[Rule]) -> Iterator[Match]:
         return
     placed = [it for _, it in editor.words()]
     text = "".join(it.word.word for it in placed)
-    folded = text.casefold()
-    ordered = [it for it in sorted(rules, key=lambda it: -len(it.was)) if it.was.split()[0].casefold() in folded]
     ends = list(accumulate(len(it.word.word) for it in placed))
     owners = [number for number, it in enumerate(placed) for _ in it.word.word]
     done = -1
-    for found in re.finditer("|".join(f"({_pattern(rule)})" for rule in ordered) or "(?!)", text):
+    for rule, found in _found(text, rules):
         first, last = owners[found.start()], owners[found.end() - 1]
         words = placed[first : last + 1]
         is_one_voice = len({it.word.speaker for it in words}) == 1
         if first <= done or not is_one_voice or any(it.is_new for it in words) or _is_torn(text, found.end()):
             continue
         done = last
-        rule = ordered[(found.lastindex or 1) - 1]
         before = text[ends[first] - len(placed[first].word.word) : found.start()].lstrip()
         after = text[found.end() : ends[last]].rstrip()
         was = " ".join("".join(it.word.word for it in words).split())
@@ -65,11 +64,27 @@ def matches(editor: Editor, rules: Sequence[Rule]) -> Iterator[Match]:
             yield Match(words[0].word.start_s, was, becomes, rule)
 
 
-def _pattern(rule: Rule) -> str:
+def _found(text: str, rules: Iterable[Rule]) -> Iterator[tuple[Rule, re.Match[str]]]:
+    """Yield the places that rules fit, in order and without overlap, the longest rule at each."""
+    by_chunk: defaultdict[str, list[tuple[Rule, re.Pattern[str]]]] = defaultdict(list)
+    for rule in sorted(rules, key=lambda it: -len(it.was)):
+        if chunk := _CHUNK.match(rule.was):
+            by_chunk[chunk[0].casefold()].append((rule, _pattern(rule)))
+    end = 0
+    for chunk in _CHUNK.finditer(text):
+        for rule, pattern in by_chunk.get(chunk[0].casefold(), ()) if chunk.start() >= end else ():
+            found = pattern.match(text, chunk.start())
+            if found and _STARTS.match(text, found.start()) and _ENDS.match(text, found.end()):
+                yield rule, found
+                end = found.end()
+                break
+
+
+def _pattern(rule: Rule) -> re.Pattern[str]:
     """Return the regular expression of a rule's words."""
     words = r"\s+".join(map(re.escape, rule.was.split()))
     has_own_capitals = rule.was not in (rule.was.lower(), rule.was.upper())
-    return f"{_STARTS}{words}{_ENDS}" if has_own_capitals else f"{_STARTS}(?i:{words}){_ENDS}"
+    return re.compile(words, 0 if has_own_capitals else re.IGNORECASE)
 
 
 def _is_torn(text: str, end: int) -> bool:

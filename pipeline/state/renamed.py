@@ -1,4 +1,4 @@
-"""The jobs whose speakers got other names after their end, so that what was made of the transcript is made again."""
+"""The jobs whose speakers or words were changed after their end, so that what was made of them is made again."""
 
 import time
 from collections.abc import Iterable
@@ -8,11 +8,11 @@ from pipeline.settings import settings
 from pipeline.state.redis import readable_errors
 
 RENAMED = "duet:renamed"
-"""Sorted set of jobs by the time of their last naming."""
+"""Sorted set of jobs by the time of their last naming or correction."""
 
 
 def note_renamed(client: Any, job: str) -> None:
-    """Record that a job's speakers got other names.
+    """Record that a job's speakers got other names, or its words were corrected.
 
     Raises:
         BrokerError: the broker does not answer.
@@ -25,7 +25,7 @@ def note_renamed(client: Any, job: str) -> None:
 
 
 def renamed_at(client: Any) -> dict[str, float]:
-    """Return the times at which speakers of jobs last got other names, by job.
+    """Return the times at which speakers or words of jobs were last changed, by job.
 
     Raises:
         BrokerError: the broker does not answer.

@@ -228,13 +228,13 @@ def test_the_index_finds_the_corrected_words(spec: JobSpec, job_store: JobStore,
     job_store.adopt(spec, ENDED)
     index = TranscriptIndex(tmp_path / "index.sqlite")
     index.fill(job_store)
-    assert index.search("hubspot", 10) == []
+    assert index.search("hubspot", 10)[1] == []
 
     correct(spec.uri, [HUBSPOT], job_store)
     index.fill(job_store)
 
-    assert [hit.job for hit in index.search("hubspot", 10)] == [spec.job]
-    assert index.search("hub", 10)[0].excerpt.count("HubSpot") == 1
+    assert [hit.job for hit in index.search("hubspot", 10)[1]] == [spec.job]
+    assert index.search("hub", 10)[1][0].excerpt.count("HubSpot") == 1
 
 
 def test_rules_change_new_episodes_of_their_show(job_store: JobStore, tmp_path: Path) -> None:

@@ -4,22 +4,21 @@ The page is a single file that works offline; its links are relative to the epis
 """
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.resources import files
-from string import Template
 
 from pipeline.client.episode_row import EpisodeRow
-from pipeline.client.report.page import counts, plot_points, table_row
-from pipeline.client.report.plot import Plot
-from pipeline.errors import DuetError
+from pipeline.client.report.about import About, read_about
+from pipeline.client.report.page import render
+from pipeline.client.report.totals import missed, totals
 from pipeline.state.batch_store import BatchStore
 from pipeline.state.job_store import JobStore
 from pipeline.storage import open_storage
 from pipeline.types import JobState
 from pipeline.types.batch_record import BatchRecord
 from pipeline.types.report import BatchReport, LeftOut, ReportedEpisode
-from pipeline.types.time_format import hms, iso
+from pipeline.types.time_format import iso
 
 THREADS = 8
 JSON_NAME, HTML_NAME = "batch.json", "batch.html"
@@ -44,9 +43,12 @@ def write_report(batch: str, job_store: JobStore) -> str:
     batches = BatchStore(job_store.redis)
     record = batches.get(batch)
     rows = sorted(_rows(batches, record, job_store), key=lambda row: (WORST_FIRST.index(row.state), row.name))
+    with ThreadPoolExecutor(THREADS) as threads:
+        abouts = list(threads.map(read_about, rows))
+    report = _report(batches, record, rows, abouts)
     storage = open_storage(record.destination)
-    storage.put(JSON_NAME, _json(batches, record, rows))
-    storage.put(HTML_NAME, _html(batches, record, rows).encode())
+    storage.put(JSON_NAME, report.to_json())
+    storage.put(HTML_NAME, render(report, rows, abouts, storage.uri).encode())
     return f"{storage.uri}/{HTML_NAME}"
 
 
@@ -57,7 +59,10 @@ def _rows(batches: BatchStore, record: BatchRecord, job_store: JobStore) -> Iter
     yield from (EpisodeRow(entry.source, entry, it) for entry, it in zip(entries, known, strict=True))
 
 
-def _json(batches: BatchStore, record: BatchRecord, rows: list[EpisodeRow]) -> bytes:
+def _report(
+    batches: BatchStore, record: BatchRecord, rows: Sequence[EpisodeRow], abouts: Sequence[About]
+) -> BatchReport:
+    ended_at = max((row.record.ended_at for row in rows if row.record and row.record.ended_at), default=time.time())
     return BatchReport(
         batch=record.id,
         created_at=iso(record.created_at),
@@ -65,36 +70,24 @@ def _json(batches: BatchStore, record: BatchRecord, rows: list[EpisodeRow]) -> b
         places=record.places,
         destination=record.destination,
         options=record.options,
-        states={JobState(state): count for state, count in counts(rows).items()},
-        episodes=tuple(ReportedEpisode.model_validate(row.to_json()) for row in rows),
+        states=dict(Counter(row.state for row in rows)),
+        totals=totals(rows, (it.words for it in abouts), max(0.0, ended_at - record.created_at)),
+        missed=tuple(missed(rows)),
+        episodes=tuple(reported_episode(row, it) for row, it in zip(rows, abouts, strict=True)),
         skipped=tuple(LeftOut(source=it.source, reason=it.reason) for it in batches.skipped(record.id)),
-    ).to_json()
+    )
 
 
-def _html(batches: BatchStore, record: BatchRecord, rows: list[EpisodeRow]) -> str:
-    with ThreadPoolExecutor(THREADS) as threads:
-        there = threads.map(_files, rows)
-        table = "\n".join(table_row(row, record.destination, own) for row, own in zip(rows, there, strict=True))
-    audio_s = sum(row.audio_s or 0.0 for row in rows)
-    ended_at = max((row.record.ended_at for row in rows if row.record and row.record.ended_at), default=time.time())
-    parts = {
-        "style": files(__name__).joinpath("report.css").read_text(encoding="utf-8"),
-        "batch": record.id,
-        "episodes": f"{len(rows):,}",
-        "audio": hms(audio_s),
-        "took": hms(max(0.0, ended_at - record.created_at)),
-        "when": iso(record.created_at)[:16].replace("T", " "),
-        "counts": "".join(f'<li class="{name}"><b>{count:,}</b> {name}</li>' for name, count in counts(rows).items()),
-        "skipped": f"{batches.count(record.id, 'skipped'):,}",
-        "plot": Plot(plot_points(rows)).svg(),
-        "rows": table,
-    }
-    return Template(files(__name__).joinpath("report.html").read_text(encoding="utf-8")).substitute(parts)
-
-
-def _files(row: EpisodeRow) -> frozenset[str]:
-    """Return the names of the files in an episode's folder; empty if it cannot be listed."""
-    try:
-        return frozenset(open_storage(row.uri).list()) if row.uri else frozenset()
-    except DuetError:
-        return frozenset()
+def reported_episode(row: EpisodeRow, about: About) -> ReportedEpisode:
+    """Return a row of `batch.json`."""
+    published = row.record.spec.episode.publication if row.record else None
+    return ReportedEpisode.model_validate(
+        row.to_json()
+        | {
+            "show": row.record.show if row.record else "",
+            "published_at": published.published_at if published else None,
+            "summary": about.summary,
+            "topics": about.topics,
+            "words": about.words,
+        }
+    )

@@ -1,84 +1,82 @@
-"""Rows, counts and plot points of the report's page."""
+"""The report as one HTML page."""
 
-import html
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from urllib.parse import quote
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from string import Template
 
 from pipeline.client.episode_row import EpisodeRow
-from pipeline.client.report.plot import Point
-from pipeline.types import LEGS, Leg
+from pipeline.client.report.about import About
+from pipeline.client.report.charts import charts
+from pipeline.client.report.missed_section import missed_section
+from pipeline.client.report.table import table_head, table_row
+from pipeline.client.report.text import LEG_NAMES, counted, escaped, speed
+from pipeline.client.report.totals import work_of
+from pipeline.types import LEGS
+from pipeline.types.report import BatchReport, ReportTotals
 from pipeline.types.time_format import hms
 
-LINKS = {"notes.md": "notes", "player.html": "listen", "transcript.txt": "transcript"}
-"""File names of results, with the labels of their links."""
+
+def render(report: BatchReport, rows: Sequence[EpisodeRow], abouts: Sequence[About], destination: str) -> str:
+    """Return the page of a report.
+
+    Args:
+        report: the content of `batch.json`.
+        rows: its episodes.
+        abouts: what each of them is about.
+        destination: URI of the folder in which the page will be.
+    """
+    summed = report.totals or ReportTotals(audio_s=0.0, words=0, took_s=0.0)
+    legs = [leg for leg in LEGS if leg in summed.legs]
+    body = "\n".join(table_row(row, it, destination, legs) for row, it in zip(rows, abouts, strict=True))
+    drawn = charts(work_of(rows), _ends(rows))
+    parts = {
+        "style": _own("report.css"),
+        "script": _own("report.js"),
+        "batch": escaped(report.batch),
+        "episodes": counted(len(rows), "episode"),
+        "when": report.created_at[:16].replace("T", " "),
+        "places": escaped(", ".join(report.places)),
+        "destination": escaped(report.destination),
+        "statuses": "".join(_statuses(rows)),
+        "totals": "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in _totals(summed)),
+        "missed": missed_section(report),
+        "choices": "".join(f"<option>{it}</option>" for it in Counter(row.status.value for row in rows)),
+        "legs": str(len(legs)),
+        "head": table_head(legs),
+        "rows": body,
+        "charts": f"<details><summary>Speed</summary>{drawn}</details>" if drawn else "",
+    }
+    return Template(_own("report.html")).substitute(parts)
 
 
-def counts(rows: Iterable[EpisodeRow]) -> dict[str, int]:
-    """Return the number of rows in each state, in the order of the states."""
-    return dict(Counter(row.state.value for row in rows))
+def _own(name: str) -> str:
+    return files(__package__ or __name__).joinpath(name).read_text(encoding="utf-8")
 
 
-def plot_points(rows: Iterable[EpisodeRow]) -> list[Point]:
-    """Return the seconds that each leg worked on each episode in this batch."""
-    return [
-        Point(row.audio_s, outcome.work_s, leg, title(row))
-        for row in rows
-        if row.record and row.audio_s and not row.was_done
-        for leg in LEGS
-        if (outcome := row.record.legs[leg].outcome) and outcome.status == "ok" and not outcome.reused
-    ]
+def _statuses(rows: Sequence[EpisodeRow]) -> Iterator[str]:
+    for status, count in Counter(row.status for row in rows).items():
+        yield f'<li class="{status.tone}"><b>{count:,}</b> {status.value}</li>'
 
 
-def title(row: EpisodeRow) -> str:
-    """Return the episode's title: the feed's, else the file's name."""
-    publication = row.record.spec.episode.publication if row.record else None
-    return (publication.title if publication else "") or row.name
+def _totals(summed: ReportTotals) -> Iterator[tuple[str, str]]:
+    """Yield the name and the HTML of each sum."""
+    yield "Audio", hms(summed.audio_s)
+    if summed.words:
+        yield "Words", f"{summed.words:,}"
+    yield "Time taken", hms(summed.took_s)
+    for leg, it in summed.legs.items():
+        spread = f", {speed(it.speed_least)} to {speed(it.speed_most)}" if it.episodes > 1 else ""
+        yield f"{LEG_NAMES[leg]} at work", f"{hms(it.work_s)} <small>{speed(it.speed_median)} real time{spread}</small>"
+    gpu_s = sum(it.gpu_s for it in summed.legs.values())
+    if summed.estimated_cost is not None and gpu_s:
+        counted_legs = " and ".join(LEG_NAMES[leg] for leg, it in summed.legs.items() if it.gpu_s)
+        price = f"at most: {hms(gpu_s)} of {counted_legs} on cards, at {summed.gpu_cost_per_hour:g} an hour"
+        yield "Cost", f"{summed.estimated_cost:,.2f} <small>{price}</small>"
 
 
-def table_row(row: EpisodeRow, destination: str, files: frozenset[str]) -> str:
-    """Return a row of the table with links to the episode's existing files."""
-    cells = [
-        f'<th scope="row">{html.escape(title(row))}{_links(row, destination, files)}</th>',
-        _figure("length", hms(row.audio_s) if row.audio_s else ""),
-        *(_figure(leg.capitalize(), _work(row, leg)) for leg in LEGS),
-        _figure("transcript after", _seconds(row.transcript_s)),
-        _figure("total", _seconds(row.total_s)),
-        f'<td><span class="{row.state.value}">{row.state.value}{" already" if row.was_done else ""}</span></td>',
-        f'<td class="reason">{html.escape(row.reason)}</td>',
-    ]
-    return f"<tr>{''.join(cells)}</tr>"
-
-
-def _figure(name: str, text: str) -> str:
-    """Return a cell with its column's name as an attribute, for narrow screens."""
-    return f'<td data-name="{name}">{text}</td>' if text else "<td></td>"
-
-
-def _links(row: EpisodeRow, destination: str, files: frozenset[str]) -> str:
-    if not row.uri:
-        return ""
-    folder = quote(row.uri.removeprefix(destination).lstrip("/")) if not row.uri.startswith("file:") else _below(row)
-    links: Sequence[str] = [
-        f'<a href="{html.escape(folder)}/{name}">{label}</a>' for name, label in LINKS.items() if name in files
-    ]
-    return f" <small>{' '.join(links)}</small>" if links else ""
-
-
-def _below(row: EpisodeRow) -> str:
-    """Return the last part of a `file://` URI, which is already quoted."""
-    return (row.uri or "").rpartition("/")[2]
-
-
-def _work(row: EpisodeRow, leg: Leg) -> str:
-    outcome = row.record.legs[leg].outcome if row.record else None
-    if row.record is None or outcome is None:
-        return ""
-    if outcome.status != "ok":
-        is_noted = leg != "speakers" or outcome.falls_short(row.record.spec.options)
-        return outcome.status if is_noted else ""
-    return "reused" if outcome.reused else _seconds(outcome.work_s)
-
-
-def _seconds(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:.1f} s" if seconds < 60 else hms(seconds)
+def _ends(rows: Sequence[EpisodeRow]) -> list[tuple[float, float]]:
+    """Return the end of each episode in seconds after the first submission, with its seconds of audio."""
+    records = [it.record for it in rows if it.record and it.record.ended_at and not it.was_done]
+    first = min((it.submitted_at for it in records), default=0.0)
+    return [((it.ended_at or first) - first, it.audio_s or 0.0) for it in records]

@@ -26,6 +26,8 @@ LEFT_OUT = ["/events", "/ready"]
 NOTHING_TO_GET_WRONG = {"GET /health", "GET /session", "DELETE /session", "GET /metrics"} | {
     "GET /v1/models",
     "GET /v1/models/{model}",
+    "GET /replacements",
+    "GET /overview",
 }
 
 

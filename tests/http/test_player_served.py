@@ -61,7 +61,7 @@ def test_a_word_is_corrected_in_place_and_undone_from_the_list(page: Any, server
     page.get_by_role("button", name="Done correcting").click()
     page.get_by_role("button", name="Changes (1)").click()
     page.get_by_role("button", name="Undo: Fenster <i> for Window 0.").click()
-    page.wait_for_function("!document.getElementById('transcript').textContent.includes('Fenster')")
+    page.locator("#transcript").filter(has_not_text="Fenster").wait_for()
     page.wait_for_selector("#changes", state="hidden")
     assert "Fenster" not in server.http.get(f"/jobs/{job}/transcript.txt").text
 
@@ -71,11 +71,11 @@ def test_by_keyboard_alone_text_is_corrected_and_undone(page: Any, server: Serve
     page.wait_for_selector("#editor[open]")
     page.keyboard.type("The first of them.")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.getElementById('transcript').textContent.includes('The first of them.')")
+    page.locator("#transcript").filter(has_text="The first of them.").wait_for()
     page.wait_for_selector("#editor", state="hidden")
 
     page.keyboard.press("u")
-    page.wait_for_function("!document.getElementById('transcript').textContent.includes('The first of them.')")
+    page.locator("#transcript").filter(has_not_text="The first of them.").wait_for()
     assert "Window 0" in server.http.get(f"/jobs/{job}/transcript.txt").text
 
 

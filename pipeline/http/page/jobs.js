@@ -59,7 +59,7 @@ export function leaveJobs() {
 function put(job) {
   const known = shown.get(job.id);
   const card = known?.card || newCard(job);
-  if (!known) seen.observe(card);
+  if (!known || (isOpen(known.job) && !isOpen(job))) look(card);
   shown.set(job.id, { job, card });
   drawCard(card, job);
   if (abouts.has(version(job))) drawAbout(card, abouts.get(version(job)));
@@ -78,7 +78,6 @@ function drawChanges() {
     if (known) {
       job.place ||= isOpen(job) && job.status === "waiting" ? known.job.place : null;
       put(job);
-      if (!isOpen(job)) seen.observe(known.card);
     } else if (!isFiltered() && isNewer(job)) {
       put(job);
       find("jobs").prepend(shown.get(job.id).card);
@@ -134,6 +133,11 @@ const seen = new IntersectionObserver((entries) => {
   }
   if (due.size) dueSoon ||= setTimeout(loadAbouts, 50);
 }, { rootMargin: "600px" });
+
+function look(card) {
+  seen.unobserve(card);  // what is observed already is not told of again
+  seen.observe(card);
+}
 
 async function loadAbouts() {
   const ids = [...due].slice(0, 60);

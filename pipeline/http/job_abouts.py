@@ -34,7 +34,7 @@ Ids = Annotated[
 
 
 class About(BaseModel):
-    """What an episode is about."""
+    """A summary of an episode in a sentence or two, with topics."""
 
     source: Literal["voxtral", "outline", ""] = Field(
         description="`outline`: sentences of the transcript stand in for a summary; empty: nothing is known."
@@ -87,7 +87,7 @@ class AboutCache:
 
 @router.get("/abouts", responses=responses())
 async def get_abouts(request: Request, jobs: Ids = []) -> Abouts:  # noqa: B006  # FastAPI copies it
-    """Return what some jobs' episodes are about: Voxtral's summary, or else an outline of quoted sentences."""
+    """Return a summary of some jobs' episodes: Voxtral's, or else an outline of quoted sentences."""
     return await to_thread.run_sync(_find, request.app.state.abouts, jobs)
 
 

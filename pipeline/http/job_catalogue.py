@@ -1,6 +1,7 @@
 """The catalogue of all jobs: the few facts that the list is filtered by, read once for a job that has ended."""
 
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,12 +20,14 @@ GROUPS: dict[str, Group] = {
     JobState.FAILED: "attention",
     JobState.CANCELLED: "cancelled",
 }
+KEPT_S = 10.0
+"""Seconds after which all is looked at again, for clients whose clocks differ."""
 FIELDS = ("spec", "state", "ended_at", *(f"{leg}.outcome" for leg in LEGS))
 
 
 @dataclass(frozen=True)
 class Card:
-    """What the list is filtered, ordered and summed up by."""
+    """The facts of one job that the list is filtered, ordered and summed up by."""
 
     job: str
     submitted_at: float
@@ -42,7 +45,7 @@ class Card:
 
     @cached_property
     def text(self) -> str:
-        """What a search for words looks at, in lower case."""
+        """The text that a filter by words looks at, in lower case."""
         return f"{self.title}\n{self.show}\n{self.file_name}".lower()
 
 
@@ -77,6 +80,9 @@ class JobCatalogue:
     def __init__(self) -> None:
         self._lock = Lock()
         self._cards: dict[str, Card] = {}
+        self._listed: list[Card] = []
+        self._mark: tuple[object, ...] = ()
+        self._read_at = float("-inf")
 
     def cards(self, job_store: JobStore) -> list[Card]:
         """Return the cards of all jobs, newest first; may block.
@@ -85,6 +91,8 @@ class JobCatalogue:
             BrokerError: the broker does not answer.
         """
         with self._lock:
+            if (mark := _mark(job_store)) == self._mark and time.monotonic() - self._read_at < KEPT_S:
+                return self._listed
             with readable_errors(), job_store.redis.pipeline(transaction=False) as pipe:
                 pipe.zrange(INDEX, 0, -1, desc=True, withscores=True)
                 pipe.smembers(OPEN)
@@ -94,7 +102,19 @@ class JobCatalogue:
             read = dict(zip(new, _read(job_store, new, is_open), strict=True))
             found = [(job, read[job] if job in read else old[job]) for job, _ in listed]
             self._cards = {job: card for job, card in found if card}
-            return list(self._cards.values())
+            self._listed = list(self._cards.values())
+            self._mark, self._read_at = mark, time.monotonic()
+            return self._listed
+
+
+def _mark(job_store: JobStore) -> tuple[object, ...]:
+    """Return three figures of which one changes with every job that begins, ends or is removed."""
+    with readable_errors(), job_store.redis.pipeline(transaction=False) as pipe:
+        pipe.zcard(INDEX)
+        pipe.scard(OPEN)
+        pipe.zrange(INDEX, 0, 0, desc=True, withscores=True)
+        count, open_count, newest = pipe.execute()
+    return (count, open_count, *newest)
 
 
 def _is_current(card: Card | None, submitted_at: float, is_open: bool) -> bool:

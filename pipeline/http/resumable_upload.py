@@ -30,7 +30,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 
 class UploadPlan(Model):
-    """What an upload is to become."""
+    """The file that an upload is to become."""
 
     name: str
     length: int

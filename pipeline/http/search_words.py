@@ -27,7 +27,7 @@ def question(words: str) -> str:
 
 
 def marked_parts(excerpt: str, words: str) -> list[str]:
-    """Return an excerpt in parts, every second of which is a match: a phrase as one, and no stop words by themselves."""
+    """Return an excerpt in parts, every second one a match: a phrase as one, and no stop words by themselves."""
     begin, end = MARKS
     parts = _BETWEEN.sub(r"\1", excerpt).replace(end, begin).split(begin)
     asked = {word for it in words.split() if (word := it.translate(NO_WORD).lower())}

@@ -37,7 +37,7 @@ Row = tuple[float, str, str | None]
 NEWEST = """job IN (
     SELECT job FROM (SELECT job, max(submitted_at) FROM jobs WHERE last >= first GROUP BY substr(job, 1, 16))
 )"""
-"""The newest job of each episode; a job's id begins with the episode's. SQLite takes `job` from the row of the maximum."""
+"""The newest job of each episode, with whose id a job's begins; SQLite takes `job` from the row of the maximum."""
 TABLES = f"""
     DROP TABLE IF EXISTS jobs;
     DROP TABLE IF EXISTS said;

@@ -9,7 +9,7 @@ PATTERNS = {
     r"^[0-9a-f]{16}-[0-9a-f]{8}$": "is no job's id",
     r"^[0-9a-f]{32}$": "is no upload's id",
 }
-"""What the patterns of the requests mean."""
+"""Meanings of the patterns in requests."""
 WORDS = {
     "missing": "is missing",
     "int_parsing": "must be a whole number",
@@ -32,12 +32,12 @@ WORDS = {
     "string_too_long": "may have {max_length} characters",
     "literal_error": "must be one of: {expected}",
 }
-"""What is said of each type of Pydantic's errors; others have Pydantic's own message."""
+"""Words for each type of Pydantic's errors; others have Pydantic's own message."""
 OUTER = frozenset(["body", "query", "path", "header", "cookie"])
 
 
 def sentence(error: Mapping[str, Any]) -> str:
-    """Return what is wrong with a part of a request: its name and what it must be."""
+    """Return the sentence about an invalid part of a request: its name and what it must be."""
     name = ".".join(str(it) for it in error["loc"] if it not in OUTER) or "the body"
     context: Mapping[str, Any] = error.get("ctx") or {}
     if said := PATTERNS.get(str(context.get("pattern"))):

@@ -45,7 +45,8 @@ def shortened(name: str, most: int) -> str:
     if columns(name) <= most:
         return name
     letters = graphemes(name)
-    head, tail = most // 2, most - 1 - most // 2
+    tail = most // 3
+    head = most - 1 - tail
     return f"{_fitting(letters, head)}…{_fitting(letters[::-1], tail, backwards=True)}"
 
 

@@ -100,7 +100,7 @@ class LazyCommands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the name of the command, the command itself, and the remaining arguments."""
         name, command, rest = super().resolve_command(ctx, args)
-        entry = self._entries.get(name)
+        entry = self._entries.get(name or "")
         if entry is None:
             return name, command, rest
         if entry.first_words and sys.stderr.isatty() and not (ctx.resilient_parsing or {"-h", "--help"} & set(rest)):

@@ -13,6 +13,8 @@ from pipeline.client.library import PLACE
 from pipeline.storage import as_uri, is_local
 from pipeline.types import JobState
 
+LONGEST, DIGITS = 24, 7
+
 
 def next_step(watch: BatchProgress, rows: Sequence[EpisodeRow], report: str) -> Text:
     """Return the destination, the report if there is one, and how to look at the first episode or at a failure."""
@@ -25,9 +27,8 @@ def next_step(watch: BatchProgress, rows: Sequence[EpisodeRow], report: str) -> 
         where = "" if as_uri(PLACE) == watch.destination else f" --in {shlex.quote(place)}"
         name = _shortest_name(example, rows)
         player = f"{example}/player.html"
-        lines.append(
-            Text.assemble("Open ", _linked(cells.from_here(player), player), f", or `duet show {name}{where}`.")
-        )
+        lines.append(Text.assemble("Open ", _linked(cells.from_here(player), player)))
+        lines.append(Text(f"or: `duet open {name}{where}`, `duet show {name}{where}`"))
     if watch.sums.states[JobState.FAILED]:
         lines.append(Text("`duet failed` lists what failed; `duet retry --failed` tries it again."))
     return Text("\n").join(lines)
@@ -40,12 +41,12 @@ def _example(rows: Sequence[EpisodeRow]) -> str:
 
 
 def _shortest_name(uri: str, rows: Sequence[EpisodeRow]) -> str:
-    """Return the name of an episode's folder, without its digits if no other episode has the same."""
+    """Return the name of an episode's folder without its digits, or some of these if it is long or not the only one."""
     folders = [(row.uri or "").rpartition("/")[2] for row in rows]
     stems = Counter(folder.rpartition("-")[0] for folder in folders)
     folder = uri.rpartition("/")[2]
     stem = folder.rpartition("-")[0]
-    return shlex.quote(stem if stem and stems[stem] == 1 else folder)
+    return shlex.quote(stem if 0 < len(stem) <= LONGEST and stems[stem] == 1 else folder.rpartition("-")[2][:DIGITS])
 
 
 def _linked(shown: str, uri: str) -> Text:

@@ -104,7 +104,7 @@ def test_what_failed_is_listed_with_its_reason(fleet: Fleet) -> None:
 
     # Then both are told which, why, and what to do; and the status says that something failed
     assert (table.code, lines.code) == (1, 1)
-    for part in (job.id, "listed.mp3", "failed", "whisper, voxtral", "The engine was told to fail.", "duet retry"):
+    for part in (job.id[:8], "listed.mp3", "failed", "The engine was told to fail.", "duet retry"):
         assert part in table.out
     (row,) = (json.loads(line) for line in lines.out.splitlines() if job.id in line)
     assert (row["status"], row["missing"], row["uri"]) == ("failed", ["whisper", "voxtral"], job.uri)
@@ -112,7 +112,7 @@ def test_what_failed_is_listed_with_its_reason(fleet: Fleet) -> None:
     # And when it fails again, so does the command
     again = duet(fleet, "retry", job.id[:12])
     assert again.code == 1
-    assert "failed listed.mp3" in again.out
+    assert "listed.mp3: failed" in again.out
 
 
 def test_a_job_that_is_complete_or_under_way_is_left_as_it_is(fleet: Fleet) -> None:
@@ -139,12 +139,14 @@ def test_audio_that_has_gone_is_said_and_the_others_go_on(fleet: Fleet) -> None:
 
     assert done.code == 1
     assert "gone.mp3 is no longer at" in done.err
-    assert "completed there.mp3" in done.out
+    assert "there.mp3: completed" in done.out
     with pytest.raises(AudioError, match="put it back there, or submit the episode from where it is now"):
         gone.retry()
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), [([], "give --failed"), (["zzz"], "No job begins with 'zzz'")])
+@pytest.mark.parametrize(
+    ("arguments", "sentence"), [([], "give --failed or --outlines"), (["zzz"], "No job begins with 'zzz'")]
+)
 def test_what_is_to_be_tried_again_must_be_said(fleet: Fleet, arguments: list[str], sentence: str) -> None:
     done = duet(fleet, "retry", *arguments)
 

@@ -12,7 +12,8 @@ from pipeline.types.schemas import schema
 from tests.duet import TRACEBACK, Duet, Finished
 
 pytestmark = pytest.mark.xdist_group("run")
-ROW_FIELDS = ["episode", "job", "source", "status", "audio_s", "transcript_s", "total_s", "uri", "reason"]
+ROW_FIELDS = ["episode", "job", "source", "title", "status", "outline", "audio_s"]
+ROW_FIELDS += ["transcript_s", "total_s", "uri", "reason"]
 WORD_ERROR_RATE_LIMIT = 0.12
 
 

@@ -150,8 +150,8 @@ def test_a_destination_that_cannot_be_made_is_said_as_what_it_is(
     done = duet("run", tmp_path, "--to", to.format(folder=tmp_path))
 
     assert done.code == 1
-    assert sentence in " ".join(done.out.split())
-    assert "free some space" not in done.out
+    assert " ".join(done.err.split()).count(sentence) == 1
+    assert "free some space" not in done.err
 
 
 def test_what_is_left_out_is_said_where_nothing_can_be_written_too(duet: Duet, tmp_path: Path) -> None:

@@ -52,8 +52,8 @@ def _cut_short(transcript: MergedTranscript) -> str:
     if missing_s <= max(SHORTFALL_S, SHORTFALL_SHARE * transcript.expected_s):
         return ""
     return (
-        f"The file ends after {hms(transcript.audio_s)} although its header promises "
-        f"{hms(transcript.expected_s)}: {hms(missing_s)} are missing; copy the episode again."
+        f"File is cut off: {hms(transcript.audio_s)} of {hms(transcript.expected_s)} is there "
+        f"({hms(missing_s)} missing). Copy the episode again."
     )
 
 
@@ -81,13 +81,13 @@ def _sparse(transcript: MergedTranscript) -> str:
     speech_s = _speech_s(transcript)
     if count and speech_s >= JUDGED_FROM_S and count / speech_s * 60 < FEWEST_WORDS_PER_MINUTE:
         return (
-            f"Only {_counted(count)} came of {hms(speech_s)} of detected speech ({_shortened(transcript.text)!r}); "
+            f"Only {_counted(count)} found in {hms(speech_s)} of speech ({_shortened(transcript.text)!r}); "
             "set the language, or use a larger DUET_WHISPER_MODEL."
         )
     too_few = count / transcript.audio_s * 60 < FEWEST_WORDS_PER_AUDIO_MINUTE if transcript.audio_s else False
     if count and transcript.audio_s >= JUDGED_FROM_S and too_few:
         return (
-            f"Only {_counted(count)} came of {hms(transcript.audio_s)} of audio ({_shortened(transcript.text)!r}); "
+            f"Only {_counted(count)} found in {hms(transcript.audio_s)} of audio ({_shortened(transcript.text)!r}); "
             "check that this is the right file."
         )
     return ""

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from pipeline.client.report.text import counted, escaped, named
-from pipeline.types.report import BatchReport, LeftOut, Missed
+from pipeline.types import JobState
+from pipeline.types.report import BatchReport, LeftOut, Missed, ReportedEpisode
 
 FEW_NAMES, MOST_NAMES = 5, 200
 OPEN_REASONS = 8
@@ -12,8 +13,8 @@ OPEN_REASONS = 8
 
 def missed_section(report: BatchReport) -> str:
     """Return the section with what was missed and what was left out; empty if there is neither."""
-    titles = {it.source: it.title or it.source for it in report.episodes}
-    items = [_item(it, titles) for it in report.missed] + _left_out(report.skipped)
+    known = {it.source: it for it in report.episodes}
+    items = [_item(it, known) for it in report.missed] + _left_out(report.skipped)
     if not items:
         return ""
     folded = items[OPEN_REASONS:]
@@ -24,15 +25,15 @@ def missed_section(report: BatchReport) -> str:
     )
 
 
-def _item(missed: Missed, titles: Mapping[str, str]) -> str:
+def _item(missed: Missed, known: Mapping[str, ReportedEpisode]) -> str:
     count = len(missed.sources)
-    names = [titles.get(it, it) for it in missed.sources]
     if missed.outline:
-        has = "has" if count == 1 else "have"
-        head = f"{counted(count, 'episode')} {has} an outline instead of an analysis"
-        return _line("good", head, missed.reason, names, missed.details)
+        head = f"{counted(count, 'episode')} {'has' if count == 1 else 'have'} an outline instead of an analysis"
+        return _line("good", head, missed.reason, [], missed.details)
+    names = [known[it].title or it for it in missed.sources]
+    tone = "bad" if any(known[it].status is JobState.FAILED for it in missed.sources) else "warning"
     head = named(names, 1) if count == 1 else counted(count, "episode")
-    return _line("bad", head, missed.reason, names if count > 1 else [], missed.details)
+    return _line(tone, head, missed.reason, names if count > 1 else [], missed.details)
 
 
 def _left_out(skipped: Sequence[LeftOut]) -> list[str]:

@@ -1,5 +1,6 @@
 """The report as one HTML page."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
@@ -16,6 +17,9 @@ from pipeline.types import LEGS
 from pipeline.types.report import BatchReport, ReportTotals
 from pipeline.types.time_format import hms
 
+FIRST_ROWS = 300
+"""Rows that are part of the page itself; a script adds the others piece by piece, so that the page answers at once."""
+
 
 def render(report: BatchReport, rows: Sequence[EpisodeRow], abouts: Sequence[About], destination: str) -> str:
     """Return the page of a report.
@@ -28,7 +32,8 @@ def render(report: BatchReport, rows: Sequence[EpisodeRow], abouts: Sequence[Abo
     """
     summed = report.totals or ReportTotals(audio_s=0.0, words=0, took_s=0.0)
     legs = [leg for leg in LEGS if leg in summed.legs]
-    body = "\n".join(table_row(row, it, destination, legs) for row, it in zip(rows, abouts, strict=True))
+    lines = [table_row(row, it, destination, legs) for row, it in zip(rows, abouts, strict=True)]
+    later = lines[FIRST_ROWS:]
     drawn = charts(work_of(rows), _ends(rows))
     parts = {
         "style": _own("report.css"),
@@ -44,10 +49,17 @@ def render(report: BatchReport, rows: Sequence[EpisodeRow], abouts: Sequence[Abo
         "choices": "".join(f"<option>{it}</option>" for it in Counter(row.status.value for row in rows)),
         "legs": str(len(legs)),
         "head": table_head(legs),
-        "rows": body,
+        "rows": "\n".join(lines[:FIRST_ROWS]),
+        "rest": _in_script(later),
+        "noscript": f"<noscript><p>{counted(len(later), 'more episode')}: batch.json</p></noscript>" if later else "",
         "charts": f"<details><summary>Speed</summary>{drawn}</details>" if drawn else "",
     }
     return Template(_own("report.html")).substitute(parts)
+
+
+def _in_script(lines: Sequence[str]) -> str:
+    """Return JSON that neither ends a script element nor begins a comment in it."""
+    return json.dumps(lines, ensure_ascii=False).replace("</", "<\\/").replace("<!", "<\\u0021")
 
 
 def _own(name: str) -> str:

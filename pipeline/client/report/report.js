@@ -3,11 +3,27 @@
   const table = document.querySelector("table");
   const body = table.tBodies[0];
   const rows = [...body.rows];
+  const rest = JSON.parse(document.getElementById("rest").textContent);
   const heads = [...table.tHead.rows[0].cells];
   const [find, status, sort, count] = ["find", "status", "sort", "count"].map((id) => document.getElementById(id));
-  let texts = null;
-  let column = -1, ascending = true;
+  const PIECE = 200;
+  let column = -1, ascending = true, pass = 0;
 
+  const inPieces = async (items, work, isCurrent = () => true) => {
+    for (let at = 0; at < items.length && isCurrent(); at += PIECE) {
+      work(items.slice(at, at + PIECE), at);
+      await new Promise((done) => setTimeout(done));  // lets the page answer between two pieces
+    }
+  };
+  const texts = new Map();
+  const textOf = (row) => {
+    if (!texts.has(row)) texts.set(row, row.cells[0].textContent.toLowerCase());
+    return texts.get(row);
+  };
+  const fits = (row) => {
+    const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
+    return (!status.value || row.dataset.s === status.value) && words.every((it) => textOf(row).includes(it));
+  };
   const number = new Intl.NumberFormat("en");
   const keyOf = (row, at) => {
     const cell = row.cells[at];
@@ -25,25 +41,37 @@
     ascending = up;
     const order = rows.map((row, place) => [at < 0 ? "" : keyOf(row, at), place]);
     order.sort((a, b) => compare(a[0], b[0]) || a[1] - b[1]);
-    const sorted = document.createDocumentFragment();
-    for (const [, place] of order) sorted.append(rows[place]);
-    body.append(sorted);
+    const own = ++pass;
+    inPieces(order, (piece) => body.append(...piece.map(([, place]) => rows[place])), () => own === pass);
     heads.forEach((head, place) => {
       if (place === at) head.setAttribute("aria-sort", up ? "ascending" : "descending");
       else head.removeAttribute("aria-sort");
     });
     sort.value = String(at);
   };
-  const filter = () => {
-    texts ??= rows.map((row) => row.cells[0].textContent.toLowerCase());
-    const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
+  let filtering = 0;
+  const filter = async () => {
+    const own = ++filtering;
     let shown = 0;
-    rows.forEach((row, place) => {
-      const fits = (!status.value || row.dataset.s === status.value) && words.every((it) => texts[place].includes(it));
-      if (row.hidden === fits) row.hidden = !fits;
-      shown += fits;
-    });
+    const show = (piece) => {
+      for (const row of piece) {
+        const isFit = fits(row);
+        if (row.hidden === isFit) row.hidden = !isFit;
+        shown += isFit;
+      }
+    };
+    await inPieces(rows, show, () => own === filtering);
+    if (own !== filtering) return;
     count.textContent = shown === rows.length ? "" : `${number.format(shown)} of ${number.format(rows.length)} shown`;
+  };
+  const load = (piece) => {
+    const before = body.rows.length;
+    body.insertAdjacentHTML("beforeend", piece.join(""));
+    rows.push(...[...body.rows].slice(before));
+  };
+  const start = async () => {
+    await inPieces(rest, load);
+    document.getElementById("tools").hidden = rows.length < 2;
   };
 
   sort.append(new Option("failures first", "-1"));
@@ -51,7 +79,7 @@
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = head.textContent;
-    button.addEventListener("click", () => sortBy(at, column === at ? !ascending : true));
+    button.addEventListener("click", () => document.getElementById("tools").hidden || sortBy(at, column === at ? !ascending : true));
     head.replaceChildren(button);
     sort.append(new Option(button.textContent.toLowerCase(), String(at)));
   });
@@ -63,5 +91,5 @@
   });
   status.addEventListener("change", filter);
   document.getElementById("tools").addEventListener("submit", (event) => event.preventDefault());
-  document.getElementById("tools").hidden = rows.length < 2;
+  start();
 }

@@ -19,7 +19,7 @@ LIMITS = {
     "entries in pipeline/": 18,
     "rooms": 24,
     "floors": 7,
-    "lines": 38_200,
+    "lines": 43_500,
     "longest module": 250,
     "packages without a docstring": 0,
     "docstrings that name nothing": 3,  # in answer_schemas.py, where Voxtral reads them

@@ -97,6 +97,6 @@ def _shortfalls(rows: Sequence[EpisodeRow]) -> list[RenderableType]:
 
 
 def _names(rows: Sequence[EpisodeRow]) -> dict[str, str]:
-    """Return what to call each source: the title, or the file's name where several have the same title."""
+    """Return the name of each source: the title, or the file's name where several have the same title."""
     titles = Counter(row.title for row in rows)
     return {row.source: row.title if titles[row.title] == 1 else row.name for row in rows}

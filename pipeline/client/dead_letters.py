@@ -37,7 +37,7 @@ class DeadLetter:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why it fell short, each leg by itself and without the file's name, so that several jobs have it in common."""
+        """The reasons why it fell short, one a leg and without the file's name, so that jobs share them."""
         outcomes = {leg: it.outcome for leg, it in self.record.legs.items() if it.outcome}
         told = short_shortfalls(outcomes, self.record.spec.options) or (self.record.reason or "No reason is known.",)
         return tuple(safe_line(_in_common(it, self.record.spec.episode.file_name)) for it in told)

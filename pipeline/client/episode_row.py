@@ -70,7 +70,7 @@ class EpisodeRow:
 
     @property
     def shortfalls(self) -> tuple[str, ...]:
-        """What is missing of the result, each leg by itself, or the reason why it failed."""
+        """The shortfalls of the result, each leg by itself, or the reason why it failed."""
         if not self.record or self.error:
             return (self.reason,)
         outcomes = {leg: it.outcome for leg, it in self.record.legs.items() if it.outcome}

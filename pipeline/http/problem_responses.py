@@ -28,7 +28,7 @@ from pipeline.errors import (
     WaitTimeoutError,
 )
 from pipeline.http.openai_errors import is_for_openai, openai_error
-from pipeline.http.validation_words import sentence
+from pipeline.http.validation_words import sentences
 
 logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -115,7 +115,7 @@ def _of_http(request: Request, error: Exception) -> JSONResponse:
 def _of_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [{"place": ".".join(map(str, it["loc"])), "message": it["msg"]} for it in error.errors()]
-    detail = "; ".join(map(sentence, error.errors()[:3]))
+    detail = sentences(error.errors())
     return _answer(request, 422, f"{detail}.", {}, errors)
 
 

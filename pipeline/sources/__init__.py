@@ -58,7 +58,7 @@ def find_all(places: Iterable[str | Path]) -> Iterator[Found]:
 
 
 def left_out(place: str, error: DuetError) -> Skipped | Rejected:
-    """Return what becomes of a place that could not be searched: one without audio is no failure."""
+    """Return a place that could not be searched as skipped or rejected: one without audio is no failure."""
     if isinstance(error, NoAudioError):
         return Skipped(place, "it holds no audio file")
     return Rejected(place, str(error))

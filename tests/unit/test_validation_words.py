@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from pipeline.http.job_requests import JobForm
 from pipeline.http.search_words import MARKS, marked_parts, question
-from pipeline.http.validation_words import sentence
+from pipeline.http.validation_words import sentences
 
 
 @pytest.mark.parametrize(
@@ -14,16 +14,17 @@ from pipeline.http.validation_words import sentence
         ({"url": "not a url"}, "url must begin with https://, http:// or s3://"),
         ({"on_completed": "x"}, "on_completed must begin with https:// or http://"),
         ({"priority": "soon"}, "priority must be a whole number"),
-        ({"priority": 12}, "priority must be 9 or less"),
+        ({"priority": 12}, "priority must be at most 9"),
         ({"task": "sing"}, "task must be one of: 'transcribe' or 'translate'"),
         ({"language": "Klingonese"}, "language: "),
+        ({"speakers": 51}, "speakers must be true or false, or must be at most 50"),
     ],
 )
 def test_a_mistake_is_told_by_the_fields_name_in_plain_words(given: dict[str, object], said: str) -> None:
     with pytest.raises(ValidationError) as refused:
         JobForm.model_validate(given)
 
-    assert sentence(refused.value.errors()[0]).startswith(said)
+    assert sentences(refused.value.errors()).startswith(said)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ MOST_TOPICS = 4
 
 @dataclass(frozen=True)
 class About:
-    """What an episode is about; its texts are one line each."""
+    """The subject of an episode; its texts are one line each."""
 
     files: frozenset[str] = frozenset()
     """Names of the files in its folder."""
@@ -29,7 +29,7 @@ class About:
 
 
 def read_about(row: EpisodeRow) -> About:
-    """Return what an episode's folder says; empty if it cannot be read, for a report does without."""
+    """Return the subject in an episode's folder; empty if it cannot be read, for a report does without."""
     try:
         storage = open_storage(row.uri) if row.uri else None
         return _about(storage, frozenset(storage.list())) if storage else About()

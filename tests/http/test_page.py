@@ -141,7 +141,7 @@ def test_a_search_leads_to_the_place_in_the_player(home: Open, server: Server) -
     href = home.page.locator(f"#places a[href*='{job}']").first.get_attribute("href")
     home.page.locator(f"#places a[href='{href}']").click()
 
-    home.page.wait_for_selector("#transcript span")
+    home.page.wait_for_selector("#transcript")
     assert "/player#t=" in home.page.url
     assert home.page.locator("audio").get_attribute("src") == f"/jobs/{job}/audio"
     assert home.page.url.endswith("&q=wind")

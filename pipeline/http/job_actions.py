@@ -35,7 +35,7 @@ async def retry_job(request: Request, record: Known) -> JobView:
     return view(await record_of(record.spec.job), request)
 
 
-@router.post("/rerun", responses=responses(404, 409, 502))
+@router.post("/rerun", responses=responses(400, 404, 409, 502))
 async def rerun_job(request: Request, record: Known, asked: Annotated[Rerun, Body()]) -> JobView:
     """Process the audio of a job that has ended with other options, as a job of its own; with the same, once more."""
     if not record.state.is_final:
@@ -44,7 +44,7 @@ async def rerun_job(request: Request, record: Known, asked: Annotated[Rerun, Bod
     return view(await record_of(job.id), request)
 
 
-@router.put("/place", responses=responses(404, 409))
+@router.put("/place", responses=responses(400, 404, 409))
 async def move_job(request: Request, record: Known, turn: Turn) -> JobView:
     """Move the waiting parts of a job to the front of the queue or to its end; parts at work go on."""
     if not await to_thread.run_sync(_move, record, turn.place):

@@ -1,6 +1,7 @@
 """`duet status`: the state of batches and jobs."""
 
 import json
+from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from pipeline.cli.terminal import console
 
 if TYPE_CHECKING:
     from pipeline.client.batch import Batch
+    from pipeline.state.job_store import JobStore
 
 LISTED = 20
 EXAMPLES = 10
@@ -43,7 +45,7 @@ def status(
     if as_json:
         print(json.dumps(_as_json(batch)))
     else:
-        _print_batch(batch)
+        _print_batch(batch, job_store)
     raise typer.Exit(int(progress.failed > 0))
 
 
@@ -69,7 +71,7 @@ def _list(batches: "list[Batch]", *, as_json: bool) -> None:
     console.print(table)
 
 
-def _print_batch(batch: "Batch") -> None:
+def _print_batch(batch: "Batch", job_store: "JobStore") -> None:
     from pipeline.storage import for_people
 
     progress, record = batch.progress(), batch.record
@@ -77,7 +79,7 @@ def _print_batch(batch: "Batch") -> None:
     before = f" ({progress.done_before} done already)" if progress.done_before else ""
     lines = [
         f"Batch {batch.id}: {progress.ended} of {progress.total} episodes have ended{growing}{before}.",
-        f"  {_states(batch)}",
+        f"  {_statuses(batch, job_store)}",
         f"  from {' '.join(record.places)}",
         f"  to   {for_people(record.destination)}",
     ]
@@ -107,6 +109,16 @@ def _print_job(record: dict[str, object], *, as_json: bool) -> None:
     from rich.pretty import pprint
 
     pprint(record, console=console, expand_all=True)
+
+
+def _statuses(batch: "Batch", job_store: "JobStore") -> str:
+    """Return the number of episodes of each status in words, which tells those at work from those that wait."""
+    from pipeline.types.status import JobStatus
+
+    records = job_store.get_many(entry.job for entry in batch.entries())
+    counts = Counter(record.status if record else JobStatus.CANCELLED for record in records)
+    counts[JobStatus.FAILED] += len(batch.rejected)
+    return ", ".join(f"{counts[it]} {it.value}" for it in JobStatus if counts[it]) or "nothing"
 
 
 def _states(batch: "Batch") -> str:

@@ -52,7 +52,7 @@ class QuestionList(BaseModel):
     questions: list[QuestionView]
 
 
-@router.post("/jobs/{job}/questions", status_code=202, responses=responses(404, 409, 502))
+@router.post("/jobs/{job}/questions", status_code=202, responses=responses(400, 404, 409, 502))
 async def ask_question(request: Request, response: Response, record: Known, form: QuestionForm) -> QuestionView:
     """Ask Voxtral about an episode that has ended; it listens to the audio again, before all waiting episodes.
 

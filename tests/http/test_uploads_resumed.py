@@ -32,11 +32,11 @@ def add(server: Server, to: str, offset: int, data: bytes, **headers: str) -> ht
     return server.http.patch(to, content=data, headers=TUS | BYTES | {"Upload-Offset": str(offset)} | headers)
 
 
-def test_an_upload_in_pieces_through_two_servers_becomes_one_job(server: Server, fleet: Fleet) -> None:
+def test_an_upload_in_pieces_through_two_servers_becomes_one_job(server: Server, fleet: Fleet, tmp_path: Path) -> None:
     data = audio() + bytes(300_000)
     place = begin(server, "Größe.mp3", len(data)).headers["Location"]
 
-    with serve(fleet, server.to) as other:
+    with serve(fleet, server.to, DUET_STATE_DIR=str(tmp_path)) as other:  # one that has seen no keys of other tests
         first = add(server, place, 0, data[:100_000])
         asked = other.http.head(place, headers=TUS)
         second = add(other, place, 100_000, data[100_000:])

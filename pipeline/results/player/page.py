@@ -91,10 +91,10 @@ def _links(result: EpisodeResult, served: Served) -> str:
         f'<a href="{html.escape(url)}" download="{slug}.{html.escape(form)}">{NAMES.get(form, form)}</a>'
         for form, url in served.files.items()
     )
-    saved = f"Download {files}" if files else ""
+    saved = f'<span class="files">Download {files}</span>' if files else ""
     return (
         f'<nav aria-label="Episode"><a id="home" href="{html.escape(served.home)}">← All episodes</a>'
-        f'<span class="files">{saved}{_asset("correct.html")}</span></nav>'
+        f'{saved}<span id="editing">{_asset("correct.html")}</span></nav>'
     )
 
 

@@ -65,8 +65,10 @@ function put(job) {
   if (abouts.has(version(job))) drawAbout(card, abouts.get(version(job)));
 }
 
-// A job told of by the stream or by an answer.
+// A job told of by the stream or by an answer; the two overtake each other.
 export function changed(job) {
+  const known = waiting.get(job.id) || shown.get(job.id)?.job;
+  if (known && isOutdated(job, known)) return;
   waiting.set(job.id, job);
   frame ||= requestAnimationFrame(drawChanges);
 }
@@ -78,9 +80,8 @@ function drawChanges() {
     if (known) {
       job.place ||= isOpen(job) && job.status === "waiting" ? known.job.place : null;
       put(job);
-    } else if (!isFiltered() && isNewer(job)) {
-      put(job);
-      find("jobs").prepend(shown.get(job.id).card);
+    } else if (!isFiltered() && belongs(job)) {
+      insert(job);
       count += 1;
       if (shown.size > MOST) dropLast();
     } else if (isFiltered() && job.state === "submitted") news.add(job.id);
@@ -89,7 +90,19 @@ function drawChanges() {
   finish(count);
 }
 
-const isNewer = (job) => ![...shown.values()].some((it) => it.job.submitted_at > job.submitted_at);
+const RANKS = { submitted: 0, running: 1, transcribed: 2 };
+const rank = (job) => RANKS[job.state] ?? 3;
+const isOutdated = (job, known) =>
+  job.submitted_at < known.submitted_at || (job.submitted_at === known.submitted_at && rank(job) < rank(known));
+
+// Whether a new job is on this page; one that is older than all on it may be on a later one.
+const belongs = (job) => shown.size >= count || [...shown.values()].some((it) => it.job.submitted_at < job.submitted_at);
+
+function insert(job) {
+  const next = [...find("jobs").children].find((it) => shown.get(it.dataset.job).job.submitted_at < job.submitted_at);
+  put(job);
+  find("jobs").insertBefore(shown.get(job.id).card, next || null);
+}
 
 function dropLast() {
   const card = find("jobs").lastElementChild;

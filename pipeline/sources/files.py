@@ -74,7 +74,7 @@ class LocalFile:
         try:
             found = self.path.stat()
         except FileNotFoundError:
-            raise AudioError(f"{self.path} is not there; check the spelling.") from None
+            raise AudioError(f"No such file or folder: {self.path}.") from None
         except OSError as error:
             raise AudioError(f"{self.path} cannot be read: {error.strerror}.") from None
         if stat.S_ISDIR(found.st_mode):
@@ -120,7 +120,7 @@ def local_episodes(place: str) -> Iterator[Found]:
             # `**` matches folders along with the files in them; searching those folders too would repeat the files.
             yield from () if match.is_dir() and "**" in place else _from_match(match)
     else:
-        raise AudioError(f"{path} is not there; check the spelling.")
+        raise AudioError(f"No such file or folder: {path}.")
 
 
 def _from_match(path: Path) -> Iterator[Found]:

@@ -217,7 +217,7 @@ def test_the_shell_cancels_a_batch(fleet: Fleet, shell: Shell, show: Path) -> No
         (["watch", "nonsense"], 1, "There is no batch 'nonsense'"),
         (["cancel", "nonsense"], 1, "There is no batch 'nonsense'"),
         (["show", "nonsense", "--in", "{results}"], 1, "There is no episode 'nonsense'"),
-        (["submit", "nowhere", "--to", "{results}"], 2, "nowhere is not there; check the spelling."),
+        (["submit", "nowhere", "--to", "{results}"], 2, "No such file or folder: "),
         (["submit", "{results}", "--to", "{results}", "--language", "Klingon"], 2, "Whisper knows"),
         (["submit"], 2, "Missing argument"),
     ],

@@ -274,7 +274,7 @@ def test_several_places_are_one_batch(job_store: JobStore, show: Path, results: 
     batch = submit_all([show, tmp_path / "other" / "*.ogg", tmp_path / "nowhere"], results)
 
     assert counts(batch) == {"jobs": 4, "done": 0, "rejected": 1}
-    assert "nowhere is not there" in batch.rejected[0].reason
+    assert "No such file or folder: " in batch.rejected[0].reason
 
 
 def test_a_destination_that_cannot_be_written_is_said_before_anything_is_read(

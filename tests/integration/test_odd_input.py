@@ -145,9 +145,7 @@ def test_an_episode_whose_name_is_not_utf8_can_be_retried_and_reported(
     report = batch.write_report()
 
     assert len(again) == 3
-    assert [it.reason for it in batch.rejected] == [
-        f"{show}/\N{REPLACEMENT CHARACTER}.mp3 is not there; check the spelling."
-    ]
+    assert [it.reason for it in batch.rejected] == [f"No such file or folder: {show}/\N{REPLACEMENT CHARACTER}.mp3."]
     assert "caf\N{REPLACEMENT CHARACTER}.mp3" in Path(report.removeprefix("file://")).read_text()
 
 

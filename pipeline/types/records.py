@@ -39,6 +39,11 @@ class LegRecord(BaseModel):
     pieces: int = 0
     """Number of checkpoints at the last loss."""
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it has begun and not ended."""
+        return self.started_at is not None and self.ended_at is None
+
 
 class JobRecord(BaseModel):
     """A job in the job store; times are seconds since the epoch."""
@@ -71,9 +76,9 @@ class JobRecord(BaseModel):
         """The status of the job in words, for people."""
         if self.state.is_final:
             return self._final_status()
-        at_work = any(leg.started_at and not leg.ended_at for leg in self.legs.values())
+        at_work = any(leg.is_at_work for leg in self.legs.values())
         if self.state is JobState.TRANSCRIBED:
-            return JobStatus.ANALYZING if at_work else JobStatus.TRANSCRIPT_READY
+            return JobStatus.ANALYZING if self.legs["voxtral"].is_at_work else JobStatus.TRANSCRIPT_READY
         return JobStatus.WORKING if at_work else JobStatus.WAITING
 
     @property

@@ -150,7 +150,7 @@ def test_an_empty_server_shows_the_first_command_and_one_without_a_broker_comes_
         with serve(fleet, fleet.results) as server:
             opened = Open(browser, server.url)
             opened.page.wait_for_selector("#none:has-text('curl -F file=@')")
-            opened.page.wait_for_selector("#pools:has-text('whisper: not there')")
+            opened.page.wait_for_selector("#pools:has-text('Whisper: not there')")
 
             fleet.processes["valkey"].kill()
             opened.page.wait_for_selector("#trouble:has-text('duet up')")

@@ -2,7 +2,6 @@
 
 import base64
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from pipeline.http.multipart import BLOCK_BYTES
 from pipeline.state.api_keys import ApiKeyStore
 from tests.browser import chromium, needs_chromium
 from tests.faults.fleet import Fleet, wait_until
@@ -52,20 +52,24 @@ def test_an_upload_in_pieces_through_two_servers_becomes_one_job(server: Server,
 
 
 def test_what_arrived_before_a_connection_broke_is_kept(server: Server) -> None:
-    data = audio() + bytes(500_000)
+    data = audio() + bytes(4 * BLOCK_BYTES)
     place = begin(server, "broken off.mp3", len(data)).headers["Location"]
     address = urlsplit(server.url)
-    with socket.create_connection((address.hostname, address.port)) as line:
-        head = {"Host": address.netloc, "Content-Length": str(len(data)), "Upload-Offset": "0", **TUS, **BYTES}
-        text = "".join(f"{name}: {value}\r\n" for name, value in head.items())
-        line.sendall(f"PATCH {place} HTTP/1.1\r\n{text}\r\n".encode() + data[:200_000])
-        time.sleep(0.2)  # nothing answers before the end of the body
 
     def kept() -> int:
         return int(server.http.head(place, headers=TUS).headers["Upload-Offset"])
 
-    wait_until(lambda: kept() == 200_000, "the bytes are kept")
-    wait_until(lambda: add(server, place, 200_000, data[200_000:]).status_code in (204, 409), "the rest is taken")
+    with socket.create_connection((address.hostname, address.port)) as line:
+        head = {"Host": address.netloc, "Content-Length": str(len(data)), "Upload-Offset": "0", **TUS, **BYTES}
+        text = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+        line.sendall(f"PATCH {place} HTTP/1.1\r\n{text}\r\n".encode() + data[: 2 * BLOCK_BYTES])
+        wait_until(lambda: kept() >= BLOCK_BYTES, "a block has arrived")
+
+    def is_taken() -> bool:  # once the server has noticed the end of the connection
+        offset = kept()
+        return add(server, place, offset, data[offset:]).status_code == 204
+
+    wait_until(is_taken, "the rest is taken")
     assert kept() == len(data)
 
 

@@ -53,12 +53,12 @@ function turn(place) {
   return place.starts_in_s === null ? before : `${before}, starts in ${about(place.starts_in_s)}`;
 }
 
-// What is missing in a few words; the whole of it behind a click.
+// What is missing in a few words; the whole of it behind a click. What this server lacks is told once, with the pools.
 function drawReasons(element, job) {
+  const fellShort = ["warning", "bad"].includes(job.tone);
   const missing = Object.entries(LEGS).filter(([leg]) => {
     const it = job.legs[leg];
-    return it.reason && (it.status === "failed" || (it.status === "skipped" && (it.unavailable || leg === "voxtral")
-      && job.options.legs.includes(leg)));
+    return it.reason && (it.status === "failed" || (fellShort && it.status === "skipped" && job.options.legs.includes(leg)));
   });
   const told = missing.map(([leg, what]) => reason(what, job.legs[leg]));
   if (!told.length && job.reason && job.tone !== "good" && job.state !== "cancelled") told.push(["", job.reason]);

@@ -46,7 +46,7 @@ function trouble(error) {
   const noBroker = error.status === 503;
   find("trouble-title").textContent = noBroker ? "The queues cannot be reached" : "No connection to the server";
   find("trouble-text").textContent = noBroker
-    ? "The server is up, but its broker does not answer. On the server, run: duet up"
+    ? "The server is up, but its broker does not answer. On the server, run: duet up, and after it duet serve again"
     : `${error.message} On the server, run: duet serve`;
   let left = AGAIN_S;
   const tell = () => { find("trouble-again").textContent = `Trying again in ${left} s. Nothing is lost meanwhile.`; };

@@ -47,12 +47,14 @@ function health(pools) {
   return loading.length ? `${loading.join(" and ")} loads its model` : `${ready} of ${pools.length} pools ready`;
 }
 
+const named = (pool) => (pool === "cpu" ? "CPU" : pool[0].toUpperCase() + pool.slice(1));
+
 function drawPools(pools) {
   const key = JSON.stringify(pools);
   if (find("pools").dataset.key === key) return;
   find("pools").dataset.key = key;
   find("pools").replaceChildren(...pools.map((it) =>
-    make("details", { class: it.status === "off" ? "" : "warn" }, make("summary", {}, `${it.pool}: ${it.status}`), make("p", {}, it.mend))));
+    make("details", { class: it.status === "off" ? "" : "warn" }, make("summary", {}, `${named(it.pool)}: ${it.status}`), make("p", {}, it.mend))));
 }
 
 function drawBatches(batches) {

@@ -6,7 +6,6 @@ import { drawLegs } from "./legs.js";
 import { about, bytes, day, hms } from "./words.js";
 import { relative } from "./api.js";
 
-const SHORT = 120;  // characters of a reason that needs no click
 const LEGS = { whisper: "transcript", voxtral: "analysis", speakers: "speakers" };
 
 export function newCard(job) {
@@ -53,15 +52,11 @@ function turn(place) {
   return place.starts_in_s === null ? before : `${before}, starts in ${about(place.starts_in_s)}`;
 }
 
-// What is missing in a few words; the whole of it behind a click. What this server lacks is told once, with the pools.
+// What is missing, each reason once; long words of a short one are behind a click. What this server lacks is told
+// with the pools, unless a job fell short for it.
 function drawReasons(element, job) {
-  const fellShort = ["warning", "bad"].includes(job.tone);
-  const missing = Object.entries(LEGS).filter(([leg]) => {
-    const it = job.legs[leg];
-    return it.reason && (it.status === "failed" || (fellShort && it.status === "skipped" && job.options.legs.includes(leg)));
-  });
-  const told = missing.map(([leg, what]) => reason(what, job.legs[leg]));
-  if (!told.length && job.reason && job.tone !== "good" && job.state !== "cancelled") told.push(["", job.reason]);
+  const told = ["warning", "bad"].includes(job.tone) ? missing(job) : [];
+  if (!told.length && job.tone !== "good" && job.state !== "cancelled" && job.reason) told.push(["", job.reason]);
   const key = JSON.stringify(told);
   if (element.dataset.key === key) return;  // a reason that is open stays open
   element.dataset.key = key;
@@ -70,9 +65,15 @@ function drawReasons(element, job) {
     : make("p", {}, long)));
 }
 
-function reason(what, leg) {
-  if (leg.short) return [`No ${what}: ${leg.short}`, leg.reason];
-  return leg.reason.length <= SHORT ? ["", `No ${what}: ${leg.reason}`] : [`No ${what}`, leg.reason];
+function missing(job) {
+  const hasFailed = Object.values(job.legs).some((it) => it.status === "failed");
+  const told = new Map();
+  for (const [leg, what] of Object.entries(LEGS)) {
+    const it = job.legs[leg];
+    const isMissing = it.status === "failed" || (it.status === "skipped" && job.options.legs.includes(leg) && !(hasFailed && it.unavailable));
+    if (it.reason && isMissing) told.set(it.reason, it.short ? `No ${what}: ${it.short}` : "");
+  }
+  return [...told].map(([long, short]) => [short, long]);
 }
 
 function set(element, text) {

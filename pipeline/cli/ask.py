@@ -43,7 +43,7 @@ def ask(
     from pipeline.storage import open_storage
 
     if audio is not None and not audio.is_file():
-        exit_usage(f"{audio} is not there; check the spelling.")
+        exit_usage(f"No such file: {audio}.")
     asked_id = question_id(question)
     storage = open_storage(find_episode(episode, place))
     result = read_manifest(storage)

@@ -61,7 +61,7 @@ def _corrections(given: Sequence[str], place: str, undone: str | None) -> "list[
     """Undo a correction, make those of a file, or read all, and return them as they are then."""
     file = Path(given[1]).expanduser() if len(given) > 1 else None
     if file and not file.is_file():
-        exit_usage(f"{file} is not there; check the spelling.")
+        exit_usage(f"No such file: {file}.")
     with broker_session.broker():
         from pipeline.client import correcting
         from pipeline.client.edited_copy import changes_in

@@ -50,7 +50,7 @@ def export(
     if to is None and len(chosen) != 1:
         exit_usage("Several forms need a folder to go to; add --to FOLDER, or name one with --format.")
     if audio and not audio.is_file():
-        exit_usage(f"{audio} is not there; check the spelling.")
+        exit_usage(f"No such file: {audio}.")
     for name in chosen:
         form = FORMATS[name]
         if not form.fits(result):

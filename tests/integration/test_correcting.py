@@ -350,7 +350,7 @@ def test_the_command_adds_lists_and_removes_rules_of_a_show(here: JobSpec, tmp_p
     [
         ([], "Give an episode, and the file with its changes; with --undo, the episode alone."),
         (["show", "x.srt", "--undo", "0"], "Give an episode, and the file with its changes; with --undo, the episode"),
-        (["show", "x.srt"], "x.srt is not there; check the spelling."),
+        (["show", "x.srt"], "No such file: x.srt."),
         (
             ["--show", "A", "hubspot"],
             "'hubspot' is no rule; write it as 'Hub Spot=HubSpot', or 'um=' to remove a word.",

@@ -68,6 +68,10 @@ const Corrections = (() => {
   find("changes").addEventListener("click", () => history.showModal());
   history.addEventListener("click", (event) => { if (event.target === history) history.close(); });
   ask("GET", "/corrections").then(show, (error) => console.debug(error.message));
-  const undoLast = () => (changes.length ? undo(changes.at(-1)) : say("There is nothing to undo."));
+  function undoLast() {
+    const made = changes.filter((it) => !it.rule);  // what a rule changed is undone from the list alone
+    const last = made.reduce((one, other) => (!one || other.at >= one.at ? other : one), null);
+    return last ? undo(last) : say("There is nothing to undo.");
+  }
   return { change, rename, undoLast };
 })();

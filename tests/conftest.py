@@ -11,6 +11,7 @@ import pytest
 from pipeline.settings import settings
 from pipeline.state.job_store import JobStore
 from tests.batches import own_settings
+from tests.browser import chromium
 from tests.duet import Duet
 from tests.services import start_valkey
 from workers.weights.whisper import whisper_checkpoint
@@ -52,6 +53,13 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a Valkey that all tests of this process share, each of which finds it empty (`job store`)."""
     with start_valkey(tmp_path_factory.mktemp("valkey")) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    """A headless Chromium, ended with the module: its event loop would hinder tests of coroutines."""
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

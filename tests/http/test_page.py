@@ -6,19 +6,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.state.api_keys import ApiKeyStore
-from tests.browser import chromium, needs_chromium
+from tests.browser import needs_chromium
 from tests.faults.fleet import Fleet, wait_until
 from tests.http.server import Server, audio, serve
 
 LIVE = "body[data-live]"
 PATIENCE_MS = 120_000  # a machine that others use too may stand still for a while
 pytestmark = [pytest.mark.xdist_group("http"), needs_chromium]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with chromium() as browser:
-        yield browser
 
 
 class Open:

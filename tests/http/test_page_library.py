@@ -11,19 +11,13 @@ from pipeline.http.job_catalogue import JobCatalogue, JobFilter
 from pipeline.http.job_lists import JobLists
 from pipeline.state.job_store import INDEX, JOB_PREFIX, JobStore
 from pipeline.types import Episode, JobSpec, LegOutcome, Options
-from tests.browser import chromium, needs_chromium
+from tests.browser import needs_chromium
 from tests.faults.fleet import Fleet, wait_until
 from tests.http.server import Server, serve
 from tests.http.test_page import LIVE, Open
 
 pytestmark = [pytest.mark.xdist_group("http"), needs_chromium]
 MANY = 10_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -5,18 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.browser import chromium, needs_chromium
+from tests.browser import needs_chromium
 from tests.http.server import Server
 from tests.http.test_speakers import done
 
 pytestmark = [pytest.mark.xdist_group("http"), needs_chromium]
 PATIENCE_MS = 120_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

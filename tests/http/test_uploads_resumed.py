@@ -2,7 +2,6 @@
 
 import base64
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,7 +10,7 @@ import pytest
 
 from pipeline.http.multipart import BLOCK_BYTES
 from pipeline.state.api_keys import ApiKeyStore
-from tests.browser import chromium, needs_chromium
+from tests.browser import needs_chromium
 from tests.faults.fleet import Fleet, wait_until
 from tests.http.server import Server, audio, serve
 from tests.http.test_page import LIVE, Open
@@ -127,12 +126,6 @@ def test_an_upload_belongs_to_the_key_that_began_it(tmp_path_factory: pytest.Tem
             assert add(guarded, place, 0, bytes(10), **other).status_code == 404
     finally:
         fleet.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with chromium() as browser:
-        yield browser
 
 
 @needs_chromium

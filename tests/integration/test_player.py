@@ -9,16 +9,10 @@ import pytest
 from pipeline.results.formats import FORMATS
 from pipeline.results.player import with_audio
 from pipeline.types import Speaker
-from tests.browser import chromium, needs_chromium
+from tests.browser import needs_chromium
 from tests.players import ADA, SECOND, Open, made, spoken_by
 
 pytestmark = [pytest.mark.xdist_group("player"), needs_chromium]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

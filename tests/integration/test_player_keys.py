@@ -9,16 +9,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from pipeline.results.formats import FORMATS
-from tests.browser import chromium, needs_chromium
+from tests.browser import needs_chromium
 from tests.players import ADA, SECOND, Open, spoken_by
 
 pytestmark = [pytest.mark.xdist_group("player"), needs_chromium]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -7,19 +7,13 @@ from typing import Any
 import pytest
 
 from pipeline.results.player import page
-from tests.browser import chromium, needs_chromium
+from tests.browser import needs_chromium
 from tests.long_episode import CHAPTERS, WORDS, long_episode, silence
 from tests.players import Open
 
 pytestmark = [pytest.mark.xdist_group("player"), needs_chromium]
 LAID_OUT = """[...document.querySelectorAll('#transcript p[style] > :first-child')]
   .filter((it) => it.checkVisibility({ contentVisibilityAuto: true })).length"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.results.formats import FORMATS
-from tests.browser import chromium, needs_chromium
+from tests.browser import needs_chromium
 from tests.players import ADA, SECOND, Open, spoken_by
 
 pytestmark = [pytest.mark.xdist_group("player"), needs_chromium]
@@ -21,12 +21,6 @@ SELECT = """([from, to]) => {
   document.getSelection().addRange(range);
 }"""
 PASTED = "navigator.clipboard.readText()"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

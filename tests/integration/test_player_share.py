@@ -82,8 +82,8 @@ def test_selected_words_become_a_quote_with_time_and_speaker(it: Any) -> None:
 def test_place_and_speed_are_remembered_by_episode(it: Any) -> None:
     it.page.locator("#speed").select_option("1.75")
     it.page.locator("#transcript span", has_text="sticky").click()
-    it.waits_for("audio.currentTime > 33.2")
     it.page.keyboard.press("k")
+    it.waits_for("audio.paused && audio.currentTime >= 32")
     place = it.seconds
     it.page.reload()
     it.wait_for_audio()
@@ -113,6 +113,14 @@ def test_a_browser_that_keeps_nothing_plays_all_the_same(browser: object, page_f
     assert errors == []
 
 
+AT_REST = """new Promise((resolve) => {
+  let last = null;
+  const look = () => { if (scrollY === last) resolve(); else { last = scrollY; requestAnimationFrame(look); } };
+  look();
+})"""
+"""Resolves when a smooth movement of the page has ended."""
+
+
 def test_the_text_follows_until_one_scrolls_and_again_when_asked(browser: object, page_file: Path) -> None:
     opened = Open(browser, page_file, viewport={"width": 900, "height": 420})
     opened.wait_for_audio()
@@ -122,6 +130,7 @@ def test_the_text_follows_until_one_scrolls_and_again_when_asked(browser: object
     seen = "(() => { const box = document.querySelector('#transcript .now').getBoundingClientRect();"
     seen += " return box.top > 0 && box.bottom < document.getElementById('dock').getBoundingClientRect().top; })()"
     opened.page.wait_for_function(seen)
+    opened.page.evaluate(AT_REST)
 
     opened.page.mouse.move(400, 200)
     opened.page.mouse.wheel(0, -3000)

@@ -1,6 +1,6 @@
 // The word that is being said is marked, and the text follows it until one scrolls.
 const Follow = (() => {
-  let current = -1, isFollowing = true, hasBegun = false;
+  let current = -1, isFollowing = true, hasBegun = false, moves = 0;
   const still = matchMedia("(prefers-reduced-motion: reduce)");
 
   // What is in a hidden turn is not shown, but the next turn that is.
@@ -21,7 +21,8 @@ const Follow = (() => {
     const isFar = Math.abs(by) > innerHeight * 1.5 || still.matches;
     scrollBy({ top: by, behavior: isFar ? "instant" : "smooth" });
     // Paragraphs that were never laid out have a guessed height, so a long way is corrected.
-    if (isFar) requestAnimationFrame(() => scrollBy({ top: target.getBoundingClientRect().top - top - (bottom - top) / 4, behavior: "instant" }));
+    const own = ++moves;
+    if (isFar) requestAnimationFrame(() => own === moves && scrollBy({ top: target.getBoundingClientRect().top - top - (bottom - top) / 4, behavior: "instant" }));
   }
 
   function mark(event) {
@@ -40,7 +41,7 @@ const Follow = (() => {
     find("return").hidden = follows || !hasBegun;
     if (follows) show(Words.all[current]);
   }
-  const leave = () => { if (isFollowing && hasBegun && find("transcript").getClientRects().length) set(false); };
+  const leave = () => { moves += 1; if (isFollowing && hasBegun && find("transcript").getClientRects().length) set(false); };
 
   addEventListener("wheel", (event) => { if (!event.target.closest("aside, dialog, #dock")) leave(); }, { passive: true });
   addEventListener("touchmove", (event) => { if (!event.target.closest("aside, dialog, #dock")) leave(); }, { passive: true });

@@ -82,10 +82,7 @@ class QueueEstimate:
             places |= self._places(leg, found)
         lengths = {leg: sum(self._left_s(leg, *it) for it in found) for leg in MODEL_LEGS}
         times = [lengths[leg] / self._speeds[leg] for leg in MODEL_LEGS if leg in self._speeds]
-        is_at_work = [
-            any(own[f"{leg}.started_at"] and not own[f"{leg}.outcome"] for leg in MODEL_LEGS) for own in fields
-        ]
-        return QueueState(places, max(lengths.values()), max(times, default=None), sum(is_at_work))
+        return QueueState(places, max(lengths.values()), max(times, default=None), sum(map(_is_at_work, fields)))
 
     def _places(self, leg: ModelLeg, found: Iterable[tuple[Card, dict[str, str | None]]]) -> dict[str, QueuePlace]:
         open_ones = [(card, own) for card, own in found if leg in card.legs and not own[f"{leg}.outcome"]]

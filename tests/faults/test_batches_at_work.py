@@ -191,7 +191,7 @@ def test_an_interrupted_run_goes_on_with_the_same_command(fleet: Fleet, shell: S
 
     # Then it says so, and nothing is heard twice
     assert process.returncode == 130
-    assert "goes on where this one stopped" in err
+    assert "Run the same command again to resume." in err
     assert TRACEBACK not in err
     assert [row["status"] for row in again.rows] == ["completed"] * 3
     assert [len(runs(fleet.stage, "whisper", name)) for name in names] == [1, 1, 1]

@@ -11,7 +11,7 @@ from pipeline.state.job_store import JobStore
 def test_a_subscriber_that_goes_away_leaves_nothing_behind(job_store: JobStore) -> None:
     async def follow_and_go() -> set[asyncio.Task[Any]]:
         # Given a subscriber that waits for the next change
-        records = JobFeed().follow()
+        records = JobFeed().follow_all(None)
         waiting = asyncio.ensure_future(anext(records))
         while len(asyncio.all_tasks()) < 4:  # this one, the subscriber, what wakes it, and the feed
             await asyncio.sleep(0)

@@ -36,7 +36,7 @@ def test_an_interrupted_run_stops_what_it_started(
     _, err = process.communicate(timeout=UP_TIMEOUT_S)
 
     assert process.returncode == 130
-    assert "goes on where this one stopped" in err
+    assert "Run the same command again to resume." in err
     assert TRACEBACK not in err
     assert duet.processes() == []
 

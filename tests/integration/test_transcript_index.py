@@ -56,7 +56,7 @@ def end(job_store: JobStore, spec: JobSpec) -> None:
 
 
 def found(index: TranscriptIndex, words: str) -> list[str]:
-    return [hit.job for hit in index.search(words, 10)]
+    return [hit.job for hit in index.search(words, 10)[1]]
 
 
 def test_a_job_that_is_no_longer_listed_is_no_longer_found(
@@ -152,7 +152,7 @@ def test_a_hit_has_the_name_of_who_said_it_where_speakers_are_told_apart(
 
     index.fill(job_store)
 
-    hits = {hit.start_s: hit.speaker for hit in index.search("science", 10)}
+    hits = {hit.start_s: hit.speaker for hit in index.search("science", 10)[1]}
     assert hits == {0.0: "Ada Brook", 1.0: "Speaker 2", 2.0: None}
 
 

@@ -74,7 +74,7 @@ def test_audio_that_is_not_there_is_said(folder: Path) -> None:
     done = export(folder, "--format", "player", "--audio", "nothing.mp3")
 
     assert done.exit_code == 2
-    assert "nothing.mp3 is not there" in done.stderr
+    assert "No such file: nothing.mp3." in done.stderr
 
 
 def test_a_folder_without_a_manifest_is_said(tmp_path: Path) -> None:

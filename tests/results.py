@@ -1,14 +1,18 @@
 """Transcripts and results made by hand, for tests of what is made of them."""
 
 from itertools import count
+from pathlib import Path
 
+from pipeline.results.publication import publish
 from pipeline.results.speakers import with_speakers
 from pipeline.results.uncertainty import flag_uncertain
+from pipeline.storage import open_storage
 from pipeline.types import (
     Analysis,
     Diarization,
     Episode,
     EpisodeResult,
+    JobSpec,
     JobState,
     LegOutcome,
     MergedTranscript,
@@ -119,3 +123,17 @@ def result(spoken: MergedTranscript | None, analysis: Analysis | None = None) ->
         submitted_at="2026-01-02T03:04:05.678+00:00",
         transcript=spoken,
     )
+
+
+def published(folder: Path, ended: EpisodeResult) -> JobSpec:
+    """Publish a result below a folder, and return its job."""
+    spec = JobSpec(
+        job=ended.job,
+        attempt=ended.attempt,
+        episode=ended.episode,
+        options=ended.options,
+        audio_uri="file:///show.mp3",
+        uri=(folder / f"show-{ended.episode.id}").as_uri(),
+    )
+    publish(ended, spec, open_storage(spec.uri))
+    return spec

@@ -35,7 +35,7 @@ from pipeline.storage import open_storage
 from pipeline.types import Analysis, Chapter, EpisodeResult, JobSpec, Publication, Transcript
 from pipeline.types.corrections import Change, Rule
 from pipeline.types.schemas import schema
-from tests.results import dialogue, result
+from tests.results import dialogue, published, result
 
 ANALYSIS = Analysis(
     source="voxtral",
@@ -61,20 +61,7 @@ PEARS = Change(kind="chapter", start_s=0.0, was="The paers", becomes="The pears"
 @pytest.fixture
 def spec(tmp_path: Path) -> JobSpec:
     """The job of an episode whose result is public."""
-    return published(tmp_path)
-
-
-def published(folder: Path, ended: EpisodeResult = ENDED) -> JobSpec:
-    spec = JobSpec(
-        job=ended.job,
-        attempt=ended.attempt,
-        episode=ended.episode,
-        options=ended.options,
-        audio_uri="file:///show.mp3",
-        uri=(folder / f"show-{ended.episode.id}").as_uri(),
-    )
-    publish(ended, spec, open_storage(spec.uri))
-    return spec
+    return published(tmp_path, ENDED)
 
 
 def public(spec: JobSpec) -> EpisodeResult:
@@ -242,7 +229,7 @@ def test_rules_change_new_episodes_of_their_show(job_store: JobStore, tmp_path: 
     add_rules(place, [Rule(show="garden hour", was="hub spot", becomes="HubSpot", by="Ada")], job_store)
     add_rules(place, [Rule(show="Other", was="pears", becomes="plums")], job_store)
 
-    spec = published(tmp_path)
+    spec = published(tmp_path, ENDED)
 
     (made,) = corrections_of(open_storage(spec.uri))
     assert public(spec).text == "We use HubSpot for pears. And we bake bread."

@@ -21,8 +21,8 @@ from pipeline.state.job_store import JobStore
 from pipeline.state.lease import Lease, VisitorLease
 from pipeline.state.worker_registry import WORKER_VARIABLE, Worker, WorkerRegistry
 from pipeline.storage import open_storage
-from pipeline.types import Analysis, EpisodeResult, JobSpec, JobState, Mention, UsageStats
-from tests.results import dialogue, result
+from pipeline.types import Analysis, JobSpec, JobState, Mention, UsageStats
+from tests.results import dialogue, published, result
 
 ANALYSIS = Analysis(source="voxtral", model="voxtral", summary="Pears and bread.", heard_s=9.0)
 ENDED = result(dialogue(("S1", "We plant pears."), ("S2", "And we bake bread.")), ANALYSIS).model_copy(
@@ -33,20 +33,7 @@ ENDED = result(dialogue(("S1", "We plant pears."), ("S2", "And we bake bread."))
 @pytest.fixture
 def spec(tmp_path: Path) -> JobSpec:
     """The job of an episode whose result is public."""
-    return published(tmp_path)
-
-
-def published(folder: Path, ended: EpisodeResult = ENDED) -> JobSpec:
-    spec = JobSpec(
-        job=ended.job,
-        attempt=ended.attempt,
-        episode=ended.episode,
-        options=ended.options,
-        audio_uri="file:///show.mp3",
-        uri=(folder / f"show-{ended.episode.id}").as_uri(),
-    )
-    publish(ended, spec, open_storage(spec.uri))
-    return spec
+    return published(tmp_path, ENDED)
 
 
 def named(spec: JobSpec) -> dict[str, str | None]:

@@ -20,8 +20,8 @@ export async function refreshOverview() {
   isAsking = true;
   try {
     draw(await ask("overview"));
-  } catch {
-    // The stream of events notices what is wrong, and says so.
+  } catch (error) {
+    console.debug(error.message);  // the stream of events says so where the server is away
   } finally {
     isAsking = false;
   }

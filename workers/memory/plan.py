@@ -165,7 +165,7 @@ def plan(
     """
 
     def planned(sizes: BatchSizes) -> Plan:
-        return Plan(card, _whisper(card, whisper, sizes), _voxtral(card, voxtral, quantize, sizes))
+        return Plan(card, whisper_allocation(card, whisper, sizes.batch), _voxtral(card, voxtral, quantize, sizes))
 
     steps = [replace(sizes, section_s=section_s or sizes.section_s) for sizes in _steps(card)]
     fitting = [index for index, sizes in enumerate(steps) if planned(sizes).fits]
@@ -194,12 +194,13 @@ def _add_row(sizes: BatchSizes) -> BatchSizes:
     return replace(sizes, rows=sizes.rows + 1)
 
 
-def _whisper(card: Card, model: WhisperGeometry, sizes: BatchSizes) -> WhisperAllocation:
+def whisper_allocation(card: Card, model: WhisperGeometry, batch: int) -> WhisperAllocation:
+    """Return the allocation of the fast leg's pool with batches of a size."""
     precision = card.whisper_precision
     weights_bytes = model.parameters * NUMBER_BYTES[precision] + SPEAKERS_WEIGHTS_BYTES
-    working = int(SLACK * whisper_bytes(model, precision, sizes.batch))
+    working = int(SLACK * whisper_bytes(model, precision, batch))
     work_bytes = max(working, whisper_loading_bytes(model, precision), SPEAKERS_WORK_BYTES)
-    return WhisperAllocation(model.name, precision, weights_bytes, work_bytes, sizes.batch)
+    return WhisperAllocation(model.name, precision, weights_bytes, work_bytes, batch)
 
 
 def _voxtral(

@@ -12,6 +12,7 @@ from pipeline.settings import Settings
 from pipeline.types import Context, Options
 from workers.device import GIB
 from workers.memory import cards
+from workers.memory.activations import whisper_bytes
 from workers.memory.alternatives import smaller
 from workers.memory.cards import CARDS, Card
 from workers.memory.geometry import MINI, SMALL, voxtral_geometry, whisper_dimensions, whisper_geometry
@@ -20,6 +21,7 @@ from workers.memory.request import NoRoomError, plan_request
 from workers.voxtral import prompts
 from workers.voxtral.context_prompt import MOST_CHARACTERS, MOST_NAMES, MOST_TITLE, with_context
 from workers.voxtral.model import CONTEXT_TOKENS, TOKENS_PER_CHUNK
+from workers.whisper.inference.parallel import parallel_batches_of
 
 T4 = CARDS["t4"]
 
@@ -136,6 +138,16 @@ def test_without_voxtral_whisper_has_the_card_to_itself() -> None:
     made = planned(cards.named("5GiB"), "large-v3", None)
     assert made.fits
     assert made.voxtral is None
+
+
+@pytest.mark.parametrize("name", ["tiny", "medium", "large-v3"])
+def test_a_cpu_has_memory_for_every_batch_that_it_works_on_at_once(name: str) -> None:
+    # Given a CPU with the memory for its largest batch
+    made = planned(Card("CPU", 64 * GIB, "fp32", "fp32", is_cuda=False), name, None)
+
+    # Then the work is that of one batch, as often as the engine has one at work
+    at_once = parallel_batches_of(torch.device("cpu"))
+    assert made.whisper.work_bytes >= at_once * whisper_bytes(whisper_geometry(name), "fp32", made.whisper.batch)
 
 
 def test_what_does_not_fit_is_told_with_what_does() -> None:

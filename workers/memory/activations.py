@@ -17,6 +17,7 @@ TEXT_CONTEXT = 448
 BEAMS = 5
 AGAIN = 8
 """Windows of which one is decoded again by beam search within the batch's memory; if more are, the batch is halved."""
+_PARALLEL_BATCHES = 2
 _ENCODER_TENSORS = 15
 """Tensors of (positions, width) alive at the peak of Whisper's encoder, which is inside the MLP of a layer."""
 _ALIGNMENT_BYTES = 2 * 10 * 128 * POSITIONS * 4
@@ -41,6 +42,14 @@ SPEAKERS_WORK_BYTES = 75_000_000
 """Memory of CAM++ and of a batch of its windows, measured on a CPU; Whisper's pool never computes both at once."""
 _PREFILL_WIDTHS = 8
 _PREFILL_INTERMEDIATES = 3
+
+
+def batches_at_once(device_type: str) -> int:
+    """Return the number of batches of windows that Whisper works on at once, each with memory of its own.
+
+    On a CPU encoding is limited by arithmetic and decoding by memory, so two batches overlap.
+    """
+    return 1 if device_type == "cuda" else _PARALLEL_BATCHES
 
 
 def chunks_at_once(device_type: str) -> int:

@@ -9,6 +9,7 @@ from workers.memory.activations import (
     NUMBER_BYTES,
     SPEAKERS_WEIGHTS_BYTES,
     SPEAKERS_WORK_BYTES,
+    batches_at_once,
     voxtral_bytes,
     voxtral_weights_bytes,
     whisper_bytes,
@@ -198,7 +199,8 @@ def whisper_allocation(card: Card, model: WhisperGeometry, batch: int) -> Whispe
     """Return the allocation of the fast leg's pool with batches of a size."""
     precision = card.whisper_precision
     weights_bytes = model.parameters * NUMBER_BYTES[precision] + SPEAKERS_WEIGHTS_BYTES
-    working = int(SLACK * whisper_bytes(model, precision, batch))
+    at_once = batches_at_once("cuda" if card.is_cuda else "cpu")
+    working = int(SLACK * at_once * whisper_bytes(model, precision, batch))
     work_bytes = max(working, whisper_loading_bytes(model, precision), SPEAKERS_WORK_BYTES)
     return WhisperAllocation(model.name, precision, weights_bytes, work_bytes, batch)
 

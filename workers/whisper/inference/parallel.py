@@ -10,17 +10,16 @@ from typing import TypeVar
 
 import torch
 
+from workers.memory.activations import batches_at_once
+
 T = TypeVar("T")
 In = TypeVar("In")
 Out = TypeVar("Out")
 
-PARALLEL_BATCHES = 2
-"""Batches in parallel on a CPU: encoding is limited by arithmetic and decoding by memory, so two batches overlap."""
-
 
 def parallel_batches_of(device: torch.device) -> int:
     """Return the number of parallel batches on a device."""
-    return min(PARALLEL_BATCHES, torch.get_num_threads()) if device.type == "cpu" else 1
+    return min(batches_at_once(device.type), torch.get_num_threads())
 
 
 def run_parallel(function: Callable[[In], Out], items: Iterable[In], parallel: int) -> Generator[Out]:

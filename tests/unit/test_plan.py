@@ -12,7 +12,7 @@ from pipeline.settings import Settings
 from pipeline.types import Context, Options
 from workers.device import GIB
 from workers.memory import cards
-from workers.memory.activations import whisper_bytes
+from workers.memory.activations import NUMBER_BYTES, whisper_bytes
 from workers.memory.alternatives import smaller
 from workers.memory.cards import CARDS, Card
 from workers.memory.geometry import MINI, SMALL, voxtral_geometry, whisper_dimensions, whisper_geometry
@@ -148,6 +148,16 @@ def test_a_cpu_has_memory_for_every_batch_that_it_works_on_at_once(name: str) ->
     # Then the work is that of one batch, as often as the engine has one at work
     at_once = parallel_batches_of(torch.device("cpu"))
     assert made.whisper.work_bytes >= at_once * whisper_bytes(whisper_geometry(name), "fp32", made.whisper.batch)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_cpu_has_memory_for_the_model_as_it_is_read_beside_the_prepared_one(precision: str) -> None:
+    # Given a CPU and a model whose work needs little, because its decoder is small
+    made = planned(Card("CPU", 64 * GIB, precision, precision, is_cuda=False), "turbo", None)
+
+    # Then what openai-whisper reads, in float32, fits beside the weights that are made of it
+    read_bytes = whisper_geometry("turbo").parameters * NUMBER_BYTES["fp32"]
+    assert made.whisper.work_bytes >= read_bytes
 
 
 def test_what_does_not_fit_is_told_with_what_does() -> None:

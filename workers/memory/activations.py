@@ -76,9 +76,15 @@ def whisper_bytes(model: WhisperGeometry, precision: str, batch: int) -> int:
     return max(encoding, decoding)
 
 
-def whisper_loading_bytes(model: WhisperGeometry, precision: str) -> int:
-    """Return the memory of loading besides the weights: fused matrices exist beside the original ones."""
-    return model.parameters * NUMBER_BYTES[precision] // 3
+def whisper_loading_bytes(model: WhisperGeometry, precision: str, device_type: str) -> int:
+    """Return the memory of loading besides the weights.
+
+    On a CUDA device, fused matrices exist beside the original ones. On a CPU, every weight is prepared while
+    openai-whisper's model, which is in float32, still exists.
+    """
+    if device_type == "cuda":
+        return model.parameters * NUMBER_BYTES[precision] // 3
+    return model.parameters * NUMBER_BYTES["fp32"]
 
 
 def voxtral_bytes(model: VoxtralGeometry, precision: str, section_s: float, rows: int, device_type: str) -> int:

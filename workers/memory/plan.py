@@ -199,9 +199,9 @@ def whisper_allocation(card: Card, model: WhisperGeometry, batch: int) -> Whispe
     """Return the allocation of the fast leg's pool with batches of a size."""
     precision = card.whisper_precision
     weights_bytes = model.parameters * NUMBER_BYTES[precision] + SPEAKERS_WEIGHTS_BYTES
-    at_once = batches_at_once("cuda" if card.is_cuda else "cpu")
-    working = int(SLACK * at_once * whisper_bytes(model, precision, batch))
-    work_bytes = max(working, whisper_loading_bytes(model, precision), SPEAKERS_WORK_BYTES)
+    device_type = "cuda" if card.is_cuda else "cpu"
+    working = int(SLACK * batches_at_once(device_type) * whisper_bytes(model, precision, batch))
+    work_bytes = max(working, whisper_loading_bytes(model, precision, device_type), SPEAKERS_WORK_BYTES)
     return WhisperAllocation(model.name, precision, weights_bytes, work_bytes, batch)
 
 

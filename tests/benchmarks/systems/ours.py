@@ -1,0 +1,37 @@
+"""The engine of the fast leg, word times and second looks included, in the device's precision and in float32."""
+
+import time
+from functools import partial
+from pathlib import Path
+
+from tests.benchmarks.systems.protocol import Heard, Transcribe, serve
+from tests.benchmarks.systems.stock import model_of
+
+
+def load(weights: Path, threads: int, *, in_float32: bool = False) -> Transcribe:
+    """Return Duet's engine."""
+    import torch
+
+    from pipeline.types import Options
+    from workers.precision import FP32
+    from workers.whisper import WhisperEngine
+
+    torch.set_num_threads(threads)
+    engine = WhisperEngine(model_of(weights), "benchmark", precision=FP32 if in_float32 else None)
+
+    def transcribe(audio: Path) -> Heard:
+        began = time.perf_counter()
+        seen: list[float] = []
+        heard = engine.transcribe(
+            audio,
+            Options(),
+            lambda done_s, total_s: None,
+            on_segments=lambda segments: seen.append(time.perf_counter() - began),
+        )
+        return Heard(heard.text, first_text_s=seen[0] if seen else None, has_words=True)
+
+    return transcribe
+
+
+if __name__ == "__main__":
+    serve({"ours": load, "ours-fp32": partial(load, in_float32=True)})

@@ -1,0 +1,54 @@
+"""Every system by its name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks.systems.environments import python_of, weights_of
+
+HERE = "tests.benchmarks.systems"
+
+
+@dataclass(frozen=True)
+class System:
+    """A system: its module, the format of its weights, and its environment."""
+
+    module: str
+    weights: str | None = None
+    """A module in `weights`; None is openai-whisper's checkpoint."""
+    weights_requirements: str | None = None
+    requirements: str | None = None
+    """A file beside the modules; None is the project's own environment."""
+
+    def prepare(self, checkpoint: Path) -> Path:
+        """Return the interpreter, with everything in place.
+
+        Raises:
+            NotReady: the system cannot run here.
+        """
+        python = python_of(self.requirements)
+        self.weights_path(checkpoint)
+        return python
+
+    def weights_path(self, checkpoint: Path) -> Path:
+        """Return the weights in the system's format."""
+        return weights_of(checkpoint, self.weights, self.weights_requirements)
+
+
+_OURS = System(f"{HERE}.ours")
+_STOCK = System(f"{HERE}.stock")
+_FASTER = System(f"{HERE}.faster_whisper", weights="ctranslate2")
+_WHISPER_CPP = System(f"{HERE}.peers.whisper_cpp", weights="ggml", requirements="peers/whisper_cpp.txt")
+
+SYSTEMS: dict[str, System] = {
+    "ours": _OURS,
+    "ours-fp32": _OURS,
+    "stock": _STOCK,
+    "stock-words": _STOCK,
+    "stock-default": _STOCK,
+    "faster-whisper": _FASTER,
+    "faster-whisper-beam": _FASTER,
+    "faster-whisper-batched": _FASTER,
+    "whisperx-way": _FASTER,
+    "whisper.cpp": _WHISPER_CPP,
+    "whisper.cpp-q8": _WHISPER_CPP,
+}

@@ -1,0 +1,1 @@
+"""Conversions of an openai-whisper checkpoint to the formats of the systems."""

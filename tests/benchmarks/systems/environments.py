@@ -11,6 +11,8 @@ from pipeline.settings import settings
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 STAMP = "requirements.sha256"
+WITHOUT = "# without "
+"""Start of a line of requirements that names a folder of packages to remove after their installation."""
 
 
 class NotReady(Exception):
@@ -39,6 +41,10 @@ def python_of(requirements: str | None) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         _run([sys.executable, "-m", "venv", str(folder)])
         _run([str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--requirement", str(pins)])
+        packages = next((folder / "lib").glob("python*/site-packages"))
+        for line in pins.read_text().splitlines():
+            if line.startswith(WITHOUT):
+                shutil.rmtree(packages / line.removeprefix(WITHOUT))
         stamp.write_text(digest)
     return python
 

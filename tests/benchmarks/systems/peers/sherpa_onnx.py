@@ -43,6 +43,8 @@ def load(weights: Path, threads: int) -> Transcribe:
                 detector.pop()
                 recognizer.decode_stream(stream)
                 texts.append(stream.result.text)
+                if detector.empty() and not detector.is_speech_detected():
+                    detector.reset()  # otherwise it hears no speech any more after a long pause
                 first_text_s = first_text_s or time.perf_counter() - began
         return Heard(" ".join(texts), first_text_s=first_text_s)
 

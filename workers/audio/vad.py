@@ -1,7 +1,9 @@
 """Voice activity detection with silero-vad's network (https://github.com/snakers4/silero-vad), many frames per call.
 
-The wheel's TorchScript model accepts one frame of 32 ms per call. Here its weights run as one
-convolution over a block of frames and one recurrent pass, with the same probabilities.
+The wheel's TorchScript model accepts one frame of 32 ms per call. Here its weights run as one convolution over a
+block of frames and recurrent passes over it. One pass continues with the state of the block before, with the same
+probabilities as silero's own. After music, noise or a change of speaker that state can stay deaf to clear speech for
+many seconds, so other passes begin afresh every 2 s. Speech is what either of them hears.
 """
 
 import importlib.util
@@ -22,7 +24,12 @@ FRAME_SAMPLES = 512
 FRAME_S = FRAME_SAMPLES / SAMPLE_RATE_HZ
 CONTEXT_SAMPLES = 64  # of the previous frame, prepended to each frame as network input
 STRIDES = (1, 2, 2, 1)
+WIDTH = 128  # of the recurrent layer
 BLOCK_FRAMES = 256  # frames per call of the speech detector: 8.2 s
+RESTART_FRAMES = 64  # frames of a pass that begins without a state, 2 s; it hears as many before them first
+
+State = tuple[Tensor, Tensor]
+"""Hidden and cell state of the recurrent layer."""
 
 
 class SpeechDetector:
@@ -31,7 +38,8 @@ class SpeechDetector:
     def __init__(self) -> None:
         self._basis, self._layers, self._recurrent, self._last = _network()
         self._context = torch.zeros(CONTEXT_SAMPLES)
-        self._state = (torch.zeros(1, 1, 128), torch.zeros(1, 1, 128))
+        self._state = _no_state()
+        self._before = torch.zeros(RESTART_FRAMES, WIDTH)
 
     @torch.inference_mode()
     def probabilities(self, samples: Samples) -> NDArray[np.float32]:
@@ -43,6 +51,21 @@ class SpeechDetector:
         Returns:
             Shape (frames,), 0 to 1.
         """
+        features = self._features(samples)
+        continued, self._state = self._recur(features[None], self._state)
+        return torch.maximum(continued[0], self._afresh(features)).numpy()
+
+    def _afresh(self, features: Tensor) -> Tensor:
+        """Return the speech probability of each frame, heard without the network's state."""
+        padding = torch.zeros(-len(features) % RESTART_FRAMES, WIDTH)
+        known = torch.cat([self._before, features, padding])
+        self._before = torch.cat([self._before, features])[-RESTART_FRAMES:]
+        passes = known.unfold(0, 2 * RESTART_FRAMES, RESTART_FRAMES).transpose(1, 2).contiguous()
+        chances, _ = self._recur(passes, _no_state(len(passes)))
+        return chances[:, RESTART_FRAMES:].reshape(-1)[: len(features)]
+
+    def _features(self, samples: Samples) -> Tensor:
+        """Return the input of the recurrent layer, shape (frames, WIDTH)."""
         stream = torch.cat([self._context, torch.from_numpy(samples)])
         self._context = stream[-CONTEXT_SAMPLES:].clone()
         x = stream.unfold(0, CONTEXT_SAMPLES + FRAME_SAMPLES, FRAME_SAMPLES)
@@ -51,11 +74,17 @@ class SpeechDetector:
         x = (real.square() + imaginary.square()).sqrt()
         for (weight, bias), stride in zip(self._layers, STRIDES, strict=True):
             x = F.relu(F.conv1d(x, weight, bias, stride=stride, padding=1))
-        hidden, *state = torch.lstm(x[:, :, 0][None], self._state, self._recurrent, True, 1, 0.0, False, False, True)
-        self._state = (state[0], state[1])
+        return x[:, :, 0]
+
+    def _recur(self, features: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the speech probabilities of passes, shape (passes, frames), and the state after the last frames."""
+        hidden, *after = torch.lstm(features, state, self._recurrent, True, 1, 0.0, False, False, True)
         weight, bias = self._last
-        chances: NDArray[np.float32] = (F.relu(hidden[0]) @ weight[0] + bias).sigmoid()[:, 0].numpy()
-        return chances
+        return (F.relu(hidden) @ weight[0] + bias).sigmoid()[:, :, 0], (after[0], after[1])
+
+
+def _no_state(passes: int = 1) -> State:
+    return torch.zeros(1, passes, WIDTH), torch.zeros(1, passes, WIDTH)
 
 
 def frame_blocks(blocks: Iterable[Samples]) -> Iterator[Samples]:

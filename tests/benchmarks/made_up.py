@@ -33,12 +33,12 @@ def noisy(speech: Sound) -> Sound:
     """Add noise whose power falls by 3 dB an octave, 10 dB below the speech."""
     spectrum = np.fft.rfft(RANDOM.standard_normal(len(speech)))
     pink = np.fft.irfft(spectrum / np.sqrt(np.arange(1, len(spectrum) + 1)), len(speech))
-    return _beside(speech, pink, 10.0)
+    return beside(speech, pink, 10.0)
 
 
 def with_music(speech: Sound) -> Sound:
     """Put music under it, 12 dB below the speech."""
-    return _beside(speech, music(len(speech) / SAMPLE_RATE_HZ), 12.0)
+    return beside(speech, music(len(speech) / SAMPLE_RATE_HZ), 12.0)
 
 
 def by_telephone(speech: Sound) -> Sound:
@@ -65,7 +65,7 @@ def music(length_s: float) -> Sound:
     return (0.1 * sound / np.abs(sound).max()).astype(np.float32)
 
 
-def _beside(speech: Sound, other: NDArray[np.floating], below_db: float) -> Sound:
+def beside(speech: Sound, other: NDArray[np.floating], below_db: float) -> Sound:
     wanted = np.sqrt((speech**2).mean()) * 10 ** (-below_db / 20)
     return (speech + other[: len(speech)] * wanted / np.sqrt((other**2).mean())).astype(np.float32)
 

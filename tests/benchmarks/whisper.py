@@ -20,6 +20,7 @@ from tests.benchmarks.systems.environments import NotReady
 from tests.benchmarks.systems.process import Process
 from tests.benchmarks.systems.registry import SYSTEMS
 from tests.benchmarks.wav import write
+from tests.benchmarks.word_errors import word_errors
 from workers.weights.whisper import whisper_checkpoint
 
 WARM_UP_MINUTES = 0.5
@@ -32,17 +33,8 @@ def measure(name: str, args: argparse.Namespace, audio: Path, audio_s: float, re
         process.hear(audio.with_name("warm.wav"))
         heard = process.hear(audio)
     text = heard.pop("text")
-    wer = None if reference is None else word_error_rate(reference, text)
+    wer = None if reference is None else word_errors([reference], [0], text).rate
     return heard | {"realtime": audio_s / heard["seconds"], "wer": wer, "text": text}
-
-
-def word_error_rate(reference: str, text: str) -> float:
-    """Return the share of wrong words in per cent, after whisper's own normalization of English."""
-    import jiwer
-    from whisper.normalizers import EnglishTextNormalizer
-
-    normalise = EnglishTextNormalizer()
-    return 100 * float(jiwer.wer(normalise(reference), normalise(text)))
 
 
 def compare(args: argparse.Namespace, names: list[str], minutes: float | None) -> list[dict[str, Any]]:

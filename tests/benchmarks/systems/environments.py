@@ -49,13 +49,12 @@ def python_of(requirements: str | None) -> Path:
     return python
 
 
-def weights_of(checkpoint: Path, kind: str | None, requirements: str | None) -> Path:
+def weights_of(checkpoint: Path, kind: str | None) -> Path:
     """Return a checkpoint in a format, converted by the module of that name where it is not there yet.
 
     Args:
         checkpoint: openai-whisper's file.
         kind: a module in `weights`; None is the checkpoint itself.
-        requirements: those of the module.
 
     Raises:
         NotReady: the conversion failed.
@@ -70,7 +69,7 @@ def weights_of(checkpoint: Path, kind: str | None, requirements: str | None) -> 
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         module = f"tests.benchmarks.systems.weights.{kind}"
-        _run([str(python_of(requirements)), "-m", module, str(checkpoint), str(unfinished)])
+        _run([sys.executable, "-m", module, str(checkpoint), str(unfinished)])
         unfinished.rename(target)
     return target
 

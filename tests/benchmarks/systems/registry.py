@@ -15,7 +15,6 @@ class System:
     module: str
     weights: str | None = None
     """A module in `weights`; None is openai-whisper's checkpoint."""
-    weights_requirements: str | None = None
     requirements: str | None = None
     """A file beside the modules; None is the project's own environment."""
 
@@ -31,7 +30,7 @@ class System:
 
     def weights_path(self, checkpoint: Path) -> Path:
         """Return the weights in the system's format."""
-        return weights_of(checkpoint, self.weights, self.weights_requirements)
+        return weights_of(checkpoint, self.weights)
 
 
 _OURS = System(f"{HERE}.ours")
@@ -39,12 +38,6 @@ _STOCK = System(f"{HERE}.stock")
 _FASTER = System(f"{HERE}.faster_whisper", weights="ctranslate2")
 _WHISPER_CPP = System(f"{HERE}.peers.whisper_cpp", weights="ggml", requirements="peers/whisper_cpp.txt")
 _WHISPER_X = System(f"{HERE}.peers.whisper_x", weights="ctranslate2", requirements="peers/whisper_x.txt")
-_SHERPA = System(
-    f"{HERE}.peers.sherpa_onnx",
-    "sherpa",
-    weights_requirements="weights/sherpa.txt",
-    requirements="peers/sherpa_onnx.txt",
-)
 
 SYSTEMS: dict[str, System] = {
     "ours": _OURS,
@@ -57,7 +50,6 @@ SYSTEMS: dict[str, System] = {
     "faster-whisper-batched": _FASTER,
     "whisperx-way": _FASTER,
     "whisperX": _WHISPER_X,
-    "sherpa-onnx": _SHERPA,
     "whisper.cpp": _WHISPER_CPP,
     "whisper.cpp-q8": _WHISPER_CPP,
 }

@@ -86,13 +86,3 @@ def test_a_second_look_is_not_believed_when_it_says_more_than_could_be_said() ->
     assert (
         gaps.filter_second_pass(part, [few.model_copy(update={"text": " going to be a little bit more focused"})]) == []
     )
-
-
-@pytest.mark.parametrize(("length_s", "believed"), [(1.5, False), (5.0, True)])
-def test_a_second_look_at_a_short_part_must_be_surer_than_a_window(length_s: float, believed: bool) -> None:
-    # given a text as sure as a window's must be
-    samples = np.zeros(round(16_000 * length_s), np.float32)
-    part = Window(samples, ((0.0, 3.0),), np.zeros(31, np.float32))
-    heard = segment((" c", 3.0, 3.5)).model_copy(update={"avg_logprob": -0.7})
-    # then it is believed of a part that is long enough to tell
-    assert bool(gaps.filter_second_pass(part, [heard])) == believed

@@ -23,7 +23,7 @@ from workers.whisper.inference.parallel import parallel_batches_of, prefetch, ru
 from workers.whisper.language import Language, LanguageDetector, check_known, longest
 from workers.whisper.windows import Window, WindowingOptions, windows
 
-FORMAT = 3
+FORMAT = 2
 """Version of the checkpoints, part of every key; checkpoints of other versions are ignored."""
 FIRST_BATCHES = (1, 4)
 """Windows in the first batches, fewer than later so that the first text is published early."""

@@ -20,10 +20,8 @@ LONGEST_WORD_S = 1.2
 """Seconds that a word covers at most; the rest of a longer word is other sound that it was stretched over."""
 JOINED_S = 0.6
 PAD_S = 0.3
-SHORT_S = 2.0
-"""Seconds of a part that is short, which causes hallucinations."""
 LOGPROB = -0.5
-"""Minimum avg_logprob of a second pass over a short part; a longer one has to pass what a window has to."""
+"""Minimum avg_logprob of a second pass, higher than usual because short audio causes hallucinations."""
 CHARACTERS_PER_S = 25.0
 """Characters per second of the fastest speech; a text that would need more is a hallucination."""
 
@@ -51,9 +49,8 @@ def uncovered_speech(window: Window, words: Sequence[Word]) -> list[Window]:
 def filter_second_pass(part: Window, heard: Sequence[Segment]) -> list[Segment]:
     """Return the segments of a second pass over a part, or none if they may be hallucinated."""
     spoken = sum(len(segment.text) for segment in heard) <= CHARACTERS_PER_S * part.length_s
-    least = LOGPROB if part.length_s < SHORT_S else guards.LOGPROB
     sure = all(
-        segment.avg_logprob > least
+        segment.avg_logprob > LOGPROB
         and segment.no_speech_prob < guards.NO_SPEECH
         and segment.compression_ratio <= guards.COMPRESSION_RATIO
         for segment in heard

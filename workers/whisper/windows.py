@@ -20,13 +20,12 @@ JOINED_S = 0.3
 class WindowingOptions:
     """Options of speech detection and windowing."""
 
-    threshold: float = 0.2
+    threshold: float = 0.35
     """Minimum probability of a frame that starts speech."""
-    release: float = 0.08
+    release: float = 0.15
     """Probability below which speech ends."""
-    pad_s: float = 1.0
-    """Audio included before and after speech, in seconds. Pauses up to twice as long stay, because the model loses
-    words where they are cut out, and the detector misses some words under music or an echo."""
+    pad_s: float = 0.4
+    """Audio included before and after speech, in seconds, so that no word is clipped."""
     longest_s: float = 26.0
     """Maximum window length in seconds. The model accepts 30 s, but drops a last sentence that ends close to that."""
     first_s: float = 10.0

@@ -1,7 +1,6 @@
 """Dialogues with known turns, put together from the shared recordings. The same every time."""
 
 import json
-import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.benchmarks.made_up import music
+from tests.benchmarks.wav import write_repeated
 from tests.diarization_error import Turn
 from workers.audio.audio_file import SAMPLE_RATE_HZ, load
 
@@ -37,21 +37,16 @@ class Dialogue:
 def repeated(dialogue: Dialogue, hours: float, folder: Path) -> tuple[Path, Path]:
     """Write a WAV file of that length from a dialogue, as often as it takes, and its RTTM; return their paths."""
     audio = folder / f"{dialogue.name}.wav"
-    length_s = len(dialogue.samples) / SAMPLE_RATE_HZ
-    left, offset_s, lines = round(hours * 3600 * SAMPLE_RATE_HZ), 0.0, list[str]()
-    pcm = (dialogue.samples.clip(-1, 1) * 32767).astype("<i2")
-    with wave.open(str(audio), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE_HZ)
-        while left > 0:
-            file.writeframes(pcm[:left].tobytes())
-            for speaker, start_s, end_s in dialogue.turns:
-                end_s = min(end_s, left / SAMPLE_RATE_HZ)
-                if end_s > start_s:
-                    place = f"{offset_s + start_s:.3f} {end_s - start_s:.3f}"
-                    lines.append(f"SPEAKER {dialogue.name} 1 {place} <NA> <NA> {speaker} <NA> <NA>\n")
-            left, offset_s = left - len(pcm), offset_s + length_s
+    length = round(hours * 3600 * SAMPLE_RATE_HZ)
+    write_repeated(dialogue.samples, audio, length)
+    lines = list[str]()
+    for start in range(0, length, len(dialogue.samples)):
+        offset_s, left_s = start / SAMPLE_RATE_HZ, (length - start) / SAMPLE_RATE_HZ
+        for speaker, start_s, end_s in dialogue.turns:
+            end_s = min(end_s, left_s)
+            if end_s > start_s:
+                place = f"{offset_s + start_s:.3f} {end_s - start_s:.3f}"
+                lines.append(f"SPEAKER {dialogue.name} 1 {place} <NA> <NA> {speaker} <NA> <NA>\n")
     audio.with_suffix(".rttm").write_text("".join(lines))
     return audio, audio.with_suffix(".rttm")
 

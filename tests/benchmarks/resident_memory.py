@@ -1,6 +1,7 @@
 """The resident memory of this process on Linux: now, and its peak, which can be measured again from any moment on.
 
-`ru_maxrss` cannot be reset, and a child begins with its parent's.
+`ru_maxrss` cannot be reset, and a child begins with its parent's. Only the standard library is imported, because any
+environment of a peer imports this module.
 """
 
 from pathlib import Path

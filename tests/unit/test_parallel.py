@@ -85,6 +85,7 @@ def test_the_last_batches_are_as_long_for_every_lane(count: int, sizes: list[int
 
 def test_one_device_of_its_own_does_one_batch_at_a_time() -> None:
     assert parallel_batches_of(torch.device("cuda")) == 1
+    assert parallel_batches_of(torch.device("mps")) == 1
     assert parallel_batches_of(torch.device("cpu")) == 2
     torch.set_num_threads(1)
     assert parallel_batches_of(torch.device("cpu")) == 1

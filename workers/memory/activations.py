@@ -49,7 +49,7 @@ def batches_at_once(device_type: str) -> int:
 
     On a CPU encoding is limited by arithmetic and decoding by memory, so two batches overlap.
     """
-    return 1 if device_type == "cuda" else _PARALLEL_BATCHES
+    return _PARALLEL_BATCHES if device_type == "cpu" else 1
 
 
 def chunks_at_once(device_type: str) -> int:

@@ -8,7 +8,6 @@ The process loads the system NAME, says `{}`, and then answers each `{"audio": P
 
 import json
 import os
-import resource
 import sys
 import time
 import wave
@@ -16,6 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.benchmarks.resident_memory import peak_mb
 
 SAMPLE_RATE_HZ = 16_000
 
@@ -49,15 +50,6 @@ def serve(loads: Mapping[str, Load]) -> None:
             heard = transcribe(Path(json.loads(line)["audio"]))
             seconds = time.perf_counter() - began
             _say(answers, asdict(heard) | {"seconds": seconds, "peak_mb": peak_mb()})
-
-
-def peak_mb() -> float:
-    """Return the most memory that this process has held."""
-    status = Path("/proc/self/status")
-    if status.is_file():  # `ru_maxrss` starts at the memory of the process that started this one
-        line = next(it for it in status.read_text().splitlines() if it.startswith("VmHWM:"))
-        return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
 
 
 def pcm(audio: Path) -> bytes:

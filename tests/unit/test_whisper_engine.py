@@ -13,7 +13,6 @@ import whisper
 from pipeline.errors import EngineError
 from pipeline.types import Options
 from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples, load
-from workers.audio.vad import FRAME_SAMPLES, SpeechDetector
 from workers.precision import BF16, FP32
 from workers.whisper import WhisperEngine, beam, decoding, guards
 from workers.whisper.batch_transcriber import DecodingOptions
@@ -122,29 +121,6 @@ def test_bfloat16_hears_nearly_the_same_words(
 
     engine = WhisperEngine(model, "base", precision=BF16)
     assert jiwer.wer(text(exact), text(engine)) < 0.15
-
-
-def test_the_detector_gives_the_higher_probability_of_silero_vad_with_and_without_its_state(speech: Samples) -> None:
-    threads = torch.get_num_threads()
-    from silero_vad import load_silero_vad
-
-    torch.set_num_threads(threads)  # importing silero_vad sets it to one
-    frames = speech[: 300 * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
-    model = load_silero_vad()
-
-    def own(part: Samples) -> list[float]:
-        model.reset_states()
-        return [model(torch.from_numpy(frame), SAMPLE_RATE_HZ).item() for frame in part]
-
-    # given silero-vad's own model, frame after frame, and begun anew every 64 frames with 64 more before them
-    continued = own(frames)
-    afresh = [own(frames[start - 64 : start + 64])[64:] for start in range(64, len(frames), 64)]
-    # when ours takes the frames in two blocks
-    detector = SpeechDetector()
-    ours = np.concatenate([detector.probabilities(part.reshape(-1)) for part in (frames[:128], frames[128:])])
-    # then it hears what either hears
-    assert ours[64:] == pytest.approx(np.maximum(continued[64:], np.concatenate(afresh)), abs=0.005)
-    assert (ours[:64] >= np.array(continued[:64]) - 1e-4).all()
 
 
 def test_a_transcript_has_words_with_times_that_ascend_within_the_audio(

@@ -88,8 +88,10 @@ def test_windows_do_not_depend_on_the_blocks_the_audio_comes_in(block: int) -> N
         np.zeros(16_000 * 5, np.float32),
         np.full(16_000 * 5, 0.5, np.float32),
         (np.random.default_rng(0).normal(size=16_000 * 5) * 0.05).astype(np.float32),
+        (np.random.default_rng(0).normal(size=16_000 * 5) * 0.001).astype(np.float32),
+        (np.sin(2 * np.pi * 50 / 16_000 * np.arange(16_000 * 5)) * 0.001).astype(np.float32),
     ],
-    ids=["nothing", "silence", "DC offset", "noise"],
+    ids=["nothing", "silence", "DC offset", "noise", "faint noise", "faint hum"],
 )
 def test_audio_without_speech_gives_no_window(audio: np.ndarray) -> None:
     assert list(windows([audio], WindowingOptions())) == []

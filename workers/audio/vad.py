@@ -3,7 +3,8 @@
 The wheel's TorchScript model accepts one frame of 32 ms per call. Here its weights run as one convolution over a
 block of frames and recurrent passes over it. One pass continues with the state of the block before, with the same
 probabilities as silero's own. After music, noise or a change of speaker that state can stay deaf to clear speech for
-many seconds, so other passes begin afresh every 2 s. Speech is what either of them hears.
+many seconds, and the network hears a quiet voice badly. So other passes begin afresh every 2 s, with quiet sound
+amplified. Speech is what either of them hears.
 """
 
 import importlib.util
@@ -27,6 +28,10 @@ STRIDES = (1, 2, 2, 1)
 WIDTH = 128  # of the recurrent layer
 BLOCK_FRAMES = 256  # frames per call of the speech detector: 8.2 s
 RESTART_FRAMES = 64  # frames of a pass that begins without a state, 2 s; it hears as many before them first
+LEVEL = 0.1  # RMS amplitude to which such a pass amplifies what it hears
+LEVEL_QUANTILE = 0.8  # of its frames' levels, so that neither pauses nor a click decide
+GREATEST_GAIN = 30.0
+BINS, HOPS = 129, 4  # of a frame's spectrum
 
 State = tuple[Tensor, Tensor]
 """Hidden and cell state of the recurrent layer."""
@@ -39,7 +44,8 @@ class SpeechDetector:
         self._basis, self._layers, self._recurrent, self._last = _network()
         self._context = torch.zeros(CONTEXT_SAMPLES)
         self._state = _no_state()
-        self._before = torch.zeros(RESTART_FRAMES, WIDTH)
+        self._levels = torch.zeros(RESTART_FRAMES)
+        self._spectra = torch.zeros(RESTART_FRAMES, BINS, HOPS)
 
     @torch.inference_mode()
     def probabilities(self, samples: Samples) -> NDArray[np.float32]:
@@ -51,27 +57,34 @@ class SpeechDetector:
         Returns:
             Shape (frames,), 0 to 1.
         """
-        features = self._features(samples)
-        continued, self._state = self._recur(features[None], self._state)
-        return torch.maximum(continued[0], self._afresh(features)).numpy()
+        frames = torch.from_numpy(samples)
+        spectra = self._spectra_of(frames)
+        levels = frames.reshape(-1, FRAME_SAMPLES).square().mean(dim=1).sqrt()
+        continued, self._state = self._recur(self._features(spectra)[None], self._state)
+        return torch.maximum(continued[0], self._afresh(spectra, levels)).numpy()
 
-    def _afresh(self, features: Tensor) -> Tensor:
-        """Return the speech probability of each frame, heard without the network's state."""
-        padding = torch.zeros(-len(features) % RESTART_FRAMES, WIDTH)
-        known = torch.cat([self._before, features, padding])
-        self._before = torch.cat([self._before, features])[-RESTART_FRAMES:]
-        passes = known.unfold(0, 2 * RESTART_FRAMES, RESTART_FRAMES).transpose(1, 2).contiguous()
-        chances, _ = self._recur(passes, _no_state(len(passes)))
-        return chances[:, RESTART_FRAMES:].reshape(-1)[: len(features)]
+    def _afresh(self, spectra: Tensor, levels: Tensor) -> Tensor:
+        """Return the speech probability of each frame, heard without the network's state and at the same level."""
+        count = len(levels)
+        spectra, self._spectra = _passes(self._spectra, spectra)
+        levels, self._levels = _passes(self._levels, levels)
+        gains = (LEVEL / levels.quantile(LEVEL_QUANTILE, dim=1).clamp_min(1e-9)).clamp(1.0, GREATEST_GAIN)
+        heard = (spectra * gains[:, None, None, None]).flatten(0, 1)
+        chances, _ = self._recur(self._features(heard).reshape(*levels.shape, WIDTH), _no_state(len(levels)))
+        return chances[:, RESTART_FRAMES:].reshape(-1)[:count]
 
-    def _features(self, samples: Samples) -> Tensor:
-        """Return the input of the recurrent layer, shape (frames, WIDTH)."""
-        stream = torch.cat([self._context, torch.from_numpy(samples)])
+    def _spectra_of(self, samples: Tensor) -> Tensor:
+        """Return the magnitudes of each frame, shape (frames, BINS, HOPS)."""
+        stream = torch.cat([self._context, samples])
         self._context = stream[-CONTEXT_SAMPLES:].clone()
         x = stream.unfold(0, CONTEXT_SAMPLES + FRAME_SAMPLES, FRAME_SAMPLES)
         x = F.pad(x[:, None], (0, 64), mode="reflect")
         real, imaginary = F.conv1d(x, self._basis, stride=128).chunk(2, dim=1)
-        x = (real.square() + imaginary.square()).sqrt()
+        return (real.square() + imaginary.square()).sqrt()
+
+    def _features(self, spectra: Tensor) -> Tensor:
+        """Return the input of the recurrent layer, shape (frames, WIDTH)."""
+        x = spectra
         for (weight, bias), stride in zip(self._layers, STRIDES, strict=True):
             x = F.relu(F.conv1d(x, weight, bias, stride=stride, padding=1))
         return x[:, :, 0]
@@ -81,6 +94,22 @@ class SpeechDetector:
         hidden, *after = torch.lstm(features, state, self._recurrent, True, 1, 0.0, False, False, True)
         weight, bias = self._last
         return (F.relu(hidden) @ weight[0] + bias).sigmoid()[:, :, 0], (after[0], after[1])
+
+
+def _passes(before: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what each pass that begins afresh hears of frames, and the last RESTART_FRAMES of them.
+
+    Args:
+        before: the RESTART_FRAMES frames before these.
+        frames: shape (frames, ...).
+
+    Returns:
+        The first of shape (passes, 2 * RESTART_FRAMES, ...).
+    """
+    known = torch.cat([before, frames])
+    padding = known.new_zeros(-len(frames) % RESTART_FRAMES, *known.shape[1:])
+    heard = torch.cat([known, padding]).unfold(0, 2 * RESTART_FRAMES, RESTART_FRAMES).movedim(-1, 1).contiguous()
+    return heard, known[-RESTART_FRAMES:]
 
 
 def _no_state(passes: int = 1) -> State:

@@ -82,7 +82,17 @@ def test_a_second_look_is_not_believed_when_it_says_more_than_could_be_said() ->
     part = Window(np.zeros(16_000, np.float32), ((0.0, 3.0),), np.zeros(31, np.float32))
     # then a few words are believed, and a speech is not
     few = segment((" c", 3.0, 3.5), (" d", 3.5, 4.0))
-    assert gaps.filter_second_pass(part, [few]) == [few]
-    assert (
-        gaps.filter_second_pass(part, [few.model_copy(update={"text": " going to be a little bit more focused"})]) == []
-    )
+    many = few.model_copy(update={"text": " going to be a little bit more focused"})
+    assert gaps.filter_second_pass(part, [few], []) == [few]
+    assert gaps.filter_second_pass(part, [many], []) == []
+
+
+@pytest.mark.parametrize(("places_s", "is_believed"), [([1.0], True), ([1.0, 9.0], False), ([], False)])
+def test_an_unsure_second_look_is_believed_only_after_the_last_word(places_s: list[float], is_believed: bool) -> None:
+    # given a second of audio at 3 s, whose text is less sure than a second look must be, but as sure as a window
+    part = Window(np.zeros(16_000, np.float32), ((0.0, 3.0),), np.zeros(31, np.float32))
+    unsure = segment((" c", 3.0, 3.5)).model_copy(update={"avg_logprob": -0.7})
+    # when the window's other words are before it, around it, or not there
+    words = [Word(word=" a", start_s=place_s, end_s=place_s + 0.5, probability=1.0) for place_s in places_s]
+    # then it is believed where the model had just stopped
+    assert bool(gaps.filter_second_pass(part, [unsure], words)) == is_believed

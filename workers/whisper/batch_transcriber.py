@@ -121,17 +121,14 @@ class BatchTranscriber:
     def _transcribe_twice(self, batch: Sequence[Window], state: DecoderState, prompt: Prompt) -> list[list[Segment]]:
         """Transcribe windows, and then speech without words on its own; its text must pass stricter checks."""
         transcribed = self._transcribe(batch, state, prompt)
-        missed = [
-            (row, part)
-            for row, window in enumerate(batch)
-            for part in gaps.uncovered_speech(window, [word for segment in transcribed[row] for word in segment.words])
-        ]
+        words = [[word for segment in own for word in segment.words] for own in transcribed]
+        missed = [(row, part) for row, window in enumerate(batch) for part in gaps.uncovered_speech(window, words[row])]
         parts = [part for _, part in missed]
         if not parts or not self.decoding_options.second_look:
             return transcribed
         found = self._transcribe(parts, self.start_batch(parts, self.decoding_options.second_silence_s), prompt)
         for (row, part), extra in zip(missed, found, strict=True):
-            transcribed[row] = gaps.merge_segments(transcribed[row], gaps.filter_second_pass(part, extra))
+            transcribed[row] = gaps.merge_segments(transcribed[row], gaps.filter_second_pass(part, extra, words[row]))
         return transcribed
 
     def _transcribe(self, batch: Sequence[Window], state: DecoderState, prompt: Prompt) -> list[list[Segment]]:

@@ -21,7 +21,8 @@ LONGEST_WORD_S = 1.2
 JOINED_S = 0.6
 PAD_S = 0.3
 LOGPROB = -0.5
-"""Minimum avg_logprob of a second pass, higher than usual because short audio causes hallucinations."""
+"""Minimum avg_logprob of a second pass before other words, higher than usual because short audio causes
+hallucinations. After the last word the usual one applies, because there the model often just stopped."""
 CHARACTERS_PER_S = 25.0
 """Characters per second of the fastest speech; a text that would need more is a hallucination."""
 
@@ -46,11 +47,19 @@ def uncovered_speech(window: Window, words: Sequence[Word]) -> list[Window]:
     return parts
 
 
-def filter_second_pass(part: Window, heard: Sequence[Segment]) -> list[Segment]:
-    """Return the segments of a second pass over a part, or none if they may be hallucinated."""
+def filter_second_pass(part: Window, heard: Sequence[Segment], words: Sequence[Word]) -> list[Segment]:
+    """Return the segments of a second pass over a part, or none if they may be hallucinated.
+
+    Args:
+        part: the part of a window.
+        heard: the segments of the second pass.
+        words: the words of the window without these.
+    """
+    is_after_words = bool(words) and all(word.start_s < part.start_s for word in words)
+    minimum = guards.LOGPROB if is_after_words else LOGPROB
     spoken = sum(len(segment.text) for segment in heard) <= CHARACTERS_PER_S * part.length_s
     sure = all(
-        segment.avg_logprob > LOGPROB
+        segment.avg_logprob > minimum
         and segment.no_speech_prob < guards.NO_SPEECH
         and segment.compression_ratio <= guards.COMPRESSION_RATIO
         for segment in heard

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from hashlib import file_digest, sha256
 from pathlib import Path
 
@@ -49,29 +50,33 @@ def python_of(requirements: str | None) -> Path:
     return python
 
 
-def weights_of(checkpoint: Path, kind: str | None) -> Path:
-    """Return a checkpoint in a format, converted by the module of that name where it is not there yet.
+def weights_of(checkpoint: Path, kinds: Sequence[str]) -> Path:
+    """Return a checkpoint in a format, converted by the modules of those names where it is not there yet.
+
+    A module with a file of requirements beside it runs in an environment of its own.
 
     Args:
         checkpoint: openai-whisper's file.
-        kind: a module in `weights`; None is the checkpoint itself.
+        kinds: modules in `weights`, each of which converts what the one before it wrote.
 
     Raises:
-        NotReady: the conversion failed.
+        NotReady: a conversion failed.
     """
-    if kind is None:
-        return checkpoint
     with checkpoint.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()[:16]
-    target = _folder() / "weights" / digest / kind
-    if not target.is_dir():
-        unfinished = target.with_name(f"{kind}.part")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        module = f"tests.benchmarks.systems.weights.{kind}"
-        _run([sys.executable, "-m", module, str(checkpoint), str(unfinished)])
-        unfinished.rename(target)
-    return target
+    source = checkpoint
+    for kind in kinds:
+        target = _folder() / "weights" / digest / kind
+        if not target.is_dir():
+            unfinished = target.with_name(f"{kind}.part")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(parents=True)
+            pins = f"weights/{kind}.txt"
+            python = python_of(pins if (HERE / pins).is_file() else None)
+            _run([str(python), "-m", f"tests.benchmarks.systems.weights.{kind}", str(source), str(unfinished)])
+            unfinished.rename(target)
+        source = target
+    return source
 
 
 def reason_of(log: str) -> str:

@@ -13,8 +13,8 @@ class System:
     """A system: its module, the format of its weights, and its environment."""
 
     module: str
-    weights: str | None = None
-    """A module in `weights`; None is openai-whisper's checkpoint."""
+    weights: tuple[str, ...] = ()
+    """Modules in `weights`, one after the other; none is openai-whisper's checkpoint."""
     requirements: str | None = None
     """A file beside the modules; None is the project's own environment."""
 
@@ -35,9 +35,10 @@ class System:
 
 _OURS = System(f"{HERE}.ours")
 _STOCK = System(f"{HERE}.stock")
-_FASTER = System(f"{HERE}.faster_whisper", weights="ctranslate2")
-_WHISPER_CPP = System(f"{HERE}.peers.whisper_cpp", weights="ggml", requirements="peers/whisper_cpp.txt")
-_WHISPER_X = System(f"{HERE}.peers.whisper_x", weights="ctranslate2", requirements="peers/whisper_x.txt")
+_FASTER = System(f"{HERE}.faster_whisper", weights=("ctranslate2",))
+_WHISPER_CPP = System(f"{HERE}.peers.whisper_cpp", weights=("ggml",), requirements="peers/whisper_cpp.txt")
+_WHISPER_X = System(f"{HERE}.peers.whisper_x", weights=("ctranslate2",), requirements="peers/whisper_x.txt")
+_SHERPA_ONNX = System(f"{HERE}.peers.sherpa_onnx", weights=("sherpa",), requirements="peers/sherpa_onnx.txt")
 
 SYSTEMS: dict[str, System] = {
     "ours": _OURS,
@@ -50,6 +51,7 @@ SYSTEMS: dict[str, System] = {
     "faster-whisper-batched": _FASTER,
     "whisperx-way": _FASTER,
     "whisperX": _WHISPER_X,
+    "sherpa-onnx": _SHERPA_ONNX,
     "whisper.cpp": _WHISPER_CPP,
     "whisper.cpp-q8": _WHISPER_CPP,
 }

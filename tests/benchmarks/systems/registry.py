@@ -39,6 +39,11 @@ _FASTER = System(f"{HERE}.faster_whisper", weights=("ctranslate2",))
 _WHISPER_CPP = System(f"{HERE}.peers.whisper_cpp", weights=("ggml",), requirements="peers/whisper_cpp.txt")
 _WHISPER_X = System(f"{HERE}.peers.whisper_x", weights=("ctranslate2",), requirements="peers/whisper_x.txt")
 _SHERPA_ONNX = System(f"{HERE}.peers.sherpa_onnx", weights=("sherpa",), requirements="peers/sherpa_onnx.txt")
+_OPENVINO_GENAI = System(
+    f"{HERE}.peers.openvino_genai",
+    weights=("hugging_face", "openvino"),
+    requirements="peers/openvino_genai.txt",
+)
 
 SYSTEMS: dict[str, System] = {
     "ours": _OURS,
@@ -52,6 +57,7 @@ SYSTEMS: dict[str, System] = {
     "whisperx-way": _FASTER,
     "whisperX": _WHISPER_X,
     "sherpa-onnx": _SHERPA_ONNX,
+    "openvino-genai": _OPENVINO_GENAI,
     "whisper.cpp": _WHISPER_CPP,
     "whisper.cpp-q8": _WHISPER_CPP,
 }

@@ -1,4 +1,4 @@
-"""Whisper's checkpoint in the format of sherpa-onnx, with int8 matrices; beside it silero's speech detector.
+"""Whisper's checkpoint in the format of sherpa-onnx, with int8 matrices.
 
 Names, shapes and metadata are a contract with sherpa-onnx's reader, described by its own exporter,
 https://github.com/k2-fsa/sherpa-onnx/blob/master/scripts/whisper/export-onnx.py: the encoder gives each layer's keys
@@ -7,7 +7,6 @@ and values of the audio; the decoder takes and gives the whole cache of the text
 
 import shutil
 import sys
-from importlib.metadata import distribution
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -73,7 +72,7 @@ def _attend(attention: MultiHeadAttention, x: Tensor, keys: Tensor, values: Tens
 
 
 def convert(checkpoint: Path, target: Path) -> None:
-    """Write `encoder.onnx`, `decoder.onnx`, `tokens.txt` and `silero_vad.onnx` into a folder."""
+    """Write `encoder.onnx`, `decoder.onnx` and `tokens.txt` into a folder."""
     # Fused attention has no exporter here; the plain products are the same.
     whisper.model.MultiHeadAttention.use_sdpa = False
     model = whisper.load_model(str(checkpoint), device="cpu").eval()
@@ -85,8 +84,6 @@ def convert(checkpoint: Path, target: Path) -> None:
         whole.unlink()
     vocabulary = "multilingual" if model.is_multilingual else "gpt2"
     shutil.copyfile(str(files("whisper") / "assets" / f"{vocabulary}.tiktoken"), target / "tokens.txt")
-    package = distribution("silero-vad")  # as data: importing it would need torchaudio
-    shutil.copyfile(str(package.locate_file("silero_vad/data/silero_vad.onnx")), target / "silero_vad.onnx")
 
 
 def _export(model: Any, target: Path) -> None:
@@ -119,33 +116,18 @@ def _export(model: Any, target: Path) -> None:
 def _describe(path: Path, model: Any) -> None:
     words = get_tokenizer(model.is_multilingual, num_languages=model.num_languages)
     described = dict(vars(model.dims)) | {
-        "model_type": "whisper-base",
-        "version": "1",
-        "maintainer": "k2-fsa",
-        "sot_sequence": _listed(words.sot_sequence),
-        "all_language_tokens": _listed(words.all_language_tokens),
-        "all_language_codes": _listed(words.all_language_codes),
-        "sot": words.sot,
-        "sot_index": words.sot_sequence.index(words.sot),
-        "eot": words.eot,
-        "blank_id": words.encode(" ")[0],
+        "model_type": "whisper-base", "version": "1", "maintainer": "k2-fsa",
         "is_multilingual": int(model.is_multilingual),
-        "no_speech": words.no_speech,
-        "non_speech_tokens": _listed(words.non_speech_tokens),
-        "transcribe": words.transcribe,
-        "translate": words.translate,
-        "sot_prev": words.sot_prev,
-        "sot_lm": words.sot_lm,
-        "no_timestamps": words.no_timestamps,
-    }
+        "sot_index": words.sot_sequence.index(words.sot), "blank_id": words.encode(" ")[0],
+    }  # fmt: skip
+    for name in ("sot", "eot", "no_speech", "transcribe", "translate", "sot_prev", "sot_lm", "no_timestamps"):
+        described[name] = getattr(words, name)
+    for name in ("sot_sequence", "all_language_tokens", "all_language_codes", "non_speech_tokens"):
+        described[name] = ",".join(map(str, getattr(words, name)))
     graph = onnx.load(str(path))
     for key, value in described.items():
         graph.metadata_props.add(key=key, value=str(value))
     onnx.save(graph, str(path))
-
-
-def _listed(values: Any) -> str:
-    return ",".join(map(str, values))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ project's own environment need the extra `bench`.
 import argparse
 import json
 import statistics
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ def measure(name: str, args: argparse.Namespace, audio: Path, audio_s: float, re
     with Process(name, whisper_checkpoint(args.checkpoint), args.threads) as process:
         process.hear(audio.with_name("warm.wav"))
         heard = process.hear(audio)
+    print(f"{name}: {heard['seconds']:.1f} s", file=sys.stderr, flush=True)
     text = heard.pop("text")
     wer = None if reference is None else word_errors([reference], [0], text).rate
     return heard | {"realtime": audio_s / heard["seconds"], "wer": wer, "text": text}

@@ -97,7 +97,7 @@ class SpeechDetector:
 
 
 def _passes(before: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what each pass that begins afresh hears of frames, and the last RESTART_FRAMES of them.
+    """Return the frames that each pass heard afresh has, and the last RESTART_FRAMES of all.
 
     Args:
         before: the RESTART_FRAMES frames before these.

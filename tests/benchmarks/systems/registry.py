@@ -39,6 +39,9 @@ _FASTER = System(f"{HERE}.faster_whisper", weights=("ctranslate2",))
 _WHISPER_CPP = System(f"{HERE}.peers.whisper_cpp", weights=("ggml",), requirements="peers/whisper_cpp.txt")
 _WHISPER_X = System(f"{HERE}.peers.whisper_x", weights=("ctranslate2",), requirements="peers/whisper_x.txt")
 _SHERPA_ONNX = System(f"{HERE}.peers.sherpa_onnx", weights=("sherpa",), requirements="peers/sherpa_onnx.txt")
+_ONNX_ASR = System(
+    f"{HERE}.peers.onnx_asr", weights=("hugging_face", "optimum_onnx"), requirements="peers/onnx_asr.txt"
+)
 _OPENVINO_GENAI = System(
     f"{HERE}.peers.openvino_genai",
     weights=("hugging_face", "openvino"),
@@ -57,6 +60,7 @@ SYSTEMS: dict[str, System] = {
     "whisperx-way": _FASTER,
     "whisperX": _WHISPER_X,
     "sherpa-onnx": _SHERPA_ONNX,
+    "onnx-asr": _ONNX_ASR,
     "openvino-genai": _OPENVINO_GENAI,
     "whisper.cpp": _WHISPER_CPP,
     "whisper.cpp-q8": _WHISPER_CPP,

@@ -64,7 +64,7 @@ class SpeechDetector:
         return torch.maximum(continued[0], self._afresh(spectra, levels)).numpy()
 
     def _afresh(self, spectra: Tensor, levels: Tensor) -> Tensor:
-        """Return the speech probability of each frame, heard without the network's state and at the same level."""
+        """Return the speech probability of each frame, heard without the network's state, at one level."""
         count = len(levels)
         spectra, self._spectra = _passes(self._spectra, spectra)
         levels, self._levels = _passes(self._levels, levels)

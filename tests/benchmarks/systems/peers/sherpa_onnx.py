@@ -5,18 +5,17 @@ Whisper decodes greedily, which is all that it has, and in calls of several stre
 language is detected, as by all systems, but anew in each stretch.
 """
 
-import time
 from pathlib import Path
+from typing import Any
 
-from tests.benchmarks.systems.peers.stretches import stretches
-from tests.benchmarks.systems.protocol import SAMPLE_RATE_HZ, Heard, Transcribe, pcm, serve
+from tests.benchmarks.systems.peers.stretches import one_by_one
+from tests.benchmarks.systems.protocol import SAMPLE_RATE_HZ, Transcribe, serve
 
 LONGEST_S = 20.0
 
 
 def load(weights: Path, threads: int) -> Transcribe:
     """Return sherpa-onnx's Whisper, one stretch after the other."""
-    import numpy as np
     import sherpa_onnx
 
     recognizer = sherpa_onnx.OfflineRecognizer.from_whisper(
@@ -27,20 +26,13 @@ def load(weights: Path, threads: int) -> Transcribe:
         num_threads=threads,
     )
 
-    def transcribe(audio: Path) -> Heard:
-        began = time.perf_counter()
-        samples = np.frombuffer(pcm(audio), "<i2").astype(np.float32) / 32768
-        texts: list[str] = []
-        first_text_s = None
-        for stretch in stretches(samples, LONGEST_S):
-            stream = recognizer.create_stream()
-            stream.accept_waveform(SAMPLE_RATE_HZ, stretch)
-            recognizer.decode_stream(stream)
-            texts.append(stream.result.text)
-            first_text_s = first_text_s or time.perf_counter() - began
-        return Heard(" ".join(texts), first_text_s=first_text_s)
+    def recognize(stretch: Any) -> str:
+        stream = recognizer.create_stream()
+        stream.accept_waveform(SAMPLE_RATE_HZ, stretch)
+        recognizer.decode_stream(stream)
+        return str(stream.result.text)
 
-    return transcribe
+    return one_by_one(recognize, LONGEST_S)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,39 @@
 """Stretches for peers that take half a minute at most: the audio, cut where it is quietest.
 
-Silero-VAD, their own way, has a memory that stays deaf to a faint voice after a pause: in the minute of the tests it
-leaves out ten seconds, whoever runs it, and that would be held against the peers. Nothing is left out here.
+Silero-VAD, their own way, misses most of a faint voice, which would be held against the peers. Nothing is left out
+here.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.systems.protocol import SAMPLE_RATE_HZ
+from tests.benchmarks.systems.protocol import SAMPLE_RATE_HZ, Heard, Transcribe, pcm
 
 PAUSE_S = 0.3
+
+
+def one_by_one(recognize: Callable[[Any], str], longest_s: float) -> Transcribe:
+    """Return a system that recognizes one stretch after the other.
+
+    Args:
+        recognize: a function from float32 samples to their text.
+        longest_s: longest duration of a stretch.
+    """
+    import numpy as np
+
+    def transcribe(audio: Path) -> Heard:
+        began = time.perf_counter()
+        samples = np.frombuffer(pcm(audio), "<i2").astype(np.float32) / 32768
+        texts: list[str] = []
+        first_text_s = None
+        for stretch in stretches(samples, longest_s):
+            texts.append(recognize(stretch))
+            first_text_s = first_text_s or time.perf_counter() - began
+        return Heard(" ".join(texts), first_text_s=first_text_s)
+
+    return transcribe
 
 
 def stretches(samples: Any, longest_s: float) -> Iterator[Any]:

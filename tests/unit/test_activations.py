@@ -5,6 +5,7 @@ the peak, and never less.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests import voxtral_checkpoint
 from tests.allocator import Alive
 from workers.device import ComputeDevice
 from workers.memory import activations
-from workers.memory.geometry import MINI, voxtral_geometry, whisper_geometry
+from workers.memory.geometry import MINI, WINDOWS_PER_SEARCH, voxtral_geometry, whisper_geometry
 from workers.precision import FP16
 from workers.voxtral import model
 from workers.voxtral.answer_step import Answers, StaticStep
@@ -42,15 +43,25 @@ def without_data() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("name", "mels", "width", "heads", "layers", "text_layers", "batch"),
+    ("name", "mels", "width", "heads", "layers", "text_layers", "batch", "windows_per_search"),
     [
-        ("base", 80, 512, 8, 6, 6, 8),
-        ("large-v3", 128, 1280, 20, 32, 32, 2),
-        ("turbo", 128, 1280, 20, 32, 4, 8),
+        ("base", 80, 512, 8, 6, 6, 8, 8),
+        ("base", 80, 512, 8, 6, 6, 8, WINDOWS_PER_SEARCH),
+        ("large-v3", 128, 1280, 20, 32, 32, 2, 8),
+        ("turbo", 128, 1280, 20, 32, 4, 8, 8),
+        ("turbo", 128, 1280, 20, 32, 4, 8, WINDOWS_PER_SEARCH),
     ],
 )
 def test_a_batch_of_windows(
-    without_data: None, name: str, mels: int, width: int, heads: int, layers: int, text_layers: int, batch: int
+    without_data: None,
+    name: str,
+    mels: int,
+    width: int,
+    heads: int,
+    layers: int,
+    text_layers: int,
+    batch: int,
+    windows_per_search: int,
 ) -> None:
     # Given the engine's encoder and decoder in the precision of a card
     shell = SimpleNamespace(
@@ -61,18 +72,19 @@ def test_a_batch_of_windows(
     )
     encoder, decoder = Encoder(shell, FP16), Decoder(shell, FP16)  # type: ignore[arg-type]
 
-    # When a batch is encoded, decoded, one window in eight decoded again by beams, and its words aligned
+    # When a batch is encoded, decoded, some windows decoded again by beams, and its words aligned
     with Alive() as alive:
         features = list(encoder(torch.empty(batch, mels, 3000)))
         memory = DecoderState(decoder, features)
         decoder.prefill([[1, 2, 3, 4]] * batch, memory, remember=True)
         decoder.logits(decoder.step(torch.zeros(batch, dtype=torch.long), 5, list(range(batch)), memory))
-        again = DecoderState(decoder, features[: -(-batch // activations.AGAIN)], copies=activations.BEAMS)
+        again = DecoderState(decoder, features[: -(-batch // windows_per_search)], copies=activations.BEAMS)
         del again
         decoder.prefill([[1] * SPOKEN_TOKENS] * batch, memory, heads=HEADS)
 
     # Then the plan says what that took
-    planned = activations.whisper_bytes(whisper_geometry(name), "fp16", batch)
+    geometry = replace(whisper_geometry(name), windows_per_search=windows_per_search)
+    planned = activations.whisper_bytes(geometry, "fp16", batch)
     assert alive.peak_bytes <= planned <= 1.1 * alive.peak_bytes
 
 

@@ -203,6 +203,15 @@ def test_a_card_too_small_for_small_is_told_of_mini() -> None:
     assert f"DUET_VOXTRAL_MODEL={MINI}" in instead
 
 
+def test_the_best_accuracy_is_planned_with_memory_for_searching_half_a_batch() -> None:
+    fast, best = (
+        plan_request(Settings(whisper_accuracy=accuracy), gpu="l4", whisper="large-v3", voxtral="off")
+        for accuracy in ("fast", "best")
+    )
+    assert best.plan().whisper.bytes > 1.2 * fast.plan().whisper.bytes
+    assert best.plan().fits
+
+
 def test_pools_obey_whispers_plan_alone_where_both_do_not_fit() -> None:
     asked = plan_request(Settings(), gpu="8GB", whisper="large-v3", voxtral="mini")
     assert asked.applied_plan() == plan_request(Settings(), gpu="8GB", whisper="large-v3", voxtral="off").plan()

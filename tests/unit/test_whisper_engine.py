@@ -1,5 +1,6 @@
 """The engine on real weights and real speech, against openai-whisper itself."""
 
+import difflib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from pipeline.errors import EngineError
 from pipeline.types import Options
 from workers.audio.audio_file import SAMPLE_RATE_HZ, Samples, load
 from workers.precision import BF16, FP32
-from workers.whisper import WhisperEngine, beam, decoding, guards
+from workers.whisper import WhisperEngine, beam, decoding, guards, second_reading
 from workers.whisper.batch_transcriber import DecodingOptions
 from workers.whisper.decoding import Decoded
 from workers.whisper.windows import Window, WindowingOptions, windows
@@ -269,3 +270,23 @@ def test_cantonese_is_refused_in_words_by_a_model_that_has_no_token_for_it(
 ) -> None:
     with pytest.raises(EngineError, match=r"base does not know Cantonese \(yue\): .* large-v3 or turbo"):
         exact.transcribe(tmp_path / "not read.wav", Options(language="yue"), lambda done, total: None)
+
+
+def test_the_best_accuracy_reads_again_without_timestamps_and_keeps_every_word_timed(
+    model: whisper.model.Whisper, batch: list[Window], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given an engine that reads every window again, and one that does not
+    monkeypatch.setattr(second_reading, "SURE_LOGPROB", 0.0)
+    careful = WhisperEngine(model, "base", precision=FP32, decoding_options=DecodingOptions(second_reading=True))
+    fast = WhisperEngine(model, "base", precision=FP32)
+    # when both transcribe the same windows
+    read = [list(engine.finished(batch, Options(language="en"))) for engine in (careful, fast)]
+    # then the second reading has nearly the same text, in segments of a sentence, each word with its time
+    texts = ["".join(segment.text for one in windows_ for segment in one.segments) for windows_ in read]
+    assert difflib.SequenceMatcher(None, texts[0].split(), texts[1].split()).ratio() > 0.85
+    for one in read[0]:
+        assert len(one.segments) > 1
+        assert all(token < careful.transcriber.tokenizer("en").eot for it in one.segments for token in it.tokens)
+        for segment in one.segments:
+            assert "".join(word.word for word in segment.words) == segment.text
+            assert round(one.window.start_s, 2) <= segment.start_s <= segment.end_s <= round(one.window.end_s, 2)

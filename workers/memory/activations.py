@@ -15,8 +15,6 @@ QUANTIZED_BYTES = {"int8": 1.0, "nf4": 0.516}
 POSITIONS = 1500
 TEXT_CONTEXT = 448
 BEAMS = 5
-AGAIN = 8
-"""Windows of which one is decoded again by beam search within the batch's memory; if more are, the batch is halved."""
 _PARALLEL_BATCHES = 2
 _ENCODER_TENSORS = 15
 """Tensors of (positions, width) alive at the peak of Whisper's encoder, which is inside the MLP of a layer."""
@@ -70,7 +68,7 @@ def whisper_bytes(model: WhisperGeometry, precision: str, batch: int) -> int:
     audio = 2 * features * model.text_layers
     text = 2 * TEXT_CONTEXT * model.width * number * model.text_layers
     encoding = batch * (_ENCODER_TENSORS * features + mel)
-    again = ceil(batch / AGAIN) * (audio + BEAMS * text)
+    again = ceil(batch / model.windows_per_search) * (audio + BEAMS * text)
     more = max(again, batch * _ALIGNMENT_BYTES) + _STORING_TENSORS * features
     decoding = batch * (features + audio + text) + more
     return max(encoding, decoding)

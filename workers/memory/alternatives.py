@@ -1,6 +1,6 @@
 """Smaller models and settings that fit a device where a plan does not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workers.device import GIB
 from workers.memory.cards import Card
@@ -42,7 +42,8 @@ def smaller(
     Each way to run Voxtral is combined with the largest Whisper that fits beside it.
     """
     found: list[str] = []
-    whispers = [whisper, *(it for it in map(whisper_geometry, WHISPER_SIZES) if it.parameters < whisper.parameters)]
+    named = [replace(whisper_geometry(it), windows_per_search=whisper.windows_per_search) for it in WHISPER_SIZES]
+    whispers = [whisper, *(it for it in named if it.parameters < whisper.parameters)]
     for way in _voxtrals(card, voxtral, quantize):
         largest = next((model for model in whispers if plan(card, model, way.model, way.quantize).fits), None)
         if largest is not None:

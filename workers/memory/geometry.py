@@ -38,6 +38,10 @@ _SMALL_TEXT = {
 """Text configuration of Mistral Small, the base of Voxtral Small; VoxtralConfig in transformers defaults to Mini's."""
 
 
+WINDOWS_PER_SEARCH = 2
+"""Windows of a batch of which one is searched at a time in a second reading; more at once are not faster on a CPU."""
+
+
 @dataclass(frozen=True)
 class WhisperGeometry:
     """The dimensions of a Whisper model that determine its memory."""
@@ -47,6 +51,8 @@ class WhisperGeometry:
     mels: int
     width: int
     text_layers: int
+    windows_per_search: int = 8
+    """Windows of a batch of which one is searched with five beams in the batch's memory; if more are, it is halved."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,15 @@ from pipeline.settings import Settings
 from workers.device import choose
 from workers.memory import alternatives, cards
 from workers.memory.cards import Card
-from workers.memory.geometry import MINI, SMALL, VoxtralGeometry, WhisperGeometry, voxtral_geometry, whisper_geometry
+from workers.memory.geometry import (
+    MINI,
+    SMALL,
+    WINDOWS_PER_SEARCH,
+    VoxtralGeometry,
+    WhisperGeometry,
+    voxtral_geometry,
+    whisper_geometry,
+)
 from workers.memory.plan import Plan, plan
 from workers.weights.voxtral import find_local
 
@@ -70,9 +78,10 @@ def plan_request(
     """
     card = cards.named(gpu) if gpu else cards.of(choose(settings.device))
     bits = quantize or settings.voxtral_quantize
+    model = whisper_geometry(whisper or settings.whisper_model)
     return PlanRequest(
         card,
-        whisper_geometry(whisper or settings.whisper_model),
+        replace(model, windows_per_search=WINDOWS_PER_SEARCH) if settings.whisper_accuracy == "best" else model,
         _voxtral(settings, voxtral, card),
         None if bits == "off" else bits,
         settings.voxtral_section_s,

@@ -12,7 +12,7 @@ from whisper.tokenizer import LANGUAGES, Tokenizer, get_tokenizer
 
 from pipeline.types import Options, Segment
 from workers.precision import Precision
-from workers.whisper import beam, gaps, guards, language, word_timing
+from workers.whisper import beam, gaps, guards, language, second_reading, word_timing
 from workers.whisper.decoding import Decoded, Prompt, decode
 from workers.whisper.inference.decoder import Decoder, DecoderState
 from workers.whisper.inference.encoder import Encoder
@@ -39,6 +39,8 @@ class DecodingOptions:
     """Whether speech without words is transcribed a second time on its own."""
     temperatures: tuple[float, ...] = TEMPERATURES
     """Fallback temperatures after the beam search, in order."""
+    second_reading: bool = False
+    """Whether unsure windows are decoded again without timestamps by beam search."""
 
 
 class BatchTranscriber:
@@ -134,6 +136,8 @@ class BatchTranscriber:
     def _transcribe(self, batch: Sequence[Window], state: DecoderState, prompt: Prompt) -> list[list[Segment]]:
         decoded = decode(self.decoder, prompt, state)
         decoded = self._decode_fallback(batch, state.features, prompt, decoded)
+        if self.decoding_options.second_reading:
+            decoded = second_reading.improve(self.decoder, prompt, state.features, decoded)
         tokenizer = prompt.tokenizer
         texts, chances = [], []
         for one in decoded:
@@ -158,8 +162,7 @@ class BatchTranscriber:
         """Decode windows that failed a check by beam search, then by fallback temperatures; return the best results."""
 
         def failed_check(one: Decoded) -> str:
-            text = prompt.tokenizer.decode([token for token in one.tokens if token < prompt.tokenizer.eot])
-            return guards.reason_to_retry(one, text.strip())
+            return guards.reason_to_retry(one, one.text(prompt.tokenizer))
 
         best = list(decoded)
         todo = [row for row, one in enumerate(decoded) if failed_check(one)]
@@ -187,8 +190,7 @@ class BatchTranscriber:
 
 def _rank(one: Decoded, tokenizer: Tokenizer) -> tuple[bool, float]:
     """Return the sort key of a failed result: loops are lowest, then results by avg_logprob."""
-    text = tokenizer.decode([token for token in one.tokens if token < tokenizer.eot]).strip()
-    looped = loops(one.tokens) or guards.ratio(text) > guards.COMPRESSION_RATIO
+    looped = loops(one.tokens) or guards.ratio(one.text(tokenizer)) > guards.COMPRESSION_RATIO
     return not looped, one.avg_logprob
 
 

@@ -45,7 +45,7 @@ def search(decoder: Decoder, prompt: Prompt, features: Sequence[Tensor], beams: 
     state = DecoderState(decoder, features, copies=beams)
     logits, no_speech = start(decoder, prompt, state)
     go_on = decoder_step(decoder, state)
-    rules = LogitFilters(prompt.tokenizer, logits.shape[1], len(features), logits.device)
+    rules = LogitFilters(prompt.tokenizer, logits.shape[1], len(features), logits.device, timestamps=prompt.timestamps)
     searches = [_Search(live=[((), ())]) for _ in features]
     active = list(range(len(features)))
     begin = len(prompt.tokens)

@@ -26,6 +26,10 @@ class Decoded:
     no_speech_prob: float
     temperature: float
 
+    def text(self, tokenizer: Tokenizer) -> str:
+        """Return the text without timestamps."""
+        return str(tokenizer.decode([token for token in self.tokens if token < tokenizer.eot])).strip()
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -34,12 +38,15 @@ class Prompt:
     tokenizer: Tokenizer
     context: tuple[int, ...] = ()
     """Preceding text that shows the spelling of names and terms."""
+    timestamps: bool = True
+    """Whether timestamps are decoded between the words."""
 
     @property
     def tokens(self) -> list[int]:
         """All tokens before the first decoded token."""
         before = [self.tokenizer.sot_prev, *self.context] if self.context else []
-        return [*before, *self.tokenizer.sot_sequence]
+        after = [] if self.timestamps else [self.tokenizer.no_timestamps]
+        return [*before, *self.tokenizer.sot_sequence, *after]
 
     @property
     def sot(self) -> int:
@@ -78,7 +85,7 @@ def decode(
     tokenizer, count, begin = prompt.tokenizer, len(state.lengths), len(prompt.tokens)
     logits, no_speech = start(decoder, prompt, state)
     go_on = decoder_step(decoder, state)
-    rules = LogitFilters(tokenizer, logits.shape[1], count, logits.device)
+    rules = LogitFilters(tokenizer, logits.shape[1], count, logits.device, timestamps=prompt.timestamps)
     draws = [torch.Generator(logits.device).manual_seed(seed) for seed in seeds]
     tokens: list[list[int]] = [[] for _ in range(count)]
     logprobs: list[list[float]] = [[] for _ in range(count)]

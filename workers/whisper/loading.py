@@ -11,6 +11,7 @@ from workers.memory.request import plan_request
 from workers.memory.reservation import reserve_device
 from workers.weights.digest import digest_of
 from workers.weights.whisper import load_whisper, whisper_checkpoint
+from workers.whisper.batch_transcriber import DecodingOptions
 from workers.whisper.engine import WhisperEngine
 
 
@@ -26,4 +27,11 @@ def load_transcriber(settings: Settings) -> Transcriber:
         model = load_whisper(settings.whisper_model, place.device)
         digest = digest_of(whisper_checkpoint(settings.whisper_model))
         name = f"whisper-{Path(settings.whisper_model).name.removesuffix('.pt')}"  # not the stem: base.en
-        return WhisperEngine(model, name, batch_size=share.batch, digest=digest, priority=device_priority(place.device))
+        return WhisperEngine(
+            model,
+            name,
+            digest=digest,
+            batch_size=share.batch,
+            decoding_options=DecodingOptions(second_reading=settings.whisper_accuracy == "best"),
+            priority=device_priority(place.device),
+        )

@@ -13,7 +13,10 @@ class LogitFilters:
     The required history of each row is stored, so no row's tokens are read again.
     """
 
-    def __init__(self, tokenizer: Tokenizer, vocabulary: int, rows: int, device: torch.device) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, vocabulary: int, rows: int, device: torch.device, *, timestamps: bool = True
+    ) -> None:
+        self.timestamps = timestamps
         self.begin: int = tokenizer.timestamp_begin
         self.eot: int = tokenizer.eot
         never = [
@@ -33,6 +36,11 @@ class LogitFilters:
         """Set the logits, shape (rows, vocabulary), of tokens that are not allowed next to minus infinity."""
         logits += self.never
         times = logits[:, self.begin :]
+        if not self.timestamps:
+            times.fill_(-torch.inf)
+            if self.sampled == 0:
+                logits[:, self.blank] = -torch.inf
+            return
         if self.sampled == 0:
             logits[:, self.blank] = -torch.inf
             logits[:, : self.begin] = -torch.inf

@@ -12,6 +12,11 @@ from workers.whisper.windows import Window
 from workers.whisper.word_timing import TimedWord, median_length_s
 
 STEP_S = 0.02  # unit of a timestamp token
+PAUSE_S = 1.0
+"""Pause at which a text without timestamps is split."""
+CLEAR_ENDS = ("?", "!", "。", "！", "？")
+CLOSING = "\"'”’)]}"
+LONGEST_TITLE = 4  # characters
 
 
 @dataclass(frozen=True)
@@ -49,13 +54,40 @@ def spans(tokens: Sequence[int], begin: int, length_s: float) -> list[Span]:
     return found
 
 
+def sentences(words: Sequence[TimedWord], tokens: Sequence[int]) -> list[Span]:
+    """Split the tokens of a text without timestamps after its sentences, and at pauses.
+
+    Args:
+        words: the timed words of the text.
+        tokens: the text.
+    """
+    found: list[Span] = []
+    first, begin = 0, 0
+    for last, word in enumerate(words):
+        after = words[last + 1] if last + 1 < len(words) else None
+        if after is None or after.start_s - word.end_s >= PAUSE_S or _ends_sentence(word.text):
+            end = begin + sum(one.tokens for one in words[first : last + 1])
+            found.append(Span(words[first].start_s, word.end_s, tuple(tokens[begin:end])))
+            first, begin = last + 1, end
+    return found
+
+
+def _ends_sentence(word: str) -> bool:
+    """Return whether a word ends a sentence; a short one with a full stop may be a title, like "Mrs."."""
+    text = word.strip().rstrip(CLOSING)
+    return text.endswith(CLEAR_ENDS) or (text.endswith(".") and len(text) > LONGEST_TITLE)
+
+
 def segments(window: Window, decoded: Decoded, words: Sequence[TimedWord], tokenizer: Tokenizer) -> list[Segment]:
     """Return the segments of a window, numbered from 0, with times in the episode."""
     compression = ratio(tokenizer.decode(list(decoded.tokens)).strip())
     median_s = median_length_s(words)
     left = list(words)
     result: list[Segment] = []
-    for span in spans(decoded.tokens, tokenizer.timestamp_begin, window.length_s):
+    begin = tokenizer.timestamp_begin
+    is_timed = any(token >= begin for token in decoded.tokens)
+    parts = spans(decoded.tokens, begin, window.length_s) if is_timed else sentences(words, decoded.tokens)
+    for span in parts:
         own: list[TimedWord] = []
         count = 0
         while left and count < len(span.tokens):

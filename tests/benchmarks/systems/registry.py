@@ -50,6 +50,7 @@ _OPENVINO_GENAI = System(
 
 SYSTEMS: dict[str, System] = {
     "ours": _OURS,
+    "ours-best": _OURS,
     "ours-fp32": _OURS,
     "stock": _STOCK,
     "stock-words": _STOCK,

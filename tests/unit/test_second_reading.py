@@ -12,6 +12,8 @@ from workers.whisper.decoding import Decoded, Prompt
 from workers.whisper.segments import sentences
 from workers.whisper.word_timing import TimedWord
 
+SAID = " so this is the thick corpus and i have a cold"
+
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
@@ -24,19 +26,21 @@ def reading(tokenizer: Tokenizer, text: str, avg_logprob: float = -0.4, no_speec
 
 
 @pytest.mark.parametrize(
-    ("second", "counts"),
+    ("first", "second", "counts"),
     [
-        (" so this is the sick corpus and i have a cold", True),
-        (" so this is the sick corpus and i have cold", True),  # ten words of eleven
-        (" so this is the sick corpus", False),  # it left words out
-        ("", False),
-        (" corpus" * 11, False),  # a loop
+        (SAID, " so this is the sick corpus and i have a cold", True),
+        (SAID, " so this is the sick corpus and i have cold", True),
+        (SAID, " so this is the sick corpus", False),  # it left words out
+        (SAID, "", False),
+        (SAID, " corpus" * 11, False),  # a loop
+        ("今天天气很好，我们去公园散步。", "今天天气很好我们去公园散步。", True),
+        ("今天天气很好，我们去公园散步。", "今天天气很好。", False),
     ],
 )
-def test_a_second_reading_counts_if_it_passes_the_checks_and_has_nearly_as_many_words(
-    tokenizer: Tokenizer, second: str, counts: bool
+def test_a_second_reading_counts_if_it_passes_the_checks_and_is_nearly_as_long(
+    tokenizer: Tokenizer, first: str, second: str, counts: bool
 ) -> None:
-    before = reading(tokenizer, " so this is the thick corpus and i have a cold")
+    before = reading(tokenizer, first)
     after = reading(tokenizer, second)
     assert second_reading.better(before, after, tokenizer) is (after if counts else before)
 

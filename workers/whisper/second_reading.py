@@ -1,7 +1,7 @@
 """The second reading of windows that the model is not sure of: five beams and no timestamps.
 
 Without timestamps Whisper mistakes fewer words but leaves out more of them, because it ends a window whose speech
-pauses; therefore a second reading counts only if it has nearly as many words as the first.
+pauses; therefore a second reading counts only if it is nearly as long as the first.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from workers.whisper.inference.decoder import Decoder
 
 SURE_LOGPROB = -0.2
 """avg_logprob from which the first reading counts; a second one does not correct surer windows."""
-KEPT_WORDS = 0.9
-"""Minimum number of words of a second reading, as a share of the first one's."""
+KEPT_CHARACTERS = 0.9
+"""Minimum length of a second reading, as a share of the first one's."""
 
 
 def improve(decoder: Decoder, prompt: Prompt, features: Sequence[Tensor], first: Sequence[Decoded]) -> list[Decoded]:
@@ -43,7 +43,7 @@ def improve(decoder: Decoder, prompt: Prompt, features: Sequence[Tensor], first:
 
 
 def better(first: Decoded, second: Decoded, tokenizer: Tokenizer) -> Decoded:
-    """Return the second reading if it passes the checks and has nearly as many words, or else the first."""
+    """Return the second reading if it passes the checks and is nearly as long as the first, or else the first."""
     before, after = first.text(tokenizer), second.text(tokenizer)
-    is_short = len(after.split()) < KEPT_WORDS * len(before.split())
+    is_short = len(after) < KEPT_CHARACTERS * len(before)
     return first if is_short or guards.reason_to_retry(second, after) else second

@@ -79,8 +79,8 @@ class Settings(BaseSettings):
     whisper_model: str = "base"
     """Model name of openai-whisper (`tiny` to `turbo`), or path of a checkpoint."""
     whisper_accuracy: Literal["fast", "best"] = "fast"
-    """`best` decodes windows again of which Whisper is not sure, with five beams: fewer errors, in nearly twice the
-    time on a CPU."""
+    """`best` decodes windows again of which Whisper is not sure, with five beams: fewer errors, in about 1.6
+    times the time on a CPU."""
     voxtral_model: str = "mistralai/Voxtral-Mini-3B-2507"
     """Hub id of the model, path of a folder with its files, or such a folder's `s3://bucket/prefix`; with
     `DUET_VOXTRAL_URL` the name, in that server's list, of a model that answers questions about audio."""

@@ -33,6 +33,7 @@ def reading(tokenizer: Tokenizer, text: str, avg_logprob: float = -0.4, no_speec
         (SAID, " so this is the sick corpus", False),  # it left words out
         (SAID, "", False),
         (SAID, " corpus" * 11, False),  # a loop
+        (" corpus" * 40, SAID, True),  # a loop is no measure of length
         ("今天天气很好，我们去公园散步。", "今天天气很好我们去公园散步。", True),
         ("今天天气很好，我们去公园散步。", "今天天气很好。", False),
     ],
@@ -45,17 +46,23 @@ def test_a_second_reading_counts_if_it_passes_the_checks_and_is_nearly_as_long(
     assert second_reading.better(before, after, tokenizer) is (after if counts else before)
 
 
+def test_a_second_reading_that_would_count_as_silence_loses_no_text(tokenizer: Tokenizer) -> None:
+    before = reading(tokenizer, SAID, -0.9, no_speech_prob=0.7)
+    after = reading(tokenizer, SAID, -1.1, no_speech_prob=0.7)
+    assert second_reading.better(before, after, tokenizer) is before
+
+
 def test_only_unsure_windows_are_searched_half_a_batch_at_a_time(
     tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given two sure windows, a silent one and three unsure ones
+    # given a sure window, a silent one and four unsure ones
     unsure = reading(tokenizer, " a thick corpus")
     first = [
         reading(tokenizer, " one", -0.1),
         unsure,
         reading(tokenizer, " two", -1.5, no_speech_prob=0.9),
         unsure,
-        reading(tokenizer, " three", -0.2),
+        unsure,
         replace(unsure, avg_logprob=-0.21),
     ]
     searched: list[Any] = []
@@ -69,9 +76,9 @@ def test_only_unsure_windows_are_searched_half_a_batch_at_a_time(
     # when they are read again
     best = second_reading.improve(cast(Any, None), Prompt(tokenizer), cast(Any, list(range(6))), first)
     # then half a batch is searched at a time, which the memory plan keeps room for
-    assert searched == [[1, 3, 5]]
+    assert searched == [[1, 3, 4], [5]]
     assert [one.text(tokenizer) for one in best] == [
-        "one", "a sick corpus 1", "two", "a sick corpus 3", "three", "a sick corpus 5",
+        "one", "a sick corpus 1", "two", "a sick corpus 3", "a sick corpus 4", "a sick corpus 5",
     ]  # fmt: skip
 
 

@@ -43,7 +43,12 @@ def improve(decoder: Decoder, prompt: Prompt, features: Sequence[Tensor], first:
 
 
 def better(first: Decoded, second: Decoded, tokenizer: Tokenizer) -> Decoded:
-    """Return the second reading if it passes the checks and is nearly as long as the first, or else the first."""
+    """Return the second reading if it passes the checks and is nearly as long as a first one that does too.
+
+    Otherwise return the first.
+    """
     before, after = first.text(tokenizer), second.text(tokenizer)
-    is_short = len(after) < KEPT_CHARACTERS * len(before)
-    return first if is_short or guards.reason_to_retry(second, after) else second
+    if guards.silent(second) or guards.reason_to_retry(second, after):
+        return first
+    is_whole = len(after) >= KEPT_CHARACTERS * len(before)
+    return second if is_whole or guards.reason_to_retry(first, before) else first
